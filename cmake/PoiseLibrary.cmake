@@ -1,0 +1,38 @@
+# poise_library(NAME LINK other folders [PRIVATE implementation-only libraries]): src/NAME -> target poise_NAME
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/include/poise SYMBOLIC)
+
+add_library(poise_dependencies INTERFACE)
+target_link_libraries(poise_dependencies INTERFACE PkgConfig::slepc PkgConfig::petsc PkgConfig::mpi PkgConfig::blas)
+target_include_directories(poise_dependencies SYSTEM INTERFACE ${RANDOM123_INCLUDE})
+target_compile_definitions(poise_dependencies INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)  # the C API only
+set_target_properties(poise_dependencies PROPERTIES EXPORT_NAME dependencies)
+
+add_library(poise_compile_options INTERFACE)
+target_compile_options(poise_compile_options INTERFACE
+  -Wall -Wextra $<$<BOOL:${POISE_WERROR}>:-Werror>
+  $<$<BOOL:${POISE_NATIVE}>:-march=native>
+  $<$<BOOL:${POISE_SANITIZE}>:-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined>)
+target_link_options(poise_compile_options INTERFACE
+  $<$<BOOL:${POISE_SANITIZE}>:-fsanitize=address,undefined>)
+
+function(poise_library name)
+  cmake_parse_arguments(arg "" "" "LINK;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  add_library(poise_${name} ${sources})
+  foreach(dependency IN LISTS arg_LINK)
+    if(dependency STREQUAL "poise_dependencies")
+      target_link_libraries(poise_${name} PUBLIC poise_dependencies)
+    else()
+      target_link_libraries(poise_${name} PUBLIC poise_${dependency})
+    endif()
+  endforeach()
+  target_link_libraries(poise_${name} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:poise_compile_options>)
+  target_include_directories(poise_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  if(NOT POISE_SANITIZE)
+    target_link_options(poise_${name} PRIVATE -Wl,--no-undefined)
+  endif()
+  set_target_properties(poise_${name} PROPERTIES EXPORT_NAME ${name} VERSION ${PROJECT_VERSION})
+  set_property(GLOBAL APPEND PROPERTY POISE_LIBRARIES poise_${name})
+endfunction()

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <exception>
+#include <functional>
+#include <string>
+
+namespace poise {
+
+/// Collective. Every rank of `comm` passes the error it met, or nullptr. If any rank met one, all ranks throw
+/// the same Error (that of the lowest failing rank, which is named), so that no rank is left waiting in a
+/// later collective.
+void agree(MPI_Comm comm, const std::exception_ptr& error);
+
+/// Collective. Runs `body` on every rank; where it throws on one rank, every rank throws the same Error.
+/// `body` must not communicate on `comm`, else the ranks that did not fail would wait inside it.
+void agree(MPI_Comm comm, const std::function<void()>& body);
+
+/// Collective. Runs `body` on rank 0 alone; if it throws, every rank throws the same Error.
+void on_root(MPI_Comm comm, const std::function<void()>& body);
+
+/// Collective. The text of rank `root` on every rank.
+[[nodiscard]] std::string broadcast(MPI_Comm comm, std::string text, int root = 0);
+
+}  // namespace poise

@@ -1,0 +1,53 @@
+#include "poise/base/check.hpp"
+
+#include <mpi.h>
+
+#include <string>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+std::exception_ptr pending_exception;
+std::string petsc_trace;
+
+PetscErrorCode record_error(MPI_Comm, int line, const char* function, const char* file, PetscErrorCode code,
+                            PetscErrorType type, const char* message, void*) {
+  if (type == PETSC_ERROR_INITIAL) petsc_trace.clear();
+  if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
+  petsc_trace += "  in " + std::string(function) + " (" + file + ":" + std::to_string(line) + ")\n";
+  return code;
+}
+
+}  // namespace
+
+void detail::store_pending_exception(std::exception_ptr exception) noexcept {
+  if (!pending_exception) pending_exception = std::move(exception);
+}
+
+void install_error_handler() {
+  PetscPushErrorHandler(record_error, nullptr);
+}
+
+void check(PetscErrorCode code) {
+  if (code == 0) [[likely]]
+    return;
+  if (pending_exception) std::rethrow_exception(std::exchange(pending_exception, nullptr));
+  const char* text = nullptr;
+  PetscErrorMessage(code, &text, nullptr);
+  throw failure("PETSc error " + std::to_string(code) +
+                (text != nullptr ? std::string(" (") + text + ")" : "") + ": " +
+                std::exchange(petsc_trace, {}));
+}
+
+void check_mpi(int code) {
+  if (code == MPI_SUCCESS) [[likely]]
+    return;
+  char text[MPI_MAX_ERROR_STRING];
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  throw failure("MPI error: " + std::string(text, static_cast<std::size_t>(length)));
+}
+
+}  // namespace poise

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <petscsys.h>
+
+#include <stdexcept>
+#include <string>
+
+namespace poise {
+
+/// What a Poise program returns to the shell; every rank returns the same one.
+enum class ExitCode : int {
+  done = 0,
+  failed = 1,     ///< an audit or a solve failed
+  bad_input = 2,  ///< bad usage, options or files
+  requeue = 75,   ///< stopped on request, with a checkpoint: run me again
+};
+
+/// The one exception of Poise. The message names the cause and the cure.
+/// `collective` says that every rank of the world throws the same error, so the program may end in an orderly
+/// way; an error on one rank alone can only end by aborting the world.
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, const std::string& message, bool collective = false)
+      : std::runtime_error(message), code_(code), collective_(collective) {}
+
+  [[nodiscard]] ExitCode code() const noexcept { return code_; }
+  [[nodiscard]] bool collective() const noexcept { return collective_; }
+
+ private:
+  ExitCode code_;
+  bool collective_;
+};
+
+/// A wrong option, file or data set (exit code 2).
+[[nodiscard]] inline Error bad_input(const std::string& message) {
+  return {ExitCode::bad_input, message};
+}
+
+/// A solve or an audit that failed (exit code 1).
+[[nodiscard]] inline Error failure(const std::string& message) {
+  return {ExitCode::failed, message};
+}
+
+}  // namespace poise

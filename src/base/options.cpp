@@ -1,0 +1,228 @@
+#include "poise/base/options.hpp"
+
+#include <petscsys.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <sstream>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+/// What users set on PETSc's solvers; only to find the nearest name of a misspelt one.
+const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
+    {"SNES",
+     {"snes_type", "snes_rtol", "snes_atol", "snes_max_it", "snes_monitor", "snes_converged_reason",
+      "snes_view", "snes_linesearch_type", "ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it",
+      "ksp_gmres_restart", "ksp_monitor", "ksp_converged_reason", "pc_type"}},
+    {"KSP",
+     {"ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "ksp_monitor",
+      "ksp_converged_reason", "ksp_view", "pc_type"}},
+    {"TS",
+     {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", "ts_dt", "ts_max_steps", "ts_adapt_type",
+      "ts_adapt_dt_max", "ts_adapt_dt_min", "ts_adapt_clip", "ts_adapt_monitor", "ts_monitor", "ts_view"}},
+    {"EPS",
+     {"eps_type", "eps_tol", "eps_max_it", "eps_ncv", "eps_monitor", "eps_view", "eps_converged_reason"}},
+    {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}}};
+
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string join(const std::vector<std::string>& words, const std::string& separator) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : separator) + word;
+  return text;
+}
+
+std::string range_text(Bounds bounds) {
+  const bool low = std::isfinite(bounds.low);
+  const bool high = std::isfinite(bounds.high);
+  if (!low && !high) return "any number";
+  const std::string left = bounds.open ? "(" : "[";
+  const std::string right = bounds.open ? ")" : "]";
+  return (low ? left + to_text(bounds.low) : "(-inf") + ", " + (high ? to_text(bounds.high) + right : "inf)");
+}
+
+bool inside(double value, Bounds bounds) {
+  if (!std::isfinite(value)) return false;
+  return bounds.open ? bounds.low < value && value < bounds.high
+                     : bounds.low <= value && value <= bounds.high;
+}
+
+/// Every rank reads the same database, so all of them throw.
+Error usage_error(const std::string& message) {
+  return {ExitCode::bad_input, message, true};
+}
+
+Error bad_value(const Setting& setting) {
+  return usage_error("option -" + setting.name + ": value '" + setting.value + "' is not allowed; give " +
+                     setting.range);
+}
+
+template <class Number>
+Number parse(const Setting& setting) {
+  Number value{};
+  const char* end = setting.value.data() + setting.value.size();
+  const auto [stop, code] = std::from_chars(setting.value.data(), end, value);
+  if (code != std::errc{} || stop != end) throw bad_value(setting);
+  return value;
+}
+
+}  // namespace
+
+std::string to_text(double value) {
+  char buffer[32];
+  const auto [end, code] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  return code == std::errc{} ? std::string(buffer, end) : std::to_string(value);
+}
+
+std::string nearest_name(const std::string& word, const std::vector<std::string>& names) {
+  std::string best;
+  std::size_t distance = std::max<std::size_t>(2, word.size() / 2);
+  for (const auto& name : names) {
+    if (const std::size_t d = edit_distance(word, name); d < distance) {
+      distance = d;
+      best = name;
+    }
+  }
+  return best;
+}
+
+Setting& Options::declare(const std::string& name, const std::string& initial, const std::string& range,
+                          const std::string& help) {
+  auto old =
+      std::find_if(settings_.begin(), settings_.end(), [&](const Setting& s) { return s.name == name; });
+  if (old != settings_.end()) return *old;
+  char value[PETSC_MAX_PATH_LEN] = "";
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsGetString(nullptr, nullptr, ("-" + name).c_str(), value, sizeof value, &given));
+  settings_.push_back({name, given ? value : initial, initial, range, help, given == PETSC_TRUE});
+  return settings_.back();
+}
+
+double Options::real(const std::string& name, double initial, Bounds bounds, const std::string& help) {
+  const Setting& setting = declare(name, to_text(initial), "a number in " + range_text(bounds), help);
+  const auto value = parse<double>(setting);
+  if (setting.given && !inside(value, bounds)) throw bad_value(setting);
+  return value;
+}
+
+Index Options::integer(const std::string& name, Index initial, Bounds bounds, const std::string& help) {
+  const Setting& setting =
+      declare(name, std::to_string(initial), "an integer in " + range_text(bounds), help);
+  const auto value = parse<Index>(setting);
+  if (setting.given && !inside(static_cast<double>(value), bounds)) throw bad_value(setting);
+  return value;
+}
+
+bool Options::flag(const std::string& name, bool initial, const std::string& help) {
+  Setting& setting = declare(name, initial ? "true" : "false", "true or false", help);
+  for (const char* word : {"", "true", "1", "yes", "on"})
+    if (setting.value == word) return setting.value = "true", true;
+  for (const char* word : {"false", "0", "no", "off"})
+    if (setting.value == word) return setting.value = "false", false;
+  throw bad_value(setting);
+}
+
+std::string Options::text(const std::string& name, const std::string& initial, const std::string& help) {
+  return declare(name, initial, "text", help).value;
+}
+
+std::string Options::choice(const std::string& name, const std::string& initial,
+                            const std::vector<std::string>& choices, const std::string& help) {
+  const Setting& setting = declare(name, initial, join(choices, "|"), help);
+  if (std::find(choices.begin(), choices.end(), setting.value) != choices.end()) return setting.value;
+  const std::string near = nearest_name(setting.value, choices);
+  throw usage_error("option -" + name + ": '" + setting.value + "' is not one of its choices: " +
+                    join(choices, ", ") + (near.empty() ? "" : "; did you mean '" + near + "'?"));
+}
+
+void Options::solver(const std::string& prefix, const std::string& kind, const std::string& defaults) {
+  if (std::none_of(solvers_.begin(), solvers_.end(), [&](const Solver& s) { return s.prefix == prefix; }))
+    solvers_.push_back({prefix, kind, defaults});
+}
+
+void Options::reject_unknown() const {
+  PetscInt count = 0;
+  char** names = nullptr;
+  char** values = nullptr;
+  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  const std::vector<std::string> unused(names, names + count);
+  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  if (unused.empty()) return;
+
+  std::vector<std::string> known;
+  for (const auto& setting : settings_) known.push_back(setting.name);
+  for (const auto& solver : solvers_)
+    for (const auto& [kind, solver_names] : petsc_names)
+      if (kind == solver.kind)
+        for (const auto& name : solver_names) known.push_back(solver.prefix + name);
+  std::string message;
+  for (const auto& name : unused) {
+    const std::string near = nearest_name(name, known);
+    message += (message.empty() ? "" : "; ") + ("option -" + name) +
+               (near == name ? " belongs to a solver that this run does not use"
+                             : " is unknown" + (near.empty() ? "" : ", the nearest is -" + near));
+  }
+  throw usage_error(message + " (-help lists all)");
+}
+
+std::vector<std::pair<std::string, std::string>> Options::resolved() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& setting : settings_) all.emplace_back(setting.name, setting.value);
+
+  char* text = nullptr;
+  check(PetscOptionsGetAll(nullptr, &text));
+  std::istringstream words(text != nullptr ? text : "");
+  check(PetscFree(text));
+  for (std::string word; words >> word;) {
+    const bool is_name =
+        word.size() > 1 && word[0] == '-' && std::isdigit(static_cast<unsigned char>(word[1])) == 0;
+    if (is_name) {
+      all.emplace_back(word.substr(1), "");
+    } else if (!all.empty()) {
+      all.back().second += (all.back().second.empty() ? "" : " ") + word;
+    }
+  }
+  // Keep the first entry of a name: the declared one, which carries the resolved value.
+  std::vector<std::pair<std::string, std::string>> unique;
+  for (auto& entry : all)
+    if (std::none_of(unique.begin(), unique.end(), [&](const auto& u) { return u.first == entry.first; }))
+      unique.push_back(std::move(entry));
+  return unique;
+}
+
+std::string Options::help(const std::string& usage) const {
+  std::ostringstream out;
+  out << usage << "\n\nOptions (default; range):\n";
+  for (const auto& s : settings_) {
+    out << "  -" << s.name << " (" << (s.initial.empty() ? "none" : s.initial) << "; " << s.range
+        << ")\n      " << s.help << "\n";
+  }
+  if (!solvers_.empty()) {
+    out << "\nSolvers take every option of PETSc and SLEPc behind their prefix:\n";
+    for (const auto& s : solvers_)
+      out << "  -" << s.prefix << "*  " << s.kind << ", default: " << s.defaults << "\n";
+  }
+  out << "\nOptions may also stand in a file (-options_file FILE) or in the variable PETSC_OPTIONS.\n";
+  return out.str();
+}
+
+}  // namespace poise

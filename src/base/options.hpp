@@ -1,0 +1,76 @@
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// The range an option may take; ends are included unless `open`.
+struct Bounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool open = false;
+};
+
+/// One declared option with the value this run uses.
+struct Setting {
+  std::string name;  ///< without the dash
+  std::string value;
+  std::string initial;  ///< the default
+  std::string range;    ///< for -help
+  std::string help;
+  bool given = false;  ///< set by the user
+};
+
+/// Declares options and reads them from the PETSc options database (command line, -options_file, YAML,
+/// PETSC_OPTIONS). A parameter is declared where it is used, once, with default, range and help; asking for
+/// its value declares it. The list of what was declared makes -help, the record in run files, and the search
+/// for misspelt names. PetscOptionsBegin/End is not used because it knows neither ranges of reals nor which
+/// names exist. Every method is deterministic on identical databases, hence the same on every rank; none
+/// communicates.
+class Options {
+ public:
+  /// All throw bad_input that names the option, the value and what is allowed.
+  double real(const std::string& name, double initial, Bounds bounds, const std::string& help);
+  Index integer(const std::string& name, Index initial, Bounds bounds, const std::string& help);
+  bool flag(const std::string& name, bool initial, const std::string& help);
+  std::string text(const std::string& name, const std::string& initial, const std::string& help);
+  std::string choice(const std::string& name, const std::string& initial,
+                     const std::vector<std::string>& choices, const std::string& help);
+
+  /// Declares that a PETSc solver with this options prefix exists in the program: for -help and for misspelt
+  /// names. `kind` is SNES, KSP, TS, EPS or SVD.
+  void solver(const std::string& prefix, const std::string& kind, const std::string& defaults);
+
+  /// Throws bad_input if the database holds an option that nothing has asked for, naming the nearest known
+  /// one. Call after every solver was set from options and before the long part of the run.
+  void reject_unknown() const;
+
+  [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
+  /// Declared options as "name value", then the user's options for PETSc's solvers: an -options_file of this
+  /// run.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> resolved() const;
+  /// The text of -help.
+  [[nodiscard]] std::string help(const std::string& usage) const;
+
+ private:
+  Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
+                   const std::string& help);
+  struct Solver {
+    std::string prefix, kind, defaults;
+  };
+  std::vector<Setting> settings_;
+  std::vector<Solver> solvers_;
+};
+
+/// The entry of `names` with the smallest edit distance to `word`; empty if none is near (over half its
+/// length).
+[[nodiscard]] std::string nearest_name(const std::string& word, const std::vector<std::string>& names);
+
+/// Shortest text that reads back as the same double.
+[[nodiscard]] std::string to_text(double value);
+
+}  // namespace poise

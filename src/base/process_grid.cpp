@@ -1,0 +1,56 @@
+#include "poise/base/process_grid.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+
+namespace poise {
+
+Range block_range(Index n, int parts, int part) {
+  const Index base = n / parts;
+  const Index extra = n % parts;
+  const Index begin = part * base + std::min<Index>(part, extra);
+  return {begin, begin + base + (part < extra ? 1 : 0)};
+}
+
+ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(feature_ranks) {
+  int size = 0;
+  check_mpi(MPI_Comm_size(world, &size));
+  if (feature_ranks < 1 || size % feature_ranks != 0) {
+    throw Error(ExitCode::bad_input,
+                "-grid_feature_ranks " + std::to_string(feature_ranks) + " does not divide the " +
+                    std::to_string(size) + " ranks of this run: choose a divisor of " + std::to_string(size) +
+                    ", or start another number of ranks",
+                true);
+  }
+  sample_ranks_ = size / feature_ranks;
+  check_mpi(MPI_Comm_dup(world, &world_));
+  check_mpi(MPI_Comm_rank(world_, &rank_));
+  check_mpi(MPI_Comm_split(world_, sample_index(), feature_index(), &feature_));
+  check_mpi(MPI_Comm_split(world_, feature_index(), sample_index(), &sample_));
+}
+
+ProcessGrid::~ProcessGrid() {
+  for (MPI_Comm* comm : {&sample_, &feature_, &world_})
+    if (*comm != MPI_COMM_NULL) MPI_Comm_free(comm);
+}
+
+std::vector<Index> ProcessGrid::feature_offsets(Index m) const {
+  std::vector<Index> offsets{0};
+  for (int f = 0; f < feature_ranks_; ++f) offsets.push_back(block_range(m, feature_ranks_, f).end);
+  return offsets;
+}
+
+std::vector<Index> ProcessGrid::world_offsets(Index m) const {
+  std::vector<Index> offsets{0};
+  for (int f = 0; f < feature_ranks_; ++f) {
+    const Range rows = block_range(m, feature_ranks_, f);
+    for (int s = 0; s < sample_ranks_; ++s)
+      offsets.push_back(rows.begin + block_range(rows.size(), sample_ranks_, s).end);
+  }
+  return offsets;
+}
+
+}  // namespace poise

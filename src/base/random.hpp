@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+namespace poise {
+
+/// What a random number is for; different streams of one seed are independent.
+enum class Stream : std::uint32_t {
+  weights_a = 1,
+  weights_b = 2,
+  features = 3,
+  feature_phases = 4,
+  synthetic_inputs = 5,
+  synthetic_teacher = 6,
+  synthetic_noise = 7,
+  eigenvector = 8,
+  test_direction = 9,
+};
+
+/// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so the
+/// value of entry (i, j) is the same on any number of ranks and in any order. Not collective.
+class CounterRandom {
+ public:
+  CounterRandom(std::uint64_t seed, Stream stream) : seed_(seed), stream_(stream) {}
+  /// Standard normal (Box-Muller).
+  [[nodiscard]] double normal(std::uint64_t i, std::uint64_t j = 0) const;
+  /// Uniform in (0, 1).
+  [[nodiscard]] double uniform(std::uint64_t i, std::uint64_t j = 0) const;
+
+ private:
+  std::uint64_t seed_;
+  Stream stream_;
+};
+
+}  // namespace poise

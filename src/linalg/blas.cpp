@@ -1,0 +1,53 @@
+#include "poise/linalg/blas.hpp"
+
+#include <dlfcn.h>
+#include <petscsys.h>
+#include <petscblaslapack.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+PetscBLASInt narrow(Index n) {
+  if (n > std::numeric_limits<PetscBLASInt>::max())
+    throw failure("a matrix has " + std::to_string(n) +
+                  " rows or columns on one rank, more than BLAS can index: use more ranks");
+  return static_cast<PetscBLASInt>(n);
+}
+
+}  // namespace
+
+void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alpha, const double* a, Index lda,
+          const double* b, Index ldb, double beta, double* c, Index ldc) {
+  if (rows == 0 || cols == 0) return;
+  const PetscBLASInt m = narrow(rows);
+  const PetscBLASInt n = narrow(cols);
+  const PetscBLASInt k = narrow(inner);
+  const PetscBLASInt stride_a = std::max<PetscBLASInt>(1, narrow(lda));
+  const PetscBLASInt stride_b = std::max<PetscBLASInt>(1, narrow(ldb));
+  const PetscBLASInt stride_c = narrow(ldc);
+  BLASgemm_(&op_a, &op_b, &m, &n, &k, &alpha, a, &stride_a, b, &stride_b, &beta, c, &stride_c);
+}
+
+BlasInfo blas_info() {
+  BlasInfo info;
+  Dl_info where{};
+  if (dladdr(reinterpret_cast<void*>(&BLASgemm_), &where) != 0 && where.dli_fname != nullptr) {
+    const std::unique_ptr<char, decltype(&free)> path(realpath(where.dli_fname, nullptr), &free);
+    info.library = path ? path.get() : where.dli_fname;
+  }
+  if (auto* threads = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads")))
+    info.threads = threads();
+  // Debian's reference BLAS is …/blas/libblas.so.3; the fast ones carry their name.
+  info.reference = info.library.find("/blas/libblas") != std::string::npos ||
+                   info.library.find("libblas.so.3.11") != std::string::npos;
+  return info;
+}
+
+}  // namespace poise

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// C = alpha op(A) op(B) + beta C, column-major, op in {'N', 'T'}; C is rows x cols, the sum runs over
+/// `inner`. Empty products are allowed. Throws bad_input if a size exceeds the 32-bit integers of BLAS.
+void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alpha, const double* a, Index lda,
+          const double* b, Index ldb, double beta, double* c, Index ldc);
+
+/// Which BLAS runs and how.
+struct BlasInfo {
+  std::string library;     ///< file that provides dgemm
+  bool reference = false;  ///< the slow reference BLAS (10 to 50 times slower than OpenBLAS)
+  int threads = 1;         ///< threads each rank uses, where the library tells
+};
+[[nodiscard]] BlasInfo blas_info();
+
+}  // namespace poise

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// A dense m x m matrix M in row blocks over a communicator, and its products with blocks of columns
+/// ("states") that are distributed over the same rows. Rank r holds rows [o[r], o[r+1]) =: m_r of them; a
+/// block of p states is m_r x p, column-major, on each rank. Used over `grid.feature` for equilibria, over
+/// `grid.world` for the collapsed model.
+///
+/// Products gather the states (non-blocking, overlapped with the product of the rank's own block) because
+/// that moves p m numbers for 2 p m^2 / P flops; gathered blocks stay contiguous a rank, so nothing is
+/// repacked. A rank may hold no rows. The workspace grows to the widest block seen and is then reused.
+class RowBlockMatrix {
+ public:
+  /// `offsets`: size of comm + 1 numbers from 0 to m. `comm` must outlive the matrix.
+  RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets);
+
+  [[nodiscard]] Index width() const { return offsets_.back(); }
+  [[nodiscard]] Index row_begin() const { return offsets_[rank_]; }
+  [[nodiscard]] Index local_rows() const { return offsets_[rank_ + 1] - offsets_[rank_]; }
+  [[nodiscard]] MPI_Comm comm() const { return comm_; }
+  /// The local rows, row-major: entry (i, j) of the rank's block at [i * width() + j].
+  [[nodiscard]] double* rows() { return rows_.data(); }
+  [[nodiscard]] const double* rows() const { return rows_.data(); }
+
+  /// Collective. Y = M X for p columns; x and y are m_r x p and must not overlap.
+  void multiply(Index p, const double* x, double* y) const;
+  /// Collective. Y = Mᵀ X for p columns; x and y must not overlap.
+  void multiply_transpose(Index p, const double* x, double* y) const;
+  /// Collective. M += X Yᵀ, where X and Y have p columns.
+  void add_outer_product(Index p, const double* x, const double* y);
+  /// Collective. All rows of a block on every rank: the m_g x p block of rank g starts at [o[g] * p].
+  [[nodiscard]] const double* gather(Index p, const double* x) const;
+
+  /// Columns multiplied so far by M or Mᵀ.
+  [[nodiscard]] Index columns_multiplied() const { return columns_multiplied_; }
+
+ private:
+  void begin_gather(Index p, const double* x, MPI_Request* request) const;
+  void set_counts(Index p) const;
+  /// y (m_r x p) = or += the columns of block g times its states.
+  void multiply_block(std::size_t g, Index p, const double* x, double beta, double* y) const;
+
+  MPI_Comm comm_;
+  std::vector<Index> offsets_;
+  std::size_t rank_ = 0;
+  std::size_t size_ = 1;
+  std::vector<double> rows_;
+  mutable std::vector<double> workspace_;
+  mutable std::vector<int> counts_;
+  mutable std::vector<int> displacements_;
+  mutable Index columns_multiplied_ = 0;
+};
+
+}  // namespace poise

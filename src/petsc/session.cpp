@@ -1,0 +1,73 @@
+#include "poise/petsc/session.hpp"
+
+#include <slepcsys.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "poise/base/check.hpp"
+#include "poise/base/requirements.hpp"
+
+namespace poise {
+
+Session::Session(int argc, char** argv) {
+  int i = 0;
+  if (argc > 0) arguments_.emplace_back(argv[i++]);
+  for (; i < argc && argv[i][0] != '-'; ++i) words_.emplace_back(argv[i]);
+  for (; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "-help" || argument == "--help" || argument == "-h") {
+      help_requested_ = true;
+      const bool petsc_too = i + 1 < argc && std::strcmp(argv[i + 1], "petsc") == 0;
+      if (!petsc_too) continue;
+      ++i;
+      arguments_.emplace_back("-help");
+    } else {
+      arguments_.push_back(argument);
+    }
+  }
+  for (auto& argument : arguments_) pointers_.push_back(argument.data());
+  pointers_.push_back(nullptr);
+  auto count = static_cast<int>(arguments_.size());
+  char** pointers = pointers_.data();
+  if (SlepcInitialize(&count, &pointers, nullptr, nullptr) != 0)
+    throw bad_input("PETSc could not start: see above");
+  install_error_handler();
+}
+
+Session::~Session() {
+  (void)SlepcFinalize();
+}
+
+int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& program) {
+  int code = 0;
+  bool abort_world = false;
+  const auto report = [](const char* message) {
+    std::fprintf(stderr, "poise: error: %s\n", message);
+    std::fflush(stderr);
+  };
+  try {
+    Session session(argc, argv);
+    int rank = 0;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    try {
+      code = static_cast<int>(program(session));
+    } catch (const Error& error) {
+      code = static_cast<int>(error.code());
+      abort_world = !error.collective();
+      if (rank == 0 || abort_world) report(error.what());
+    } catch (const std::exception& error) {
+      code = static_cast<int>(ExitCode::failed);
+      abort_world = true;
+      report(error.what());
+    }
+    std::fflush(stdout);
+    if (abort_world) MPI_Abort(MPI_COMM_WORLD, code);
+  } catch (const std::exception& error) {
+    report(error.what());
+    return static_cast<int>(ExitCode::bad_input);
+  }
+  return code;
+}
+
+}  // namespace poise

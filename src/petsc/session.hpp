@@ -1,0 +1,37 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+
+namespace poise {
+
+/// Owns MPI, PETSc and SLEPc for the life of a program. `-help` alone is kept from PETSc, so that the program
+/// can print its own list; `-help petsc` also prints the options of PETSc's solvers.
+class Session {
+ public:
+  Session(int argc, char** argv);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  [[nodiscard]] bool help_requested() const { return help_requested_; }
+  /// What the command line holds before the first option ("import", "show FILE").
+  [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
+
+ private:
+  std::vector<std::string> arguments_;
+  std::vector<char*> pointers_;
+  std::vector<std::string> words_;
+  bool help_requested_ = false;
+};
+
+/// The frame of every main: starts a Session, runs `program`, turns errors into one message and an exit code
+/// that is the same on every rank. An error that not all ranks share aborts the world; nothing hangs.
+int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& program);
+
+}  // namespace poise

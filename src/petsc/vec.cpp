@@ -1,0 +1,30 @@
+#include "poise/petsc/vec.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+
+VecHandle create_vec(MPI_Comm comm, Index local_size) {
+  VecHandle vec;
+  check(VecCreateMPI(comm, static_cast<PetscInt>(local_size), PETSC_DETERMINE, vec.out()));
+  return vec;
+}
+
+VecHandle duplicate(Vec vec) {
+  VecHandle copy;
+  check(VecDuplicate(vec, copy.out()));
+  return copy;
+}
+
+void require_finite(Vec vec, const char* what) {
+  PetscReal norm = 0.0;
+  check(VecNorm(vec, NORM_2, &norm));
+  if (std::isfinite(norm)) return;
+  throw Error(ExitCode::failed,
+              std::string(what) + " holds NaN or Inf: reduce the step size or the tolerance", true);
+}
+
+}  // namespace poise
