@@ -1,0 +1,57 @@
+#include "poise/linalg/symmetric_eigen.hpp"
+
+#include <petscsys.h>
+#include <petscblaslapack.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+/// LAPACK's order is ascending; ours is descending with a fixed sign, so that features do not depend on
+/// LAPACK's mood.
+void order_and_sign(Index n, std::vector<double>& values, std::vector<double>& vectors) {
+  std::reverse(values.begin(), values.end());
+  for (Index left = 0, right = n - 1; left < right; ++left, --right)
+    std::swap_ranges(vectors.begin() + left * n, vectors.begin() + (left + 1) * n,
+                     vectors.begin() + right * n);
+  for (Index k = 0; k < n; ++k) {
+    double* column = vectors.data() + k * n;
+    const double* largest =
+        std::max_element(column, column + n, [](double a, double b) { return std::abs(a) < std::abs(b); });
+    if (*largest < 0.0) std::transform(column, column + n, column, [](double v) { return -v; });
+  }
+}
+
+}  // namespace
+
+SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matrix) {
+  SymmetricEigen eigen;
+  eigen.values.resize(static_cast<std::size_t>(n));
+  if (n == 0) return eigen;
+  on_root(comm, [&] {
+    const auto size = static_cast<PetscBLASInt>(n);
+    PetscBLASInt length = -1;
+    PetscBLASInt info = 0;
+    double optimal = 0.0;
+    LAPACKsyev_("V", "L", &size, matrix.data(), &size, eigen.values.data(), &optimal, &length, &info);
+    length = static_cast<PetscBLASInt>(optimal);
+    std::vector<double> work(static_cast<std::size_t>(length));
+    LAPACKsyev_("V", "L", &size, matrix.data(), &size, eigen.values.data(), work.data(), &length, &info);
+    if (info != 0)
+      throw failure("eigenvalues of a symmetric matrix: LAPACK syev returned " + std::to_string(info));
+    order_and_sign(n, eigen.values, matrix);
+  });
+  check_mpi(MPI_Bcast(eigen.values.data(), static_cast<int>(n), MPI_DOUBLE, 0, comm));
+  check_mpi(MPI_Bcast(matrix.data(), static_cast<int>(n * n), MPI_DOUBLE, 0, comm));
+  eigen.vectors = std::move(matrix);
+  return eigen;
+}
+
+}  // namespace poise

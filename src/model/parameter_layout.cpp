@@ -1,0 +1,66 @@
+#include "poise/model/parameter_layout.hpp"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/random.hpp"
+
+namespace poise {
+
+ParameterLayout::ParameterLayout(const ProcessGrid& grid, Index m, Index q)
+    : grid_(grid),
+      m_(m),
+      q_(q),
+      slice_offsets_(grid.world_offsets(m)),
+      block_offsets_(grid.feature_offsets(m)) {
+  const auto rank = static_cast<std::size_t>(grid.rank());
+  const auto feature = static_cast<std::size_t>(grid.feature_index());
+  slice_ = {slice_offsets_[rank], slice_offsets_[rank + 1]};
+  block_ = {block_offsets_[feature], block_offsets_[feature + 1]};
+}
+
+void ParameterLayout::initialise(Vec theta, std::uint64_t seed, double scale_a, double scale_b) const {
+  const CounterRandom a(seed, Stream::weights_a);
+  const CounterRandom b(seed, Stream::weights_b);
+  const double scale_readout = scale_b / std::sqrt(static_cast<double>(m_));
+  WriteArray values(theta);
+  double* entry = values.data();
+  for (Index i = slice_.begin; i < slice_.end; ++i) {
+    for (Index j = 0; j < m_; ++j) *entry++ = scale_a * a.normal(i, j);
+    for (Index c = 0; c < q_; ++c) *entry++ = scale_readout * b.normal(c, i);
+  }
+}
+
+std::vector<int> ParameterLayout::counts(Index columns) const {
+  std::vector<int> counts;
+  const auto first = static_cast<std::size_t>(grid_.feature_index() * grid_.sample_ranks());
+  for (std::size_t s = 0; s < static_cast<std::size_t>(grid_.sample_ranks()); ++s) {
+    const Index count = (slice_offsets_[first + s + 1] - slice_offsets_[first + s]) * columns;
+    if (count > std::numeric_limits<int>::max() || block_.size() * columns > std::numeric_limits<int>::max())
+      throw failure("a row block of the parameters exceeds 2^31 entries: raise -grid_feature_ranks");
+    counts.push_back(static_cast<int>(count));
+  }
+  return counts;
+}
+
+void ParameterLayout::gather_block(const double* slice, Index columns, double* block) const {
+  const auto sizes = counts(columns);
+  std::vector<int> offsets(sizes.size());
+  std::exclusive_scan(sizes.begin(), sizes.end(), offsets.begin(), 0);
+  check_mpi(MPI_Allgatherv(slice, sizes[static_cast<std::size_t>(grid_.sample_index())], MPI_DOUBLE, block,
+                           sizes.data(), offsets.data(), MPI_DOUBLE, grid_.sample()));
+}
+
+void ParameterLayout::reduce_block(const double* block, Index columns, double* slice) const {
+  check_mpi(MPI_Reduce_scatter(block, slice, counts(columns).data(), MPI_DOUBLE, MPI_SUM, grid_.sample()));
+}
+
+void transpose(Index rows, Index cols, const double* in, double* out) {
+  for (Index j = 0; j < cols; ++j)
+    for (Index i = 0; i < rows; ++i) out[i * cols + j] = in[j * rows + i];
+}
+
+}  // namespace poise

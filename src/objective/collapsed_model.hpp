@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "poise/linalg/row_block_matrix.hpp"
+#include "poise/model/parameter_layout.hpp"
+#include "poise/solve/column_solver.hpp"
+
+namespace poise {
+
+/// The softmax-linear model collapsed to its equivalent shallow layer, W = B U⁻¹ with U = I − γσ(A)
+/// (theory.md 2.1, 3.1): q solves instead of one a sample. All rows are split over the whole world, so θ is
+/// used where it lies and every rank works on every solve. Blocks that are q x m in the theory are held
+/// transposed: slice rows x q. Solver prefix `collapsed_` (KSP); the worst of the q residuals is what counts.
+class CollapsedModel {
+ public:
+  /// `layout` must outlive the model.
+  CollapsedModel(const ParameterLayout& layout, double gamma);
+
+  /// Collective on the world. Computes S = σ(A) and Wᵀ from UᵀWᵀ = Bᵀ; does nothing if θ has not changed
+  /// since. Throws failure if the solve failed.
+  const Outcome& set_parameters(Vec theta);
+  /// Wᵀ: slice rows x q, column-major.
+  [[nodiscard]] const double* w() const { return w_.data(); }
+  /// S over the world.
+  [[nodiscard]] const RowBlockMatrix& softmax() const { return softmax_; }
+  [[nodiscard]] double gamma() const { return gamma_; }
+
+  /// Collective on the world. (∂L/∂A, ∂L/∂B) from Gᵀ = ∇L₀(W)ᵀ (theory.md 3). Throws failure if the solve
+  /// failed.
+  Outcome write_gradient(const double* g, Vec gradient);
+
+  /// Collective on the world. x = U⁻¹ rhs or U⁻ᵀ rhs for slice rows x q blocks; throws failure if the solve
+  /// failed.
+  Outcome solve(const double* rhs, double* x);
+  Outcome solve_transpose(const double* rhs, double* x);
+
+ private:
+  const ParameterLayout& layout_;
+  double gamma_;
+  RowBlockMatrix softmax_;
+  std::vector<double> b_, w_, gradient_b_;
+  std::unique_ptr<ColumnSolver> solver_, transposed_solver_;
+  Outcome forward_;
+  PetscObjectId theta_id_ = 0;
+  PetscObjectState theta_state_ = -1;
+};
+
+}  // namespace poise

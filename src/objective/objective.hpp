@@ -1,0 +1,35 @@
+#pragma once
+
+#include "poise/petsc/vec.hpp"
+#include "poise/solve/outcome.hpp"
+
+namespace poise {
+
+/// Loss and hits over a set of samples, scaled by s.
+struct Score {
+  double loss = 0.0;
+  double accuracy = 0.0;  ///< share of samples whose predicted class is right; of no meaning for regression
+};
+
+/// The result of one evaluation of an objective.
+struct Evaluation {
+  Score train;
+  Outcome equilibrium;  ///< of the forward solves
+  Outcome adjoint;      ///< of the backward solves
+};
+
+/// θ -> L(θ), ∇L(θ). Collective on the world; θ and the gradient as in ParameterLayout.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  Objective() = default;
+  Objective(const Objective&) = delete;
+  Objective& operator=(const Objective&) = delete;
+
+  /// Throws failure if a solve failed or the loss is not finite.
+  [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient) = 0;
+  /// The loss of the test samples, without a gradient. All zeros if there are none.
+  [[nodiscard]] virtual Score test(Vec theta) = 0;
+};
+
+}  // namespace poise

@@ -1,0 +1,117 @@
+#include "poise/objective/shallow_loss.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/linalg/blas.hpp"
+
+namespace poise {
+namespace {
+
+/// Columns of Φ per product: wide enough for dgemm, small enough that a panel is still in cache for its
+/// second use.
+Index panel_width(Index rows) {
+  return std::clamp<Index>((1 << 18) / std::max<Index>(rows, 1), 64, 4096);
+}
+
+}  // namespace
+
+ShallowLoss::ShallowLoss(const ParameterLayout& layout, const Problem& problem)
+    : layout_(layout),
+      problem_(problem),
+      slice_(static_cast<std::size_t>(layout.slice().size() * layout.outputs())),
+      block_(static_cast<std::size_t>(layout.block().size() * layout.outputs())),
+      gradient_block_(block_.size()) {
+  if (problem.loss == LossKind::squared) form_gram();
+}
+
+void ShallowLoss::form_gram() {
+  const ProcessGrid& grid = layout_.grid();
+  const SampleSet& train = problem_.train;
+  const Index m = layout_.width();
+  const Index q = layout_.outputs();
+  const Index rows = layout_.block().size();
+
+  RowBlockMatrix block(grid.feature(), layout_.block_offsets());
+  const Index panel = panel_width(m);
+  for (Index first = 0; first < train.count; first += panel) {
+    const double* phi = train.features.data() + first * rows;
+    block.add_outer_product(std::min(panel, train.count - first), phi, phi);
+  }
+  gram_ = std::make_unique<Gram>(Gram{RowBlockMatrix(grid.world(), layout_.slice_offsets()), {}, 0.0});
+  layout_.reduce_block(block.rows(), m, gram_->c.rows());
+
+  gemm('N', 'T', q, rows, train.count, 1.0, train.targets.data(), q, train.features.data(), rows, 0.0,
+       gradient_block_.data(), q);
+  layout_.reduce_block(gradient_block_.data(), q, slice_.data());
+  gram_->e.resize(slice_.size());
+  transpose(q, layout_.slice().size(), slice_.data(), gram_->e.data());
+
+  double norm2 = 0.0;
+  for (const double y : train.targets) norm2 += y * y;
+  gram_->target_norm2 = sum_over_samples(grid, {norm2, 0}).loss;
+}
+
+Score ShallowLoss::value_and_gradient(const double* w, double* gradient) {
+  static const LogEvent event("ShallowLoss");
+  const auto scope = event.begin();
+  return gram_ ? evaluate_gram(w, gradient) : pass_over_samples(w, problem_.train, gradient);
+}
+
+Score ShallowLoss::score(const double* w, const SampleSet& samples) {
+  if (samples.total == 0) return {};
+  return pass_over_samples(w, samples, nullptr);
+}
+
+Score ShallowLoss::evaluate_gram(const double* w, double* gradient) {
+  const Index q = layout_.outputs();
+  const double s = problem_.scale(problem_.train.total);
+  gram_->c.multiply(q, w, gradient);  // C Wᵀ
+  double sums[2] = {0.0, 0.0};
+  for (std::size_t i = 0; i < slice_.size(); ++i) {
+    sums[0] += w[i] * (gradient[i] - 2.0 * gram_->e[i]);
+    gradient[i] = 2.0 * s * (gradient[i] - gram_->e[i]);
+  }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, layout_.grid().world()));
+  return {s * (gram_->target_norm2 + sums[0]), std::numeric_limits<double>::quiet_NaN()};
+}
+
+Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, double* gradient) {
+  const ProcessGrid& grid = layout_.grid();
+  const Index q = layout_.outputs();
+  const Index rows = layout_.block().size();
+  transpose(layout_.slice().size(), q, w, slice_.data());
+  layout_.gather_block(slice_.data(), q, block_.data());  // W, q x block rows
+
+  const Index panel = panel_width(rows);
+  outputs_.resize(static_cast<std::size_t>(q * panel));
+  std::fill(gradient_block_.begin(), gradient_block_.end(), 0.0);
+  LossSum sum;
+  for (Index first = 0; first < samples.count; first += panel) {
+    const Index columns = std::min(panel, samples.count - first);
+    const double* phi = samples.features.data() + first * rows;
+    gemm('N', 'N', q, columns, rows, 1.0, block_.data(), q, phi, rows, 0.0, outputs_.data(), q);
+    if (grid.feature_ranks() > 1)
+      check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), static_cast<int>(q * columns), MPI_DOUBLE,
+                              MPI_SUM, grid.feature()));
+    const LossSum part =
+        evaluate_loss(problem_.loss, q, columns, outputs_.data(), samples.targets.data() + first * q,
+                      gradient != nullptr ? outputs_.data() : nullptr);
+    sum.loss += part.loss;
+    sum.correct += part.correct;
+    if (gradient != nullptr)
+      gemm('N', 'T', q, rows, columns, problem_.scale(samples.total), outputs_.data(), q, phi, rows, 1.0,
+           gradient_block_.data(), q);
+  }
+  if (gradient != nullptr) {
+    layout_.reduce_block(gradient_block_.data(), q, slice_.data());
+    transpose(q, layout_.slice().size(), slice_.data(), gradient);
+  }
+  const LossSum total = sum_over_samples(grid, sum);
+  return {problem_.scale(samples.total) * total.loss,
+          static_cast<double>(total.correct) / static_cast<double>(samples.total)};
+}
+
+}  // namespace poise

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "poise/linalg/row_block_matrix.hpp"
+#include "poise/model/parameter_layout.hpp"
+#include "poise/objective/objective.hpp"
+#include "poise/objective/sample_set.hpp"
+
+namespace poise {
+
+/// The loss of the shallow explicit layer, theory.md 2.5: L₀(W) = s Σ ℓ(Wφ(x_i), y_i) and G = ∇L₀(W).
+/// W and G are q x m and always held transposed in world slices: slice rows x q, column-major.
+/// Squared loss uses only C = ΦΦᵀ and E = YΦᵀ, formed once (theory.md 3.1): an evaluation is then free of n.
+class ShallowLoss {
+ public:
+  /// Collective on the world. `layout` and `problem` must outlive it.
+  ShallowLoss(const ParameterLayout& layout, const Problem& problem);
+
+  /// Collective on the world. Loss and G of the training samples; accuracy is filled only without the Gram
+  /// form.
+  Score value_and_gradient(const double* w, double* gradient);
+  /// Collective on the world. Loss and accuracy of a set of samples.
+  Score score(const double* w, const SampleSet& samples);
+
+  /// The Gram form; only for the squared loss.
+  struct Gram {
+    RowBlockMatrix c;           ///< ΦΦᵀ, m x m, rows over the world
+    std::vector<double> e;      ///< Eᵀ = (YΦᵀ)ᵀ: slice rows x q, column-major
+    double target_norm2 = 0.0;  ///< ‖Y‖²_F
+  };
+  [[nodiscard]] const Gram* gram() const { return gram_.get(); }
+  [[nodiscard]] const Problem& problem() const { return problem_; }
+  [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
+
+ private:
+  void form_gram();
+  Score evaluate_gram(const double* w, double* gradient);
+  Score pass_over_samples(const double* w, const SampleSet& samples, double* gradient);
+
+  const ParameterLayout& layout_;
+  const Problem& problem_;
+  std::unique_ptr<Gram> gram_;
+  std::vector<double> slice_, block_, gradient_block_, outputs_;
+};
+
+}  // namespace poise

@@ -1,0 +1,100 @@
+#include "poise/solve/column_solver.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "poise/solve/column_norms.hpp"
+
+namespace poise {
+
+ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply,
+                           LinearMap apply_transpose, const std::string& prefix, const std::string& name,
+                           double default_rtol)
+    : comm_(comm),
+      rows_(rows),
+      columns_(columns),
+      apply_(std::move(apply)),
+      name_(name + " (" + prefix + ")"),
+      operator_(
+          comm, rows * columns,
+          [this](const double* x, double* y) {
+            ++applications_;
+            apply_(x, y);
+          },
+          std::move(apply_transpose)),
+      rhs_(create_vec(comm, rows * columns)),
+      correction_(duplicate(rhs_.get())) {
+  const auto size = static_cast<std::size_t>(rows * columns);
+  scaled_rhs_.resize(size);
+  product_.resize(size);
+  norms_.resize(static_cast<std::size_t>(columns));
+  residual_norms_.resize(static_cast<std::size_t>(columns));
+  check(KSPCreate(comm, ksp_.out()));
+  check(KSPSetOptionsPrefix(ksp_.get(), prefix.c_str()));
+  check(KSPSetOperators(ksp_.get(), operator_.get(), operator_.get()));
+  check(KSPSetType(ksp_.get(), KSPGMRES));
+  PC pc = nullptr;
+  check(KSPGetPC(ksp_.get(), &pc));
+  check(PCSetType(pc, PCNONE));
+  check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
+  check(KSPSetFromOptions(ksp_.get()));
+  PetscInt max_iterations = 0;
+  PetscReal divergence = 0.0;
+  check(KSPGetTolerances(ksp_.get(), &rtol_, nullptr, &divergence, &max_iterations));
+  // KSP must stop on the absolute norm of the scaled problem, which is what bounds the worst column.
+  check(KSPSetTolerances(ksp_.get(), 0.0, rtol_, divergence, max_iterations));
+}
+
+void ColumnSolver::load_scaled(const double* rhs) {
+  column_norms(comm_, rows_, columns_, rhs, norms_.data());
+  for (Index c = 0; c < columns_; ++c) {
+    const double scale = norms_[c] > 0.0 ? 1.0 / norms_[c] : 0.0;
+    for (Index i = c * rows_; i < (c + 1) * rows_; ++i) scaled_rhs_[i] = scale * rhs[i];
+  }
+}
+
+double ColumnSolver::update_residual(const double* x, Index* worst) {
+  ++applications_;
+  apply_(x, product_.data());
+  WriteArray residual(rhs_.get());
+  for (Index i = 0; i < rows_ * columns_; ++i) residual[i] = scaled_rhs_[i] - product_[i];
+  column_norms(comm_, rows_, columns_, residual.data(), residual_norms_.data());
+  *worst = 0;
+  for (Index c = 1; c < columns_; ++c)  // a NaN wins and stays
+    if (!std::isnan(residual_norms_[*worst]) && !(residual_norms_[c] <= residual_norms_[*worst])) *worst = c;
+  return columns_ > 0 ? residual_norms_[*worst] : 0.0;
+}
+
+Outcome ColumnSolver::solve(const double* rhs, double* x) {
+  const Index before = applications_;
+  Outcome outcome{.solve = name_, .reason = {}};
+  load_scaled(rhs);
+  std::fill_n(x, rows_ * columns_, 0.0);
+  {
+    WriteArray first(rhs_.get());
+    std::copy(scaled_rhs_.begin(), scaled_rhs_.end(), first.data());
+  }
+  const int attempts = 3;
+  for (int attempt = 0; attempt < attempts && !outcome.converged; ++attempt) {
+    check(KSPSolve(ksp_.get(), rhs_.get(), correction_.get()));
+    KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
+    PetscInt iterations = 0;
+    const char* text = nullptr;
+    check(KSPGetConvergedReason(ksp_.get(), &reason));
+    check(KSPGetConvergedReasonString(ksp_.get(), &text));
+    check(KSPGetIterationNumber(ksp_.get(), &iterations));
+    outcome.reason = text;
+    outcome.iterations += iterations;
+    const ReadArray correction(correction_.get());
+    for (Index i = 0; i < rows_ * columns_; ++i) x[i] += correction[i];
+    outcome.residual = update_residual(x, &outcome.worst_sample);
+    if (reason < 0 || !std::isfinite(outcome.residual)) break;
+    outcome.converged = outcome.residual <= 2.0 * rtol_;
+  }
+  for (Index c = 0; c < columns_; ++c)
+    for (Index i = c * rows_; i < (c + 1) * rows_; ++i) x[i] *= norms_[c];
+  outcome.products = applications_ - before;
+  return outcome;
+}
+
+}  // namespace poise

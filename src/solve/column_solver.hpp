@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "poise/petsc/shell_operator.hpp"
+#include "poise/petsc/vec.hpp"
+#include "poise/solve/outcome.hpp"
+
+namespace poise {
+
+/// Solves Op X = R for p columns at once with one KSP, where Op acts on every column alike (I − γS or its
+/// transpose). Each column of R is scaled to norm 1 first, so one Krylov polynomial serves all columns
+/// equally and the Frobenius norm that KSP controls bounds the WORST column: ‖r_c − Op x_c‖ ≤ rtol ‖r_c‖ for
+/// every c. The true residual is computed at the end; where rounding kept it above twice the tolerance the
+/// remainder is solved for again (at most twice). Default: GMRES(30) without preconditioner, all from options
+/// with the prefix (`adj_ksp_type`, `adj_ksp_rtol`, …).
+class ColumnSolver {
+ public:
+  /// Collective on `comm`; each rank holds `rows` rows of the columns. `name` is for error messages.
+  ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply, LinearMap apply_transpose,
+               const std::string& prefix, const std::string& name, double default_rtol);
+  ColumnSolver(const ColumnSolver&) = delete;  // PETSc holds pointers to it
+  ColumnSolver& operator=(const ColumnSolver&) = delete;
+
+  /// Collective. `rhs` and `x`: rows x columns, column-major; zero columns get a zero solution. A failed
+  /// solve is reported in the Outcome (x is then not a solution): call `require`.
+  Outcome solve(const double* rhs, double* x);
+
+  [[nodiscard]] KSP ksp() const { return ksp_.get(); }
+
+ private:
+  void load_scaled(const double* rhs);
+  /// residual_ = rhs_ − Op x for the scaled problem; returns the worst column norm.
+  double update_residual(const double* x, Index* worst);
+
+  MPI_Comm comm_;
+  Index rows_;
+  Index columns_;
+  LinearMap apply_;
+  std::string name_;
+  ShellOperator operator_;
+  KspHandle ksp_;
+  VecHandle rhs_, correction_;
+  std::vector<double> scaled_rhs_, norms_, residual_norms_, product_;
+  double rtol_ = 0.0;
+  Index applications_ = 0;
+};
+
+}  // namespace poise

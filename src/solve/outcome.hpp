@@ -1,0 +1,49 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// What a solve did; every solve returns one and `require` turns a failed one into an error, never into a
+/// number.
+struct [[nodiscard]] Outcome {
+  std::string solve;   ///< which solve ("equilibrium (eq_)")
+  std::string reason;  ///< PETSc's name of why it stopped
+  bool converged = false;
+  Index iterations = 0;     ///< linear ones where the solver has them; the largest of the panels
+  Index products = 0;       ///< products with the weights, a panel each
+  double residual = 0.0;    ///< true residual of the worst sample, relative (see the solver)
+  Index worst_sample = -1;  ///< the column it belongs to, counted on this rank
+
+  /// Joins the outcome of another panel: the worst of both.
+  void merge(const Outcome& other) {
+    solve = other.solve;
+    if (reason.empty() || !other.converged) reason = other.reason;
+    converged = other.converged && (converged || products == 0);
+    iterations = std::max(iterations, other.iterations);
+    products += other.products;
+    if (other.residual >= residual) {
+      residual = other.residual;
+      worst_sample = other.worst_sample;
+    }
+  }
+};
+
+/// Throws failure with the solve, reason and residual if the solve did not converge. All ranks of the solve
+/// throw.
+inline const Outcome& require(const Outcome& outcome) {
+  if (outcome.converged) [[likely]]
+    return outcome;
+  throw failure(
+      "the " + outcome.solve + " solve failed: " + outcome.reason + " after " +
+      std::to_string(outcome.iterations) + " iterations, relative residual " + to_text(outcome.residual) +
+      " (worst sample " + std::to_string(outcome.worst_sample) +
+      " of this rank); allow more iterations, loosen the tolerance, or choose another solver by its prefix");
+}
+
+}  // namespace poise
