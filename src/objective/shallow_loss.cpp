@@ -57,12 +57,12 @@ void ShallowLoss::form_gram() {
 Score ShallowLoss::value_and_gradient(const double* w, double* gradient) {
   static const LogEvent event("ShallowLoss");
   const auto scope = event.begin();
-  return gram_ ? evaluate_gram(w, gradient) : pass_over_samples(w, problem_.train, gradient);
+  return gram_ ? evaluate_gram(w, gradient) : pass_over_samples(w, problem_.train, true, gradient);
 }
 
 Score ShallowLoss::score(const double* w, const SampleSet& samples) {
   if (samples.total == 0) return {};
-  return pass_over_samples(w, samples, nullptr);
+  return pass_over_samples(w, samples, false, nullptr);
 }
 
 Score ShallowLoss::evaluate_gram(const double* w, double* gradient) {
@@ -78,7 +78,8 @@ Score ShallowLoss::evaluate_gram(const double* w, double* gradient) {
   return {s * (gram_->target_norm2 + sums[0]), std::numeric_limits<double>::quiet_NaN()};
 }
 
-Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, double* gradient) {
+Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient,
+                                     double* gradient) {
   const ProcessGrid& grid = layout_.grid();
   const Index q = layout_.outputs();
   const Index rows = layout_.block().size();
@@ -98,14 +99,14 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
                               MPI_SUM, grid.feature()));
     const LossSum part =
         evaluate_loss(problem_.loss, q, columns, outputs_.data(), samples.targets.data() + first * q,
-                      gradient != nullptr ? outputs_.data() : nullptr);
+                      with_gradient ? outputs_.data() : nullptr);
     sum.loss += part.loss;
     sum.correct += part.correct;
-    if (gradient != nullptr)
+    if (with_gradient)
       gemm('N', 'T', q, rows, columns, problem_.scale(samples.total), outputs_.data(), q, phi, rows, 1.0,
            gradient_block_.data(), q);
   }
-  if (gradient != nullptr) {
+  if (with_gradient) {
     layout_.reduce_block(gradient_block_.data(), q, slice_.data());
     transpose(q, layout_.slice().size(), slice_.data(), gradient);
   }

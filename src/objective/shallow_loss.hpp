@@ -37,7 +37,8 @@ class ShallowLoss {
  private:
   void form_gram();
   Score evaluate_gram(const double* w, double* gradient);
-  Score pass_over_samples(const double* w, const SampleSet& samples, double* gradient);
+  /// `with_gradient`, not a null pointer: a rank without rows passes null blocks and must still take part.
+  Score pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient, double* gradient);
 
   const ParameterLayout& layout_;
   const Problem& problem_;

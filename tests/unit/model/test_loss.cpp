@@ -1,0 +1,79 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "poise/base/random.hpp"
+#include "poise/model/loss.hpp"
+
+namespace poise {
+namespace {
+
+class Losses : public testing::TestWithParam<LossKind> {
+ protected:
+  Losses() : q(GetParam() == LossKind::logistic ? 1 : 4) {
+    const CounterRandom random(1, Stream::test_direction);
+    for (Index i = 0; i < p; ++i) {
+      const auto label = static_cast<Index>(random.uniform(i) * 4);
+      for (Index c = 0; c < q; ++c) {
+        f.push_back(3.0 * random.normal(i, c));
+        direction.push_back(random.normal(i, c + 10));
+        y.push_back(q == 1 ? static_cast<double>(label % 2) : (c == label ? 1.0 : 0.0));
+      }
+    }
+  }
+  double loss_at(double h) const {
+    std::vector<double> shifted(f);
+    for (std::size_t e = 0; e < f.size(); ++e) shifted[e] += h * direction[e];
+    return evaluate_loss(GetParam(), q, p, shifted.data(), y.data(), nullptr).loss;
+  }
+  const Index p = 30;
+  Index q;
+  std::vector<double> f, y, direction;
+};
+
+TEST_P(Losses, GradientHasTaylorRemainderOfSecondOrder) {
+  std::vector<double> gradient(f.size());
+  const double value = evaluate_loss(GetParam(), q, p, f.data(), y.data(), gradient.data()).loss;
+  double slope = 0.0;
+  for (std::size_t e = 0; e < f.size(); ++e) slope += gradient[e] * direction[e];
+  const double coarse = std::abs(loss_at(1e-3) - value - 1e-3 * slope);
+  const double fine = std::abs(loss_at(5e-4) - value - 5e-4 * slope);
+  EXPECT_GE(std::log2(coarse / fine), 1.9);
+  EXPECT_LE(std::log2(coarse / fine), 2.1);
+}
+
+TEST_P(Losses, GradientMayOverwriteTheOutputs) {
+  std::vector<double> gradient(f.size());
+  std::vector<double> in_place(f);
+  const LossSum a = evaluate_loss(GetParam(), q, p, f.data(), y.data(), gradient.data());
+  const LossSum b = evaluate_loss(GetParam(), q, p, in_place.data(), y.data(), in_place.data());
+  EXPECT_EQ(gradient, in_place);
+  EXPECT_EQ(a.loss, b.loss);
+  EXPECT_EQ(a.correct, b.correct);
+}
+
+TEST_P(Losses, HugeOutputsGiveAFiniteLossUnlessItIsQuadratic) {
+  for (double& entry : f) entry *= 1e4;
+  std::vector<double> gradient(f.size());
+  const LossSum sum = evaluate_loss(GetParam(), q, p, f.data(), y.data(), gradient.data());
+  EXPECT_TRUE(std::isfinite(sum.loss));
+  for (const double entry : gradient) EXPECT_TRUE(std::isfinite(entry));
+}
+
+TEST_P(Losses, ANotANumberIsNotHidden) {
+  f[5] = std::nan("");
+  EXPECT_TRUE(std::isnan(evaluate_loss(GetParam(), q, p, f.data(), y.data(), nullptr).loss));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Losses,
+                         testing::Values(LossKind::squared, LossKind::logistic, LossKind::cross_entropy),
+                         [](const auto& info) { return to_string(info.param); });
+
+TEST(CrossEntropy, EqualScoresCostTheLogarithmOfTheNumberOfClasses) {
+  const double f[] = {7.0, 7.0, 7.0};
+  const double y[] = {0.0, 1.0, 0.0};
+  EXPECT_NEAR(evaluate_loss(LossKind::cross_entropy, 3, 1, f, y, nullptr).loss, std::log(3.0), 1e-15);
+}
+
+}  // namespace
+}  // namespace poise
