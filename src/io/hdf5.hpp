@@ -40,12 +40,14 @@ class H5Handle {
   Close close_ = nullptr;
 };
 
-enum class H5Kind { real, integer, text, other };
+/// `byte`: integers from 0 to 255, one byte each; only for writing, a reader sees `integer`.
+enum class H5Kind { real, integer, byte, text, other };
 
 /// Type class and dimensions of a data set, as its header states them: check before trusting them.
 struct H5Shape {
   H5Kind kind = H5Kind::other;
   std::vector<Index> dims;
+  std::string type;  ///< as stored, for messages: "float64", "uint8", ...; empty if not a number
 };
 
 /// The value of a scalar attribute.
@@ -100,6 +102,12 @@ class H5File {
                   std::span<const double> data, int deflate = 0);
   void write_rows(const std::string& name, const std::vector<Index>& dims, Range rows,
                   std::span<const Index> data, int deflate = 0);
+  /// The same in steps, for data that is never in memory as a whole: create_rows creates the data set, each
+  /// fill_rows writes rows of it, other for every rank (none is allowed).
+  void create_rows(const std::string& name, const std::vector<Index>& dims, H5Kind kind, int deflate = 0);
+  void fill_rows(const std::string& name, Range rows, std::span<const double> data);
+  void fill_rows(const std::string& name, Range rows, std::span<const Index> data);
+  void fill_rows(const std::string& name, Range rows, std::span<const std::uint8_t> data);
   /// Creates a `rows` x `columns` data set, every rank writing its columns, row-major.
   void write_columns(const std::string& name, Index rows, Index columns, Range mine,
                      std::span<const double> data);
@@ -139,6 +147,9 @@ class H5File {
                   std::size_t entries) const;
   void write_block(const std::string& name, const std::vector<Index>& dims, std::size_t axis, Range range,
                    H5Kind kind, const void* data, std::size_t entries, int deflate);
+  void fill_block(const std::string& name, Range rows, H5Kind kind, const void* data, std::size_t entries);
+  void transfer_block(std::int64_t data_set, const std::string& name, const std::vector<Index>& dims,
+                      std::size_t axis, Range range, H5Kind kind, const void* data, std::size_t entries);
 
   MPI_Comm comm_;
   std::string path_;

@@ -15,6 +15,7 @@ constexpr Index transfer_entries = Index{1} << 26;
 constexpr Index chunk_entries = Index{1} << 17;
 
 hid_t memory_type(H5Kind kind) {
+  if (kind == H5Kind::byte) return H5T_NATIVE_UINT8;
   return kind == H5Kind::integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
 }
 
@@ -90,6 +91,9 @@ H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
   if (kind == H5T_FLOAT) shape.kind = H5Kind::real;
   if (kind == H5T_INTEGER) shape.kind = H5Kind::integer;
   if (kind == H5T_STRING) shape.kind = H5Kind::text;
+  const std::string bits = std::to_string(8 * H5Tget_size(type.get()));
+  if (kind == H5T_FLOAT) shape.type = "float" + bits;
+  if (kind == H5T_INTEGER) shape.type = (H5Tget_sign(type.get()) == H5T_SGN_NONE ? "uint" : "int") + bits;
   return shape;
 }
 
@@ -147,16 +151,15 @@ H5Handle H5File::create_data_set(const std::string& name, const std::vector<Inde
   return {checked(id, "cannot create data set " + name), H5Dclose};
 }
 
-void H5File::write_block(const std::string& name, const std::vector<Index>& dims, std::size_t axis,
-                         Range range, H5Kind kind, const void* data, std::size_t entries, int deflate) {
+void H5File::transfer_block(std::int64_t data_set, const std::string& name, const std::vector<Index>& dims,
+                            std::size_t axis, Range range, H5Kind kind, const void* data,
+                            std::size_t entries) {
   const Slab slab{dims, axis, range};
   agree(comm_, [&] {
     const bool inside = 0 <= range.begin && range.begin <= range.end && range.end <= dims.at(axis);
     if (!inside || static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw failure("data set " + name + " " + dims_text(dims) + " was given a wrong part or length");
   });
-  H5Handle set;
-  agree(comm_, [&] { set = create_data_set(name, dims, axis, kind, deflate); });
   Index steps = slab.steps();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &steps, 1, MPI_INT64_T, MPI_MAX, comm_));
   const H5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
@@ -165,10 +168,32 @@ void H5File::write_block(const std::string& name, const std::vector<Index>& dims
     agree(comm_, [&] {
       const H5Handle in_file = slab.select(slab.part(s), {0, dims[axis]});
       const H5Handle in_memory = slab.select(slab.part(s), range);
-      checked(H5Dwrite(set.get(), memory_type(kind), in_memory.get(), in_file.get(), transfer.get(), data),
+      checked(H5Dwrite(data_set, memory_type(kind), in_memory.get(), in_file.get(), transfer.get(), data),
               "cannot write data set " + name);
     });
   }
+}
+
+void H5File::write_block(const std::string& name, const std::vector<Index>& dims, std::size_t axis,
+                         Range range, H5Kind kind, const void* data, std::size_t entries, int deflate) {
+  H5Handle set;
+  agree(comm_, [&] { set = create_data_set(name, dims, axis, kind, deflate); });
+  transfer_block(set.get(), name, dims, axis, range, kind, data, entries);
+}
+
+void H5File::create_rows(const std::string& name, const std::vector<Index>& dims, H5Kind kind, int deflate) {
+  agree(comm_, [&] { (void)create_data_set(name, dims, 0, kind, deflate); });
+}
+
+void H5File::fill_block(const std::string& name, Range rows, H5Kind kind, const void* data,
+                        std::size_t entries) {
+  H5Handle set;
+  H5Shape shape;
+  agree(comm_, [&] {
+    set = open_data_set(name);
+    shape = shape_of(set.get(), name);
+  });
+  transfer_block(set.get(), name, shape.dims, 0, rows, kind, data, entries);
 }
 
 void H5File::read_rows(const std::string& name, Range rows, std::span<double> out) const {
@@ -191,6 +216,18 @@ void H5File::write_rows(const std::string& name, const std::vector<Index>& dims,
 void H5File::write_rows(const std::string& name, const std::vector<Index>& dims, Range rows,
                         std::span<const Index> data, int deflate) {
   write_block(name, dims, 0, rows, H5Kind::integer, data.data(), data.size(), deflate);
+}
+
+void H5File::fill_rows(const std::string& name, Range rows, std::span<const double> data) {
+  fill_block(name, rows, H5Kind::real, data.data(), data.size());
+}
+
+void H5File::fill_rows(const std::string& name, Range rows, std::span<const Index> data) {
+  fill_block(name, rows, H5Kind::integer, data.data(), data.size());
+}
+
+void H5File::fill_rows(const std::string& name, Range rows, std::span<const std::uint8_t> data) {
+  fill_block(name, rows, H5Kind::byte, data.data(), data.size());
 }
 
 void H5File::write_columns(const std::string& name, Index rows, Index columns, Range mine,
