@@ -25,7 +25,8 @@ class ByteReader {
   bool read_line(std::string& line);
   /// Throws if bytes are left, naming what should have been the last.
   void expect_end(const std::string& last);
-  /// At most this many bytes can come out of the whole file: its size, or what deflate can at best make of it.
+  /// At most this many bytes can come out of the whole file: its size, or what deflate can at best make of
+  /// it.
   [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
   /// Throws unless `items` x `item_size` bytes fit into `capacity()`. `promise` says what the header states.
   void expect_room(std::uint64_t items, std::uint64_t item_size, const std::string& promise) const;

@@ -82,8 +82,9 @@ void append_row(CsvTable& table, Index line, const Fields& fields) {
   const auto width = static_cast<Index>(fields.size());
   if (table.rows == 0) table.columns = width;
   if (width != table.columns)
-    throw bad_input(at_line(table.path, line) + ": has " + std::to_string(width) + " fields, the rows above " +
-                    std::to_string(table.columns) + ": every row needs the same columns");
+    throw bad_input(at_line(table.path, line) + ": has " + std::to_string(width) +
+                    " fields, the rows above " + std::to_string(table.columns) +
+                    ": every row needs the same columns");
   for (std::size_t column = 0; column < fields.size(); ++column)
     table.values.push_back(number_at(table, line, column, fields[column]));
   table.lines.push_back(line);

@@ -13,8 +13,8 @@ namespace poise {
 /// Serial. The header is four bytes 0 0 type dimensions, then each extent as a big-endian 32-bit number.
 class IdxReader {
  public:
-  /// Reads and validates the header: magic number, bytes as values, no empty extent, and no more data than the
-  /// file can hold. Throws bad_input.
+  /// Reads and validates the header: magic number, bytes as values, no empty extent, and no more data than
+  /// the file can hold. Throws bad_input.
   explicit IdxReader(const std::string& path);
 
   [[nodiscard]] const std::string& path() const { return file_.path(); }

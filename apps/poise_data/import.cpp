@@ -29,7 +29,8 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
   }
   if (declare_only) return {};
   if (chosen == nullptr)
-    throw bad_input("nothing to import: give -csv FILE, -images FILE or -npy_features FILE (-help lists all)");
+    throw bad_input(
+        "nothing to import: give -csv FILE, -images FILE or -npy_features FILE (-help lists all)");
   return chosen->run(options, false);
 }
 

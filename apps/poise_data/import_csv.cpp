@@ -21,7 +21,8 @@ CsvOptions declare(Options& options) {
   CsvOptions o;
   o.path = options.text("csv", "", "text table, plain or .gz, a sample a row; separator , ; tab or blanks");
   o.label_column = options.text("label_column", "", "column of the class (0 is the first, -1 the last)");
-  o.target_columns = options.text("target_columns", "", "columns of the regression targets, as 10,11 or -2,-1");
+  o.target_columns =
+      options.text("target_columns", "", "columns of the regression targets, as 10,11 or -2,-1");
   o.target_path = options.text("target_csv", "", "a second table whose columns are the regression targets");
   const std::string header =
       options.choice("csv_header", "detect", {"detect", "true", "false"},

@@ -23,9 +23,9 @@ IdxOptions declare(Options& options) {
   o.labels = options.text("labels", "", "IDX file of their labels");
   o.test_images = options.text("test_images", "", "IDX file of the images of the test set");
   o.test_labels = options.text("test_labels", "", "IDX file of their labels");
-  o.pixel_scale =
-      options.real("pixel_scale", 1.0 / 255, {1e-300, 1e300},
-                   "factor that readers apply to the stored bytes (attribute scale_factor); 1 leaves 0 to 255");
+  o.pixel_scale = options.real(
+      "pixel_scale", 1.0 / 255, {1e-300, 1e300},
+      "factor that readers apply to the stored bytes (attribute scale_factor); 1 leaves 0 to 255");
   o.classes = declare_classes(options);
   o.output = declare_output(options);
   return o;
@@ -53,10 +53,11 @@ ImageSet open_set(const std::string& image_path, const std::string& label_path, 
     throw bad_input(label_path + ": holds more than one byte a label: are -images and -labels swapped?");
   if (set.images.items() != labels.items())
     throw bad_input(label_path + ": has " + std::to_string(labels.items()) + " labels, " + image_path +
-                    " has " + std::to_string(set.images.items()) + " images: the files do not belong together");
+                    " has " + std::to_string(set.images.items()) +
+                    " images: the files do not belong together");
   for (const std::uint8_t label : labels.next(labels.items()))
-    set.labels.push_back(to_label(
-        label, classes, label_path + ": label " + std::to_string(set.labels.size()) + " (from 0)"));
+    set.labels.push_back(
+        to_label(label, classes, label_path + ": label " + std::to_string(set.labels.size()) + " (from 0)"));
   return set;
 }
 
@@ -86,9 +87,8 @@ void copy_images(ImageSet& set, Index outputs, const Write& write) {
   constexpr Index block_values = 1 << 20;
   const Index block_rows = std::max<Index>(1, block_values / set.images.item_size());
   for (Index begin = 0; begin < set.images.items(); begin += block_rows) {
-    SampleBlock block{begin, std::min(block_rows, set.images.items() - begin), set.images.item_size(), outputs,
-                      {},    {},
-                      {}};
+    SampleBlock block{
+        begin, std::min(block_rows, set.images.items() - begin), set.images.item_size(), outputs, {}, {}, {}};
     const auto bytes = set.images.next(block.count);
     block.features.assign(bytes.begin(), bytes.end());
     block.labels.assign(set.labels.begin() + begin, set.labels.begin() + begin + block.count);

@@ -56,8 +56,9 @@ std::string read_header_text(ByteReader& file) {
   std::array<unsigned char, 8> magic{};
   file.read_exact(magic.data(), magic.size(), "NPY header");
   if (std::memcmp(magic.data(), "\x93NUMPY", 6) != 0 || magic[6] < 1 || magic[6] > 3)
-    throw bad_input(file.path() +
-                    ": is not an NPY file of version 1 to 3 (an .npz holds several: save each with numpy.save)");
+    throw bad_input(
+        file.path() +
+        ": is not an NPY file of version 1 to 3 (an .npz holds several: save each with numpy.save)");
   std::array<unsigned char, 4> bytes{};
   file.read_exact(bytes.data(), magic[6] == 1 ? 2 : 4, "NPY header");
   std::uint64_t length = 0;
@@ -98,17 +99,16 @@ struct Format {
 };
 
 Format find_format(const std::string& path, const std::string& type) {
-  static const std::array<std::pair<const char*, Format>, 10> known{
-      {{"f4", {4, decode<float>}},
-       {"f8", {8, decode<double>}},
-       {"i1", {1, decode<std::int8_t>}},
-       {"i2", {2, decode<std::int16_t>}},
-       {"i4", {4, decode<std::int32_t>}},
-       {"i8", {8, decode<std::int64_t>}},
-       {"u1", {1, decode<std::uint8_t>}},
-       {"u2", {2, decode<std::uint16_t>}},
-       {"u4", {4, decode<std::uint32_t>}},
-       {"u8", {8, decode<std::uint64_t>}}}};
+  static const std::array<std::pair<const char*, Format>, 10> known{{{"f4", {4, decode<float>}},
+                                                                     {"f8", {8, decode<double>}},
+                                                                     {"i1", {1, decode<std::int8_t>}},
+                                                                     {"i2", {2, decode<std::int16_t>}},
+                                                                     {"i4", {4, decode<std::int32_t>}},
+                                                                     {"i8", {8, decode<std::int64_t>}},
+                                                                     {"u1", {1, decode<std::uint8_t>}},
+                                                                     {"u2", {2, decode<std::uint16_t>}},
+                                                                     {"u4", {4, decode<std::uint32_t>}},
+                                                                     {"u8", {8, decode<std::uint64_t>}}}};
   const char order = type.empty() ? '?' : type.front();
   for (const auto& [name, format] : known) {
     if (std::string("<>|=").find(order) == std::string::npos || type.substr(1) != name) continue;

@@ -19,6 +19,9 @@ Output declare_output(Options& options) {
 
 void require_output(const Output& output) {
   if (output.path.empty()) throw bad_input("option -out is missing: name the data file to write");
+  const auto folder = std::filesystem::path(output.path).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw bad_input(output.path + ": no such folder: make it first");
   if (!output.force && std::filesystem::exists(output.path))
     throw bad_input(output.path + ": exists already; -force true replaces it");
 }
@@ -27,7 +30,9 @@ std::string summary_of(const DatasetInfo& info) {
   return info.path + ": " + std::to_string(info.samples) + " training and " +
          std::to_string(info.test_samples) + " test samples, " + std::to_string(info.inputs) + " features (" +
          info.feature_type + "), " + std::to_string(info.outputs) +
-         (info.classification ? " classes" : info.outputs == 1 ? " target" : " targets");
+         (info.classification ? " classes"
+          : info.outputs == 1 ? " target"
+                              : " targets");
 }
 
 }  // namespace poise

@@ -17,8 +17,8 @@ struct Output {
 /// Declares -out -force -name -source -license. Not collective.
 [[nodiscard]] Output declare_output(Options& options);
 
-/// Throws bad_input if -out is missing, or if the file exists and -force is not set. Not collective; call
-/// before the work begins.
+/// Throws bad_input if -out is missing or its folder is, or if the file exists and -force is not set. Not
+/// collective; call before the work begins.
 void require_output(const Output& output);
 
 /// One line that says what was written.

@@ -11,7 +11,8 @@ namespace poise {
 
 TestSplit declare_test_split(Options& options) {
   TestSplit split;
-  split.fraction = options.real("test_fraction", 0, {0, 0.99}, "share of the rows drawn at random as test set");
+  split.fraction =
+      options.real("test_fraction", 0, {0, 0.99}, "share of the rows drawn at random as test set");
   split.rows = options.integer("test_rows", 0, {0}, "number of rows at the end of the file kept as test set");
   split.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
   if (split.fraction > 0 && split.rows > 0)

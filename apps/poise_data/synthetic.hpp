@@ -16,9 +16,9 @@ struct SyntheticProblem {
   bool classification = false;  ///< labels are the argmax of W x + noise
 };
 
-/// Collective on `comm`. Writes the problem to `path` (`info` also carries name, source and licence), and W as
-/// /teacher [q, d]. Every rank generates and writes its own rows in blocks of bounded size; the numbers do not
-/// depend on the number of ranks. Test sample t is sample n + t of the same random streams.
+/// Collective on `comm`. Writes the problem to `path` (`info` also carries name, source and licence), and W
+/// as /teacher [q, d]. Every rank generates and writes its own rows in blocks of bounded size; the numbers do
+/// not depend on the number of ranks. Test sample t is sample n + t of the same random streams.
 DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& problem, DatasetInfo info);
 
 /// Collective on `comm`. `poise-data synthetic`: declares its options and writes the file.

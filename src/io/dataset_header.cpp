@@ -96,8 +96,9 @@ class Validator {
       fail(what + (labels ? " does not hold integers: store the classes as integers 0, 1, 2, ..."
                           : " holds neither reals nor integers: store numbers"));
     if (shape.dims.size() != dimensions)
-      fail(what + " has " + std::to_string(shape.dims.size()) + " dimensions; it needs " +
-           (labels ? "one: [samples]" : "two, one row a sample: reshape it, a single column to [samples, 1]"));
+      fail(
+          what + " has " + std::to_string(shape.dims.size()) + " dimensions; it needs " +
+          (labels ? "one: [samples]" : "two, one row a sample: reshape it, a single column to [samples, 1]"));
   }
 
   void require_rows(const SetHeader& set, const std::string& name, const H5Shape& shape) const {

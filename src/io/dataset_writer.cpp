@@ -46,8 +46,8 @@ DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), inf
   state_ = std::make_unique<State>(State{temporary, create_for(comm, temporary)});
   H5File& file = state_->file;
   file.set_attribute("/", "schema", std::string(data_schema));
-  for (const auto& [name, text] :
-       {std::pair("name", &info_.name), std::pair("source", &info_.source), std::pair("license", &info_.license)})
+  for (const auto& [name, text] : {std::pair("name", &info_.name), std::pair("source", &info_.source),
+                                   std::pair("license", &info_.license)})
     if (!text->empty()) file.set_attribute("/", name, *text);
   create_sets(info_.samples, "/");
   if (info_.test_samples > 0) create_sets(info_.test_samples, "/test_");

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/error.hpp"
 
 namespace poise {
 
