@@ -20,7 +20,7 @@ IdxReader::IdxReader(const std::string& path) : file_(path) {
   for (int i = 0; i < dimensions; ++i) {
     file_.read_exact(head.data(), head.size(), "IDX header");
     const Index extent = (Index{head[0]} << 24) | (Index{head[1]} << 16) | (Index{head[2]} << 8) | head[3];
-    promise += (promise.empty() ? "" : " x ") + std::to_string(extent);
+    promise.append(promise.empty() ? "" : " x ").append(std::to_string(extent));
     if (extent == 0) throw bad_input(path + ": holds nothing: its header says " + promise + " values");
     // Compared at each step, so that the product cannot overflow.
     file_.expect_room(static_cast<std::uint64_t>(i == 0 ? extent : shape_.front() * item_size_),

@@ -107,7 +107,7 @@ DatasetInfo import_idx(Options& options, bool declare_only) {
   ImageSet train = open_set(o.images, o.labels, o.classes);
   std::optional<ImageSet> test;
   if (!o.test_images.empty()) test = open_set(o.test_images, o.test_labels, o.classes);
-  const DatasetInfo info = describe(o, train, test);
+  DatasetInfo info = describe(o, train, test);
   DatasetWriter writer(MPI_COMM_SELF, info);
   copy_images(train, info.outputs, [&](const SampleBlock& block) { writer.write_train(block); });
   if (test) copy_images(*test, info.outputs, [&](const SampleBlock& block) { writer.write_test(block); });
