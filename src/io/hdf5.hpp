@@ -60,7 +60,7 @@ using H5Value = std::variant<double, Index, std::string>;
 ///
 /// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
 /// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
-/// The format is that of HDF5 1.10, whose own structures are checksummed too.
+/// The format is that of HDF5 1.10, whose own structures are checksummed too (in memory: the oldest format).
 class H5File {
  public:
   /// Collective. Opens for reading. Throws bad_input with distinct messages if there is no such file, if it
@@ -71,6 +71,9 @@ class H5File {
   /// Not collective: the calling rank alone, with POSIX I/O.
   [[nodiscard]] static H5File open_alone(const std::string& path);
   [[nodiscard]] static H5File create_alone(const std::string& path);
+  /// Not collective. A file in memory; `path` is for error messages only. `image` gives its bytes.
+  [[nodiscard]] static H5File create_in_memory(const std::string& path);
+  [[nodiscard]] std::string image() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }

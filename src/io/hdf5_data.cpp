@@ -67,7 +67,9 @@ std::vector<hsize_t> chunk_dims(const std::vector<Index>& dims, std::size_t axis
   std::vector<hsize_t> chunk(dims.size(), 1);
   Index left = chunk_entries;
   const auto take = [&](std::size_t d) {
-    const Index length = std::clamp<Index>(dims[d], 1, std::max<Index>(1, left));
+    const Index most = std::clamp<Index>(left, 1, std::max<Index>(1, dims[d]));
+    const Index pieces = std::max<Index>(1, (dims[d] + most - 1) / most);
+    const Index length = std::max<Index>(1, (dims[d] + pieces - 1) / pieces);  // so that the last is full too
     chunk[d] = static_cast<hsize_t>(length);
     left /= length;
   };
