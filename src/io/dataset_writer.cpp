@@ -1,18 +1,13 @@
 #include "poise/io/dataset_writer.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
@@ -26,12 +21,16 @@ H5File create_for(MPI_Comm comm, const std::string& path) {
   return size == 1 ? H5File::create_alone(path) : H5File::create(comm, path);
 }
 
-void sync_to_disk(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const int code = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (!good) throw failure("cannot write '" + path + "' to disk: " + std::strerror(code));
+/// On one rank: a full disk is found before a collective write meets it on some ranks only.
+void require_room(const DatasetInfo& info, const std::string& temporary) {
+  const Index values = (info.samples + info.test_samples) * (info.inputs + info.outputs);
+  if (info.feature_type == "uint8") return;  // deflated, so of unknown size
+  try {
+    require_space(temporary, sizeof(double) * static_cast<std::uint64_t>(values));
+  } catch (...) {
+    (void)std::remove(temporary.c_str());
+    throw;
+  }
 }
 
 }  // namespace
@@ -43,6 +42,7 @@ struct DatasetWriter::State {
 
 DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), info_(std::move(info)) {
   const std::string temporary = info_.path + ".tmp";
+  on_root(comm_, [&] { require_room(info_, temporary); });
   state_ = std::make_unique<State>(State{temporary, create_for(comm, temporary)});
   H5File& file = state_->file;
   file.set_attribute("/", "schema", std::string(data_schema));
@@ -104,12 +104,8 @@ void DatasetWriter::write_matrix(const std::string& name, Index rows, Index colu
 void DatasetWriter::commit() {
   const std::string temporary = state_->temporary;
   state_->file.close();
-  agree(comm_, [&] { sync_to_disk(temporary); });
-  on_root(comm_, [&] {
-    std::filesystem::rename(temporary, info_.path);
-    const std::string folder = std::filesystem::path(info_.path).parent_path().string();
-    sync_to_disk(folder.empty() ? "." : folder);
-  });
+  agree(comm_, [&] { sync_path(temporary); });
+  on_root(comm_, [&] { rename_durably(temporary, info_.path); });
   state_.reset();
 }
 

@@ -8,7 +8,7 @@ namespace {
 /// Damaged files are either read or refused with bad_input; nothing else may happen.
 class DamageTest : public ImporterTest {
  protected:
-  static constexpr int trials = 300;
+  static constexpr int trials = 200;
 
   static std::string damaged(std::string bytes, std::mt19937& random) {
     const auto pick = [&](std::size_t n) {
