@@ -15,6 +15,7 @@ enum class Stream : std::uint32_t {
   synthetic_noise = 7,
   eigenvector = 8,
   test_direction = 9,
+  test_split = 20,
 };
 
 /// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so the

@@ -1,0 +1,37 @@
+#include "poise_data/import.hpp"
+
+#include <array>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+
+DatasetInfo import_dataset(Options& options, bool declare_only) {
+  struct Importer {
+    std::string chosen_by;
+    DatasetInfo (*run)(Options&, bool);
+  };
+  const std::array<Importer, 3> importers{
+      {{"csv", import_csv}, {"images", import_idx}, {"npy_features", import_npy}}};
+  const Importer* chosen = nullptr;
+  for (const Importer& importer : importers) {
+    if (declare_only) {
+      (void)importer.run(options, true);
+      continue;
+    }
+    // Asked of a list of its own: an option counts as known only where its importer runs.
+    Options probe;
+    if (probe.text(importer.chosen_by, "", "").empty()) continue;
+    if (chosen != nullptr)
+      throw bad_input("options -" + chosen->chosen_by + " and -" + importer.chosen_by +
+                      " exclude each other: import one kind of file at a time");
+    chosen = &importer;
+  }
+  if (declare_only) return {};
+  if (chosen == nullptr)
+    throw bad_input(
+        "nothing to import: give -csv FILE, -images FILE or -npy_features FILE (-help lists all)");
+  return chosen->run(options, false);
+}
+
+}  // namespace poise

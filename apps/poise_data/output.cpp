@@ -1,0 +1,38 @@
+#include "poise_data/output.hpp"
+
+#include <filesystem>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+
+Output declare_output(Options& options) {
+  Output output;
+  output.path = options.text("out", "", "the data file to write (HDF5)");
+  output.force = options.flag("force", false, "replace the file if it exists");
+  output.name = options.text("name", "", "name of the data set (default: name of the file)");
+  output.source = options.text("source", "", "where the data comes from, kept in the file");
+  output.license = options.text("license", "", "the licence of the data, kept in the file");
+  if (output.name.empty()) output.name = std::filesystem::path(output.path).stem().string();
+  return output;
+}
+
+void require_output(const Output& output) {
+  if (output.path.empty()) throw bad_input("option -out is missing: name the data file to write");
+  const auto folder = std::filesystem::path(output.path).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw bad_input(output.path + ": no such folder: make it first");
+  if (!output.force && std::filesystem::exists(output.path))
+    throw bad_input(output.path + ": exists already; -force true replaces it");
+}
+
+std::string summary_of(const DatasetInfo& info) {
+  return info.path + ": " + std::to_string(info.samples) + " training and " +
+         std::to_string(info.test_samples) + " test samples, " + std::to_string(info.inputs) + " features (" +
+         info.feature_type + "), " + std::to_string(info.outputs) +
+         (info.classification ? " classes"
+          : info.outputs == 1 ? " target"
+                              : " targets");
+}
+
+}  // namespace poise

@@ -1,0 +1,63 @@
+#include "poise_data/poise_data.hpp"
+
+#include "poise/base/agree.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+#include "poise_data/import.hpp"
+#include "poise_data/output.hpp"
+#include "poise_data/show.hpp"
+#include "poise_data/synthetic.hpp"
+
+namespace poise {
+namespace {
+
+constexpr const char* usage =
+    "poise-data: imports and generates data sets, and shows what one holds\n\n"
+    "  poise-data import -csv F[.gz] -label_column K | -target_columns A,B | -target_csv F  -out F.h5\n"
+    "  poise-data import -images F -labels F [-test_images F -test_labels F] -out F.h5\n"
+    "  poise-data import -npy_features F -npy_targets F | -npy_labels F -out F.h5\n"
+    "  poise-data synthetic -samples N -inputs D -outputs Q -noise S [-classes true] -out F.h5\n"
+    "  poise-data show F.h5";
+
+std::string help_text() {
+  Options options;
+  (void)import_dataset(options, true);
+  (void)synthetic_dataset(MPI_COMM_SELF, options, true);
+  return options.help(usage);
+}
+
+Error usage_error(const std::string& message) {
+  return {ExitCode::bad_input, message + "; poise-data -help shows the commands", true};
+}
+
+std::string show(MPI_Comm comm, const std::vector<std::string>& words) {
+  Options().reject_unknown();
+  if (words.size() < 2) throw usage_error("show: name a data file");
+  std::string text;
+  on_root(comm, [&] {
+    for (std::size_t i = 1; i < words.size(); ++i) text += show_dataset(words[i]);
+  });
+  return text;
+}
+
+}  // namespace
+
+std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words, bool help_requested) {
+  if (help_requested) return help_text();
+  if (words.empty()) throw usage_error("name a command: import, synthetic or show");
+  const std::string& command = words.front();
+  if (command == "show") return show(comm, words);
+  if (words.size() > 1) throw usage_error("'" + words[1] + "' is not an option: options begin with a dash");
+  Options options;
+  if (command == "synthetic") return summary_of(synthetic_dataset(comm, options)) + "\n";
+  if (command == "import") {
+    std::string text;
+    on_root(comm, [&] { text = summary_of(import_dataset(options)) + "\n"; });
+    return text;
+  }
+  const std::string near = nearest_name(command, {"import", "synthetic", "show"});
+  throw usage_error("'" + command + "' is not a command" +
+                    (near.empty() ? "" : ", did you mean '" + near + "'?"));
+}
+
+}  // namespace poise

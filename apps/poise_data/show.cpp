@@ -1,0 +1,110 @@
+#include "poise_data/show.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+#include "poise/io/dataset.hpp"
+
+namespace poise {
+namespace {
+
+struct Column {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  double sum = 0.0;
+  void add(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+    sum += value;
+  }
+};
+
+struct Statistics {
+  std::vector<Column> features, targets;
+  std::vector<Index> class_counts;
+};
+
+Statistics scan(const Dataset& data, bool test) {
+  const DatasetInfo& info = data.info();
+  Statistics s;
+  s.features.resize(static_cast<std::size_t>(info.inputs));
+  s.targets.resize(static_cast<std::size_t>(info.classification ? 0 : info.outputs));
+  s.class_counts.resize(static_cast<std::size_t>(info.classification ? info.outputs : 0));
+  const Index n = test ? info.test_samples : info.samples;
+  constexpr Index block_values = 1 << 20;
+  const Index block_rows = std::max<Index>(1, block_values / (info.inputs + info.outputs));
+  const auto add = [](std::vector<Column>& columns, const std::vector<double>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) columns[i % columns.size()].add(values[i]);
+  };
+  for (Index begin = 0; begin < n; begin += block_rows) {
+    const Range rows{begin, std::min(begin + block_rows, n)};
+    const SampleBlock block = test ? data.read_test(rows) : data.read_train(rows);
+    add(s.features, block.features);
+    if (!info.classification) add(s.targets, block.targets);
+    for (const Index label : block.labels) ++s.class_counts[static_cast<std::size_t>(label)];
+  }
+  return s;
+}
+
+void show_features(std::ostream& out, const std::vector<Column>& columns, Index rows) {
+  Column all;
+  std::vector<std::size_t> constant;
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    all.low = std::min(all.low, columns[j].low);
+    all.high = std::max(all.high, columns[j].high);
+    all.sum += columns[j].sum;
+    if (columns[j].low == columns[j].high) constant.push_back(j);
+  }
+  out << "    min " << all.low << ", max " << all.high << ", mean "
+      << all.sum / static_cast<double>(rows) / static_cast<double>(columns.size()) << "\n";
+  out << "    constant columns: " << constant.size();
+  constexpr std::size_t most = 20;
+  for (std::size_t i = 0; i < std::min(constant.size(), most); ++i)
+    out << (i == 0 ? " (" : ", ") << constant[i];
+  out << (constant.empty() ? "" : constant.size() > most ? ", ...)" : ")") << "\n";
+}
+
+void show_answers(std::ostream& out, const Statistics& s, Index rows) {
+  constexpr std::size_t most = 50;
+  for (std::size_t k = 0; k < std::min(s.class_counts.size(), most); ++k)
+    out << "    class " << k << ": " << s.class_counts[k] << "\n";
+  for (std::size_t k = 0; k < std::min(s.targets.size(), most); ++k)
+    out << "    target " << k << ": min " << s.targets[k].low << ", max " << s.targets[k].high << ", mean "
+        << s.targets[k].sum / static_cast<double>(rows) << "\n";
+  if (std::max(s.class_counts.size(), s.targets.size()) > most) out << "    ...\n";
+}
+
+void show_set(std::ostream& out, const Dataset& data, bool test) {
+  const DatasetInfo& info = data.info();
+  const Index rows = test ? info.test_samples : info.samples;
+  const std::string prefix = test ? "/test_" : "/";
+  const Statistics statistics = scan(data, test);
+  out << "  " << prefix << "features [" << rows << ", " << info.inputs << "] " << info.feature_type;
+  if (info.scale_factor != 1.0) out << " x " << info.scale_factor;
+  out << "\n";
+  show_features(out, statistics.features, rows);
+  if (info.classification) {
+    out << "  " << prefix << "labels [" << rows << "], " << info.outputs << " classes\n";
+  } else {
+    out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]\n";
+  }
+  show_answers(out, statistics, rows);
+}
+
+}  // namespace
+
+std::string show_dataset(const std::string& path) {
+  const Dataset data(MPI_COMM_SELF, path);
+  const DatasetInfo& info = data.info();
+  std::ostringstream out;
+  out << path << "\n  name: " << info.name << "\n";
+  out << "  source: " << (info.source.empty() ? "not stated" : info.source) << "\n";
+  out << "  licence: " << (info.license.empty() ? "not stated" : info.license) << "\n";
+  show_set(out, data, false);
+  if (info.test_samples > 0) show_set(out, data, true);
+  return out.str();
+}
+
+}  // namespace poise

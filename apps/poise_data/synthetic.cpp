@@ -1,0 +1,120 @@
+#include "poise_data/synthetic.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/random.hpp"
+#include "poise/io/dataset_writer.hpp"
+#include "poise_data/output.hpp"
+
+namespace poise {
+namespace {
+
+constexpr Index block_values = 1 << 20;  // 8 MB of features at a time
+
+std::uint64_t counter(Index i) {
+  return static_cast<std::uint64_t>(i);
+}
+
+/// W, row-major; every rank makes its own copy of the same numbers.
+std::vector<double> make_teacher(const SyntheticProblem& p) {
+  const CounterRandom random(p.seed, Stream::synthetic_teacher);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(p.inputs));
+  std::vector<double> teacher;
+  teacher.reserve(static_cast<std::size_t>(p.outputs * p.inputs));
+  for (Index k = 0; k < p.outputs; ++k)
+    for (Index j = 0; j < p.inputs; ++j) teacher.push_back(scale * random.normal(counter(k), counter(j)));
+  return teacher;
+}
+
+/// Rows [begin, begin + count); row i is sample i + `offset` of the random streams.
+SampleBlock make_block(const SyntheticProblem& p, const std::vector<double>& teacher, Range rows,
+                       Index offset) {
+  const CounterRandom inputs(p.seed, Stream::synthetic_inputs);
+  const CounterRandom noise(p.seed, Stream::synthetic_noise);
+  SampleBlock block{rows.begin, rows.size(), p.inputs, p.outputs, {}, {}, {}};
+  for (Index i = rows.begin + offset; i < rows.end + offset; ++i) {
+    for (Index j = 0; j < p.inputs; ++j) block.features.push_back(inputs.normal(counter(i), counter(j)));
+    const auto x = block.features.end() - p.inputs;
+    for (Index k = 0; k < p.outputs; ++k)
+      block.targets.push_back(
+          std::inner_product(x, block.features.end(), teacher.begin() + k * p.inputs, 0.0) +
+          p.noise * noise.normal(counter(i), counter(k)));
+    if (!p.classification) continue;
+    block.labels.push_back(std::max_element(block.targets.begin(), block.targets.end()) -
+                           block.targets.begin());
+    block.targets.clear();
+  }
+  return block;
+}
+
+/// Collective. Calls `write` on every rank equally often, with the blocks of its share of n rows.
+template <class Write>
+void for_own_blocks(MPI_Comm comm, Index n, Index block_rows, const Write& write) {
+  int rank = 0;
+  int size = 1;
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  check_mpi(MPI_Comm_size(comm, &size));
+  const Range own = block_range(n, size, rank);
+  const Index longest = block_range(n, size, 0).size();
+  for (Index done = 0; done < longest; done += block_rows) {
+    const Index begin = std::min(own.begin + done, own.end);
+    write(Range{begin, std::min(begin + block_rows, own.end)});
+  }
+}
+
+}  // namespace
+
+DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& p, DatasetInfo info) {
+  info.samples = p.samples;
+  info.test_samples = p.test_samples;
+  info.inputs = p.inputs;
+  info.outputs = p.outputs;
+  info.classification = p.classification;
+  info.feature_type = "float64";
+  std::vector<double> teacher;
+  agree(comm, [&] { teacher = make_teacher(p); });
+  DatasetWriter writer(comm, info);
+  writer.write_matrix("teacher", p.outputs, p.inputs, teacher);
+  const Index block_rows = std::max<Index>(1, block_values / (p.inputs + p.outputs));
+  for_own_blocks(comm, p.samples, block_rows,
+                 [&](Range rows) { writer.write_train(make_block(p, teacher, rows, 0)); });
+  for_own_blocks(comm, p.test_samples, block_rows,
+                 [&](Range rows) { writer.write_test(make_block(p, teacher, rows, p.samples)); });
+  writer.commit();
+  return info;
+}
+
+DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only) {
+  SyntheticProblem p;
+  p.samples = options.integer("samples", 1000, {1}, "number of training samples n");
+  p.test_samples = options.integer("test_samples", 0, {0}, "number of test samples");
+  p.inputs = options.integer("inputs", 20, {1}, "number of features d");
+  p.outputs = options.integer("outputs", 1, {1}, "number of targets or classes q");
+  p.noise = options.real("noise", 0, {0}, "standard deviation of the noise of the targets");
+  p.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
+  // `import` has -classes as a number; here only whether there are any.
+  if (!declare_only) p.classification = options.flag("classes", false, "labels: argmax of the targets");
+  const Output output = declare_output(options);
+  if (declare_only) return {};
+  options.reject_unknown();
+  if (p.classification && p.outputs < 2)
+    throw Error(ExitCode::bad_input, "option -classes needs at least two classes: give -outputs 2 or more",
+                true);
+  on_root(comm, [&] { require_output(output); });
+
+  DatasetInfo info;
+  info.path = output.path;
+  info.name = output.name;
+  info.license = output.license;
+  info.source = output.source.empty()
+                    ? "poise-data synthetic, noise " + to_text(p.noise) + ", seed " + std::to_string(p.seed)
+                    : output.source;
+  return write_synthetic(comm, p, info);
+}
+
+}  // namespace poise

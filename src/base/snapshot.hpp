@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// What a checkpoint holds, without knowing how it is stored: every folder adds its own entries, the io
+/// folder writes them. Names are absolute paths ("/parameters/A"). Matrices are borrowed and must live until
+/// the snapshot is written; everything else is copied.
+struct Snapshot {
+  /// A matrix that is distributed over the ranks in contiguous blocks, in rank order (a block may be empty).
+  struct Matrix {
+    std::string name;
+    Index rows;       ///< of the whole matrix
+    Index columns;    ///< of the whole matrix
+    bool by_columns;  ///< whether `part` counts columns
+    Range part;       ///< this rank's block
+    const double*
+        data;  ///< line i of the block (row, or if by_columns column, part.begin + i) is at i * stride
+    Index stride;
+  };
+  /// A small array that all ranks hold; rank 0's is written.
+  struct Array {
+    std::string name;
+    std::vector<Index> dims;
+    std::vector<double> values;
+  };
+  /// A number or text, an attribute of `group`.
+  struct Scalar {
+    std::string group;
+    std::string name;
+    std::variant<double, Index, std::string> value;
+  };
+
+  /// This rank's rows `part` of a rows x columns matrix, row-major; `stride` entries from row to row.
+  void add_rows(std::string name, Index rows, Index columns, Range part, const double* data, Index stride) {
+    matrices.push_back({std::move(name), rows, columns, false, part, data, stride});
+  }
+  /// This rank's columns `part` of a rows x columns matrix, one column after the other (so the block is
+  /// row-major as a block of rows of the transpose); `stride` entries from column to column.
+  void add_columns(std::string name, Index rows, Index columns, Range part, const double* data,
+                   Index stride) {
+    matrices.push_back({std::move(name), rows, columns, true, part, data, stride});
+  }
+  void add_array(std::string name, std::vector<Index> dims, std::vector<double> values) {
+    arrays.push_back({std::move(name), std::move(dims), std::move(values)});
+  }
+  void add_real(std::string group, std::string name, double value) {
+    scalars.push_back({std::move(group), std::move(name), value});
+  }
+  void add_integer(std::string group, std::string name, Index value) {
+    scalars.push_back({std::move(group), std::move(name), value});
+  }
+  void add_text(std::string group, std::string name, std::string value) {
+    scalars.push_back({std::move(group), std::move(name), std::move(value)});
+  }
+
+  std::vector<Matrix> matrices;
+  std::vector<Array> arrays;
+  std::vector<Scalar> scalars;
+  std::vector<std::pair<std::string, std::string>> config;  ///< the resolved options, as Options::resolved()
+};
+
+}  // namespace poise

@@ -1,0 +1,220 @@
+#include "poise/io/checkpoint.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/checkpoint_format.hpp"
+#include "poise/io/checksum.hpp"
+
+namespace poise {
+namespace {
+
+/// Entries that a rank reads at a time while it verifies.
+constexpr Index verify_entries = Index{1} << 23;
+
+Index file_size(MPI_Comm comm, const std::string& path) {
+  Index size = 0;
+  on_root(comm, [&] { size = static_cast<Index>(std::filesystem::file_size(path)); });
+  check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, 0, comm));
+  return size;
+}
+
+/// Number of entries, or more than any file holds if that overflows.
+Index entries_of(const std::vector<Index>& dims) {
+  Index entries = 1;
+  for (const Index d : dims)
+    if (d < 0 || __builtin_mul_overflow(entries, d, &entries)) return std::numeric_limits<Index>::max();
+  return entries;
+}
+
+std::optional<Index> step_of(const std::string& name) {
+  const std::string head = "step-";
+  const std::string tail = ".h5";
+  if (name.rfind(head, 0) != 0 || !name.ends_with(tail)) return {};
+  const char* begin = name.data() + head.size();
+  const char* end = name.data() + name.size() - tail.size();
+  Index step = 0;
+  const auto [stop, code] = std::from_chars(begin, end, step);
+  if (code != std::errc{} || stop != end || begin == end || step < 0) return {};
+  return step;
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(MPI_Comm comm, const std::string& path) : file_(H5File::open(comm, path)) {
+  verify();
+}
+
+std::uint32_t Checkpoint::checksum_of(const std::string& name, const std::vector<Index>& dims) const {
+  int rank = 0;
+  int size = 1;
+  check_mpi(MPI_Comm_rank(file_.comm(), &rank));
+  check_mpi(MPI_Comm_size(file_.comm(), &size));
+  const Index entries = entries_of(dims);
+  if (entries == 0) return 0;
+  const Index row = entries / dims[0];
+  const Range mine = block_range(dims[0], size, rank);
+  const Index step = std::max<Index>(1, verify_entries / row);
+  std::vector<double> buffer;
+  std::uint32_t crc = 0;
+  const Index longest =
+      block_range(dims[0], size, 0).size();  // the same number of collective reads everywhere
+  for (Index done = 0; done < longest; done += step) {
+    const Range part{std::min(mine.begin + done, mine.end), std::min(mine.begin + done + step, mine.end)};
+    agree(file_.comm(), [&] { buffer.resize(static_cast<std::size_t>(part.size() * row)); });
+    file_.read_rows(name, part, buffer);
+    crc = crc32_of(buffer, crc);
+  }
+  return combine_crc32(file_.comm(), {crc}, mine.size() * row);
+}
+
+void Checkpoint::verify() const {
+  const auto require = [&](bool good, const std::string& what) {
+    agree(file_.comm(), [&] {
+      if (!good) throw bad_input("checkpoint '" + path() + "' " + what);
+    });
+  };
+  const std::string schema = file_.text_attribute("/", "schema");
+  require(schema == checkpoint_schema,
+          "has schema '" + schema + "', this program reads '" + checkpoint_schema + "'");
+  require(file_.has_attribute("/", "complete"), "is not complete");
+  const Index size = file_size(file_.comm(), path());
+  Manifest manifest;
+  for (const auto& object : file_.objects()) {
+    const bool group = file_.is_group(object);
+    if (!group) {
+      const H5Shape shape = file_.shape(object);
+      require(shape.kind == H5Kind::real && !shape.dims.empty() &&
+                  entries_of(shape.dims) <= size / static_cast<Index>(sizeof(double)),
+              "claims more data in " + object + " than the file holds");
+      const std::uint32_t crc = checksum_of(object, shape.dims);
+      require(file_.integer_attribute(object, "crc32") == Index{crc}, "is damaged in data set " + object);
+      manifest.add_data_set(object, shape.dims, crc);
+    }
+    for (const auto& name : file_.attributes(object)) {
+      const bool own = group ? object == "/" && (name == "checksum" || name == "complete") : name == "crc32";
+      if (!own) manifest.add_attribute(object, name, file_.attribute(object, name));
+    }
+  }
+  require(file_.integer_attribute("/", "checksum") == manifest.checksum(),
+          "is damaged: its content does not have its checksum");
+}
+
+void Checkpoint::require_dims(const std::string& name, const std::vector<Index>& expected) const {
+  const std::vector<Index> actual = dims(name);
+  const auto text = [](const std::vector<Index>& list) {
+    std::string result;
+    for (const Index d : list) result += (result.empty() ? "" : " x ") + (d < 0 ? "any" : std::to_string(d));
+    return result;
+  };
+  agree(file_.comm(), [&] {
+    bool same = actual.size() == expected.size();
+    for (std::size_t d = 0; same && d < actual.size(); ++d)
+      same = expected[d] < 0 || expected[d] == actual[d];
+    if (!same)
+      throw bad_input("checkpoint '" + path() + "': " + name + " is " + text(actual) + ", needed is " +
+                      text(expected));
+  });
+}
+
+void Checkpoint::read_rows(const std::string& name, Index rows, Index columns, Range part, double* out,
+                           Index stride) const {
+  require_dims(name, {rows, columns});
+  std::vector<double> block;
+  agree(file_.comm(), [&] { block.resize(static_cast<std::size_t>(part.size() * columns)); });
+  file_.read_rows(name, part.size() > 0 ? part : Range{}, block);
+  for (Index i = 0; i < part.size(); ++i) std::copy_n(block.data() + i * columns, columns, out + i * stride);
+}
+
+void Checkpoint::read_columns(const std::string& name, Index rows, Index columns, Range part, double* out,
+                              Index stride) const {
+  require_dims(name, {rows, columns});
+  const Index lines = part.size();
+  std::vector<double> block;
+  agree(file_.comm(), [&] { block.resize(static_cast<std::size_t>(lines * rows)); });
+  file_.read_columns(name, lines > 0 ? part : Range{}, block);
+  for (Index i = 0; i < lines; ++i)
+    for (Index j = 0; j < rows; ++j) out[i * stride + j] = block[static_cast<std::size_t>(j * lines + i)];
+}
+
+std::vector<double> Checkpoint::read_array(const std::string& name, const std::vector<Index>& dims) const {
+  require_dims(name, dims);
+  const std::vector<Index> actual = this->dims(name);
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(file_.comm(), &rank));
+  std::vector<double> values;
+  agree(file_.comm(), [&] { values.resize(static_cast<std::size_t>(entries_of(actual))); });
+  file_.read_rows(name, {0, rank == 0 ? actual[0] : 0},
+                  std::span<double>(values).first(rank == 0 ? values.size() : 0));
+  constexpr std::size_t message = std::size_t{1} << 27;  // MPI counts are ints
+  for (std::size_t i = 0; i < values.size(); i += message)
+    check_mpi(MPI_Bcast(values.data() + i, static_cast<int>(std::min(message, values.size() - i)), MPI_DOUBLE,
+                        0, file_.comm()));
+  return values;
+}
+
+bool Checkpoint::has(const std::string& group, const std::string& scalar) const {
+  return file_.exists(group) && file_.has_attribute(group, scalar);
+}
+
+double Checkpoint::real(const std::string& group, const std::string& name) const {
+  return file_.real_attribute(group, name);
+}
+
+Index Checkpoint::integer(const std::string& group, const std::string& name) const {
+  return file_.integer_attribute(group, name);
+}
+
+std::string Checkpoint::text(const std::string& group, const std::string& name) const {
+  return file_.text_attribute(group, name);
+}
+
+std::vector<std::pair<std::string, std::string>> Checkpoint::config() const {
+  std::vector<std::pair<std::string, std::string>> options;
+  for (const auto& name : file_.attributes("/config"))
+    options.emplace_back(name, file_.text_attribute("/config", name));
+  return options;
+}
+
+std::string checkpoint_path(const std::string& folder, Index step) {
+  char name[40];
+  std::snprintf(name, sizeof name, "/step-%08lld.h5", static_cast<long long>(step));
+  return folder + name;
+}
+
+std::vector<Index> list_checkpoints(const std::string& folder) {
+  std::vector<Index> steps;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
+  std::sort(steps.rbegin(), steps.rend());
+  return steps;
+}
+
+FoundCheckpoint find_latest_valid(MPI_Comm comm, const std::string& folder) {
+  std::vector<Index> steps;
+  on_root(comm, [&] { steps = list_checkpoints(folder); });
+  int count = static_cast<int>(steps.size());
+  check_mpi(MPI_Bcast(&count, 1, MPI_INT, 0, comm));
+  steps.resize(static_cast<std::size_t>(count));
+  check_mpi(MPI_Bcast(steps.data(), count, MPI_INT64_T, 0, comm));
+  FoundCheckpoint found;
+  for (const Index step : steps) {
+    const std::string path = checkpoint_path(folder, step);
+    try {
+      found.checkpoint.emplace(comm, path);
+      found.step = step;
+      return found;
+    } catch (const Error& error) {  // the same on all ranks
+      found.skipped.push_back({path, error.what()});
+    }
+  }
+  return found;
+}
+
+}  // namespace poise

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poise/base/snapshot.hpp"
+#include "poise/io/hdf5.hpp"
+
+namespace poise {
+
+// Checkpoint files DIR/checkpoints/step-00000100.h5, schema "poise-checkpoint-1". Names and shapes do not
+// depend on the number of ranks; any number of ranks reads what another number wrote.
+//
+// Integrity. HDF5 checks its own structures, and every chunk has a fletcher32 checksum. Besides, each data
+// set has an attribute `crc32`: the CRC-32 (zlib.crc32) of its entries as little-endian doubles, row-major.
+// The root attribute `checksum` is the CRC-32 of the list of all data sets (name, shape, crc32) and all
+// attributes (name, type, value). `complete` is written after the data. A reader verifies all of it before it
+// gives anything out.
+
+/// Collective. Writes `folder`/step-<step>.h5 with all ranks, atomically: a hidden temporary file is written,
+/// flushed to disk by every rank and renamed by rank 0. Then `latest` (a text file with the newest name, a
+/// hint for people) is replaced, and only the newest `keep` checkpoints up to this step stay (0: all);
+/// checkpoints of later steps are not touched. Returns the path. Throws failure on all ranks if it cannot be
+/// written; then the older checkpoints are as they were and nothing of the new one remains. Scalars of groups
+/// "/", and the names `crc32`, `checksum`, `complete`, `schema` are taken by the format.
+std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index step, const Snapshot& snapshot,
+                             int keep);
+
+/// A checkpoint file that passed its checks, open for reading. Every method is Collective on its communicator
+/// and throws bad_input, on all ranks, if the entry is missing or has not the shape that is asked for.
+class Checkpoint {
+ public:
+  /// Collective. Opens and verifies all of the file; throws bad_input that says what is wrong with it.
+  Checkpoint(MPI_Comm comm, const std::string& path);
+
+  [[nodiscard]] const std::string& path() const { return file_.path(); }
+  [[nodiscard]] bool has(const std::string& name) const { return file_.exists(name); }
+  [[nodiscard]] std::vector<Index> dims(const std::string& name) const { return file_.shape(name).dims; }
+
+  /// Rows `part` (other for every rank, none is allowed) of a rows x columns matrix; row part.begin + i goes
+  /// to out[i * stride]. `part` need not be a partition.
+  void read_rows(const std::string& name, Index rows, Index columns, Range part, double* out,
+                 Index stride) const;
+  /// Columns `part` of a rows x columns matrix; column part.begin + i goes to out[i * stride].
+  void read_columns(const std::string& name, Index rows, Index columns, Range part, double* out,
+                    Index stride) const;
+  /// A small array, the same on all ranks; `dims`: the shape it must have, -1 for any length.
+  [[nodiscard]] std::vector<double> read_array(const std::string& name, const std::vector<Index>& dims) const;
+
+  [[nodiscard]] bool has(const std::string& group, const std::string& scalar) const;
+  [[nodiscard]] double real(const std::string& group, const std::string& name) const;
+  [[nodiscard]] Index integer(const std::string& group, const std::string& name) const;
+  [[nodiscard]] std::string text(const std::string& group, const std::string& name) const;
+  /// The options of the run that wrote it, sorted by name.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> config() const;
+
+ private:
+  void verify() const;
+  void require_dims(const std::string& name, const std::vector<Index>& expected) const;
+  [[nodiscard]] std::uint32_t checksum_of(const std::string& name, const std::vector<Index>& dims) const;
+
+  H5File file_;
+};
+
+/// What a restart finds.
+struct FoundCheckpoint {
+  struct Damaged {
+    std::string path;
+    std::string reason;
+  };
+  std::optional<Checkpoint> checkpoint;  ///< none if there is no valid one
+  Index step = -1;
+  std::vector<Damaged> skipped;  ///< newer ones that failed their checks, newest first
+};
+
+/// Collective. The newest valid checkpoint of a folder; tries from the newest to the oldest. A missing folder
+/// holds none. `latest` is not consulted: it may be stale after a crash.
+[[nodiscard]] FoundCheckpoint find_latest_valid(MPI_Comm comm, const std::string& folder);
+
+/// Not collective. The steps of the checkpoint files in a folder, newest first, valid or not.
+[[nodiscard]] std::vector<Index> list_checkpoints(const std::string& folder);
+/// `folder`/step-00000100.h5
+[[nodiscard]] std::string checkpoint_path(const std::string& folder, Index step);
+
+}  // namespace poise

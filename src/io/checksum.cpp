@@ -1,0 +1,42 @@
+#include "poise/io/checksum.hpp"
+
+#include <zlib.h>
+
+#include "poise/base/check.hpp"
+
+namespace poise {
+
+std::uint32_t crc32_of(std::span<const double> values, std::uint32_t start) {
+  return static_cast<std::uint32_t>(
+      crc32_z(start, reinterpret_cast<const Bytef*>(values.data()), values.size_bytes()));
+}
+
+std::uint32_t crc32_of(std::string_view text, std::uint32_t start) {
+  return static_cast<std::uint32_t>(crc32_z(start, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+}
+
+std::uint32_t combine_crc32(MPI_Comm comm, const std::vector<std::uint32_t>& pieces, Index entries_a_piece) {
+  int rank = 0;
+  int size = 1;
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  check_mpi(MPI_Comm_size(comm, &size));
+  const auto ranks = static_cast<std::size_t>(rank == 0 ? size : 0);
+  const std::size_t count = pieces.size();
+  std::vector<Index> entries(ranks);
+  std::vector<std::uint32_t> all(ranks * count);
+  check_mpi(MPI_Gather(&entries_a_piece, 1, MPI_INT64_T, entries.data(), 1, MPI_INT64_T, 0, comm));
+  check_mpi(MPI_Gather(pieces.data(), static_cast<int>(count), MPI_UINT32_T, all.data(),
+                       static_cast<int>(count), MPI_UINT32_T, 0, comm));
+  // What appending that many bytes does to a CRC; computed once a rank because it is the dear part.
+  std::vector<uLong> append;
+  for (const Index n : entries)
+    append.push_back(crc32_combine_gen(static_cast<z_off_t>(n * static_cast<Index>(sizeof(double)))));
+  uLong crc = 0;
+  for (std::size_t piece = 0; piece < count; ++piece)
+    for (std::size_t r = 0; r < ranks; ++r) crc = crc32_combine_op(crc, all[r * count + piece], append[r]);
+  auto result = static_cast<std::uint32_t>(crc);
+  check_mpi(MPI_Bcast(&result, 1, MPI_UINT32_T, 0, comm));
+  return result;
+}
+
+}  // namespace poise

@@ -1,0 +1,111 @@
+#include "poise/io/dataset.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+#include "poise/io/dataset_header.hpp"
+#include "poise/io/hdf5.hpp"
+
+namespace poise {
+namespace {
+
+int size_of(MPI_Comm comm) {
+  int size = 1;
+  check_mpi(MPI_Comm_size(comm, &size));
+  return size;
+}
+
+H5File open_for(MPI_Comm comm, const std::string& path) {
+  return size_of(comm) == 1 ? H5File::open_alone(path) : H5File::open(comm, path);
+}
+
+/// The first thing wrong with the values this rank has read.
+struct Defect {
+  static constexpr Index none = std::numeric_limits<Index>::max();
+  Index row = none;
+  std::string message;
+};
+
+/// Collective. Throws the defect of the lowest row over all ranks, on every rank.
+void throw_first(MPI_Comm comm, const Defect& defect) {
+  Index row = defect.row;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &row, 1, MPI_INT64_T, MPI_MIN, comm));
+  if (row == Defect::none) return;
+  int owner = 0;
+  check_mpi(MPI_Comm_rank(comm, &owner));
+  if (defect.row != row) owner = size_of(comm);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &owner, 1, MPI_INT, MPI_MIN, comm));
+  const std::string message = broadcast(comm, defect.message, owner);
+  agree(comm, [&] { throw bad_input(message); });  // rank 0 has it too, so no rank is named: rows are enough
+}
+
+Defect find_not_finite(const std::string& name, const std::vector<double>& values, Index width, Index begin) {
+  const auto bad = std::find_if(values.begin(), values.end(), [](double x) { return !std::isfinite(x); });
+  if (bad == values.end()) return {};
+  const Index place = bad - values.begin();
+  const Index row = begin + place / width;
+  return {row, name + ": row " + std::to_string(row) + ", column " + std::to_string(place % width) +
+                   " holds " + to_text(*bad) + "; fill in or leave out such rows (rows count from 0)"};
+}
+
+Defect find_bad_label(const std::string& name, const std::vector<Index>& labels, Index classes, Index begin) {
+  const auto bad = std::find_if(labels.begin(), labels.end(), [&](Index c) { return c < 0 || c >= classes; });
+  if (bad == labels.end()) return {};
+  const Index row = begin + (bad - labels.begin());
+  return {row, name + ": row " + std::to_string(row) + " holds the label " + std::to_string(*bad) +
+                   ", outside [0, " + std::to_string(classes) +
+                   "); correct it, or the attribute 'classes' of /labels (rows count from 0)"};
+}
+
+void set_one_hot(SampleBlock& block) {
+  block.targets.assign(static_cast<std::size_t>(block.outputs * block.count), 0.0);
+  for (Index i = 0; i < block.count; ++i)
+    block.targets[static_cast<std::size_t>(i * block.outputs + block.labels[static_cast<std::size_t>(i)])] =
+        1.0;
+}
+
+}  // namespace
+
+Dataset::Dataset(MPI_Comm comm, const std::string& path) : comm_(comm) {
+  const H5File file = open_for(comm, path);
+  const DatasetHeader header = read_dataset_header(file);
+  agree(comm, [&] { info_ = validated(header); });
+}
+
+SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
+  const Index available = prefix.empty() ? info_.samples : info_.test_samples;
+  SampleBlock block{rows.begin, rows.size(), info_.inputs, info_.outputs, {}, {}, {}};
+  agree(comm_, [&] {
+    if (rows.begin < 0 || rows.end < rows.begin || rows.end > available)
+      throw bad_input("data file '" + info_.path + "': rows [" + std::to_string(rows.begin) + ", " +
+                      std::to_string(rows.end) + ") asked of /" + prefix + "features, which has " +
+                      std::to_string(available));
+    block.features.resize(static_cast<std::size_t>(block.inputs * block.count));
+    block.targets.resize(static_cast<std::size_t>(block.outputs * block.count));
+    if (info_.classification) block.labels.resize(static_cast<std::size_t>(block.count));
+  });
+  if (available == 0) return block;
+
+  const H5File file = open_for(comm_, info_.path);
+  const std::string where = "data file '" + info_.path + "': /" + prefix;
+  file.read_rows("/" + prefix + "features", rows, block.features);
+  throw_first(comm_, find_not_finite(where + "features", block.features, block.inputs, rows.begin));
+  if (info_.scale_factor != 1.0)
+    for (double& value : block.features) value *= info_.scale_factor;
+  if (info_.classification) {
+    file.read_rows("/" + prefix + "labels", rows, block.labels);
+    throw_first(comm_, find_bad_label(where + "labels", block.labels, info_.outputs, rows.begin));
+    set_one_hot(block);
+  } else {
+    file.read_rows("/" + prefix + "targets", rows, block.targets);
+    throw_first(comm_, find_not_finite(where + "targets", block.targets, block.outputs, rows.begin));
+  }
+  return block;
+}
+
+}  // namespace poise

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <string>
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// The data schema this version reads and writes (root attribute `schema`).
+inline constexpr const char* data_schema = "poise-data-1";
+/// More classes than this are taken for a mistake: labels become one-hot columns.
+inline constexpr Index most_classes = 1'000'000;
+
+/// What the header of a data file says.
+struct DatasetInfo {
+  std::string path, name, source, license;  ///< name: attribute, else the file's name without its ending
+  Index samples = 0, test_samples = 0;
+  Index inputs = 0;   ///< columns of /features
+  Index outputs = 0;  ///< columns of /targets, or number of classes (attribute `classes` of /labels)
+  bool classification = false;
+  std::string feature_type = "float64";  ///< as stored, for example "uint8"
+  double scale_factor = 1.0;  ///< attribute of /features (CF convention): stored value x factor = feature
+};
+
+/// Samples [begin, begin + count) of the training or of the test set.
+struct SampleBlock {
+  Index begin = 0, count = 0;
+  Index inputs = 0, outputs = 0;
+  std::vector<double> features;  ///< inputs x count, column-major: one column a sample (the file's rows)
+  std::vector<double> targets;   ///< outputs x count: regression values, or one-hot classes
+  std::vector<Index> labels;     ///< count, empty for regression
+};
+
+/// Reader of the data schema (docs: "Data schema"): /features [n, d]; /targets [n, q] or /labels [n] with the
+/// attribute `classes`; optional /test_features with /test_targets or /test_labels. A file without the
+/// attribute `schema` is read too, another schema is an error. Ranks read their own rows only.
+class Dataset {
+ public:
+  /// Collective on `comm`, which must outlive this object. Reads and validates the header only. Throws
+  /// bad_input, the same on every rank, naming file, data set, cause and cure: no such file, not HDF5, a data
+  /// set that is missing, misshapen, empty, of another type, or with another number of rows or columns.
+  Dataset(MPI_Comm comm, const std::string& path);
+
+  [[nodiscard]] const DatasetInfo& info() const { return info_; }
+
+  /// Collective. Every rank passes its own rows, which may be none. Throws bad_input, the same on every rank,
+  /// for rows outside the set, and for values that are not finite or labels outside [0, classes): the message
+  /// names the data set and the first such row over all ranks.
+  [[nodiscard]] SampleBlock read_train(Range rows) const { return read(rows, ""); }
+  [[nodiscard]] SampleBlock read_test(Range rows) const { return read(rows, "test_"); }
+
+ private:
+  [[nodiscard]] SampleBlock read(Range rows, const std::string& prefix) const;
+  MPI_Comm comm_;
+  DatasetInfo info_;
+};
+
+}  // namespace poise

@@ -1,0 +1,182 @@
+#include "poise/io/dataset_header.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+
+namespace poise {
+namespace {
+
+std::string text_or_nothing(const H5File& file, const std::string& name) {
+  return file.has_attribute("/", name) ? file.text_attribute("/", name) : "";
+}
+
+SetHeader read_set_header(const H5File& file, const std::string& prefix) {
+  SetHeader set;
+  set.prefix = "/" + prefix;
+  const auto shape_of = [&](const std::string& name) -> std::optional<H5Shape> {
+    if (!file.exists(set.prefix + name)) return std::nullopt;
+    return file.shape(set.prefix + name);
+  };
+  set.features = shape_of("features");
+  set.targets = shape_of("targets");
+  set.labels = shape_of("labels");
+  if (set.features && file.has_attribute(set.prefix + "features", "scale_factor"))
+    set.scale_factor = file.real_attribute(set.prefix + "features", "scale_factor");
+  if (set.labels && file.has_attribute(set.prefix + "labels", "classes"))
+    set.classes = file.integer_attribute(set.prefix + "labels", "classes");
+  return set;
+}
+
+std::string dims_text(const H5Shape& shape) {
+  std::string text;
+  for (const Index d : shape.dims) text += (text.empty() ? "" : ", ") + std::to_string(d);
+  return "[" + text + "]";
+}
+
+class Validator {
+ public:
+  explicit Validator(const DatasetHeader& header) : header_(header) {}
+
+  [[nodiscard]] DatasetInfo info() const {
+    const SetHeader& train = header_.train;
+    require_schema();
+    if (!train.features) fail("has no data set /features [samples, inputs]" + contents());
+    require_numbers(train, "features", *train.features, 2);
+    DatasetInfo info;
+    info.path = header_.path;
+    info.name = header_.name;
+    info.source = header_.source;
+    info.license = header_.license;
+    info.samples = train.features->dims[0];
+    info.inputs = train.features->dims[1];
+    info.feature_type = train.features->type;
+    info.scale_factor = train.scale_factor;
+    if (info.samples == 0) fail("/features has no rows: a data set needs at least one sample");
+    if (info.inputs == 0) fail("/features has no columns: a sample needs at least one feature");
+    if (!std::isfinite(info.scale_factor) || info.scale_factor == 0)
+      fail("the attribute 'scale_factor' of /features is " + to_text(info.scale_factor) +
+           "; it must be a number other than 0");
+    info.classification = train.labels.has_value();
+    info.outputs = require_answers(train);
+    if (info.outputs > std::numeric_limits<Index>::max() / 16 / info.samples ||
+        info.inputs > std::numeric_limits<Index>::max() / 16 / info.samples)
+      fail("its header is damaged: /features " + dims_text(*train.features) + " cannot be true");
+    add_test(info);
+    return info;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw bad_input("data file '" + header_.path + "': " + what);
+  }
+
+  void require_schema() const {
+    if (!header_.schema.empty() && header_.schema != data_schema)
+      fail("its attribute 'schema' is '" + header_.schema + "', this program reads '" +
+           std::string(data_schema) + "' (a run or a checkpoint is not a data file)");
+  }
+
+  [[nodiscard]] std::string contents() const {
+    std::string text;
+    for (std::size_t i = 0; i < std::min<std::size_t>(header_.objects.size(), 10); ++i)
+      if (header_.objects[i] != "/") text += (text.empty() ? "" : ", ") + header_.objects[i];
+    return text.empty() ? "; it is empty" : "; it holds " + text;
+  }
+
+  void require_numbers(const SetHeader& set, const std::string& name, const H5Shape& shape,
+                       std::size_t dimensions) const {
+    const bool labels = dimensions == 1;
+    const std::string what = set.prefix + name + " " + dims_text(shape);
+    if (shape.kind != H5Kind::integer && (labels || shape.kind != H5Kind::real))
+      fail(what + (labels ? " does not hold integers: store the classes as integers 0, 1, 2, ..."
+                          : " holds neither reals nor integers: store numbers"));
+    if (shape.dims.size() != dimensions)
+      fail(
+          what + " has " + std::to_string(shape.dims.size()) + " dimensions; it needs " +
+          (labels ? "one: [samples]" : "two, one row a sample: reshape it, a single column to [samples, 1]"));
+  }
+
+  void require_rows(const SetHeader& set, const std::string& name, const H5Shape& shape) const {
+    if (shape.dims[0] != set.features->dims[0])
+      fail(set.prefix + name + " has " + std::to_string(shape.dims[0]) + " rows, " + set.prefix +
+           "features has " + std::to_string(set.features->dims[0]) + ": both need one row a sample");
+  }
+
+  /// The number of targets or classes of `set`.
+  [[nodiscard]] Index require_answers(const SetHeader& set) const {
+    if (set.targets && set.labels)
+      fail("has both " + set.prefix + "targets and " + set.prefix +
+           "labels: keep the first for regression, the second for classification");
+    if (!set.targets && !set.labels)
+      fail("has neither " + set.prefix + "targets [samples, outputs] nor " + set.prefix +
+           "labels [samples]: add one of them");
+    if (set.targets) {
+      require_numbers(set, "targets", *set.targets, 2);
+      require_rows(set, "targets", *set.targets);
+      if (set.targets->dims[1] == 0) fail(set.prefix + "targets has no columns: it needs at least one");
+      return set.targets->dims[1];
+    }
+    require_numbers(set, "labels", *set.labels, 1);
+    require_rows(set, "labels", *set.labels);
+    if (!set.classes) {
+      if (&set == &header_.test) return header_.train.classes.value_or(0);
+      fail(set.prefix + "labels lacks the attribute 'classes', the number of classes: add it as an integer");
+    }
+    if (*set.classes < 1 || *set.classes > most_classes)
+      fail("the attribute 'classes' of " + set.prefix + "labels is " + std::to_string(*set.classes) +
+           "; it must be from 1 to " + std::to_string(most_classes));
+    return *set.classes;
+  }
+
+  void add_test(DatasetInfo& info) const {
+    const SetHeader& test = header_.test;
+    if (!test.features) {
+      if (test.targets || test.labels)
+        fail("has " + std::string(test.targets ? "/test_targets" : "/test_labels") +
+             " but no /test_features: add it, or remove the other");
+      return;
+    }
+    require_numbers(test, "features", *test.features, 2);
+    if (test.features->dims[1] != info.inputs)
+      fail("/test_features has " + std::to_string(test.features->dims[1]) + " columns, /features has " +
+           std::to_string(info.inputs) + ": both need the same features");
+    const Index outputs = require_answers(test);
+    if (test.labels.has_value() != info.classification)
+      fail("mixes /labels and /targets: training and test set need the same kind");
+    if (outputs != info.outputs)
+      fail("the test set has " + std::to_string(outputs) + (info.classification ? " classes" : " targets") +
+           ", the training set " + std::to_string(info.outputs) + ": both need the same");
+    if (test.scale_factor != info.scale_factor)
+      fail("the attribute 'scale_factor' of /test_features is not that of /features: set both alike");
+    info.test_samples = test.features->dims[0];
+  }
+
+  const DatasetHeader& header_;
+};
+
+}  // namespace
+
+DatasetHeader read_dataset_header(const H5File& file) {
+  DatasetHeader header;
+  header.path = file.path();
+  header.schema = text_or_nothing(file, "schema");
+  header.name = text_or_nothing(file, "name");
+  header.source = text_or_nothing(file, "source");
+  header.license = text_or_nothing(file, "license");
+  if (header.name.empty()) header.name = std::filesystem::path(header.path).stem().string();
+  header.train = read_set_header(file, "");
+  header.test = read_set_header(file, "test_");
+  header.objects = file.objects();
+  return header;
+}
+
+DatasetInfo validated(const DatasetHeader& header) {
+  return Validator(header).info();
+}
+
+}  // namespace poise

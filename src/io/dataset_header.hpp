@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "poise/io/dataset.hpp"
+#include "poise/io/hdf5.hpp"
+
+namespace poise {
+
+/// The sets that belong to one another: training, or test (names prefixed with test_).
+struct SetHeader {
+  std::string prefix;
+  std::optional<H5Shape> features, targets, labels;  ///< nothing where the file has no such data set
+  double scale_factor = 1.0;
+  std::optional<Index> classes;
+};
+
+/// What stands in the header of a data file, before it is trusted.
+struct DatasetHeader {
+  std::string path, schema, name, source, license;  ///< empty where the file has no such attribute
+  SetHeader train, test;
+  std::vector<std::string> objects;  ///< names of all that is in the file
+};
+
+/// Collective on the communicator of `file`.
+[[nodiscard]] DatasetHeader read_dataset_header(const H5File& file);
+
+/// Not collective. Throws bad_input, naming data set, cause and cure, unless the header is one of the schema.
+[[nodiscard]] DatasetInfo validated(const DatasetHeader& header);
+
+}  // namespace poise

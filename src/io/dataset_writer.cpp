@@ -1,0 +1,135 @@
+#include "poise/io/dataset_writer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/io/durable.hpp"
+#include "poise/io/hdf5.hpp"
+
+namespace poise {
+namespace {
+
+constexpr int byte_compression = 6;  // images shrink to a fifth; reals hardly shrink at all
+
+H5File create_for(MPI_Comm comm, const std::string& path) {
+  int size = 1;
+  check_mpi(MPI_Comm_size(comm, &size));
+  return size == 1 ? H5File::create_alone(path) : H5File::create(comm, path);
+}
+
+/// On one rank: a full disk is found before a collective write meets it on some ranks only.
+void require_room(const DatasetInfo& info, const std::string& temporary) {
+  const Index values = (info.samples + info.test_samples) * (info.inputs + info.outputs);
+  if (info.feature_type == "uint8") return;  // deflated, so of unknown size
+  try {
+    require_space(temporary, sizeof(double) * static_cast<std::uint64_t>(values));
+  } catch (...) {
+    (void)std::remove(temporary.c_str());
+    throw;
+  }
+}
+
+}  // namespace
+
+struct DatasetWriter::State {
+  std::string temporary;
+  H5File file;
+};
+
+DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), info_(std::move(info)) {
+  const std::string temporary = info_.path + ".tmp";
+  on_root(comm_, [&] { require_room(info_, temporary); });
+  state_ = std::make_unique<State>(State{temporary, create_for(comm, temporary)});
+  H5File& file = state_->file;
+  file.set_attribute("/", "schema", std::string(data_schema));
+  for (const auto& [name, text] : {std::pair("name", &info_.name), std::pair("source", &info_.source),
+                                   std::pair("license", &info_.license)})
+    if (!text->empty()) file.set_attribute("/", name, *text);
+  create_sets(info_.samples, "/");
+  if (info_.test_samples > 0) create_sets(info_.test_samples, "/test_");
+}
+
+DatasetWriter::~DatasetWriter() {
+  if (!state_) return;
+  const std::string temporary = state_->temporary;
+  state_.reset();  // closes the file, on all ranks
+  int rank = 0;
+  MPI_Comm_rank(comm_, &rank);
+  if (rank == 0) (void)std::remove(temporary.c_str());
+}
+
+void DatasetWriter::create_sets(Index rows, const std::string& prefix) {
+  H5File& file = state_->file;
+  const bool bytes = info_.feature_type == "uint8";
+  file.create_rows(prefix + "features", {rows, info_.inputs}, bytes ? H5Kind::byte : H5Kind::real,
+                   bytes ? byte_compression : 0);
+  if (info_.scale_factor != 1.0) file.set_attribute(prefix + "features", "scale_factor", info_.scale_factor);
+  if (info_.classification) {
+    file.create_rows(prefix + "labels", {rows}, H5Kind::integer, byte_compression);
+    file.set_attribute(prefix + "labels", "classes", info_.outputs);
+  } else {
+    file.create_rows(prefix + "targets", {rows, info_.outputs}, H5Kind::real);
+  }
+}
+
+void DatasetWriter::write(const SampleBlock& block, const std::string& prefix) {
+  H5File& file = state_->file;
+  const Range rows{block.begin, block.begin + block.count};
+  if (info_.feature_type == "uint8") {
+    const std::vector<std::uint8_t> bytes(block.features.begin(), block.features.end());
+    file.fill_rows(prefix + "features", rows, std::span(bytes));
+  } else {
+    file.fill_rows(prefix + "features", rows, std::span(block.features));
+  }
+  if (info_.classification) {
+    file.fill_rows(prefix + "labels", rows, std::span(block.labels));
+  } else {
+    file.fill_rows(prefix + "targets", rows, std::span(block.targets));
+  }
+}
+
+void DatasetWriter::write_matrix(const std::string& name, Index rows, Index columns,
+                                 const std::vector<double>& values) {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(comm_, &rank));
+  const Range mine{0, rank == 0 ? rows : 0};
+  const std::span<const double> own(values.data(), static_cast<std::size_t>(mine.size() * columns));
+  state_->file.write_rows("/" + name, {rows, columns}, mine, own);
+}
+
+void DatasetWriter::commit() {
+  const std::string temporary = state_->temporary;
+  state_->file.close();
+  agree(comm_, [&] { sync_path(temporary); });
+  on_root(comm_, [&] { rename_durably(temporary, info_.path); });
+  state_.reset();
+}
+
+DatasetInfo write_dataset(const std::string& path, const DatasetContent& content) {
+  DatasetInfo info;
+  info.path = path;
+  info.name = content.name;
+  info.source = content.source;
+  info.license = content.license;
+  info.samples = content.train.count;
+  info.test_samples = content.test.count;
+  info.inputs = content.train.inputs;
+  info.outputs = content.train.outputs;
+  info.classification = !content.train.labels.empty();
+  const auto is_byte = [](double x) { return x >= 0 && x <= 255 && std::floor(x) == x; };
+  const auto all_bytes = [&](const SampleBlock& block) {
+    return std::all_of(block.features.begin(), block.features.end(), is_byte);
+  };
+  info.feature_type = all_bytes(content.train) && all_bytes(content.test) ? "uint8" : "float64";
+  DatasetWriter writer(MPI_COMM_SELF, info);
+  writer.write_train(content.train);
+  if (content.test.count > 0) writer.write_test(content.test);
+  writer.commit();
+  return info;
+}
+
+}  // namespace poise

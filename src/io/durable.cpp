@@ -1,0 +1,89 @@
+#include "poise/io/durable.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+Error system_error(const std::string& what, const std::string& path, int code = errno) {
+  return failure(what + " '" + path + "': " + std::strerror(code));
+}
+
+/// Owner of a file descriptor.
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : value_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    if (value_ < 0) throw system_error("cannot open", path);
+  }
+  ~Descriptor() { ::close(value_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+void write_all(const std::string& path, std::string_view content) {
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw system_error("cannot write", path);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) throw system_error("cannot write", path);
+}
+
+}  // namespace
+
+void replace_file(const std::string& path, std::string_view content) {
+  const std::filesystem::path final_path(path);
+  const std::string temporary =
+      (final_path.parent_path() / ("." + final_path.filename().string() + ".tmp")).string();
+  try {
+    write_all(temporary, content);
+    rename_durably(temporary, path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
+void sync_path(const std::string& path) {
+  const Descriptor file(path, O_RDONLY);
+  // EINVAL: a file system that cannot sync directories; it then needs no sync.
+  if (::fsync(file.get()) != 0 && errno != EINVAL) throw system_error("cannot write to disk", path);
+}
+
+void rename_durably(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw system_error("cannot create", to);
+  const std::string folder = std::filesystem::path(to).parent_path().string();
+  sync_path(folder.empty() ? "." : folder);
+}
+
+void require_space(const std::string& path, std::uint64_t bytes) {
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  const bool reserved = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0;
+  const int code = errno;
+  if (::ftruncate(file.get(), 0) != 0) throw system_error("cannot write", path);
+  if (!reserved && (code == ENOSPC || code == EDQUOT || code == EFBIG))
+    throw system_error("cannot store " + std::to_string(bytes >> 20) + " MiB in", path, code);
+}
+
+void create_directory(const std::string& path) {
+  std::error_code code;
+  std::filesystem::create_directories(path, code);
+  if (!std::filesystem::is_directory(path))
+    throw failure("cannot create directory '" + path + "': " + (code ? code.message() : "it is a file"));
+}
+
+}  // namespace poise

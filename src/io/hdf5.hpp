@@ -1,0 +1,164 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "poise/base/error.hpp"
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// Move-only owner of an HDF5 identifier (hid_t); `close` is the H5?close that fits it. Never throws.
+class H5Handle {
+ public:
+  using Close = int (*)(std::int64_t);
+  H5Handle() = default;
+  H5Handle(std::int64_t id, Close close) noexcept : id_(id), close_(close) {}
+  H5Handle(H5Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  H5Handle& operator=(H5Handle&& other) noexcept {
+    std::swap(id_, other.id_);
+    std::swap(close_, other.close_);
+    return *this;
+  }
+  H5Handle(const H5Handle&) = delete;
+  H5Handle& operator=(const H5Handle&) = delete;
+  ~H5Handle() {
+    if (id_ >= 0) (void)close_(id_);
+  }
+  [[nodiscard]] std::int64_t get() const noexcept { return id_; }
+  [[nodiscard]] std::int64_t release() noexcept { return std::exchange(id_, -1); }
+  explicit operator bool() const noexcept { return id_ >= 0; }
+
+ private:
+  std::int64_t id_ = -1;
+  Close close_ = nullptr;
+};
+
+/// `byte`: integers from 0 to 255, one byte each; only for writing, a reader sees `integer`.
+enum class H5Kind { real, integer, byte, text, other };
+
+/// Type class and dimensions of a data set, as its header states them: check before trusting them.
+struct H5Shape {
+  H5Kind kind = H5Kind::other;
+  std::vector<Index> dims;
+  std::string type;  ///< as stored, for messages: "float64", "uint8", ...; empty if not a number
+};
+
+/// The value of a scalar attribute.
+using H5Value = std::variant<double, Index, std::string>;
+
+/// An open HDF5 file. Opened with a communicator, every method is Collective on it, and where one rank fails
+/// all ranks throw the same Error; opened `alone`, no method communicates. Errors carry the path and HDF5's
+/// own error stack, which is never printed: bad_input when the file was opened to be read, failure when it
+/// was created.
+///
+/// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
+/// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
+/// The format is that of HDF5 1.10, whose own structures are checksummed too (in memory: the oldest format).
+class H5File {
+ public:
+  /// Collective. Opens for reading. Throws bad_input with distinct messages if there is no such file, if it
+  /// is a directory, if it may not be read, if it is not HDF5. `comm` must outlive the file.
+  [[nodiscard]] static H5File open(MPI_Comm comm, const std::string& path);
+  /// Collective. Creates for writing; replaces an old file.
+  [[nodiscard]] static H5File create(MPI_Comm comm, const std::string& path);
+  /// Not collective: the calling rank alone, with POSIX I/O.
+  [[nodiscard]] static H5File open_alone(const std::string& path);
+  [[nodiscard]] static H5File create_alone(const std::string& path);
+  /// Not collective. A file in memory; `path` is for error messages only. `image` gives its bytes.
+  [[nodiscard]] static H5File create_in_memory(const std::string& path);
+  [[nodiscard]] std::string image() const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] MPI_Comm comm() const { return comm_; }
+  /// The raw file identifier, for the rest of the HDF5 API.
+  [[nodiscard]] std::int64_t id() const { return file_.get(); }
+  /// Hands everything to the operating system (not yet to the disk: that takes fsync) and closes. The
+  /// destructor closes too but cannot report.
+  void close();
+
+  /// Whether a group or data set of this absolute name exists.
+  [[nodiscard]] bool exists(const std::string& name) const;
+  /// Absolute names of all groups ("/" first) and data sets, sorted.
+  [[nodiscard]] std::vector<std::string> objects() const;
+  [[nodiscard]] bool is_group(const std::string& name) const;
+  [[nodiscard]] H5Shape shape(const std::string& name) const;
+  /// Also creates the groups above it; no error if it exists.
+  void create_group(const std::string& name);
+
+  /// Reads rows [begin, end), other for every rank (none is allowed), into `out`, whose size must be the
+  /// number of entries. Integer sets may be read as doubles; reals are never read as integers.
+  void read_rows(const std::string& name, Range rows, std::span<double> out) const;
+  void read_rows(const std::string& name, Range rows, std::span<Index> out) const;
+  /// Reads columns [begin, end) of a 2-D set into `out`, row-major with end - begin columns.
+  void read_columns(const std::string& name, Range columns, std::span<double> out) const;
+
+  /// Creates a data set of global shape `dims`, every rank writing its rows (none is allowed); the rows of
+  /// different ranks must not overlap. `deflate`: level 0 (off) to 9, with byte shuffle.
+  void write_rows(const std::string& name, const std::vector<Index>& dims, Range rows,
+                  std::span<const double> data, int deflate = 0);
+  void write_rows(const std::string& name, const std::vector<Index>& dims, Range rows,
+                  std::span<const Index> data, int deflate = 0);
+  /// The same in steps, for data that is never in memory as a whole: create_rows creates the data set, each
+  /// fill_rows writes rows of it, other for every rank (none is allowed).
+  void create_rows(const std::string& name, const std::vector<Index>& dims, H5Kind kind, int deflate = 0);
+  void fill_rows(const std::string& name, Range rows, std::span<const double> data);
+  void fill_rows(const std::string& name, Range rows, std::span<const Index> data);
+  void fill_rows(const std::string& name, Range rows, std::span<const std::uint8_t> data);
+  /// Creates a `rows` x `columns` data set, every rank writing its columns, row-major.
+  void write_columns(const std::string& name, Index rows, Index columns, Range mine,
+                     std::span<const double> data);
+
+  /// Attributes of a group or data set ("/" is the root group). Reading throws if it is missing, not scalar
+  /// or of another type; an integer may be read as real.
+  [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;
+  [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] H5Value attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] double real_attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] Index integer_attribute(const std::string& object, const std::string& name) const;
+  [[nodiscard]] std::string text_attribute(const std::string& object, const std::string& name) const;
+  /// Every rank gives the same value; replaces an old one.
+  void set_attribute(const std::string& object, const std::string& name, const H5Value& value);
+
+ private:
+  H5File(MPI_Comm comm, std::string path, bool writing, bool parallel)
+      : comm_(comm), path_(std::move(path)), writing_(writing), parallel_(parallel) {}
+  static H5File begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel);
+  [[nodiscard]] Error error(const std::string& what) const;
+  template <class Result>
+  Result checked(Result result, const std::string& what) const {
+    if (result < 0) throw error(what);
+    return result;
+  }
+  [[nodiscard]] H5Handle open_object(const std::string& name) const;
+  [[nodiscard]] H5Handle open_data_set(const std::string& name) const;
+  [[nodiscard]] H5Shape shape_of(std::int64_t data_set, const std::string& name) const;
+  [[nodiscard]] H5Value read_value(std::int64_t attribute, const std::string& what) const;
+  template <class Value>
+  [[nodiscard]] Value typed_attribute(const std::string& object, const std::string& name,
+                                      const char* type) const;
+  void write_value(std::int64_t object, const std::string& name, const H5Value& value);
+  [[nodiscard]] H5Handle create_data_set(const std::string& name, const std::vector<Index>& dims,
+                                         std::size_t axis, H5Kind kind, int deflate);
+  void read_block(const std::string& name, std::size_t axis, Range range, H5Kind kind, void* out,
+                  std::size_t entries) const;
+  void write_block(const std::string& name, const std::vector<Index>& dims, std::size_t axis, Range range,
+                   H5Kind kind, const void* data, std::size_t entries, int deflate);
+  void fill_block(const std::string& name, Range rows, H5Kind kind, const void* data, std::size_t entries);
+  void transfer_block(std::int64_t data_set, const std::string& name, const std::vector<Index>& dims,
+                      std::size_t axis, Range range, H5Kind kind, const void* data, std::size_t entries);
+
+  MPI_Comm comm_;
+  std::string path_;
+  bool writing_;
+  bool parallel_;
+  H5Handle file_;
+};
+
+}  // namespace poise

@@ -1,0 +1,28 @@
+#include "poise/io/run_directory.hpp"
+
+#include <filesystem>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/checkpoint.hpp"
+#include "poise/io/durable.hpp"
+
+namespace poise {
+
+RunDirectory::RunDirectory(MPI_Comm comm, std::string path) : comm_(comm), path_(std::move(path)) {
+  int held = 0;
+  on_root(comm_, [&] {
+    if (path_.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
+    create_directory(checkpoints());
+    std::error_code ignored;
+    held = std::filesystem::exists(run_file(), ignored) || !list_checkpoints(checkpoints()).empty();
+  });
+  check_mpi(MPI_Bcast(&held, 1, MPI_INT, 0, comm_));
+  held_run_ = held != 0;
+}
+
+void RunDirectory::write_options(const std::string& text) const {
+  on_root(comm_, [&] { replace_file(path_ + "/options.txt", text); });
+}
+
+}  // namespace poise

@@ -1,0 +1,197 @@
+#include "poise/io/run_file.hpp"
+
+#include <hdf5.h>
+#include <hdf5_hl.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/durable.hpp"
+
+namespace poise {
+namespace {
+
+constexpr const char* schema = "poise-run-1";
+constexpr double least_seconds_between_flushes = 2.0;
+constexpr double flush_durations_between_flushes = 20.0;  // at most 5 % of the time
+constexpr hsize_t chunk_rows = 1024;
+
+std::size_t find_column(const std::vector<std::string>& columns, const std::string& name) {
+  return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
+}
+
+History adopt(const History& past, std::vector<std::string> columns) {
+  History history{std::move(columns), {}};
+  for (const auto& old : past.rows) {
+    auto& row = history.rows.emplace_back();
+    for (const auto& name : history.columns) {
+      const std::size_t c = find_column(past.columns, name);
+      row.push_back(c < old.size() ? old[c] : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  return history;
+}
+
+void require(bool good, const std::string& what) {
+  if (!good) throw failure("HDF5 could not " + what);
+}
+
+H5Handle write_column(const H5File& file, const std::string& name, const std::vector<double>& values) {
+  const hsize_t length = values.size();
+  const hsize_t unlimited = H5S_UNLIMITED;
+  const H5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  require(H5Pset_chunk(creation.get(), 1, &chunk_rows) >= 0 && H5Pset_fletcher32(creation.get()) >= 0,
+          "lay out the history");
+  const H5Handle space(H5Screate_simple(1, &length, &unlimited), H5Sclose);
+  const std::string path = "/history/" + name;
+  H5Handle set(H5Dcreate2(file.id(), path.c_str(), H5T_IEEE_F64LE, space.get(), H5P_DEFAULT, creation.get(),
+                          H5P_DEFAULT),
+               H5Dclose);
+  require(static_cast<bool>(set), "create " + path);
+  if (length > 0)
+    require(H5Dwrite(set.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
+            "write " + path);
+  return set;
+}
+
+void write_history(H5File& file, const History& history) {
+  file.create_group("/history");
+  const H5Handle scale = write_column(file, "t", history.column("t"));
+  require(H5DSset_scale(scale.get(), "t") >= 0, "make /history/t a dimension scale");
+  for (const auto& name : history.columns) {
+    if (name == "t") continue;
+    const H5Handle set = write_column(file, name, history.column(name));
+    require(H5DSattach_scale(set.get(), scale.get(), 0) >= 0, "attach the dimension scale to " + name);
+  }
+}
+
+History read_history(const std::string& path) {
+  const H5File file = H5File::open_alone(path);
+  if (!file.has_attribute("/", "schema") || file.text_attribute("/", "schema") != schema)
+    throw bad_input("file '" + path + "' is not a run file of schema " + schema);
+  const std::string group = "/history/";
+  History history;
+  for (const auto& name : file.objects()) {
+    if (name.rfind(group, 0) != 0) continue;
+    const H5Shape shape = file.shape(name);
+    const std::size_t rows = shape.dims.size() == 1 ? static_cast<std::size_t>(shape.dims[0]) : 0;
+    if (history.columns.empty()) history.rows.resize(rows);
+    if (shape.dims.size() != 1 || rows != history.rows.size())
+      throw bad_input("file '" + path + "': " + name + " has not the length of the history");
+    std::vector<double> values(rows);
+    file.read_rows(name, {0, shape.dims[0]}, values);
+    history.columns.push_back(name.substr(group.size()));
+    for (std::size_t i = 0; i < rows; ++i) history.rows[i].push_back(values[i]);
+  }
+  return history;
+}
+
+}  // namespace
+
+std::vector<double> History::column(const std::string& name) const {
+  const std::size_t c = find_column(columns, name);
+  if (c == columns.size()) throw bad_input("the history has no column '" + name + "'");
+  std::vector<double> values;
+  values.reserve(rows.size());
+  for (const auto& row : rows) values.push_back(row[c]);
+  return values;
+}
+
+RunFile::RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes,
+                 Config config, const History& past)
+    : comm_(comm), path_(std::move(path)), attributes_(std::move(attributes)), config_(std::move(config)) {
+  check_mpi(MPI_Comm_rank(comm_, &rank_));
+  on_root(comm_, [&] {
+    for (const char* needed : {"t", "step"})
+      if (find_column(columns, needed) == columns.size())
+        throw failure("the history needs a column '" + std::string(needed) + "'");
+    history_ = adopt(past, columns);
+  });
+  flush();
+}
+
+RunFile::~RunFile() {
+  if (rank_ != 0 || !unsaved_) return;
+  try {
+    write();
+  } catch (...) {  // the error that unwinds us is the one to report
+  }
+}
+
+void RunFile::write() {
+  const double begin = MPI_Wtime();
+  H5File file = H5File::create_in_memory(path_);
+  file.set_attribute("/", "schema", std::string(schema));
+  for (const auto& [name, value] : attributes_) file.set_attribute("/", name, value);
+  file.create_group("/config");
+  for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
+  write_history(file, history_);
+  replace_file(path_, file.image());
+  unsaved_ = false;
+  last_flush_ = MPI_Wtime();
+  flush_duration_ = last_flush_ - begin;
+}
+
+bool RunFile::due() const {
+  return MPI_Wtime() - last_flush_ >
+         std::max(least_seconds_between_flushes, flush_durations_between_flushes * flush_duration_);
+}
+
+void RunFile::append(const std::vector<double>& row) {
+  enum Decision { keep, write_now, wrong_length };
+  int decision = keep;
+  if (rank_ == 0) {
+    if (row.size() != history_.columns.size()) {
+      decision = wrong_length;
+    } else {
+      history_.rows.push_back(row);
+      unsaved_ = true;
+      if (due()) decision = write_now;
+    }
+  }
+  check_mpi(MPI_Bcast(&decision, 1, MPI_INT, 0, comm_));
+  if (decision == keep) return;
+  on_root(comm_, [&] {
+    if (decision == wrong_length)
+      throw failure("a row of the history needs " + std::to_string(history_.columns.size()) +
+                    " numbers, not " + std::to_string(row.size()));
+    write();
+  });
+}
+
+void RunFile::flush() {
+  on_root(comm_, [&] { write(); });
+}
+
+void RunFile::truncate_after(Index step) {
+  on_root(comm_, [&] {
+    const std::size_t c = find_column(history_.columns, "step");
+    std::erase_if(history_.rows,
+                  [&](const std::vector<double>& row) { return row[c] > static_cast<double>(step); });
+    write();
+  });
+}
+
+History RunFile::load(MPI_Comm comm, const std::string& path) {
+  History history;
+  on_root(comm, [&] { history = read_history(path); });
+  std::string names;
+  for (const auto& name : history.columns) names += name + '\n';
+  names = broadcast(comm, names);
+  auto rows = static_cast<Index>(history.rows.size());
+  check_mpi(MPI_Bcast(&rows, 1, MPI_INT64_T, 0, comm));
+  history.columns.clear();
+  for (std::size_t begin = 0; begin < names.size(); begin = names.find('\n', begin) + 1)
+    history.columns.push_back(names.substr(begin, names.find('\n', begin) - begin));
+  history.rows.resize(static_cast<std::size_t>(rows));
+  for (auto& row : history.rows) {
+    row.resize(history.columns.size());
+    check_mpi(MPI_Bcast(row.data(), static_cast<int>(row.size()), MPI_DOUBLE, 0, comm));
+  }
+  return history;
+}
+
+}  // namespace poise

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poise/io/hdf5.hpp"
+
+namespace poise {
+
+/// The rows of a run's history, in the order of `columns`. NaN stands for "not measured at this step".
+struct History {
+  std::vector<std::string> columns;
+  std::vector<std::vector<double>> rows;
+  /// One column; throws bad_input if there is none of this name.
+  [[nodiscard]] std::vector<double> column(const std::string& name) const;
+};
+
+/// DIR/run.h5, schema "poise-run-1": /history/<column> (extendible 1-D sets with /history/t as dimension
+/// scale), /config (resolved options as text attributes), provenance as root attributes.
+///
+/// Rank 0 keeps the history, which is small, and every flush replaces the whole file by rename: a reader sees
+/// a complete file at any time, also after kill -9, and no file is ever held open or locked. Besides `flush`,
+/// `append` flushes once 2 s and 20 times the duration of the last flush have passed, so that flushing takes
+/// less than 5 % of the run.
+class RunFile {
+ public:
+  using Named = std::vector<std::pair<std::string, H5Value>>;
+  using Config = std::vector<std::pair<std::string, std::string>>;
+
+  /// Collective; writes the file at once. `columns` must hold "t" and "step". `attributes`: version, git,
+  /// ranks, …; the schema is added. `past`: the history to continue; its columns are matched by name, those
+  /// it lacks become NaN. Only rank 0's arguments count. Throws failure if the file cannot be written.
+  RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes, Config config,
+          const History& past = {});
+  /// Rank 0 writes what is not yet written, so that an error elsewhere loses no history; does not
+  /// communicate.
+  ~RunFile();
+  RunFile(const RunFile&) = delete;
+  RunFile& operator=(const RunFile&) = delete;
+
+  /// Collective. Adds a row (rank 0's counts). Throws failure, on all ranks, if it has not one entry a column
+  /// or if a flush that was due failed.
+  void append(const std::vector<double>& row);
+  /// Collective. Writes the file now.
+  void flush();
+  /// Collective. Forgets rows after `step` and flushes: what a resumed run does again.
+  void truncate_after(Index step);
+
+  /// Collective. The history of a run file, on all ranks. Throws bad_input.
+  [[nodiscard]] static History load(MPI_Comm comm, const std::string& path);
+
+ private:
+  void write();
+  [[nodiscard]] bool due() const;
+
+  MPI_Comm comm_;
+  int rank_ = 0;
+  std::string path_;
+  Named attributes_;
+  Config config_;
+  History history_;  // rows on rank 0 only
+  bool unsaved_ = true;
+  double last_flush_ = 0.0;      // when it ended
+  double flush_duration_ = 0.0;  // seconds
+};
+
+}  // namespace poise

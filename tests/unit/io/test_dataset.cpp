@@ -1,0 +1,156 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "poise/io/dataset.hpp"
+#include "poise/io/dataset_writer.hpp"
+#include "unit/io/dataset_fixture.hpp"
+
+namespace poise {
+namespace {
+
+/// A value that names its place, not an integer.
+double value_at(Index row, Index column) {
+  return static_cast<double>(row) + 0.001 * static_cast<double>(column) + 0.5;
+}
+
+SampleBlock make_block(Range rows, Index inputs, Index outputs, bool classification) {
+  SampleBlock block{rows.begin, rows.size(), inputs, outputs, {}, {}, {}};
+  for (Index i = rows.begin; i < rows.end; ++i) {
+    for (Index j = 0; j < inputs; ++j) block.features.push_back(value_at(i, j));
+    for (Index k = 0; k < outputs; ++k)
+      block.targets.push_back(classification ? (i % outputs == k ? 1.0 : 0.0) : -value_at(i, k));
+    if (classification) block.labels.push_back(i % outputs);
+  }
+  return block;
+}
+
+TEST_F(DatasetTest, EveryRankReadsWhatWasWrittenAlsoWhenSomeHaveNoRows) {
+  for (const Index n : {1, 2, 3, 50}) {
+    for (const bool classification : {false, true}) {
+      DatasetInfo info;
+      info.path = path_;
+      info.name = "places";
+      info.source = "this test";
+      info.license = "none";
+      info.samples = n;
+      info.test_samples = 2;
+      info.inputs = 4;
+      info.outputs = 3;
+      info.classification = classification;
+      DatasetWriter writer(MPI_COMM_WORLD, info);
+      writer.write_train(make_block(mine(n), 4, 3, classification));
+      writer.write_test(make_block(mine(2), 4, 3, classification));
+      writer.commit();
+
+      const Dataset data(MPI_COMM_WORLD, path_);
+      EXPECT_EQ(data.info().name, "places");
+      EXPECT_EQ(data.info().license, "none");
+      EXPECT_EQ(data.info().samples, n);
+      EXPECT_EQ(data.info().test_samples, 2);
+      EXPECT_EQ(data.info().outputs, 3);
+      EXPECT_EQ(data.info().classification, classification);
+      EXPECT_EQ(data.info().feature_type, "float64");
+      const Range last{world_rank() == world_size() - 1 ? 0 : n, n};  // all rows on the last rank
+      for (const Range rows : {mine(n), last}) {
+        const SampleBlock block = data.read_train(rows);
+        const SampleBlock expected = make_block(rows, 4, 3, classification);
+        EXPECT_EQ(block.begin, rows.begin);
+        EXPECT_EQ(block.count, rows.size());
+        EXPECT_EQ(block.features, expected.features);
+        EXPECT_EQ(block.targets, expected.targets);
+        EXPECT_EQ(block.labels, expected.labels);
+      }
+      EXPECT_EQ(data.read_test(mine(2)).features, make_block(mine(2), 4, 3, classification).features);
+    }
+  }
+}
+
+TEST_F(DatasetTest, SmallIntegersAreStoredAsBytesAndComeBackTheSame) {
+  DatasetContent content;
+  content.train = {0, 2, 3, 1, {0, 255, 7, 8, 9, 10}, {0.5, 1.5}, {}};
+  on_root(MPI_COMM_WORLD, [&] { (void)write_dataset(path_, content); });
+  const Dataset data(MPI_COMM_WORLD, path_);
+  EXPECT_EQ(data.info().feature_type, "uint8");
+  EXPECT_EQ(data.read_train({0, 2}).features, content.train.features);
+  EXPECT_EQ(data.read_train({0, 2}).targets, content.train.targets);
+}
+
+TEST_F(DatasetTest, BlocksWrittenInStepsMakeOneSet) {
+  const Index n = 37;
+  DatasetInfo info;
+  info.path = path_;
+  info.samples = n;
+  info.inputs = 2;
+  info.outputs = 1;
+  DatasetWriter writer(MPI_COMM_WORLD, info);
+  const Range own = mine(n);
+  for (Index step = 0; step < n; ++step) {  // a row at a time; ranks that are done pass none
+    const Index row = std::min(own.begin + step, own.end);
+    writer.write_train(make_block({row, std::min(row + 1, own.end)}, 2, 1, false));
+  }
+  writer.commit();
+  EXPECT_EQ(Dataset(MPI_COMM_WORLD, path_).read_train({0, n}).features,
+            make_block({0, n}, 2, 1, false).features);
+}
+
+TEST_F(DatasetTest, TheScaleFactorMultipliesTheFeatures) {
+  write_file([](H5File& file) {
+    put(file, "/features", {3, 2}, 51);
+    file.set_attribute("/features", "scale_factor", 1.0 / 255);
+    put(file, "/targets", {3, 1});
+  });
+  for (const double x : Dataset(MPI_COMM_WORLD, path_).read_train(mine(3)).features)
+    EXPECT_EQ(x, 51 * (1.0 / 255));
+}
+
+TEST_F(DatasetTest, AFileWithoutSchemaAndNameIsReadAndNamedAfterItself) {
+  write_file([](H5File& file) {
+    put(file, "/features", {3, 2});
+    put(file, "/targets", {3, 1});
+  });
+  const Dataset data(MPI_COMM_WORLD, path_);
+  EXPECT_EQ(data.info().name, "data");
+  EXPECT_EQ(data.info().samples, 3);
+  EXPECT_EQ(data.info().test_samples, 0);
+  EXPECT_EQ(data.read_test({0, 0}).count, 0);
+}
+
+TEST_F(DatasetTest, AWriterThatIsNotCommittedLeavesNoFile) {
+  on_root(MPI_COMM_WORLD, [&] { std::ofstream(path_) << "the older file"; });
+  {
+    DatasetInfo info;
+    info.path = path_;
+    info.samples = info.inputs = info.outputs = 1;
+    const DatasetWriter writer(MPI_COMM_WORLD, info);
+  }
+  on_root(MPI_COMM_WORLD, [&] {
+    std::string text;
+    std::getline(std::ifstream(path_), text);
+    EXPECT_EQ(text, "the older file");
+    EXPECT_FALSE(std::filesystem::exists(path_ + ".tmp"));
+  });
+}
+
+TEST_F(DatasetTest, AMissingFileIsNamed) {
+  expect_message("does not exist");
+}
+
+TEST_F(DatasetTest, AFileThatIsNotHdf5IsNamed) {
+  on_root(MPI_COMM_WORLD, [&] { std::ofstream(path_) << "1,2,3\n"; });
+  expect_message("is not an HDF5 file");
+}
+
+TEST_F(DatasetTest, RowsOutsideTheSetAreAnError) {
+  write_file([](H5File& file) {
+    put(file, "/features", {3, 2});
+    put(file, "/targets", {3, 1});
+  });
+  const Dataset data(MPI_COMM_WORLD, path_);
+  for (const Range rows : {Range{0, 4}, Range{-1, 2}, Range{2, 1}})
+    EXPECT_NE(message_of([&] { (void)data.read_train(rows); }).find("/features, which has 3"),
+              std::string::npos);
+}
+
+}  // namespace
+}  // namespace poise

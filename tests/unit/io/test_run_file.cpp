@@ -1,0 +1,150 @@
+#include <gtest/gtest.h>
+#include <hdf5.h>
+#include <hdf5_hl.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "poise/base/agree.hpp"
+#include "poise/io/run_directory.hpp"
+#include "poise/io/run_file.hpp"
+#include "unit/io/temporary_folder.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+class RunFileTest : public testing::Test {
+ protected:
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_ / "run.h5";
+  const std::vector<std::string> columns_{"step", "t", "loss", "test_loss"};
+  const RunFile::Named attributes_{{"version", std::string("0.1.0")}, {"ranks", Index{world_size()}}};
+  const RunFile::Config config_{{"gamma", "0.8"}, {"model", "softmax_linear"}};
+  History load() const { return RunFile::load(MPI_COMM_WORLD, path_); }
+};
+
+TEST_F(RunFileTest, EveryFlushLeavesACompleteReadableFile) {
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  EXPECT_EQ(load().rows.size(), 0U);
+  for (int k = 0; k < 5; ++k) {
+    run.append({k * 10.0, k * 0.5, 1.0 / (1 + k), nan});
+    EXPECT_EQ(load().rows.size(), static_cast<std::size_t>(k));  // readable between flushes
+    run.flush();
+    const History history = load();
+    EXPECT_EQ(history.column("step").back(), k * 10.0);
+    EXPECT_EQ(history.column("t").back(), k * 0.5);
+    EXPECT_EQ(history.column("loss").back(), 1.0 / (1 + k));
+    EXPECT_TRUE(std::isnan(history.column("test_loss").back()));
+    EXPECT_EQ(history.rows.size(), static_cast<std::size_t>(k) + 1);
+  }
+}
+
+TEST_F(RunFileTest, ProvenanceOptionsAndTheDimensionScaleAreInTheFile) {
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  run.append({0, 0, 1, 2});
+  run.flush();
+  const H5File file = H5File::open(MPI_COMM_WORLD, path_);
+  EXPECT_EQ(file.text_attribute("/", "schema"), "poise-run-1");
+  EXPECT_EQ(file.text_attribute("/", "version"), "0.1.0");
+  EXPECT_EQ(file.integer_attribute("/", "ranks"), world_size());
+  EXPECT_EQ(file.text_attribute("/config", "gamma"), "0.8");
+  const H5Handle t(H5Dopen2(file.id(), "/history/t", H5P_DEFAULT), H5Dclose);
+  EXPECT_GT(H5DSis_scale(t.get()), 0);
+  for (const char* name : {"/history/loss", "/history/step", "/history/test_loss"}) {
+    const H5Handle set(H5Dopen2(file.id(), name, H5P_DEFAULT), H5Dclose);
+    EXPECT_GT(H5DSis_attached(set.get(), t.get(), 0), 0) << name;
+    const H5Handle space(H5Dget_space(set.get()), H5Sclose);
+    hsize_t most = 0;
+    H5Sget_simple_extent_dims(space.get(), nullptr, &most);
+    EXPECT_EQ(most, H5S_UNLIMITED) << name;
+  }
+}
+
+TEST_F(RunFileTest, AResumedRunKeepsTheHistoryUpToItsCheckpoint) {
+  {
+    RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+    for (int k = 0; k < 8; ++k) run.append({k * 10.0, k * 0.5, 1.0, nan});
+  }  // the destructor of rank 0 writes what was not flushed
+  MPI_Barrier(MPI_COMM_WORLD);
+  EXPECT_EQ(load().rows.size(), 8U);
+  const std::vector<std::string> more{"t", "step", "test_loss", "kappa", "loss"};
+  RunFile run(MPI_COMM_WORLD, path_, more, attributes_, config_, load());
+  EXPECT_EQ(load().rows.size(), 8U);
+  run.truncate_after(40);
+  const History history = load();
+  EXPECT_EQ(history.column("step"), (std::vector<double>{0, 10, 20, 30, 40}));
+  EXPECT_EQ(history.column("t"), (std::vector<double>{0, 0.5, 1, 1.5, 2}));
+  EXPECT_TRUE(std::isnan(history.column("kappa")[0]));
+  EXPECT_EQ(history.column("loss")[0], 1.0);
+}
+
+TEST_F(RunFileTest, AFlushComesByItselfOnceTwoSecondsHavePassed) {
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  const double begin = MPI_Wtime();
+  int rows = 0;
+  int go_on = 1;
+  while (go_on != 0) {
+    run.append({1.0 * rows++, 0, 0, 0});
+    go_on = MPI_Wtime() - begin < 2.3;
+    MPI_Bcast(&go_on, 1, MPI_INT, 0, MPI_COMM_WORLD);
+  }
+  EXPECT_GT(load().rows.size(), 0U);
+  EXPECT_LE(load().rows.size(), static_cast<std::size_t>(rows));
+}
+
+TEST_F(RunFileTest, AFolderThatCannotBeWrittenIsAnErrorOnEveryRank) {
+  on_root(MPI_COMM_WORLD, [&] { std::ofstream(folder_ / "plain") << "file"; });
+  const std::string message = message_of(
+      [&] { const RunFile run(MPI_COMM_WORLD, folder_ / "plain/run.h5", columns_, attributes_, config_); });
+  EXPECT_NE(message.find("plain/.run.h5.tmp': Not a directory"), std::string::npos) << message;
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  on_root(MPI_COMM_WORLD, [&] { std::filesystem::create_directory(folder_ / ".run.h5.tmp"); });
+  const std::string blocked = message_of([&] { run.flush(); });
+  EXPECT_NE(blocked.find("Is a directory"), std::string::npos) << blocked;
+  EXPECT_EQ(load().rows.size(), 0U);  // the old file stays
+}
+
+TEST_F(RunFileTest, ARowOfTheWrongLengthIsAnErrorOnEveryRank) {
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  const std::string message = message_of([&] { run.append({1, 2}); });
+  EXPECT_NE(message.find("needs 4 numbers, not 2"), std::string::npos) << message;
+}
+
+TEST_F(RunFileTest, OtherFilesAreNotTakenForRunFiles) {
+  auto file = H5File::create(MPI_COMM_WORLD, path_);
+  file.close();
+  EXPECT_NE(message_of([&] { (void)load(); }).find("is not a run file"), std::string::npos);
+  EXPECT_NE(message_of([&] { (void)RunFile::load(MPI_COMM_WORLD, folder_ / "x.h5"); }).find("does not exist"),
+            std::string::npos);
+}
+
+TEST(RunDirectory, AFolderThatHoldsARunIsReported) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a/b";
+  EXPECT_FALSE(RunDirectory(MPI_COMM_WORLD, path).held_run());
+  const RunDirectory directory(MPI_COMM_WORLD, path);
+  EXPECT_FALSE(directory.held_run());
+  directory.write_options("-gamma 0.8\n");
+  directory.write_options("-gamma 0.9\n");
+  std::stringstream text;
+  text << std::ifstream(path + "/options.txt").rdbuf();
+  EXPECT_EQ(text.str(), "-gamma 0.9\n");
+  MPI_Barrier(MPI_COMM_WORLD);
+  on_root(MPI_COMM_WORLD, [&] { std::ofstream(directory.checkpoints() + "/step-00000010.h5") << "x"; });
+  EXPECT_TRUE(RunDirectory(MPI_COMM_WORLD, path).held_run());
+}
+
+TEST(RunDirectory, APlaceThatCannotHoldAFolderIsAnErrorOnEveryRank) {
+  const TemporaryFolder folder;
+  on_root(MPI_COMM_WORLD, [&] { std::ofstream(folder / "plain") << "file"; });
+  const std::string message = message_of([&] { RunDirectory(MPI_COMM_WORLD, folder / "plain/run"); });
+  EXPECT_NE(message.find("cannot create directory"), std::string::npos) << message;
+  EXPECT_NE(message.find("Not a directory"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace poise

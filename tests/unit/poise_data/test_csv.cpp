@@ -1,0 +1,130 @@
+#include <algorithm>
+
+#include "unit/poise_data/importer_fixture.hpp"
+
+namespace poise {
+namespace {
+
+class CsvTest : public ImporterTest {
+ protected:
+  std::vector<double> features_of(const std::string& text, const std::string& options) const {
+    const Dataset data = imported("-csv " + put("table.csv", text) + " " + options);
+    return data.read_train({0, data.info().samples}).features;
+  }
+  void expect_table_error(const std::string& text, const std::string& part,
+                          const std::string& options = "-label_column -1") const {
+    expect_error("-csv " + put("table.csv", text) + " " + options, part);
+  }
+};
+
+const std::vector<double> expected{1.5, -2, 3, 4e3};
+
+TEST_F(CsvTest, EverySeparatorAndLineEndingIsFound) {
+  for (const char* text :
+       {"1.5,-2,0\n3,4e3,1\n", "1.5;-2;0\n3;4e3;1", "1.5\t-2\t0\n3\t4e3\t1\n", "  1.5  -2 0\n3 4e3  1 \n",
+        "1.5, -2, 0\r\n+3, 4e3, 1\r\n", "\"1.5\",\"-2\",0\n3,4e3,1\n",
+        "\xEF\xBB\xBF"
+        "1.5,-2,0\n3,4e3,1\n",
+        "# a comment\n\n1.5,-2,0\n\n3,4e3,1\n\n"})
+    EXPECT_EQ(features_of(text, "-label_column -1"), expected) << text;
+}
+
+TEST_F(CsvTest, AHeaderIsFoundOrDeclared) {
+  EXPECT_EQ(features_of("a,b,class\n1.5,-2,0\n3,4e3,1\n", "-label_column 2"), expected);
+  EXPECT_EQ(features_of("1,2,3\n1.5,-2,0\n3,4e3,1\n", "-label_column 2 -csv_header true"), expected);
+}
+
+TEST_F(CsvTest, LabelsAndTargetsAreTakenFromTheirColumns) {
+  const std::string path = put("table.csv", "2,10,11,0.5\n0,20,21,1.5\n1,30,31,2.5\n");
+  const Dataset labelled = imported("-csv " + path + " -label_column 0 -name n -source s -license l");
+  EXPECT_TRUE(labelled.info().classification);
+  EXPECT_EQ(labelled.info().outputs, 3);
+  EXPECT_EQ(labelled.info().name + labelled.info().source + labelled.info().license, "nsl");
+  EXPECT_EQ(labelled.read_train({0, 3}).labels, (std::vector<Index>{2, 0, 1}));
+  EXPECT_EQ(imported("-csv " + path + " -label_column -4 -classes 7").info().outputs, 7);
+  const SampleBlock block = imported("-csv " + path + " -target_columns -1,1").read_train({0, 3});
+  EXPECT_EQ(block.targets, (std::vector<double>{0.5, 10, 1.5, 20, 2.5, 30}));
+  EXPECT_EQ(block.features, (std::vector<double>{2, 11, 0, 21, 1, 31}));
+  const std::string second = put_compressed("targets.csv.gz", "7\n8\n9\n");
+  EXPECT_EQ(imported("-csv " + path + " -target_csv " + second).read_train({1, 3}).targets,
+            (std::vector<double>{8, 9}));
+}
+
+TEST_F(CsvTest, TheTestSetIsTheLastRowsOrDrawnWithTheSeed) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += std::to_string(i) + ".5," + std::to_string(i) + "\n";
+  const std::string options = "-csv " + put("table.csv", text) + " -target_columns 1 ";
+  const Dataset last = imported(options + "-test_rows 10");
+  EXPECT_EQ(last.info().samples, 40);
+  EXPECT_EQ(last.read_test({0, 1}).features, std::vector<double>{40.5});
+  const auto drawn = [&](const char* seed) {
+    const Dataset data = imported(options + "-test_fraction 0.3 -seed " + seed);
+    EXPECT_EQ(data.info().test_samples, 15);
+    auto all = data.read_train({0, 35}).targets;
+    const auto test = data.read_test({0, 15}).targets;
+    all.insert(all.end(), test.begin(), test.end());
+    EXPECT_TRUE(std::is_sorted(test.begin(), test.end()));
+    std::sort(all.begin(), all.end());
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(all[static_cast<std::size_t>(i)], i);
+    return test;
+  };
+  EXPECT_EQ(drawn("3"), drawn("3"));
+  EXPECT_NE(drawn("3"), drawn("4"));
+}
+
+TEST_F(CsvTest, EveryDefectOfATableIsNamedWithItsLine) {
+  expect_table_error("", "holds no row of numbers");
+  expect_table_error("a,b,c\n", "holds no row of numbers");
+  expect_table_error("1,2,0\n1,2\n", "line 2: has 2 fields, the rows above 3");
+  expect_table_error("1,2,0\n1,2,1,\n", "line 2: has 4 fields");
+  expect_table_error("1,2,0\n\n1,two,1\n", "line 3, column 1: 'two' is not a number");
+  expect_table_error("1,x,0\n1,2,1\n", "-csv_header true if this line holds the names");
+  expect_table_error("a,b\n1,2\n", "line 1, column 0: 'a' is not", "-label_column 1 -csv_header false");
+  expect_table_error("1,2,0\n1,,1\n", "line 2, column 1: the field is empty");
+  expect_table_error("1,2,0\n1,nan,1\n", "'nan' is not a finite number");
+  expect_table_error("1,2,0\n1,-inf,1\n", "'-inf' is not a finite number");
+  expect_table_error("1,2,0\n1,1e999,1\n", "'1e999' is not a number");
+  expect_table_error("1,2,0\n1,2,0.5\n", "line 2: the label 0.5 is not an integer");
+  expect_table_error("1,2,0\n1,2,-1\n", "line 2: the label -1 is not an integer from 0 on");
+  expect_table_error("1,2,0\n1,2,5e15\n", "line 2: the label 5e+15 is not below");
+  expect_table_error("1,2,0\n1,2,3\n", "line 2: the label 3 is not below 3", "-label_column 2 -classes 3");
+  expect_table_error("1,2,0\n", "column 3 is not one of the 3 columns", "-label_column 3");
+  expect_table_error("1,2,0\n", "column -4 is not one of the 3 columns", "-label_column -4");
+  expect_table_error("1,2,0\n", "'x' is not the number of a column", "-target_columns 0,x");
+  expect_table_error("1,2,0\n", "column -3 is given twice", "-target_columns 0,-3");
+  expect_table_error("1,2,0\n", "no column is left for the features", "-target_columns 0,1,2");
+  expect_table_error("1,2,0\n", "leaves none for training", "-label_column 2 -test_rows 1");
+  expect_table_error("1,2,0\n", "exclude each other", "-label_column 2 -test_rows 1 -test_fraction 0.1");
+  expect_table_error("1,2,0\n", "give one of -label_column", "-label_column 2 -target_columns 1");
+  expect_table_error("1,2,0\n", "-target_csv", "-name x");
+  expect_table_error("1,2\n", "two.csv: has 2 rows, ", "-target_csv " + put("two.csv", "1\n2\n"));
+  expect_table_error("1,2\n", "unknown, the nearest is -label_column", "-labl_column 1");
+  expect_table_error("1,2\n", "exclude each other", "-label_column 1 -images x");
+}
+
+TEST_F(CsvTest, FilesThatCannotBeReadAreNamed) {
+  expect_error("-csv " + (folder_ / "none.csv") + " -label_column 0", "none.csv: no such file");
+  expect_error("-csv " + folder_.path() + " -label_column 0", "is a directory");
+  const std::string path = put_compressed("table.csv.gz", "1,2,0\n3,4,1\n");
+  std::string bytes;
+  on_root(MPI_COMM_WORLD, [&] {
+    std::ifstream file(path, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  });
+  expect_error("-csv " + put("cut.csv.gz", bytes.substr(0, bytes.size() / 2)) + " -label_column 0",
+               "truncated");
+  if (!bytes.empty()) bytes[bytes.size() - 6] ^= 1;  // the checksum of gzip
+  expect_error("-csv " + put("flipped.csv.gz", bytes) + " -label_column 0", "fetch the file again");
+}
+
+TEST_F(CsvTest, AnExistingFileIsKeptUnlessForced) {
+  const std::string options = "-csv " + put("table.csv", "1.5,-2,0\n3,4e3,1\n") + " -label_column -1";
+  put("out.h5", "precious");
+  EXPECT_NE(message_of([&] { (void)run("import", options); }).find("exists already; -force true"),
+            std::string::npos);
+  on_root(MPI_COMM_WORLD, [&] { EXPECT_EQ(std::filesystem::file_size(out_), 8U); });
+  EXPECT_EQ(imported(options).info().samples, 2);
+}
+
+}  // namespace
+}  // namespace poise

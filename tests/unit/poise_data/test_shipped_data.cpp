@@ -1,0 +1,46 @@
+#include "unit/poise_data/importer_fixture.hpp"
+
+namespace poise {
+namespace {
+
+/// data/ and what data/make.sh has made of data/raw anew; ctest runs the script before this test.
+class ShippedDataTest : public testing::Test {
+ protected:
+  const std::string shipped_ = POISE_SOURCE_DIR "/data/";
+  const std::string made_ = POISE_BINARY_DIR "/remade_data/";
+};
+
+TEST_F(ShippedDataTest, TheShippedFilesAreWhatTheScriptMakes) {
+  for (const char* name : {"digits.h5", "diabetes.h5"}) {
+    const Dataset shipped(MPI_COMM_WORLD, shipped_ + name);
+    const Dataset made(MPI_COMM_WORLD, made_ + name);
+    EXPECT_EQ(shipped.info().name, made.info().name);
+    EXPECT_EQ(shipped.info().source, made.info().source);
+    EXPECT_EQ(shipped.info().license, made.info().license);
+    EXPECT_EQ(shipped.info().outputs, made.info().outputs);
+    ASSERT_EQ(shipped.info().samples, made.info().samples);
+    ASSERT_EQ(shipped.info().test_samples, made.info().test_samples);
+    const Range train{0, made.info().samples};
+    const Range test{0, made.info().test_samples};
+    EXPECT_EQ(shipped.read_train(train).features, made.read_train(train).features);
+    EXPECT_EQ(shipped.read_train(train).targets, made.read_train(train).targets);
+    EXPECT_EQ(shipped.read_test(test).features, made.read_test(test).features);
+    EXPECT_EQ(shipped.read_test(test).targets, made.read_test(test).targets);
+  }
+}
+
+TEST_F(ShippedDataTest, TheShippedFilesHaveTheirDocumentedShapes) {
+  const Dataset digits(MPI_COMM_WORLD, shipped_ + "digits.h5");
+  EXPECT_EQ(digits.info().samples, 1500);
+  EXPECT_EQ(digits.info().test_samples, 297);
+  EXPECT_EQ(digits.info().inputs, 64);
+  EXPECT_EQ(digits.info().outputs, 10);
+  const Dataset diabetes(MPI_COMM_WORLD, shipped_ + "diabetes.h5");
+  EXPECT_EQ(diabetes.info().samples, 342);
+  EXPECT_EQ(diabetes.info().test_samples, 100);
+  EXPECT_EQ(diabetes.info().inputs, 10);
+  EXPECT_FALSE(diabetes.info().classification);
+}
+
+}  // namespace
+}  // namespace poise

@@ -1,0 +1,115 @@
+#include <cmath>
+
+#include "poise/io/hdf5.hpp"
+#include "poise_data/show.hpp"
+#include "poise_data/synthetic.hpp"
+#include "unit/poise_data/importer_fixture.hpp"
+
+namespace poise {
+namespace {
+
+class SyntheticTest : public ImporterTest {
+ protected:
+  Dataset generated(const std::string& options) const {
+    (void)run("synthetic", options + " -force true");
+    return {MPI_COMM_WORLD, out_};
+  }
+  std::vector<double> teacher(Index outputs, Index inputs) const {
+    std::vector<double> w(static_cast<std::size_t>(outputs * inputs));
+    H5File::open(MPI_COMM_WORLD, out_).read_rows("/teacher", {0, outputs}, w);
+    return w;
+  }
+};
+
+double teacher_value(const std::vector<double>& w, const SampleBlock& block, Index sample, Index output) {
+  double sum = 0.0;
+  for (Index j = 0; j < block.inputs; ++j)
+    sum += w[static_cast<std::size_t>(output * block.inputs + j)] *
+           block.features[static_cast<std::size_t>(sample * block.inputs + j)];
+  return sum;
+}
+
+TEST_F(SyntheticTest, WithoutNoiseTheTargetsAreThoseOfTheStoredTeacher) {
+  const Dataset data = generated("-samples 40 -test_samples 5 -inputs 6 -outputs 3 -seed 2");
+  const auto w = teacher(3, 6);
+  for (const SampleBlock& block : {data.read_train({0, 40}), data.read_test({0, 5})})
+    for (Index i = 0; i < block.count; ++i)
+      for (Index k = 0; k < 3; ++k)
+        EXPECT_NEAR(block.targets[static_cast<std::size_t>(i * 3 + k)], teacher_value(w, block, i, k), 1e-14);
+}
+
+TEST_F(SyntheticTest, ClassesAreTheLargestOutputOfTheTeacher) {
+  const Dataset data = generated("-samples 40 -inputs 6 -outputs 3 -classes true");
+  EXPECT_TRUE(data.info().classification);
+  const auto w = teacher(3, 6);
+  const SampleBlock block = data.read_train({0, 40});
+  for (Index i = 0; i < block.count; ++i)
+    for (Index k = 0; k < 3; ++k)
+      EXPECT_LE(teacher_value(w, block, i, k),
+                teacher_value(w, block, i, block.labels[static_cast<std::size_t>(i)]));
+}
+
+TEST_F(SyntheticTest, NumbersDoNotDependOnTheNumberOfRanks) {
+  SyntheticProblem problem;
+  problem.samples = 30000;  // several blocks a rank
+  problem.test_samples = 3;
+  problem.inputs = 50;
+  problem.outputs = 2;
+  problem.noise = 0.5;
+  problem.seed = 7;
+  DatasetInfo info;
+  info.path = out_;
+  (void)write_synthetic(MPI_COMM_WORLD, problem, info);
+  info.path = folder_ / "alone.h5";
+  on_root(MPI_COMM_WORLD, [&] { (void)write_synthetic(MPI_COMM_SELF, problem, info); });
+  const Dataset together(MPI_COMM_WORLD, out_);
+  const Dataset alone(MPI_COMM_WORLD, info.path);
+  const Range own = block_range(problem.samples, world_size(), world_rank());
+  EXPECT_EQ(together.read_train(own).features, alone.read_train(own).features);
+  EXPECT_EQ(together.read_train(own).targets, alone.read_train(own).targets);
+  EXPECT_EQ(together.read_test({0, 3}).targets, alone.read_test({0, 3}).targets);
+}
+
+TEST_F(SyntheticTest, FeaturesNoiseAndTeacherHaveTheirVariances) {
+  const Index n = 4000;
+  const Dataset data = generated("-samples 4000 -inputs 25 -outputs 4 -noise 0.5 -seed 1");
+  const SampleBlock block = data.read_train({0, n});
+  const auto w = teacher(4, 25);
+  double features = 0.0;
+  for (const double x : block.features) features += x * x;
+  double noise = 0.0;
+  for (Index i = 0; i < n; ++i)
+    for (Index k = 0; k < 4; ++k)
+      noise +=
+          std::pow(block.targets[static_cast<std::size_t>(i * 4 + k)] - teacher_value(w, block, i, k), 2);
+  double weights = 0.0;
+  for (const double x : w) weights += x * x;
+  const auto five_errors = [](double count) { return 5 * std::sqrt(2 / count); };
+  EXPECT_NEAR(features / (n * 25), 1, five_errors(n * 25));
+  EXPECT_NEAR(noise / (n * 4), 0.25, 0.25 * five_errors(n * 4));
+  EXPECT_NEAR(weights / 4, 1, five_errors(100));
+}
+
+TEST_F(SyntheticTest, WrongOptionsAreNamed) {
+  const auto message = [&](const std::string& options) {
+    return message_of([&] { (void)run("synthetic", options); });
+  };
+  EXPECT_NE(message("-samples 0").find("-samples"), std::string::npos);
+  EXPECT_NE(message("-noise -1").find("-noise"), std::string::npos);
+  EXPECT_NE(message("-classes true").find("at least two classes"), std::string::npos);
+  EXPECT_NE(message("-sampels 3").find("nearest is -samples"), std::string::npos);
+}
+
+TEST_F(SyntheticTest, ShowStatesWhatTheFileHolds) {
+  (void)imported("-csv " + put("t.csv", "1,5,0\n2,5,1\n4,5,1\n") + " -label_column 2 -license free");
+  PetscOptionsClear(nullptr);
+  const std::string text = run_poise_data(MPI_COMM_WORLD, {"show", out_}, false);
+  for (const char* part : {"licence: free", "/features [3, 2] uint8", "min 1, max 5, mean 3.66667",
+                           "constant columns: 1 (1)", "2 classes", "class 0: 1\n", "class 1: 2\n"})
+    if (world_rank() == 0) {
+      EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+    }
+}
+
+}  // namespace
+}  // namespace poise
