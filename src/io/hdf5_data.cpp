@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/io/hdf5.hpp"
 
@@ -97,13 +96,13 @@ H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
 
 H5Shape H5File::shape(const std::string& name) const {
   H5Shape shape;
-  agree(comm_, [&] { shape = shape_of(open_data_set(name).get(), name); });
+  together([&] { shape = shape_of(open_data_set(name).get(), name); });
   return shape;
 }
 
 void H5File::read_block(const std::string& name, std::size_t axis, Range range, H5Kind kind, void* out,
                         std::size_t entries) const {
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle set = open_data_set(name);
     const H5Shape shape = shape_of(set.get(), name);
     const std::string what = "data set " + name + " " + dims_text(shape.dims) + " of file '" + path_ + "' ";
@@ -152,19 +151,19 @@ H5Handle H5File::create_data_set(const std::string& name, const std::vector<Inde
 void H5File::write_block(const std::string& name, const std::vector<Index>& dims, std::size_t axis,
                          Range range, H5Kind kind, const void* data, std::size_t entries, int deflate) {
   const Slab slab{dims, axis, range};
-  agree(comm_, [&] {
+  together([&] {
     const bool inside = 0 <= range.begin && range.begin <= range.end && range.end <= dims.at(axis);
     if (!inside || static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw failure("data set " + name + " " + dims_text(dims) + " was given a wrong part or length");
   });
   H5Handle set;
-  agree(comm_, [&] { set = create_data_set(name, dims, axis, kind, deflate); });
+  together([&] { set = create_data_set(name, dims, axis, kind, deflate); });
   Index steps = slab.steps();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &steps, 1, MPI_INT64_T, MPI_MAX, comm_));
   const H5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);  // filters demand it
   for (Index s = 0; s < steps; ++s) {
-    agree(comm_, [&] {
+    together([&] {
       const H5Handle in_file = slab.select(slab.part(s), {0, dims[axis]});
       const H5Handle in_memory = slab.select(slab.part(s), range);
       checked(H5Dwrite(set.get(), memory_type(kind), in_memory.get(), in_file.get(), transfer.get(), data),
