@@ -135,10 +135,14 @@ std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index ste
   const std::string name = std::filesystem::path(path).filename().string();
   const std::string temporary = folder + "/." + name + ".tmp";
   try {
-    on_root(comm, [&] { require_space(temporary, bytes_needed(snapshot)); });
+    const std::uint64_t bytes = bytes_needed(snapshot);
+    on_root(comm, [&] { require_space(temporary, bytes); });
+    agree(comm, [&] { require_writable(temporary, bytes); });  // also finds a folder that ranks do not share
     H5File file = H5File::create(comm, temporary);
+    on_root(comm, [&] { reserve_space(temporary, bytes); });
     write_content(file, snapshot);
     file.close();
+    on_root(comm, [&] { trim(temporary); });
     agree(comm, [&] { sync_path(temporary); });
     on_root(comm, [&] { rename_durably(temporary, path); });
   } catch (const Error&) {  // the same on all ranks

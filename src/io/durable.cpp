@@ -1,6 +1,7 @@
 #include "poise/io/durable.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,16 @@ void write_all(const std::string& path, std::string_view content) {
   if (::fsync(file.get()) != 0) throw system_error("cannot write", path);
 }
 
+std::string mebibytes(std::uint64_t bytes) {
+  return std::to_string((bytes >> 20) + 1) + " MiB";
+}
+
+void reserve(const Descriptor& file, int mode, const std::string& path, std::uint64_t bytes) {
+  if (::fallocate(file.get(), mode, 0, static_cast<off_t>(bytes)) == 0) return;
+  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+    throw system_error("cannot store " + mebibytes(bytes) + " in", path);
+}
+
 }  // namespace
 
 void replace_file(const std::string& path, std::string_view content) {
@@ -72,11 +83,26 @@ void rename_durably(const std::string& from, const std::string& to) {
 
 void require_space(const std::string& path, std::uint64_t bytes) {
   const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  const bool reserved = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0;
-  const int code = errno;
+  reserve(file, 0, path, bytes);
   if (::ftruncate(file.get(), 0) != 0) throw system_error("cannot write", path);
-  if (!reserved && (code == ENOSPC || code == EDQUOT || code == EFBIG))
-    throw system_error("cannot store " + std::to_string(bytes >> 20) + " MiB in", path, code);
+}
+
+void require_writable(const std::string& path, std::uint64_t bytes) {
+  const Descriptor file(path, O_WRONLY);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes)
+    throw system_error("cannot write " + mebibytes(bytes) + " to", path, EFBIG);
+}
+
+void reserve_space(const std::string& path, std::uint64_t bytes) {
+  reserve(Descriptor(path, O_WRONLY), FALLOC_FL_KEEP_SIZE, path, bytes);
+}
+
+void trim(const std::string& path) {
+  std::error_code code;
+  const auto size = std::filesystem::file_size(path, code);
+  if (code || ::truncate(path.c_str(), static_cast<off_t>(size)) != 0)
+    throw system_error("cannot write", path, code ? code.value() : errno);
 }
 
 void create_directory(const std::string& path) {

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <type_traits>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
 
 #ifndef H5_HAVE_PARALLEL
 #error "Poise needs parallel HDF5 (Debian: libhdf5-openmpi-dev)"
@@ -71,7 +73,42 @@ H5Handle access_list(MPI_Comm comm, bool parallel) {
   return access;
 }
 
+/// Collective. Returns when every rank is here; a rank with an error waits a minute at most.
+void await_others(MPI_Comm comm, const std::exception_ptr& error) {
+  constexpr double patience = 60.0;  // seconds; slow ranks lose nothing but the orderly end of a failed write
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(comm, &request));
+  if (!error) {
+    check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
+    return;
+  }
+  const double begin = MPI_Wtime();
+  int here = 0;
+  while (here == 0 && MPI_Wtime() - begin < patience) {
+    check_mpi(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
+    ::usleep(1000);
+  }
+  if (here != 0) return;
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "poise: error: one rank alone could not write: %s\n", e.what());
+  }
+  MPI_Abort(comm, static_cast<int>(ExitCode::failed));
+}
+
 }  // namespace
+
+void H5File::together(const std::function<void()>& body) const {
+  std::exception_ptr error;
+  try {
+    body();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (writing_ && parallel_) await_others(comm_, error);
+  agree(comm_, error);
+}
 
 Error H5File::error(const std::string& what) const {
   const std::string message = what + (writing_ ? " in file '" : " of file '") + path_ + "':" + error_stack();
@@ -81,7 +118,7 @@ Error H5File::error(const std::string& what) const {
 H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel) {
   H5File file(comm, path, writing, parallel);
   on_root(comm, [&] { writing ? require_creatable(path) : require_readable(path); });
-  agree(comm, [&] {
+  file.together([&] {
     silence_hdf5();
     const H5Handle access = access_list(comm, parallel);
     const hid_t id = writing ? H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get())
@@ -132,7 +169,7 @@ std::string H5File::image() const {
 }
 
 void H5File::close() {
-  agree(comm_, [&] {
+  together([&] {
     if (!file_) return;
     // Both are collective: a rank whose flush fails must still take part in the close.
     const bool flushed = !writing_ || H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) >= 0;
@@ -145,7 +182,7 @@ void H5File::close() {
 
 bool H5File::exists(const std::string& name) const {
   bool found = true;
-  agree(comm_, [&] {
+  together([&] {
     // H5Lexists is an error, not "no", when a group above is missing.
     std::size_t end = 0;
     while (found && (end = name.find_first_not_of('/', end)) != std::string::npos) {
@@ -168,7 +205,7 @@ H5Handle H5File::open_data_set(const std::string& name) const {
 
 std::vector<std::string> H5File::objects() const {
   std::vector<std::string> names;
-  agree(comm_, [&] {
+  together([&] {
     const auto append = +[](hid_t, const char* name, const H5O_info_t*, void* out) -> herr_t {
       auto& list = *static_cast<std::vector<std::string>*>(out);
       list.push_back(std::strcmp(name, ".") == 0 ? "/" : "/" + std::string(name));
@@ -183,13 +220,13 @@ std::vector<std::string> H5File::objects() const {
 
 bool H5File::is_group(const std::string& name) const {
   bool group = false;
-  agree(comm_, [&] { group = H5Iget_type(open_object(name).get()) == H5I_GROUP; });
+  together([&] { group = H5Iget_type(open_object(name).get()) == H5I_GROUP; });
   return group;
 }
 
 void H5File::create_group(const std::string& name) {
   if (exists(name)) return;
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
     H5Pset_create_intermediate_group(links.get(), 1);
     const hid_t id = H5Gcreate2(file_.get(), name.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT);

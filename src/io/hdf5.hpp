@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -56,7 +57,8 @@ using H5Value = std::variant<double, Index, std::string>;
 /// An open HDF5 file. Opened with a communicator, every method is Collective on it, and where one rank fails
 /// all ranks throw the same Error; opened `alone`, no method communicates. Errors carry the path and HDF5's
 /// own error stack, which is never printed: bad_input when the file was opened to be read, failure when it
-/// was created.
+/// was created. While a file is written in parallel, a rank whose I/O fails may leave the others waiting
+/// inside HDF5; if they do not turn up within a minute, it prints the error and aborts: nothing hangs.
 ///
 /// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
 /// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
@@ -131,6 +133,8 @@ class H5File {
       : comm_(comm), path_(std::move(path)), writing_(writing), parallel_(parallel) {}
   static H5File begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel);
   [[nodiscard]] Error error(const std::string& what) const;
+  /// `agree` around a call of HDF5.
+  void together(const std::function<void()>& body) const;
   template <class Result>
   Result checked(Result result, const std::string& what) const {
     if (result < 0) throw error(what);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "poise/base/agree.hpp"
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
@@ -32,7 +31,7 @@ std::string read_text(hid_t attribute, hid_t type, bool& good) {
 
 std::vector<std::string> H5File::attributes(const std::string& object) const {
   std::vector<std::string> names;
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle holder = open_object(object);
     const auto append = +[](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
       static_cast<std::vector<std::string>*>(out)->emplace_back(name);
@@ -48,7 +47,7 @@ std::vector<std::string> H5File::attributes(const std::string& object) const {
 
 bool H5File::has_attribute(const std::string& object, const std::string& name) const {
   bool found = false;
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle holder = open_object(object);
     found = checked(H5Aexists(holder.get(), name.c_str()), "cannot look for attribute " + name) > 0;
   });
@@ -80,7 +79,7 @@ H5Value H5File::read_value(std::int64_t attribute, const std::string& what) cons
 
 H5Value H5File::attribute(const std::string& object, const std::string& name) const {
   H5Value value;
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle holder = open_object(object);
     const std::string what = "attribute '" + name + "' of " + object;
     if (checked(H5Aexists(holder.get(), name.c_str()), "cannot look for " + what) == 0)
@@ -97,7 +96,7 @@ Value H5File::typed_attribute(const std::string& object, const std::string& name
   H5Value value = attribute(object, name);
   if constexpr (std::is_same_v<Value, double>)
     if (const auto* integer = std::get_if<Index>(&value)) value = static_cast<double>(*integer);
-  agree(comm_, [&] {
+  together([&] {
     if (!std::holds_alternative<Value>(value))
       throw bad_input("attribute '" + name + "' of " + object + " of file '" + path_ + "' is no " + type);
   });
@@ -138,7 +137,7 @@ void H5File::write_value(std::int64_t object, const std::string& name, const H5V
 }
 
 void H5File::set_attribute(const std::string& object, const std::string& name, const H5Value& value) {
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle holder = open_object(object);
     if (checked(H5Aexists(holder.get(), name.c_str()), "cannot look for attribute " + name) > 0)
       checked(H5Adelete(holder.get(), name.c_str()), "cannot replace attribute " + name);

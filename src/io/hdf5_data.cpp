@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/io/hdf5.hpp"
 
@@ -101,13 +100,13 @@ H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
 
 H5Shape H5File::shape(const std::string& name) const {
   H5Shape shape;
-  agree(comm_, [&] { shape = shape_of(open_data_set(name).get(), name); });
+  together([&] { shape = shape_of(open_data_set(name).get(), name); });
   return shape;
 }
 
 void H5File::read_block(const std::string& name, std::size_t axis, Range range, H5Kind kind, void* out,
                         std::size_t entries) const {
-  agree(comm_, [&] {
+  together([&] {
     const H5Handle set = open_data_set(name);
     const H5Shape shape = shape_of(set.get(), name);
     const std::string what = "data set " + name + " " + dims_text(shape.dims) + " of file '" + path_ + "' ";
@@ -157,7 +156,7 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
                             std::size_t axis, Range range, H5Kind kind, const void* data,
                             std::size_t entries) {
   const Slab slab{dims, axis, range};
-  agree(comm_, [&] {
+  together([&] {
     const bool inside = 0 <= range.begin && range.begin <= range.end && range.end <= dims.at(axis);
     if (!inside || static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw failure("data set " + name + " " + dims_text(dims) + " was given a wrong part or length");
@@ -167,7 +166,7 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
   const H5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);  // filters demand it
   for (Index s = 0; s < steps; ++s) {
-    agree(comm_, [&] {
+    together([&] {
       const H5Handle in_file = slab.select(slab.part(s), {0, dims[axis]});
       const H5Handle in_memory = slab.select(slab.part(s), range);
       checked(H5Dwrite(data_set, memory_type(kind), in_memory.get(), in_file.get(), transfer.get(), data),

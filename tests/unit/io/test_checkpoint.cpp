@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstring>
@@ -303,6 +304,28 @@ TEST_F(CheckpointTest, AFullDiskIsAnErrorOnEveryRankAndHarmsNoOlderCheckpoint) {
   }
   EXPECT_EQ(files(), before);
   expect_found(folder_.path(), 1, 0);
+}
+
+TEST_F(CheckpointTest, ALimitThatOneRankAloneMeetsIsAnErrorOnEveryRank) {
+  write(MPI_COMM_WORLD, folder_.path(), 1);
+  const auto before = files();
+  for (int culprit = 0; culprit < world_size(); ++culprit) {
+    const FileSizeLimit limit(world_rank() == culprit ? rlim_t{20000} : RLIM_INFINITY);
+    const std::string message = message_of([&] { write(MPI_COMM_WORLD, folder_.path(), 2); });
+    EXPECT_NE(message.find("File too large"), std::string::npos) << message;
+    EXPECT_EQ(files(), before);
+  }
+}
+
+TEST_F(CheckpointTest, SpaceThatWasSetAsideIsGivenBack) {
+  const Index m = 300;
+  Parameters p(MPI_COMM_WORLD, m);
+  p.fill(1);
+  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot_of(p, 1), 1);
+  struct stat status {};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_LT(status.st_size, 8 * m * (m + outputs) * 17 / 16 + (1 << 18));  // what write_checkpoint asks for
+  EXPECT_LE(status.st_blocks * 512, status.st_size + 8192);
 }
 
 }  // namespace
