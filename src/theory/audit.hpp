@@ -26,8 +26,9 @@ struct AuditSample {
   /// L − L*. Where L* is not known, L − c for any known c <= L* (0 for the losses here): the inequality of
   /// the proof, d(L − c)/dt <= −λ_min κ_t (L − c) with κ_t = ‖∇L₀‖²/(L − c), holds for each such c.
   double excess = 0.0;
-  double grad_norm2 = 0.0;         ///< ‖∇L₀(W)‖_F²
-  double lambda_min = 0.0;         ///< of D
+  double grad_norm2 = 0.0;  ///< ‖∇L₀(W)‖_F²
+  /// Of D. Pass SmallestEigenvalue::lower_bound, so that no residual of the eigensolver can fail an audit.
+  double lambda_min = 0.0;
   double integration_error = 0.0;  ///< absolute uncertainty of the excess, stated by the integrator
 };
 

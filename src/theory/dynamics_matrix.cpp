@@ -29,21 +29,30 @@ void add_product(const Tile& x, const Tile& y, double* __restrict z) {
   for (std::size_t t = 0; t < tile; ++t) z[t] += x[t] * y[t];
 }
 
-}  // namespace
-
-DynamicsMatrix::DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs)
-    : softmax_(softmax),
-      gamma_(gamma),
-      outputs_(outputs),
-      offsets_(row_slices(softmax)),
-      factors_(softmax.local_rows(), outputs),
-      work_(static_cast<std::size_t>(local_size())),
-      product_(static_cast<std::size_t>(local_size())) {
+Index valid_outputs(double gamma, Index outputs) {
   if (!(gamma >= 0.0 && gamma < 1.0) || outputs < 1)
     throw Error(ExitCode::bad_input,
                 "the matrix D needs 0 <= gamma < 1 and at least one output, not gamma = " +
                     std::to_string(gamma) + " and " + std::to_string(outputs) + " outputs",
                 true);
+  return outputs;
+}
+
+}  // namespace
+
+DynamicsMatrix::DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs,
+                               Index round_columns)
+    : softmax_(softmax),
+      gamma_(gamma),
+      outputs_(valid_outputs(gamma, outputs)),
+      offsets_(row_slices(softmax)),
+      factors_(softmax.local_rows(), outputs),
+      round_columns_(round_columns),
+      counts_(offsets_.size() - 1),
+      work_(static_cast<std::size_t>(local_size())),
+      product_(static_cast<std::size_t>(local_size())) {
+  if (round_columns_ < 1)
+    round_columns_ = std::max(tile, round_budget / (static_cast<Index>(counts_.size()) * factors_.pairs()));
 }
 
 double DynamicsMatrix::lambda_floor() const {
@@ -78,35 +87,39 @@ void DynamicsMatrix::update(const double* w) {
 void DynamicsMatrix::form_moments(const double* w) {
   softmax_.multiply_transpose(outputs_, w, product_.data());
   const double* centres = softmax_.gather(outputs_, product_.data());
+  Index widest = 0;
+  for (std::size_t g = 0; g + 1 < offsets_.size(); ++g)
+    widest = std::max(widest, offsets_[g + 1] - offsets_[g]);
+  for (Index first = 0; first < widest; first += round_columns_)
+    form_moments(w, centres, first, round_columns_);
+}
+
+/// The moments of up to `step` columns of every owner, from its column `first`.
+void DynamicsMatrix::form_moments(const double* w, const double* centres, Index first, Index step) {
   const std::size_t ranks = offsets_.size() - 1;
   const Index pairs = factors_.pairs();
-  Index widest = 0;
-  for (std::size_t g = 0; g < ranks; ++g) widest = std::max(widest, offsets_[g + 1] - offsets_[g]);
-  const Index step = std::max(tile, round_budget / (static_cast<Index>(ranks) * pairs));
-  std::vector<int> counts(ranks);
-  for (Index first = 0; first < widest; first += step) {
-    const auto columns = [&](std::size_t g) {
-      return Range{std::min(offsets_[g] + first, offsets_[g + 1]),
-                   std::min(offsets_[g] + first + step, offsets_[g + 1])};
-    };
-    Index total = 0;
-    for (std::size_t g = 0; g < ranks; ++g) {
-      counts[g] = static_cast<int>(columns(g).size() * pairs);
-      total += counts[g];
-    }
-    partial_sums_.resize(std::max(partial_sums_.size(), static_cast<std::size_t>(total)));
-    double* sums = partial_sums_.data();
-    for (std::size_t g = 0; g < ranks; sums += counts[g], ++g) {
-      const double* centre = centres + offsets_[g] * outputs_ + (columns(g).begin - offsets_[g]);
-      accumulate(w, centre, offsets_[g + 1] - offsets_[g], columns(g), sums);
-    }
-    const Index own = std::clamp<Index>(local_rows() - first, 0, step);
-    reduced_.resize(std::max(reduced_.size(), static_cast<std::size_t>(own * pairs)));
-    check_mpi(MPI_Reduce_scatter(partial_sums_.data(), reduced_.data(), counts.data(), MPI_DOUBLE, MPI_SUM,
-                                 comm()));
-    for (Index pair = 0; pair < pairs; ++pair)
-      std::copy_n(reduced_.data() + pair * own, own, factors_.entry(pair) + std::min(first, local_rows()));
+  const auto columns = [&](std::size_t g) {
+    return Range{std::min(offsets_[g] + first, offsets_[g + 1]),
+                 std::min(offsets_[g] + first + step, offsets_[g + 1])};
+  };
+  Index total = 0;
+  for (std::size_t g = 0; g < ranks; ++g) {
+    counts_[g] = static_cast<int>(columns(g).size() * pairs);
+    total += counts_[g];
   }
+  partial_sums_.resize(std::max(partial_sums_.size(), static_cast<std::size_t>(total)));
+  double* sums = partial_sums_.data();
+  for (std::size_t g = 0; g < ranks; ++g) {
+    const double* centre = centres + offsets_[g] * outputs_ + (columns(g).begin - offsets_[g]);
+    accumulate(w, centre, offsets_[g + 1] - offsets_[g], columns(g), sums);
+    sums += counts_[g];
+  }
+  const Index own = std::clamp<Index>(local_rows() - first, 0, step);
+  reduced_.resize(std::max(reduced_.size(), static_cast<std::size_t>(own * pairs)));
+  check_mpi(
+      MPI_Reduce_scatter(partial_sums_.data(), reduced_.data(), counts_.data(), MPI_DOUBLE, MPI_SUM, comm()));
+  for (Index pair = 0; pair < pairs; ++pair)
+    std::copy_n(reduced_.data() + pair * own, own, factors_.entry(pair) + std::min(first, local_rows()));
 }
 
 /// sums (pairs x columns, row-major) = this rank's rows of Σ_i S_ik² (w_i - b_k)(w_i - b_k)ᵀ.

@@ -15,8 +15,9 @@ namespace poise {
 class DynamicsMatrix {
  public:
   /// `softmax` holds S; it must outlive this object and may change, followed by `update`. Throws bad_input
-  /// unless 0 <= gamma < 1 and outputs >= 1.
-  DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs);
+  /// unless 0 <= gamma < 1 and outputs >= 1. `round_columns` columns of each rank are reduced at a time in
+  /// `update`; the default 0 takes what fits a buffer of 32 MB.
+  DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs, Index round_columns = 0);
 
   /// Collective. Call after S or W changed; `w` is the m_r x q block of Wᵀ and is not kept. Throws failure if
   /// some M_k is not positive definite, that is, if S or W hold NaN, Inf or overflow.
@@ -50,6 +51,7 @@ class DynamicsMatrix {
 
  private:
   void form_moments(const double* w);
+  void form_moments(const double* w, const double* centres, Index first, Index step);
   void accumulate(const double* w, const double* centre, Index centre_stride, Range columns,
                   double* sums) const;
 
@@ -61,6 +63,8 @@ class DynamicsMatrix {
   Index outputs_;
   std::vector<Index> offsets_;  // row slices of all ranks
   CholeskyBatch factors_;
+  Index round_columns_;
+  std::vector<int> counts_;
   std::vector<double> partial_sums_;
   std::vector<double> reduced_;
   mutable std::vector<double> work_;

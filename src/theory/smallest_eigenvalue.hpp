@@ -34,19 +34,21 @@ class SmallestEigensolver {
   SmallestEigensolver(const SmallestEigensolver&) = delete;
   SmallestEigensolver& operator=(const SmallestEigensolver&) = delete;
 
-  /// Collective. Starts from the eigenvector held, else from random numbers that do not depend on the ranks.
+  /// Collective. Starts from the eigenvectors held, else from random numbers that do not depend on the ranks.
   /// Throws failure if the eigensolver does not converge.
   [[nodiscard]] SmallestEigenvalue solve();
 
-  /// The last eigenvector, m_r x q as every block; empty before the first solve. It is all the state there
-  /// is: a run that restores it goes on as if it had not stopped.
-  [[nodiscard]] const std::vector<double>& eigenvector() const { return eigenvector_; }
-  /// Throws bad_input unless `block` has m_r q entries (or none, to forget). Not collective.
-  void set_eigenvector(std::span<const double> block);
+  /// The last two eigenvectors found (or one, or none), newest first: m_r x q blocks one after the other, so
+  /// m_r x 2q. They are all the state there is: a run that restores them goes on as if it had not stopped.
+  [[nodiscard]] const std::vector<double>& eigenvectors() const { return eigenvectors_; }
+  /// Call on all ranks with as many blocks, or none to forget. Throws bad_input if the size is wrong. Not
+  /// collective.
+  void set_eigenvectors(std::span<const double> blocks);
 
  private:
   void set_random_start();
-  void improve_start();
+  void improve_start(int held);
+  [[nodiscard]] int held_vectors() const;
   void run(double tolerance, SmallestEigenvalue& result);
 
   const DynamicsMatrix& dynamics_;
@@ -57,7 +59,7 @@ class SmallestEigensolver {
   ShellOperator inverse_;
   EpsHandle eps_;
   VecHandle vector_;
-  std::vector<double> eigenvector_;
+  std::vector<double> eigenvectors_;
 };
 
 }  // namespace poise

@@ -120,6 +120,17 @@ TEST_P(Dynamics, ProductIsSymmetric) {
               rounding() * size / dynamics.lambda_floor());
 }
 
+TEST_P(Dynamics, ColumnsReducedInSeveralRoundsGiveTheSameMatrix) {
+  DynamicsMatrix in_rounds(softmax, p.gamma, p.q, 3);
+  in_rounds.update(testing::local_block(softmax, w).data());
+  const Dense v = testing::random_block(p.m, p.q, 1.0, 13);
+  std::vector<double> x = testing::local_block(softmax, v);
+  in_rounds.apply_inverse(x.data(), x.data());
+  const Dense expected = inverse_applied(v);
+  expect_near(testing::whole_block(softmax, p.q, x.data()).values, expected.values,
+              rounding() * largest(expected.values));
+}
+
 TEST_P(Dynamics, SmallestEigenvalueIsThatOfTheExplicitMatrix) {
   const std::vector<double> values = testing::spectrum(d);
   SmallestEigensolver solver(dynamics, 5);
@@ -144,16 +155,17 @@ TEST_P(Dynamics, SmallestEigenvalueIsTheSameFromAWarmStart) {
   }
 }
 
-TEST_P(Dynamics, RestoredEigenvectorContinuesBitwise) {
+TEST_P(Dynamics, RestoredEigenvectorsContinueBitwise) {
   SmallestEigensolver first(dynamics, 5);
   (void)first.solve();
-  SmallestEigensolver second(dynamics, 6);  // another seed: nothing but the vector is shared
-  second.set_eigenvector(first.eigenvector());
+  (void)first.solve();
+  SmallestEigensolver second(dynamics, 6);  // another seed: nothing but the vectors is shared
+  second.set_eigenvectors(first.eigenvectors());
   const SmallestEigenvalue a = first.solve();
   const SmallestEigenvalue b = second.solve();
   EXPECT_EQ(a.lambda_min, b.lambda_min);
   EXPECT_EQ(a.products, b.products);
-  EXPECT_EQ(first.eigenvector(), second.eigenvector());
+  EXPECT_EQ(first.eigenvectors(), second.eigenvectors());
 }
 
 // Widths 1 and 3 leave ranks without rows when there are four of them.
@@ -164,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Dynamics,
                                            Case{6, 4, 0.99, 5.0, 1.0}, Case{13, 1, 0.9, 1.0, 1.0},
                                            Case{13, 2, 0.99, 300.0, 30.0}, Case{13, 4, 0.8, 1.0, 1e-3},
                                            Case{13, 4, 0.99, 1.0, 10.0}, Case{13, 4, 0.0, 1.0, 1.0},
-                                           Case{40, 3, 0.8, 1.0, 0.05}));
+                                           Case{40, 3, 0.8, 1.0, 0.05}, Case{64, 4, 0.8, 1.0, 0.05}));
 
 class DynamicsErrors : public ::testing::Test {
  protected:
@@ -184,7 +196,7 @@ TEST_F(DynamicsErrors, NotANumberInTheWeightsIsAnErrorOnEveryRank) {
 
 TEST_F(DynamicsErrors, ContractionFactorsOfOneAreRefused) {
   EXPECT_THROW(DynamicsMatrix(softmax, 1.0, 2), Error);
-  EXPECT_THROW(DynamicsMatrix(softmax, 0.5, 0), Error);
+  EXPECT_THROW(DynamicsMatrix(softmax, 0.5, -1), Error);
 }
 
 TEST_F(DynamicsErrors, EigensolverThatDoesNotConvergeThrowsAndNamesTheCount) {
@@ -210,7 +222,7 @@ TEST_F(DynamicsErrors, EigenvectorOfAnotherModelIsRefused) {
   const DynamicsMatrix dynamics(softmax, 0.8, 2);
   SmallestEigensolver solver(dynamics, 5);
   const std::vector<double> wrong(static_cast<std::size_t>(dynamics.local_size()) + 1);
-  EXPECT_THROW(solver.set_eigenvector(wrong), Error);
+  EXPECT_THROW(solver.set_eigenvectors(wrong), Error);
 }
 
 TEST(CholeskyBatch, TheFirstMatrixThatIsNotPositiveDefiniteIsNamed) {
