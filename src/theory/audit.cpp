@@ -1,0 +1,167 @@
+#include "poise/theory/audit.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+/// λ_min is measured to about this share, so a value just below the floor is no violation.
+constexpr double floor_share = 1e-10;
+/// The logarithm of a ratio near 1 is right to ε, so to 1e-10 of an exponent above this.
+constexpr double resolved_exponent = 1e-6;
+/// Numbers of a saved violation: present, kind, step, t, measured, required, allowance.
+constexpr std::size_t violation_size = 7;
+
+bool finite(const AuditSample& sample) {
+  return std::isfinite(sample.t) && std::isfinite(sample.excess) && std::isfinite(sample.grad_norm2) &&
+         std::isfinite(sample.lambda_min) && std::isfinite(sample.integration_error);
+}
+
+std::string brief(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+}  // namespace
+
+std::string Violation::text() const {
+  const std::string where = "at t = " + to_text(t) + " (step " + std::to_string(step) + ") ";
+  const double missing = std::abs(measured - required) - allowance;
+  const std::string by = ", with " + brief(allowance) + " allowed for integration and rounding: off by " +
+                         brief(missing) + " (" + brief(100.0 * missing / std::abs(required)) + " %)";
+  switch (kind) {
+    case Kind::bound:
+      return where + "the excess loss is " + brief(measured) + ", above the bound " + brief(required) +
+             " of Theorem 1" + by;
+    case Kind::bound_integrated:
+      return where + "the excess loss is " + brief(measured) + ", above the integrated bound " +
+             brief(required) + by;
+    case Kind::floor:
+      return where + "the smallest eigenvalue of D is " + brief(measured) + ", below its floor " +
+             brief(required) + by;
+    case Kind::not_finite:
+      break;
+  }
+  return where + "the excess loss, the gradient or the smallest eigenvalue of D is NaN or Inf";
+}
+
+AuditRow RateAudit::add(const AuditSample& sample) {
+  if (state_.points > 0.0 && sample.t < state_.last_time)
+    throw failure("the audit was given t = " + to_text(sample.t) + " after t = " + to_text(state_.last_time));
+  AuditRow row;
+  row.floor = constants_.lambda_floor;
+  if (!finite(sample)) {
+    state_.points += 1.0;
+    row.kappa_measured = row.bound = row.bound_integrated = row.tightness = row.tightness_integrated =
+        not_a_number;
+    row.lambda_T = state_.lambda_T;
+    report(row, {Violation::Kind::not_finite, sample.step, sample.t, sample.excess, 0.0, 0.0});
+    return row;
+  }
+  row.kappa_measured = sample.excess > 0.0 ? sample.grad_norm2 / sample.excess : not_a_number;
+  advance(sample, row.kappa_measured);
+  row.lambda_T = state_.lambda_T;
+
+  double kappa = std::isnan(constants_.kappa) ? state_.smallest_kappa : constants_.kappa;
+  if (!std::isfinite(kappa)) kappa = 0.0;  // no excess was ever seen: the bound is E₀ = 0 anyway
+  const double exponent = kappa * state_.lambda_T * (sample.t - state_.initial_time);
+  row.bound = state_.initial_excess * std::exp(-exponent);
+  row.bound_integrated = state_.initial_excess * std::exp(-state_.integrated_exponent);
+  row.tightness = compare(sample, Violation::Kind::bound, exponent, row);
+  row.tightness_integrated =
+      compare(sample, Violation::Kind::bound_integrated, state_.integrated_exponent, row);
+  const double slack = floor_share * row.floor;
+  if (sample.lambda_min < row.floor - slack)
+    report(row, {Violation::Kind::floor, sample.step, sample.t, sample.lambda_min, row.floor, slack});
+  return row;
+}
+
+void RateAudit::advance(const AuditSample& sample, double kappa_measured) {
+  state_.lambda_T = std::min(state_.lambda_T, sample.lambda_min);
+  if (!std::isnan(kappa_measured)) state_.smallest_kappa = std::min(state_.smallest_kappa, kappa_measured);
+  // Without an excess κ_t is not defined; the global κ, or no decay at all, is a lower bound of it.
+  double rate = (std::isnan(kappa_measured) ? constants_.kappa : kappa_measured) * sample.lambda_min;
+  if (std::isnan(rate)) rate = 0.0;
+  if (state_.points == 0.0) {
+    state_.initial_excess = sample.excess;
+    state_.initial_time = sample.t;
+  } else {
+    state_.integrated_exponent += (sample.t - state_.last_time) * std::min(rate, state_.last_rate);
+  }
+  state_.last_time = sample.t;
+  state_.last_rate = rate;
+  state_.points += 1.0;
+}
+
+double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, double exponent, AuditRow& row) {
+  const double bound = state_.initial_excess * std::exp(-exponent);
+  const double allowance =
+      sample.integration_error + rounding_share * (1.0 + exponent) * bound + constants_.excess_rounding;
+  const double allowed = bound + allowance;
+  if (sample.excess > allowed) report(row, {kind, sample.step, sample.t, sample.excess, bound, allowance});
+  if (!(exponent > 0.0) || state_.initial_excess == 0.0) return not_a_number;
+  state_.worst_margin = std::min(state_.worst_margin, 1.0 - sample.excess / allowed);
+  const double tightness = std::log(state_.initial_excess / sample.excess) / exponent;
+  // An extreme counts only where both exponents are resolved.
+  if (exponent > resolved_exponent && sample.excess > sample.integration_error + constants_.excess_rounding) {
+    state_.smallest_tightness = std::min(state_.smallest_tightness, tightness);
+    state_.largest_tightness = std::max(state_.largest_tightness, tightness);
+  }
+  return tightness;
+}
+
+void RateAudit::report(AuditRow& row, const Violation& violation) {
+  if (row.held) state_.violations += 1.0;  // counts times, not bounds
+  row.held = false;
+  if (!first_) first_ = violation;
+}
+
+std::string RateAudit::verdict() const {
+  if (points() == 0) return "Theorem 1: nothing was audited";
+  const std::string times = std::to_string(points()) + " audited times";
+  if (!held())
+    return "Theorem 1 is violated at " + std::to_string(violations()) + " of " + times + "; first " +
+           first_->text();
+  std::string text = "Theorem 1 held at all " + times;
+  if (std::isfinite(state_.smallest_tightness))
+    text += "; measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
+  return text;
+}
+
+std::vector<double> RateAudit::save() const {
+  const auto numbers = std::bit_cast<std::array<double, sizeof(State) / sizeof(double)>>(state_);
+  std::vector<double> all(numbers.begin(), numbers.end());
+  const Violation v = first_.value_or(Violation{});
+  all.insert(all.end(), {first_ ? 1.0 : 0.0, static_cast<double>(v.kind), static_cast<double>(v.step), v.t,
+                         v.measured, v.required, v.allowance});
+  return all;
+}
+
+void RateAudit::restore(std::span<const double> numbers) {
+  std::array<double, sizeof(State) / sizeof(double)> state{};
+  if (numbers.size() != state.size() + violation_size)
+    throw bad_input("the stored state of the audit has " + std::to_string(numbers.size()) + " numbers, not " +
+                    std::to_string(state.size() + violation_size) + ": it is from another version");
+  std::copy_n(numbers.begin(), state.size(), state.begin());
+  state_ = std::bit_cast<State>(state);
+  const auto v = numbers.subspan(state.size());
+  first_.reset();
+  if (v[0] != 0.0)
+    first_ = Violation{static_cast<Violation::Kind>(static_cast<int>(v[1])),
+                       static_cast<std::int64_t>(v[2]),
+                       v[3],
+                       v[4],
+                       v[5],
+                       v[6]};
+}
+
+}  // namespace poise

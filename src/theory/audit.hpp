@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace poise {
+
+/// What Theorem 1 is audited with.
+struct AuditConstants {
+  /// κ of theory.md 5.2, or NaN where no global constant is known: then the infimum of the measured κ_t is
+  /// used.
+  double kappa = std::numeric_limits<double>::quiet_NaN();
+  double lambda_floor = 0.0;     ///< theory.md 4.4
+  double excess_rounding = 0.0;  ///< excess that rounding alone can leave
+};
+
+/// What was measured at one time of the flow.
+struct AuditSample {
+  std::int64_t step = 0;
+  double t = 0.0;
+  double loss = 0.0;
+  /// L − L*. Where L* is not known, L − c for any known c <= L* (0 for the losses here): the inequality of
+  /// the proof, d(L − c)/dt <= −λ_min κ_t (L − c) with κ_t = ‖∇L₀‖²/(L − c), holds for each such c.
+  double excess = 0.0;
+  double grad_norm2 = 0.0;  ///< ‖∇L₀(W)‖_F²
+  /// Of D. Pass SmallestEigenvalue::lower_bound, so that no residual of the eigensolver can fail an audit.
+  double lambda_min = 0.0;
+  double integration_error = 0.0;  ///< absolute uncertainty of the excess, stated by the integrator
+};
+
+/// One row of the audit's history.
+struct AuditRow {
+  double kappa_measured = 0.0;    ///< κ_t; NaN if the excess is 0
+  double lambda_T = 0.0;          ///< inf of λ_min so far
+  double bound = 0.0;             ///< theory.md 5: E₀ exp(−κ λ_T (t − t₀))
+  double bound_integrated = 0.0;  ///< theory.md 5.1
+  double floor = 0.0;             ///< theory.md 4.4
+  /// Measured exponent ln(E₀/E) over the bound's; 1 is sharp, NaN while the bound's exponent is 0.
+  double tightness = 0.0;
+  double tightness_integrated = 0.0;
+  bool held = true;  ///< nothing was violated here
+};
+
+/// Something that Theorem 1 excludes, beyond integration error and rounding.
+struct Violation {
+  enum class Kind { bound, bound_integrated, floor, not_finite };
+  Kind kind = Kind::bound;
+  std::int64_t step = 0;
+  double t = 0.0;
+  double measured = 0.0;
+  double required = 0.0;   ///< the bound on it, before the allowance
+  double allowance = 0.0;  ///< integration error and rounding
+  [[nodiscard]] std::string text() const;
+};
+
+/// Live audit of Theorem 1 (theory.md 5, 5.1, 5.4): bookkeeping only, no communication; identical input gives
+/// identical rows on every rank.
+///
+/// The integrated exponent is a lower Riemann sum, Σ Δt min(rate_i, rate_{i+1}), rate = κ_t λ_min: the bound
+/// from it is a true one if the rate is monotone between audited times. λ_T and the infimum of κ_t are
+/// likewise infima over audited times. So audit every step.
+///
+/// Allowance: integration_error + `rounding_share` (1 + x) bound + excess_rounding, x the bound's exponent.
+/// The share covers the accuracy of λ_min and κ_t, which the exponential turns into x times their relative
+/// error.
+class RateAudit {
+ public:
+  static constexpr double rounding_share = 1e-10;
+
+  explicit RateAudit(AuditConstants constants) : constants_(constants) {}
+
+  /// Enters a time; the first one gives E₀ and t₀. Throws failure if t is before the last one. NaN or Inf in
+  /// the sample is a violation.
+  AuditRow add(const AuditSample& sample);
+
+  [[nodiscard]] std::int64_t points() const { return static_cast<std::int64_t>(state_.points); }
+  [[nodiscard]] std::int64_t violations() const { return static_cast<std::int64_t>(state_.violations); }
+  [[nodiscard]] bool held() const { return violations() == 0; }
+  [[nodiscard]] const std::optional<Violation>& first_violation() const { return first_; }
+  /// Extremes of the tightness of either bound, over times where both exponents are resolved (exponent above
+  /// 1e-6, excess above its uncertainty); +inf and -inf before there is one. At least 1, up to the allowance,
+  /// if it held.
+  [[nodiscard]] double smallest_tightness() const { return state_.smallest_tightness; }
+  [[nodiscard]] double largest_tightness() const { return state_.largest_tightness; }
+  /// Smallest 1 − excess/(bound + allowance) of either bound after t₀; negative if violated.
+  [[nodiscard]] double worst_margin() const { return state_.worst_margin; }
+  /// One or two sentences for a report.
+  [[nodiscard]] std::string verdict() const;
+
+  /// Everything that `add` depends on, for a checkpoint: a restored audit goes on bitwise.
+  [[nodiscard]] std::vector<double> save() const;
+  /// Throws bad_input if `numbers` is not from `save`.
+  void restore(std::span<const double> numbers);
+
+ private:
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
+  /// Only doubles, so that it can be saved as it is.
+  struct State {
+    double points = 0.0;
+    double violations = 0.0;
+    double initial_excess = 0.0;
+    double initial_time = 0.0;
+    double lambda_T = infinity;
+    double smallest_kappa = infinity;
+    double integrated_exponent = 0.0;
+    double last_time = 0.0;
+    double last_rate = 0.0;
+    double smallest_tightness = infinity;
+    double largest_tightness = -infinity;
+    double worst_margin = infinity;
+  };
+  void advance(const AuditSample& sample, double kappa_measured);
+  /// Compares with one bound; returns its tightness.
+  double compare(const AuditSample& sample, Violation::Kind kind, double exponent, AuditRow& row);
+  void report(AuditRow& row, const Violation& violation);
+
+  AuditConstants constants_;
+  State state_;
+  std::optional<Violation> first_;
+};
+
+}  // namespace poise

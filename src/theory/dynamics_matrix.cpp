@@ -1,0 +1,203 @@
+#include "poise/theory/dynamics_matrix.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/linalg/blas.hpp"
+#include "poise/theory/row_slices.hpp"
+#include "poise/theory/symmetric_eigen.hpp"
+
+namespace poise {
+namespace {
+
+/// Columns of S handled together: sums for q = 10 then take 14 kB, so they stay in the first-level cache.
+constexpr Index tile = 32;
+/// Doubles in the buffer of partial sums on a rank; wider problems take several rounds.
+constexpr Index round_budget = Index{1} << 22;
+
+using Tile = std::array<double, tile>;
+
+void add_product(const Tile& x, const Tile& y, double* __restrict z) {
+  for (std::size_t t = 0; t < tile; ++t) z[t] += x[t] * y[t];
+}
+
+Index valid_outputs(double gamma, Index outputs) {
+  if (!(gamma >= 0.0 && gamma < 1.0) || outputs < 1)
+    throw Error(ExitCode::bad_input,
+                "the matrix D needs 0 <= gamma < 1 and at least one output, not gamma = " +
+                    std::to_string(gamma) + " and " + std::to_string(outputs) + " outputs",
+                true);
+  return outputs;
+}
+
+}  // namespace
+
+DynamicsMatrix::DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs,
+                               Index round_columns)
+    : softmax_(softmax),
+      gamma_(gamma),
+      outputs_(valid_outputs(gamma, outputs)),
+      offsets_(row_slices(softmax)),
+      factors_(softmax.local_rows(), outputs),
+      round_columns_(round_columns),
+      counts_(offsets_.size() - 1),
+      work_(static_cast<std::size_t>(local_size())),
+      product_(static_cast<std::size_t>(local_size())) {
+  if (round_columns_ < 1)
+    round_columns_ = std::max(tile, round_budget / (static_cast<Index>(counts_.size()) * factors_.pairs()));
+}
+
+double DynamicsMatrix::lambda_floor() const {
+  return 1.0 / (static_cast<double>(width()) * (1.0 + gamma_) * (1.0 + gamma_));
+}
+
+void DynamicsMatrix::update(const double* w) {
+  static const LogEvent event("DynamicsUpdate");
+  const auto scope = event.begin();
+  form_moments(w);
+  const double gamma2 = gamma_ * gamma_;
+  for (Index a = 0; a < outputs_; ++a) {
+    for (Index b = 0; b <= a; ++b) {
+      double* values = factors_.entry(a, b);
+      for (Index k = 0; k < local_rows(); ++k) values[k] = gamma2 * values[k] + (a == b ? 1.0 : 0.0);
+    }
+  }
+  const Index bad = factors_.factor();
+  agree(comm(), [&] {
+    if (bad >= 0)
+      throw failure(
+          "I + gamma² W J² Wᵀ is not positive definite for column " + std::to_string(row_begin() + bad) +
+          " of the weights: they hold NaN, Inf or numbers too large to square; reduce the step size");
+  });
+}
+
+// W J_k² Wᵀ = Σ_i S_ik² (w_i - b_k)(w_i - b_k)ᵀ with b_k = W s_k: a sum of squares about the centre b_k. The
+// same sum multiplied out (one large product with S∘S, less its corrections) would lose all digits of it
+// where a column of S is almost one-hot or the w_i have a large common part. Rows i are spread over the
+// ranks, so the partial sums of all columns are reduced to the owners of the columns, in rounds of bounded
+// memory.
+void DynamicsMatrix::form_moments(const double* w) {
+  softmax_.multiply_transpose(outputs_, w, product_.data());
+  const double* centres = softmax_.gather(outputs_, product_.data());
+  Index widest = 0;
+  for (std::size_t g = 0; g + 1 < offsets_.size(); ++g)
+    widest = std::max(widest, offsets_[g + 1] - offsets_[g]);
+  for (Index first = 0; first < widest; first += round_columns_)
+    form_moments(w, centres, first, round_columns_);
+}
+
+/// The moments of up to `step` columns of every owner, from its column `first`.
+void DynamicsMatrix::form_moments(const double* w, const double* centres, Index first, Index step) {
+  const std::size_t ranks = offsets_.size() - 1;
+  const Index pairs = factors_.pairs();
+  const auto columns = [&](std::size_t g) {
+    return Range{std::min(offsets_[g] + first, offsets_[g + 1]),
+                 std::min(offsets_[g] + first + step, offsets_[g + 1])};
+  };
+  Index total = 0;
+  for (std::size_t g = 0; g < ranks; ++g) {
+    counts_[g] = static_cast<int>(columns(g).size() * pairs);
+    total += counts_[g];
+  }
+  partial_sums_.resize(std::max(partial_sums_.size(), static_cast<std::size_t>(total)));
+  double* sums = partial_sums_.data();
+  for (std::size_t g = 0; g < ranks; ++g) {
+    const double* centre = centres + offsets_[g] * outputs_ + (columns(g).begin - offsets_[g]);
+    accumulate(w, centre, offsets_[g + 1] - offsets_[g], columns(g), sums);
+    sums += counts_[g];
+  }
+  const Index own = std::clamp<Index>(local_rows() - first, 0, step);
+  reduced_.resize(std::max(reduced_.size(), static_cast<std::size_t>(own * pairs)));
+  check_mpi(
+      MPI_Reduce_scatter(partial_sums_.data(), reduced_.data(), counts_.data(), MPI_DOUBLE, MPI_SUM, comm()));
+  for (Index pair = 0; pair < pairs; ++pair)
+    std::copy_n(reduced_.data() + pair * own, own, factors_.entry(pair) + std::min(first, local_rows()));
+}
+
+/// sums (pairs x columns, row-major) = this rank's rows of Σ_i S_ik² (w_i - b_k)(w_i - b_k)ᵀ.
+void DynamicsMatrix::accumulate(const double* w, const double* centre, Index centre_stride, Range columns,
+                                double* sums) const {
+  const Index pairs = factors_.pairs();
+  std::vector<Tile> centres(static_cast<std::size_t>(outputs_));
+  std::vector<Tile> scaled(static_cast<std::size_t>(outputs_));
+  std::vector<Tile> totals(static_cast<std::size_t>(pairs));
+  for (Index k = columns.begin; k < columns.end; k += tile) {
+    const Index n = std::min(tile, columns.end - k);
+    for (std::size_t a = 0; a < centres.size(); ++a) {
+      centres[a].fill(0.0);
+      std::copy_n(centre + static_cast<Index>(a) * centre_stride + (k - columns.begin), n, centres[a].data());
+    }
+    for (Tile& total : totals) total.fill(0.0);
+    Tile s{};  // stays 0 beyond n, so a short tile needs no other loop
+    for (Index i = 0; i < local_rows(); ++i) {
+      std::copy_n(softmax_.rows() + i * width() + k, n, s.data());
+      for (std::size_t a = 0, pair = 0; a < scaled.size(); ++a) {
+        const double w_i = w[static_cast<Index>(a) * local_rows() + i];
+        for (std::size_t t = 0; t < tile; ++t) scaled[a][t] = s[t] * (w_i - centres[a][t]);
+        for (std::size_t b = 0; b <= a; ++b) add_product(scaled[a], scaled[b], totals[pair++].data());
+      }
+    }
+    for (Index pair = 0; pair < pairs; ++pair)
+      std::copy_n(totals[static_cast<std::size_t>(pair)].data(), n,
+                  sums + pair * columns.size() + (k - columns.begin));
+  }
+}
+
+void DynamicsMatrix::apply_inverse(const double* v, double* out) const {
+  softmax_.multiply_transpose(outputs_, v, product_.data());
+  for (std::size_t i = 0; i < work_.size(); ++i) work_[i] = v[i] - gamma_ * product_[i];
+  factors_.solve(work_.data());
+  softmax_.multiply(outputs_, work_.data(), product_.data());
+  for (std::size_t i = 0; i < work_.size(); ++i) out[i] = work_[i] - gamma_ * product_[i];
+}
+
+void DynamicsMatrix::apply(const double* v, double* out, const LinearMap& solve,
+                           const LinearMap& solve_transpose) const {
+  solve(v, work_.data());
+  factors_.multiply(work_.data());
+  solve_transpose(work_.data(), product_.data());
+  std::copy(product_.begin(), product_.end(), out);
+}
+
+std::vector<double> DynamicsMatrix::top_eigenvector(std::vector<double> matrix) const {
+  sum_over_ranks(comm(), matrix);
+  (void)symmetric_eigen(outputs_, matrix);
+  return {matrix.end() - outputs_, matrix.end()};
+}
+
+void DynamicsMatrix::best_product(const double* x, double* out) const {
+  const Index rows = local_rows();
+  const auto square = static_cast<std::size_t>(outputs_ * outputs_);
+  std::vector<double> gram(square);
+  gemm('T', 'N', outputs_, outputs_, rows, 1.0, x, rows, x, rows, 0.0, gram.data(), outputs_);
+  const std::vector<double> c0 = top_eigenvector(std::move(gram));
+  std::vector<double> p(static_cast<std::size_t>(rows));
+  std::vector<double> t(p.size());  // Uᵀ p
+  gemm('N', 'N', rows, 1, outputs_, 1.0, x, rows, c0.data(), outputs_, 0.0, p.data(), rows);
+  softmax_.multiply_transpose(1, p.data(), t.data());
+  for (std::size_t k = 0; k < t.size(); ++k) t[k] = p[k] - gamma_ * t[k];
+
+  // <p cᵀ, D⁻¹ p cᵀ> = cᵀ (Σ_k t_k² M_k⁻¹) c
+  std::vector<double> quotient(square);
+  for (Index a = 0; a < outputs_; ++a) {
+    std::fill(work_.begin(), work_.end(), 0.0);
+    std::copy(t.begin(), t.end(), work_.data() + a * rows);
+    factors_.solve(work_.data());
+    gemm('T', 'N', outputs_, 1, rows, 1.0, work_.data(), rows, t.data(), rows, 0.0,
+         quotient.data() + a * outputs_, outputs_);
+  }
+  const std::vector<double> c = top_eigenvector(std::move(quotient));
+  double norm2 = std::inner_product(p.begin(), p.end(), p.begin(), 0.0);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &norm2, 1, MPI_DOUBLE, MPI_SUM, comm()));
+  gemm('N', 'N', rows, outputs_, 1, 1.0 / std::sqrt(norm2), p.data(), rows, c.data(), 1, 0.0, out, rows);
+}
+
+}  // namespace poise

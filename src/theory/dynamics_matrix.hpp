@@ -1,0 +1,74 @@
+#pragma once
+
+#include <vector>
+
+#include "poise/linalg/row_block_matrix.hpp"
+#include "poise/petsc/shell_operator.hpp"
+#include "poise/theory/cholesky_batch.hpp"
+
+namespace poise {
+
+/// The matrix D of theory.md 4, d vec(W)/dt = -D vec(∇L₀(W)), of the softmax-linear model: mq x mq, symmetric
+/// positive definite, never formed. Vectors V (q x m) are kept transposed as m_r x q column-major blocks over
+/// the row slices of S = σ(A), as W is. Holds for every own column k the Cholesky factor of M_k = I + γ² W
+/// J_k² Wᵀ: m_r q (q + 1) / 2 numbers a rank.
+class DynamicsMatrix {
+ public:
+  /// `softmax` holds S; it must outlive this object and may change, followed by `update`. Throws bad_input
+  /// unless 0 <= gamma < 1 and outputs >= 1. `round_columns` columns of each rank are reduced at a time in
+  /// `update`; the default 0 takes what fits a buffer of 32 MB.
+  DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs, Index round_columns = 0);
+
+  /// Collective. Call after S or W changed; `w` is the m_r x q block of Wᵀ and is not kept. Throws failure if
+  /// some M_k is not positive definite, that is, if S or W hold NaN, Inf or overflow.
+  void update(const double* w);
+
+  /// Collective. out = D⁻¹ v, exactly (theory.md 4.3): two products with S, no solve, no allocation after the
+  /// first call. v and out may be the same array.
+  void apply_inverse(const double* v, double* out) const;
+
+  /// Collective. out = D v (theory.md 4.2), where `solve` gives x from U x = rhs and `solve_transpose` from
+  /// Uᵀ x = rhs on m_r x q blocks; the accuracy is theirs. v and out may be the same array.
+  void apply(const double* v, double* out, const LinearMap& solve, const LinearMap& solve_transpose) const;
+
+  /// Collective. The vector out = p cᵀ (unit norm, m_r x q) that is best for the top of D⁻¹ among the
+  /// products of one state vector with one output vector: p is the dominant state vector of `x`, and c
+  /// maximises the Rayleigh quotient given p. D⁻¹ is near UUᵀ ⊗ I_q, so its top is a cluster of q
+  /// eigenvalues; p is common to them and c tells them apart, which no Krylov method does when they are 1e-7
+  /// apart. One product with one column of S.
+  void best_product(const double* x, double* out) const;
+
+  /// The smallest λ_min(D) can ever be: 1 / (m (1 + γ)²), theory.md 4.4.
+  [[nodiscard]] double lambda_floor() const;
+
+  [[nodiscard]] MPI_Comm comm() const { return softmax_.comm(); }
+  [[nodiscard]] Index width() const { return softmax_.width(); }
+  [[nodiscard]] Index outputs() const { return outputs_; }
+  [[nodiscard]] Index row_begin() const { return softmax_.row_begin(); }
+  [[nodiscard]] Index local_rows() const { return softmax_.local_rows(); }
+  /// Entries of a block on this rank, m_r q.
+  [[nodiscard]] Index local_size() const { return local_rows() * outputs_; }
+
+ private:
+  void form_moments(const double* w);
+  void form_moments(const double* w, const double* centres, Index first, Index step);
+  void accumulate(const double* w, const double* centre, Index centre_stride, Range columns,
+                  double* sums) const;
+
+  /// Top eigenvector of the sum over ranks of a q x q matrix.
+  [[nodiscard]] std::vector<double> top_eigenvector(std::vector<double> matrix) const;
+
+  const RowBlockMatrix& softmax_;
+  double gamma_;
+  Index outputs_;
+  std::vector<Index> offsets_;  // row slices of all ranks
+  CholeskyBatch factors_;
+  Index round_columns_;
+  std::vector<int> counts_;
+  std::vector<double> partial_sums_;
+  std::vector<double> reduced_;
+  mutable std::vector<double> work_;
+  mutable std::vector<double> product_;
+};
+
+}  // namespace poise

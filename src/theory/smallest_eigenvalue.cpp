@@ -1,0 +1,182 @@
+#include "poise/theory/smallest_eigenvalue.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/random.hpp"
+#include "poise/petsc/vec.hpp"
+#include "poise/theory/symmetric_eigen.hpp"
+
+namespace poise {
+namespace {
+
+/// Basis of a restart cycle. Each solve costs at least this many products; larger bases need no fewer in all.
+constexpr Index basis = 16;
+/// Share of the basis that a restart keeps: the more, the sooner the next test of convergence.
+constexpr double kept = 0.8;
+constexpr PetscInt restarts = 1000;
+/// Residual, relative to the eigenvalue.
+constexpr double default_tolerance = 1e-7;
+/// Enough for the state vector of the top, all that `best_product` takes from a first solve.
+constexpr double rough_tolerance = 1e-2;
+
+/// Eigenvectors kept. Along a smooth flow two span a linear extrapolation: error of second order in the step.
+constexpr Index history = 2;
+/// A unit vector this near the span of others adds only rounding to it.
+constexpr double dependent = 1e-9;
+
+/// Gram-Schmidt, twice; drops vectors that depend on those before them.
+void orthonormalize(std::vector<VecHandle>& vectors) {
+  std::vector<VecHandle> basis;
+  for (VecHandle& vector : vectors) {
+    double rest = 0.0;
+    check(VecNormalize(vector.get(), nullptr));
+    for (int pass = 0; pass < 2; ++pass) {
+      for (const VecHandle& other : basis) {
+        double overlap = 0.0;
+        check(VecDot(vector.get(), other.get(), &overlap));
+        check(VecAXPY(vector.get(), -overlap, other.get()));
+      }
+      check(VecNormalize(vector.get(), &rest));
+      if (pass == 0 && rest < dependent) break;
+    }
+    if (rest >= dependent) basis.push_back(std::move(vector));
+  }
+  vectors = std::move(basis);
+}
+
+}  // namespace
+
+SmallestEigensolver::SmallestEigensolver(const DynamicsMatrix& dynamics, std::uint64_t seed)
+    : dynamics_(dynamics),
+      seed_(seed),
+      inverse_(dynamics.comm(), dynamics.local_size(),
+               [this](const double* x, double* y) {
+                 ++products_;
+                 dynamics_.apply_inverse(x, y);
+               }),
+      vector_(create_vec(dynamics.comm(), dynamics.local_size())) {
+  check(EPSCreate(dynamics.comm(), eps_.out()));
+  check(EPSSetOptionsPrefix(eps_.get(), "spec_"));
+  check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
+  check(EPSSetProblemType(eps_.get(), EPS_HEP));
+  check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
+  check(EPSSetType(eps_.get(), EPSKRYLOVSCHUR));
+  const Index size = dynamics.width() * dynamics.outputs();
+  check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(size, basis)), PETSC_DEFAULT));
+  check(EPSKrylovSchurSetRestart(eps_.get(), kept));
+  check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
+  check(EPSSetFromOptions(eps_.get()));
+  check(EPSGetTolerances(eps_.get(), &tolerance_, &max_restarts_));
+}
+
+void SmallestEigensolver::set_eigenvectors(std::span<const double> blocks) {
+  const Index size = dynamics_.local_size();
+  const auto given = static_cast<Index>(blocks.size());
+  if (given != 0 && given != size && given != history * size)
+    throw bad_input("the stored eigenvectors have " + std::to_string(given) +
+                    " entries, not one or two times the " + std::to_string(size) +
+                    " of this rank: they belong to another model");
+  eigenvectors_.assign(blocks.begin(), blocks.end());
+}
+
+void SmallestEigensolver::set_random_start() {
+  const CounterRandom random(seed_, Stream::eigenvector);
+  WriteArray out(vector_.get());
+  std::size_t i = 0;
+  for (Index c = 0; c < dynamics_.outputs(); ++c)
+    for (Index k = 0; k < dynamics_.local_rows(); ++k)
+      out[i++] =
+          random.normal(static_cast<std::uint64_t>(dynamics_.row_begin() + k), static_cast<std::uint64_t>(c));
+}
+
+void SmallestEigensolver::improve_start(int held) {
+  std::vector<VecHandle> vectors;
+  for (int v = 0; v < held; ++v) {
+    vectors.push_back(duplicate(vector_.get()));
+    WriteArray out(vectors.back().get());
+    std::copy_n(eigenvectors_.begin() + v * dynamics_.local_size(), out.span().size(), out.data());
+  }
+  if (held == 0) vectors.push_back(std::exchange(vector_, duplicate(vector_.get())));
+  vectors.push_back(duplicate(vector_.get()));
+  {
+    const ReadArray in(vectors.front().get());
+    WriteArray out(vectors.back().get());
+    dynamics_.best_product(in.data(), out.data());
+  }
+  orthonormalize(vectors);
+  std::vector<double> quotient;
+  const VecHandle image = duplicate(vector_.get());
+  for (const VecHandle& x : vectors) {
+    check(MatMult(inverse_.get(), x.get(), image.get()));
+    for (const VecHandle& y : vectors) check(VecDot(y.get(), image.get(), &quotient.emplace_back()));
+  }
+  const auto size = static_cast<Index>(vectors.size());
+  (void)symmetric_eigen(size, quotient);
+  check(VecSet(vector_.get(), 0.0));
+  for (Index v = 0; v < size; ++v)
+    check(VecAXPY(vector_.get(), quotient[static_cast<std::size_t>(size * (size - 1) + v)],
+                  vectors[static_cast<std::size_t>(v)].get()));
+}
+
+void SmallestEigensolver::run(double tolerance, SmallestEigenvalue& result) {
+  // D changed behind the shell: setting it again makes EPS forget what it found.
+  check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
+  check(EPSSetTolerances(eps_.get(), tolerance, max_restarts_));
+  Vec start = vector_.get();
+  check(EPSSetInitialSpace(eps_.get(), 1, &start));
+  check(EPSSolve(eps_.get()));
+  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
+  PetscInt pairs = 0;
+  PetscInt iterations = 0;
+  check(EPSGetConvergedReason(eps_.get(), &reason));
+  check(EPSGetConverged(eps_.get(), &pairs));
+  check(EPSGetIterationNumber(eps_.get(), &iterations));
+  result.iterations += static_cast<int>(iterations);
+  result.reason = static_cast<int>(reason);
+  if (reason <= 0 || pairs < 1)
+    throw Error(ExitCode::failed,
+                "the smallest eigenvalue of D was not found: " + std::to_string(pairs) +
+                    " pairs converged in " + std::to_string(iterations) + " restarts (EPS reason " +
+                    std::to_string(static_cast<int>(reason)) +
+                    "); raise -spec_eps_max_it or -spec_eps_ncv, or loosen -spec_eps_tol",
+                true);
+  double inverse_lambda = 0.0;
+  check(EPSGetEigenpair(eps_.get(), 0, &inverse_lambda, nullptr, start, nullptr));
+  result.lambda_min = 1.0 / inverse_lambda;
+}
+
+int SmallestEigensolver::held_vectors() const {
+  const Index size = dynamics_.local_size();  // 0 on ranks without rows, which must not decide
+  int held = size > 0 ? static_cast<int>(static_cast<Index>(eigenvectors_.size()) / size) : 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &held, 1, MPI_INT, MPI_MAX, dynamics_.comm()));
+  return held;
+}
+
+SmallestEigenvalue SmallestEigensolver::solve() {
+  static const LogEvent event("SmallestEigen");
+  const auto scope = event.begin();
+  products_ = 0;
+  SmallestEigenvalue result;
+  const int held = held_vectors();
+  if (held == 0) {
+    set_random_start();
+    run(std::max(tolerance_, rough_tolerance), result);
+  }
+  improve_start(held);
+  run(tolerance_, result);
+
+  check(EPSComputeError(eps_.get(), 0, EPS_ERROR_ABSOLUTE, &result.residual));
+  const ReadArray vector(vector_.get());
+  if (held > 1) eigenvectors_.resize(vector.span().size());
+  eigenvectors_.insert(eigenvectors_.begin(), vector.span().begin(), vector.span().end());
+  result.lower_bound = 1.0 / (1.0 / result.lambda_min + result.residual);
+  result.products = products_;
+  return result;
+}
+
+}  // namespace poise

@@ -1,0 +1,225 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "poise/base/error.hpp"
+#include "poise/theory/least_squares_reference.hpp"
+#include "unit/theory/dense_dynamics.hpp"
+
+namespace poise {
+namespace {
+
+using testing::Dense;
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+Dense product(const Dense& a, bool transpose_a, const Dense& b, bool transpose_b) {
+  const Index rows = transpose_a ? a.cols : a.rows;
+  const Index cols = transpose_b ? b.rows : b.cols;
+  const Index inner = transpose_a ? a.rows : a.cols;
+  Dense c(rows, cols);
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < cols; ++j)
+      for (Index l = 0; l < inner; ++l)
+        c(i, j) += (transpose_a ? a(l, i) : a(i, l)) * (transpose_b ? b(j, l) : b(l, j));
+  return c;
+}
+
+double norm2(const Dense& a) {
+  double sum = 0.0;
+  for (const double value : a.values) sum += value * value;
+  return sum;
+}
+
+Dense difference(const Dense& a, const Dense& b) {
+  Dense c = a;
+  for (std::size_t i = 0; i < c.values.size(); ++i) c.values[i] -= b.values[i];
+  return c;
+}
+
+/// Thin orthogonal factor of random numbers, by Gram-Schmidt done twice.
+Dense orthonormal(Index rows, Index cols, std::uint64_t seed) {
+  Dense x = testing::random_block(rows, cols, 1.0, seed);
+  for (Index j = 0; j < cols; ++j) {
+    for (int pass = 0; pass < 2; ++pass)
+      for (Index k = 0; k < j; ++k) {
+        double dot = 0.0;
+        for (Index i = 0; i < rows; ++i) dot += x(i, k) * x(i, j);
+        for (Index i = 0; i < rows; ++i) x(i, j) -= dot * x(i, k);
+      }
+    double square = 0.0;
+    for (Index i = 0; i < rows; ++i) square += x(i, j) * x(i, j);
+    for (Index i = 0; i < rows; ++i) x(i, j) /= std::sqrt(square);
+  }
+  return x;
+}
+
+struct Case {
+  Index m, n, rank;
+  double smallest;  ///< σ_r; the singular values run geometrically from 3 down to it
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << "m " << c.m << " n " << c.n << " rank " << c.rank << " smallest " << c.smallest;
+}
+
+/// Features Φ = L diag(σ) Rᵀ, so that Φ⁺ = R diag(1/σ) Lᵀ is known.
+class Reference : public ::testing::TestWithParam<Case> {
+ protected:
+  static constexpr Index q = 3;
+  static constexpr double scale = 0.25;
+
+  Reference()
+      : p(GetParam()),
+        grid(MPI_COMM_WORLD),
+        left(orthonormal(p.m, p.rank, 21)),
+        right(orthonormal(p.n, p.rank, 22)),
+        targets(testing::random_block(q, p.n, 1.0, 23)),
+        gram(grid.world(), grid.world_offsets(p.m)) {
+    Dense scaled = left;
+    Dense inverse_scaled = left;
+    for (Index r = 0; r < p.rank; ++r)
+      for (Index i = 0; i < p.m; ++i) {
+        scaled(i, r) *= sigma(r);
+        inverse_scaled(i, r) /= sigma(r);
+      }
+    features = product(scaled, false, right, true);
+    testing::fill_rows(gram, product(features, false, features, true));
+    cross = product(features, false, targets, true);
+    optimum = product(inverse_scaled, false, product(targets, false, right, false), true);
+  }
+  [[nodiscard]] double sigma(Index r) const {
+    return p.rank == 1
+               ? p.smallest
+               : 3.0 * std::pow(p.smallest / 3.0, static_cast<double>(r) / static_cast<double>(p.rank - 1));
+  }
+  /// s‖WΦ − Y‖² of the transposed block.
+  [[nodiscard]] double loss(const Dense& w) const {
+    return scale * norm2(difference(product(w, true, features, false), targets));
+  }
+  [[nodiscard]] LeastSquaresReference reference() const {
+    return {gram, testing::local_block(gram, cross).data(), q, norm2(targets), scale};
+  }
+  /// Relative rounding in C and E, magnified by the condition number of C.
+  [[nodiscard]] double rounding() const {
+    const double ratio = 3.0 / p.smallest;
+    return 8.0 * static_cast<double>(p.m + p.n) * epsilon * ratio * ratio;
+  }
+
+  Case p;
+  ProcessGrid grid;
+  Dense left, right, targets;
+  Dense features{0, 0}, cross{0, 0}, optimum{0, 0};
+  RowBlockMatrix gram;
+};
+
+TEST_P(Reference, RankAndRateConstantAreThoseOfTheKnownSingularValues) {
+  const LeastSquaresReference found = reference();
+  EXPECT_EQ(found.rank(), p.rank);
+  EXPECT_NEAR(found.kappa(), 4.0 * scale * p.smallest * p.smallest, rounding() * found.kappa());
+}
+
+TEST_P(Reference, OptimumIsTargetsTimesThePseudoInverse) {
+  const LeastSquaresReference found = reference();
+  const Dense w = testing::whole_block(gram, q, found.optimum().data());
+  EXPECT_LE(norm2(difference(w, optimum)), std::pow(rounding(), 2) * norm2(optimum));
+}
+
+TEST_P(Reference, OptimalLossIsThatOfTheOptimum) {
+  const LeastSquaresReference found = reference();
+  EXPECT_NEAR(found.optimal_loss(), loss(optimum),
+              found.optimal_loss_rounding() + rounding() * loss(optimum));
+  EXPECT_GE(found.optimal_loss(), 0.0);
+}
+
+TEST_P(Reference, ExcessAndGradientEqualTheDirectSums) {
+  const LeastSquaresReference found = reference();
+  for (const double distance : {1.0, 1e-3}) {
+    Dense step = testing::random_block(p.m, q, distance, 24);
+    const Dense w = difference(optimum, step);
+    const auto at = found.distance(testing::local_block(gram, w).data());
+    const double excess = scale * norm2(product(step, true, features, false));
+    // The optimum is off by rounding() of itself, so a nearby excess is less exact.
+    const double tolerance = rounding() * (1.0 + std::sqrt(norm2(optimum) / norm2(step)));
+    EXPECT_NEAR(at.excess, excess, tolerance * excess);
+    const Dense gradient = product(product(step, true, features, false), false, features, true);
+    EXPECT_NEAR(at.grad_norm2, 4.0 * scale * scale * norm2(gradient), tolerance * at.grad_norm2);
+    EXPECT_GE(at.grad_norm2, found.kappa() * at.excess * (1.0 - 1e-14));
+    EXPECT_NEAR(at.excess, loss(w) - loss(optimum), 1e-13 * (loss(w) + loss(optimum)) + tolerance * excess);
+  }
+}
+
+TEST_P(Reference, ExcessIsNeverNegativeAndVanishesAtTheOptimumItself) {
+  const LeastSquaresReference found = reference();
+  EXPECT_EQ(found.distance(found.optimum().data()).excess, 0.0);
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    const Dense w = difference(optimum, testing::random_block(p.m, q, 1e-15, 30 + seed));
+    EXPECT_GE(found.distance(testing::local_block(gram, w).data()).excess, 0.0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Features, Reference,
+                         ::testing::Values(Case{1, 5, 1, 2.0}, Case{2, 7, 2, 0.5}, Case{6, 20, 6, 1.0},
+                                           Case{6, 4, 4, 0.5}, Case{17, 40, 9, 0.1}, Case{17, 40, 17, 1e-3}));
+
+class SmallGram : public ::testing::Test {
+ protected:
+  SmallGram() : grid(MPI_COMM_WORLD), gram(grid.world(), grid.world_offsets(3)) {}
+  /// C = diag(values), E = (1, 1, 1).
+  [[nodiscard]] LeastSquaresReference reference(std::vector<double> values, double cut = 0.0) {
+    Dense c(3, 3);
+    Dense e(3, 1);
+    for (Index i = 0; i < 3; ++i) {
+      c(i, i) = values[static_cast<std::size_t>(i)];
+      e(i, 0) = 1.0;
+    }
+    testing::fill_rows(gram, c);
+    return {gram, testing::local_block(gram, e).data(), 1, 3.0, 1.0, cut};
+  }
+  ProcessGrid grid;
+  RowBlockMatrix gram;
+};
+
+TEST_F(SmallGram, PartOfTheTargetsOutsideTheRangeIsLeftOut) {
+  const LeastSquaresReference found = reference({1.0, 2.0, 0.0});
+  const Dense w = testing::whole_block(gram, 1, found.optimum().data());
+  EXPECT_EQ(found.rank(), 2);
+  EXPECT_NEAR(w(0, 0), 1.0, 4.0 * epsilon);
+  EXPECT_NEAR(w(1, 0), 0.5, 4.0 * epsilon);
+  EXPECT_NEAR(w(2, 0), 0.0, 4.0 * epsilon);
+}
+
+TEST_F(SmallGram, RoundingDoesNotCountAsRankUnlessAskedFor) {
+  EXPECT_EQ(reference({1.0, 2.0, 1e-15}).rank(), 2);
+  EXPECT_EQ(reference({1.0, 2.0, 1e-12}).rank(), 3);
+  EXPECT_EQ(reference({1.0, 2.0, 1e-12}, 1e-10).rank(), 2);
+  EXPECT_EQ(reference({1.0, 2.0, -1e-16}).rank(), 2);
+}
+
+TEST_F(SmallGram, ZeroFeaturesAndNotANumberAreErrors) {
+  EXPECT_THROW((void)reference({0.0, 0.0, 0.0}), Error);
+  EXPECT_THROW((void)reference({1.0, std::numeric_limits<double>::quiet_NaN(), 1.0}), Error);
+}
+
+TEST(LeastSquaresReference, SlicesOfAnyLengthsGiveTheSameOptimum) {
+  const ProcessGrid grid(MPI_COMM_WORLD);
+  const Index m = 10;
+  std::vector<Index> offsets(static_cast<std::size_t>(grid.size()) + 1, m - 1);
+  offsets.front() = 0;
+  offsets.back() = m;
+  if (grid.size() == 1) offsets = {0, m};
+  RowBlockMatrix gram(grid.world(), offsets);
+  const Dense features = testing::random_block(m, 30, 1.0, 25);
+  const Dense wanted = testing::random_block(m, 1, 1.0, 26);
+  const Dense c = product(features, false, features, true);
+  testing::fill_rows(gram, c);
+  const Dense e = product(c, false, wanted, false);
+  const LeastSquaresReference found(gram, testing::local_block(gram, e).data(), 1, 1.0, 1.0);
+  const Dense w = testing::whole_block(gram, 1, found.optimum().data());
+  const double condition = found.largest() / found.smallest();
+  EXPECT_LE(norm2(difference(w, wanted)), std::pow(16.0 * m * epsilon * condition, 2) * norm2(wanted));
+}
+
+}  // namespace
+}  // namespace poise
