@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the scripts of this project. Sets POISE_ROOT; defines say, die, cores, find_python, mpi_environment.
+# Sourced by the scripts of this project. Sets POISE_ROOT; defines say, die, processors, cores, find_python,
+# mpi_environment.
 # shellcheck disable=SC2034  # used by those who source this
 POISE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -11,10 +12,13 @@ die() {
   exit 2
 }
 
+# Processors that this process may use; nproc alone would obey OMP_NUM_THREADS.
+processors() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || echo 1; }
+
 # Physical cores that this process may use: what Open MPI counts as slots.
 cores() {
   local usable physical
-  usable=$(nproc 2>/dev/null || echo 1)
+  usable=$(processors)
   physical=$(lscpu -p=core,socket 2>/dev/null | grep -v '^#' | sort -u | wc -l || true)
   if [ "${physical:-0}" -gt 0 ] && [ "$physical" -lt "$usable" ]; then usable=$physical; fi
   echo "$usable"
@@ -40,8 +44,12 @@ mpi_environment() {
   fi
   # One thread a rank: the ranks are the parallelism.
   export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-  if [ "$1" -gt "$(cores)" ]; then
+  if [ "$1" -le "$(cores)" ]; then return; fi
+  if [ "$1" -le "$(processors)" ]; then
+    export OMPI_MCA_hwloc_base_use_hwthreads_as_cpus=1
+    printf 'note: %s ranks on %s hardware threads of %s cores\n' "$1" "$(processors)" "$(cores)"
+  else
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
-    printf 'note: %s ranks on %s cores; they share cores and run slower\n' "$1" "$(cores)"
+    printf 'note: more ranks (%s) than processors (%s): they take turns\n' "$1" "$(processors)"
   fi
 }

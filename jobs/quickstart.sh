@@ -46,7 +46,7 @@ fi
 
 say "2/4 Build (release, in build/; a first build takes a few minutes)"
 cmake --preset release
-cmake --build build --target apps/all --parallel "$(nproc)"
+cmake --build build --target apps/all --parallel "$(processors)"
 [ -x build/apps/poise-train ] || die "the build made no build/apps/poise-train"
 
 say "3/4 Training on data/digits.h5 with $ranks ranks, run directory $run"
@@ -54,7 +54,7 @@ train=(mpirun -n "$ranks" build/apps/poise-train -data data/digits.h5 -features 
   -loss squared -dynamics flow -time 6 -run "$run")
 mpi_environment "$ranks"
 mkdir -p "$(dirname "$run")"
-printf '%s\n' "${train[*]}"
+printf '%q ' "${train[@]}" && echo
 code=0
 "${train[@]}" || code=$?
 
@@ -65,16 +65,22 @@ python=$(find_python) || python=python3
 
 case $code in
   0) verdict="done: the run ended well" ;;
-  75) verdict="stopped on request with a checkpoint; to go on: ${train[*]} -resume" ;;
+  75) verdict="stopped on request with a checkpoint" ;;
   *) verdict="FAILED with exit code $code: see the messages above" ;;
 esac
 say "Verdict: $verdict"
 cat <<TEXT
   run directory   $run
   figure          $figure
-Next, go on to twice the time from the last checkpoint:
-  mpirun -n $ranks build/apps/poise-train -options_file $run/options.txt -time 12 -resume
-or list the options:
-  build/apps/poise-train -help
 TEXT
+next=(mpirun -n "$ranks" build/apps/poise-train -options_file "$run/options.txt")
+case $code in
+  0) echo "Next, go on to twice the time from the last checkpoint:" && next+=(-time 12 -resume) ;;
+  75) echo "Next, go on where it stopped:" && next+=(-resume) ;;
+  *) echo "Next, read what the program can do:" && next=(build/apps/poise-train -help) ;;
+esac
+printf '  ' && printf '%q ' "${next[@]}" && echo
+if [ "$(id -u)" -eq 0 ]; then
+  echo "(as root, mpirun also needs: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)"
+fi
 exit "$code"

@@ -31,13 +31,13 @@ done
 # Paths and patterns among the arguments belong to ctest, so this works from any directory.
 say "Building (release, warnings are errors)"
 (cd "$POISE_ROOT" && cmake --preset release -DPOISE_WERROR=ON -DPOISE_TESTS=ON)
-cmake --build "$POISE_ROOT/build" --parallel "$(nproc)"
+cmake --build "$POISE_ROOT/build" --parallel "$(processors)"
 
 say "Testing"
 results="$POISE_ROOT/build/test-results.xml"
 rm -f "$results"
 code=0
-ctest --test-dir "$POISE_ROOT/build" --parallel "$(nproc)" --output-on-failure --no-tests=error \
+ctest --test-dir "$POISE_ROOT/build" --parallel "$(processors)" --output-on-failure --no-tests=error \
   --output-junit "$results" "${arguments[@]}" || code=$?
 
 # Anything that did not pass counts as failed: failed, timed out, not run.
