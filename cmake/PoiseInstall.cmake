@@ -13,4 +13,5 @@ configure_package_config_file(cmake/poiseConfig.cmake.in ${PROJECT_BINARY_DIR}/p
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/poiseConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/poiseConfig.cmake ${PROJECT_BINARY_DIR}/poiseConfigVersion.cmake
               cmake/PoiseDependencies.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/poise)
-install(DIRECTORY petsc_opts data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise)
+install(DIRECTORY petsc_opts DESTINATION ${CMAKE_INSTALL_DATADIR}/poise)
+install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise OPTIONAL PATTERN raw EXCLUDE PATTERN make.sh EXCLUDE)

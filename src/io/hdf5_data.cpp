@@ -178,19 +178,19 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
 void H5File::write_block(const std::string& name, const std::vector<Index>& dims, std::size_t axis,
                          Range range, H5Kind kind, const void* data, std::size_t entries, int deflate) {
   H5Handle set;
-  agree(comm_, [&] { set = create_data_set(name, dims, axis, kind, deflate); });
+  together([&] { set = create_data_set(name, dims, axis, kind, deflate); });
   transfer_block(set.get(), name, dims, axis, range, kind, data, entries);
 }
 
 void H5File::create_rows(const std::string& name, const std::vector<Index>& dims, H5Kind kind, int deflate) {
-  agree(comm_, [&] { (void)create_data_set(name, dims, 0, kind, deflate); });
+  together([&] { (void)create_data_set(name, dims, 0, kind, deflate); });
 }
 
 void H5File::fill_block(const std::string& name, Range rows, H5Kind kind, const void* data,
                         std::size_t entries) {
   H5Handle set;
   H5Shape shape;
-  agree(comm_, [&] {
+  together([&] {
     set = open_data_set(name);
     shape = shape_of(set.get(), name);
   });

@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Figures from run directories of poise-train: convergence against the theorem's bounds, the conditioning that
+the bounds rest on, and the quality of the model. Works while a run goes on."""
+
+import argparse
+import os
+import sys
+import time
+
+# A run that goes on keeps its file open for writing; reading it must not fail for that.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+SCHEMA = "poise-run-1"
+
+
+def fail(message):
+    """Ends the program with one message and the exit code of bad input."""
+    print(f"plot_run.py: error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+try:
+    import h5py
+    import matplotlib
+    import numpy as np
+except ImportError as error:
+    # A python3 that comes first in PATH may lack the modules while the distribution's has them.
+    if "POISE_PLOT_RUN_RETRY" not in os.environ and os.path.exists(SYSTEM_PYTHON):
+        os.environ["POISE_PLOT_RUN_RETRY"] = "1"
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
+    fail(f"needs h5py and matplotlib: apt install python3-h5py python3-matplotlib ({error})")
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
+
+# Okabe and Ito's colours, told apart by colour-blind readers.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
+
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "legend.handlelength": 2.4,
+    "lines.linewidth": 2.0,
+    "pdf.fonttype": 42,
+}
+
+
+class Run:
+    """The history and the attributes of one run directory."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.name = os.path.basename(os.path.normpath(directory))
+        if not os.path.isdir(directory):
+            fail(f"{directory}: no such directory")
+        path = os.path.join(directory, "run.h5")
+        if not os.path.isfile(path):
+            fail(f"{directory}: no run.h5 in it; is it the directory that poise-train -run named?")
+        for attempts_left in (4, 3, 2, 1, 0):
+            try:
+                self._read(path)
+                return
+            except (OSError, RuntimeError) as error:  # caught in the middle of a write, or no HDF5 file
+                if attempts_left == 0:
+                    fail(f"{path}: cannot be read: {error}")
+                time.sleep(0.3)
+
+    def _read(self, path):
+        with h5py.File(path, "r") as file:
+            schema = text(file.attrs.get("schema", "none"))
+            if schema != SCHEMA:
+                fail(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
+            if "history" not in file or "t" not in file["history"]:
+                fail(f"{path}: no /history/t in it: not a run file, or it was cut off")
+            group = file["history"]
+            self.columns = {
+                key: np.asarray(value[...], dtype=float)
+                for key, value in group.items()
+                if isinstance(value, h5py.Dataset) and value.ndim == 1 and value.dtype.kind in "fiu"
+            }
+            self.attributes = {key: text(value) for key, value in file.attrs.items()}
+            if "config" in file:
+                self.attributes.update({key: text(value) for key, value in file["config"].attrs.items()})
+        if len(self.columns["t"]) == 0:
+            fail(f"{path}: the history is empty: nothing has been recorded yet")
+
+    def curve(self, name, positive=False):
+        """(t, values) where the values are usable; None if there are none."""
+        if name not in self.columns:
+            return None
+        length = min(len(self.columns["t"]), len(self.columns[name]))
+        t, values = self.columns["t"][:length], self.columns[name][:length]
+        keep = np.isfinite(t) & np.isfinite(values)
+        if positive:
+            keep &= values > 0
+        return (t[keep], values[keep]) if keep.any() else None
+
+    def attribute(self, *names):
+        """The first of these attributes that is set; None without one."""
+        for name in names:
+            value = self.attributes.get(name, "")
+            if value not in ("", "none"):
+                return value
+        return None
+
+    def width(self):
+        """The state width m, from the attributes or from a checkpoint; None if neither tells."""
+        if value := self.attribute("m", "width", "state_width"):
+            return value
+        folder = os.path.join(self.directory, "checkpoints")
+        for name in sorted(os.listdir(folder), reverse=True) if os.path.isdir(folder) else []:
+            if not name.endswith(".h5") or name.startswith("."):
+                continue
+            try:
+                with h5py.File(os.path.join(folder, name), "r") as file:
+                    return str(file["/parameters/A"].shape[0])
+            except (OSError, KeyError):
+                continue
+        return None
+
+    def facts(self):
+        """One line: data, model, contraction factor, width, ranks."""
+        data = self.attribute("data")
+        pairs = [
+            ("", os.path.splitext(os.path.basename(data))[0] if data else None),
+            ("", self.attribute("model")),
+            ("γ = ", self.attribute("gamma")),
+            ("m = ", self.width()),
+            ("loss: ", self.attribute("loss")),
+            ("dynamics: ", self.attribute("dynamics")),
+            ("ranks: ", self.attribute("ranks")),
+        ]
+        return "  ·  ".join(label + value for label, value in pairs if value)
+
+
+def text(value):
+    """An HDF5 attribute as text: "3", not "[3]" or "b'3'"."""
+    value = np.asarray(value).reshape(-1)
+    words = [v.decode(errors="replace") if isinstance(v, bytes) else f"{v:.12g}" if isinstance(v, float) else str(v)
+             for v in value.tolist()]
+    return " ".join(words)
+
+
+def draw(axes, run, name, label, positive=False, **style):
+    """Draws one column if the run has it; a single record is drawn as a dot. True if something was drawn."""
+    curve = run.curve(name, positive)
+    if curve is None:
+        return False
+    if len(curve[0]) == 1:
+        style.setdefault("marker", "o")
+    axes.plot(*curve, label=label, **style)
+    return True
+
+
+def spans_decades(axes, factor=20.0):
+    """Do the curves drawn so far need a log scale?"""
+    values = np.concatenate([line.get_ydata() for line in axes.get_lines()] or [np.ones(1)])
+    return values.min() > 0 and values.max() / values.min() > factor
+
+
+def panel_convergence(axes, run):
+    """Excess loss and the two bounds of Theorem 1; the loss where there is no excess."""
+    axes.set_yscale("log")
+    if draw(axes, run, "loss_excess", "measured", True, color=BLUE, linewidth=2.6, zorder=3):
+        axes.set_title("Excess loss")
+        axes.set_ylabel(r"$L - L^{*}$")
+        draw(axes, run, "bound", r"bound, $\exp(-\kappa\,\lambda_T\,t)$", True, color=RED, linestyle="--")
+        draw(axes, run, "bound_integrated", r"bound, $\exp(-\int\kappa_t\,\lambda_{\min}(D_t)\,dt)$", True, color=ORANGE,
+             linestyle="-.")
+        return
+    axes.set_title("Loss")
+    axes.set_ylabel(r"$L$")
+    draw(axes, run, "loss", "training", True, color=BLUE, linewidth=2.6)
+    if run.curve("test_accuracy"):  # else the test loss has a panel of its own
+        draw(axes, run, "test_loss", "test", True, color=ORANGE, linestyle="--")
+    if not axes.get_lines():
+        axes.set_yscale("linear")
+        draw(axes, run, "loss", "training", color=BLUE, linewidth=2.6)
+
+
+def panel_conditioning(axes, run):
+    """Smallest eigenvalue of D, its running infimum and the floor; the gradient's norm without them."""
+    drawn = [
+        draw(axes, run, "lambda_min", r"$\lambda_{\min}(D_t)$", True, color=BLUE, linewidth=2.6),
+        draw(axes, run, "lambda_T", r"$\lambda_T$, its infimum so far", True, color=ORANGE, linestyle="--"),
+        draw(axes, run, "lambda_floor", "floor for any parameters", True, color=GREY, linestyle=":"),
+    ]
+    if any(drawn):
+        axes.set_title("Smallest eigenvalue of $D$")
+        axes.set_ylabel(r"$\lambda$")
+        if spans_decades(axes):
+            axes.set_yscale("log")
+        return
+    axes.set_title("Gradient")
+    axes.set_ylabel(r"$\Vert\nabla L\Vert$")
+    if draw(axes, run, "grad_norm", "norm", True, color=BLUE):
+        axes.set_yscale("log")
+
+
+def panel_quality(axes, run):
+    """Accuracies of a classifier; losses of a regression."""
+    drawn = [
+        draw(axes, run, "train_accuracy", "training", color=BLUE, linewidth=2.6),
+        draw(axes, run, "test_accuracy", "test", color=ORANGE, linestyle="--"),
+    ]
+    if any(drawn):
+        axes.set_title("Accuracy")
+        axes.set_ylabel("share of samples")
+        top = max(line.get_ydata().max() for line in axes.get_lines())
+        low = min(line.get_ydata().min() for line in axes.get_lines())
+        axes.set_ylim(max(0.0, low - 0.08 * (top - low + 0.05)), min(1.005, top + 0.08 * (top - low + 0.05)))
+        return
+    axes.set_title("Loss of training and test")
+    axes.set_ylabel(r"$L$")
+    draw(axes, run, "loss", "training", True, color=BLUE, linewidth=2.6)
+    draw(axes, run, "test_loss", "test", True, color=ORANGE, linestyle="--")
+    if spans_decades(axes):
+        axes.set_yscale("log")
+
+
+def finish(axes):
+    """Labels of time, and a legend under the panel so that it covers no data."""
+    axes.set_xlabel("time $t$")
+    axes.margins(x=0.02)
+    if axes.get_yscale() == "log":
+        axes.grid(True, which="major")
+        axes.minorticks_off()
+    if axes.get_lines():
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0, labelspacing=0.35)
+    else:
+        axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", va="center", color=GREY)
+        axes.set_xticks([])
+        axes.set_yticks([])
+
+
+def figure_of_run(run):
+    figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.2))
+    for axes, panel in zip(panels, (panel_convergence, panel_conditioning, panel_quality)):
+        panel(axes, run)
+        finish(axes)
+    figure.suptitle(run.facts() or run.name, x=0.015, ha="left", fontsize=12, color=GREY)
+    figure.tight_layout(rect=(0, 0, 1, 0.98), w_pad=2.5)
+    return figure
+
+
+def figure_of_comparison(runs):
+    """Several runs over each other: one colour a run, the same three questions."""
+    figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.2))
+    colours = [BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", GREY, "#F0E442"]
+    excess = all(run.curve("loss_excess", True) for run in runs)
+    accuracy = any(run.curve("test_accuracy") for run in runs)
+    columns = [
+        ("loss_excess", "Excess loss", r"$L - L^{*}$") if excess else ("loss", "Loss", r"$L$"),
+        ("lambda_min", "Smallest eigenvalue of $D$", r"$\lambda_{\min}(D_t)$"),
+        ("test_accuracy", "Test accuracy", "share of samples") if accuracy else ("test_loss", "Test loss", r"$L$"),
+    ]
+    for axes, (column, title, label) in zip(panels, columns):
+        for i, run in enumerate(runs):
+            draw(axes, run, column, run.name, column != "test_accuracy", color=colours[i % len(colours)],
+                 linestyle=("-", "--", "-.", ":")[i // len(colours) % 4])
+        axes.set_title(title)
+        axes.set_ylabel(label)
+        if column != "test_accuracy" and axes.get_lines() and (axes is panels[0] or spans_decades(axes)):
+            axes.set_yscale("log")
+        finish(axes)
+    figure.tight_layout(w_pad=2.5)
+    return figure
+
+
+def output_files(arguments):
+    """Where the figures go: -o FILE with its ending, or one file a format."""
+    known = plt.gcf().canvas.get_supported_filetypes()
+    formats = [f.strip().lower() for f in arguments.format.split(",") if f.strip()] if arguments.format else []
+    stem = os.path.join(arguments.runs[0], "figures", "run")
+    if arguments.output:
+        stem, ending = os.path.splitext(arguments.output)
+        if ending.lstrip(".").lower() not in known:  # "-o a/run.v2" has no ending of a format
+            stem, ending = arguments.output, ""
+        formats = formats or [ending.lstrip(".").lower() or "png"]
+    formats = formats or ["png", "pdf"]
+    for name in formats:
+        if name not in known:
+            fail(f"format '{name}' is not one of {', '.join(sorted(known))}")
+    return [f"{stem}.{name}" for name in dict.fromkeys(formats)]
+
+
+def save(figure, path):
+    """Writes under another name first, so that a viewer never meets half a figure."""
+    stem, ending = os.path.splitext(path)
+    partial = f"{stem}.part{os.getpid()}{ending}"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        figure.savefig(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.remove(partial)
+        fail(f"{path}: cannot be written: {error}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="plot_run.py", description=__doc__)
+    parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the figure (default: RUN_DIR/figures/run.png, .pdf)")
+    parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
+    arguments = parser.parse_args()
+
+    plt.rcParams.update(STYLE)
+    runs = [Run(directory) for directory in arguments.runs]
+    paths = output_files(arguments)
+    figure = figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs)
+    for path in paths:
+        save(figure, path)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

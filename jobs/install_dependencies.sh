@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Installs what Poise is built with and lacks here (Debian and Ubuntu, by apt). Where nothing is missing it does
+# nothing and needs no network. Without apt it names what is missing and exits with 2.
+set -euo pipefail
+# shellcheck source=jobs/environment.sh
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+usage() {
+  cat <<'TEXT'
+usage: jobs/install_dependencies.sh [--check | --help]
+  --check   install nothing; name what is missing and exit with 2 if anything is
+TEXT
+}
+
+# have PACKAGE: is what the Debian package is for usable here, wherever it came from?
+have() {
+  case $1 in
+    g++) command -v c++ ;;
+    cmake | ccache | git) command -v "$1" ;;
+    ninja-build) command -v ninja ;;
+    pkg-config) command -v pkg-config ;;
+    libopenmpi-dev) pkg-config --exists ompi ;;
+    openmpi-bin) command -v mpirun ;;
+    petsc-dev) pkg-config --exists 'PETSc >= 3.18' ;;
+    slepc-dev) pkg-config --exists 'SLEPc >= 3.18' ;;
+    libhdf5-openmpi-dev) pkg-config --exists hdf5-openmpi ;;
+    zlib1g-dev) pkg-config --exists zlib ;;
+    libgtest-dev) pkg-config --exists gtest ;;
+    libopenblas-dev) pkg-config --exists blas lapack && ! blas_is_reference ;;
+    librandom123-dev) echo '#include <Random123/philox.h>' | c++ -x c++ -fsyntax-only - ;;
+    python3-h5py) "$python" -c 'import h5py' ;;
+    python3-matplotlib) "$python" -c 'import matplotlib' ;;
+    python3-numpy) "$python" -c 'import numpy' ;;
+    *) return 1 ;;
+  esac >/dev/null 2>&1
+}
+
+# The reference BLAS is 10 to 50 times slower than OpenBLAS; Debian chooses by alternatives.
+blas_alternative() { update-alternatives --query "$1.so.3-$(c++ -dumpmachine)" 2>/dev/null; }
+blas_is_reference() { blas_alternative libblas | grep -q '^Value: .*/blas/libblas\.so\.3$'; }
+blas_was_chosen_by_hand() { blas_alternative libblas | grep -q '^Status: manual$'; }
+
+# Package, what it is for.
+packages=(
+  "g++|C++20 compiler"
+  "cmake|CMake, 3.25 or newer"
+  "ninja-build|build tool"
+  "pkg-config|finds the libraries"
+  "ccache|fast rebuilds"
+  "git|version in the run files"
+  "libopenmpi-dev|MPI library"
+  "openmpi-bin|mpirun"
+  "petsc-dev|PETSc 3.18 or newer: vectors and solvers (real scalars)"
+  "slepc-dev|SLEPc 3.18 or newer: eigenvalues (real scalars)"
+  "libhdf5-openmpi-dev|parallel HDF5: data, run files, checkpoints"
+  "libopenblas-dev|fast BLAS and LAPACK"
+  "librandom123-dev|Random123 headers: counter-based random numbers"
+  "zlib1g-dev|reads compressed data"
+  "libgtest-dev|GoogleTest, for the tests"
+  "python3-numpy|Python NumPy, for the figures"
+  "python3-h5py|Python h5py, for the figures"
+  "python3-matplotlib|Python Matplotlib, for the figures"
+)
+
+find_missing() {
+  missing=()
+  local entry
+  # Any Python that has all three modules will do; else the distribution's gets them.
+  python=$(find_python) || python=/usr/bin/python3
+  for entry in "${packages[@]}"; do
+    have "${entry%%|*}" || missing+=("$entry")
+  done
+}
+
+list_missing() {
+  local entry
+  for entry in "${missing[@]}"; do printf '  %-20s %s\n' "${entry%%|*}" "${entry#*|}"; done
+}
+
+warn_of_slow_blas() {
+  if blas_is_reference; then
+    echo "warning: the system's BLAS is the slow reference one; choose OpenBLAS with" >&2
+    echo "  update-alternatives --config libblas.so.3-$(c++ -dumpmachine)" >&2
+  fi
+}
+
+install_missing() {
+  local names=() as_root=()
+  names=("${missing[@]%%|*}")
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+      die "not root and no sudo; have the administrator run: apt-get install ${names[*]}"
+    as_root=(sudo)
+  fi
+  say "Installing with apt: ${names[*]}"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120)
+  "${apt[@]}" update || die "apt-get update failed: is there a network?"
+  "${apt[@]}" install -y --no-install-recommends "${names[@]}" || die "apt-get install failed: see above"
+}
+
+check_only=false
+case ${1:-} in
+  '') ;;
+  --check) check_only=true ;;
+  -h | --help) usage && exit 0 ;;
+  *) usage >&2 && die "unknown argument '$1'" ;;
+esac
+
+find_missing
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "Everything that Poise needs is installed."
+  exit 0
+fi
+if [ "$check_only" = false ] && command -v apt-get >/dev/null; then
+  if blas_is_reference && blas_was_chosen_by_hand && [ "${missing[*]%%|*}" = libopenblas-dev ]; then
+    warn_of_slow_blas  # a choice of the administrator: it works, and it is not ours to undo
+    exit 0
+  fi
+  install_missing
+  find_missing
+  warn_of_slow_blas
+  if [ ${#missing[@]} -eq 0 ] || [ "${missing[*]%%|*}" = libopenblas-dev ]; then
+    say "Everything that Poise needs is installed."
+    exit 0
+  fi
+  echo "apt installed the packages, but this is still not usable (too old a release, or not found):" >&2
+else
+  echo "Missing here (name of the Debian package, what it is for):" >&2
+fi
+list_missing >&2
+if ! command -v pkg-config >/dev/null; then
+  echo "Without pkg-config the libraries cannot be looked for: they are listed although they may be there." >&2
+fi
+exit 2

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Installs the build into a temporary prefix and builds and runs a separate project against it.
+set -euo pipefail
+[ $# -eq 2 ] || { echo "usage: tests/install/run.sh BUILD_DIRECTORY MPIEXEC" >&2; exit 2; }
+build=$1
+mpiexec=$2
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# What is found must be what was installed, not what the build left.
+unset LD_LIBRARY_PATH
+
+cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; exit 1; }
+for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts bin/plot_run.py; do
+  [ -e "$scratch/prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
+done
+if grep -rl "$build" "$scratch/prefix" --include='*.cmake'; then
+  echo "these installed files name the build directory" >&2
+  exit 1
+fi
+
+# A prefix must be able to move.
+mv "$scratch/prefix" "$scratch/moved"
+cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_PREFIX_PATH="$scratch/moved"
+cmake --build "$scratch/build"
+"$mpiexec" -n 2 --oversubscribe "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
+grep -qx '2 ranks: every row is 28' "$scratch/output"
+
+# The installed programs find the installed libraries.
+for program in "$scratch"/moved/bin/poise-*; do
+  [ -x "$program" ] || continue
+  "$program" -help >"$scratch/help" || { cat "$scratch/help"; echo "$program does not start" >&2; exit 1; }
+done

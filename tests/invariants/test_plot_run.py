@@ -1,0 +1,140 @@
+"""plot_run.py draws what a run directory holds and refuses, with exit code 2, what is none."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+SCRIPT = os.path.join(os.path.dirname(__file__), "..", "..", "apps", "plot_run.py")
+
+
+def plot(*arguments):
+    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def history(records=50):
+    """An audited run: the excess falls below its bounds."""
+    t = np.linspace(0.0, 6.0, records)
+    eigenvalue = 0.72 + 0.02 * np.exp(-t)
+    return {
+        "step": np.arange(records), "t": t, "loss": 0.4 + 12.0 * np.exp(-3.4 * t),
+        "loss_excess": 12.0 * np.exp(-3.4 * t), "grad_norm": np.exp(-1.7 * t),
+        "bound": 12.0 * np.exp(-2.9 * t), "bound_integrated": 12.0 * np.exp(-3.0 * t),
+        "lambda_min": eigenvalue, "lambda_T": np.minimum.accumulate(eigenvalue),
+        "lambda_floor": np.full(records, 0.0055),
+        "train_accuracy": 1.0 - 0.9 * np.exp(-t), "test_accuracy": 0.95 - 0.85 * np.exp(-t),
+        "test_loss": 0.5 + 12.0 * np.exp(-3.4 * t),
+    }
+
+
+def write_run(directory, columns, schema="poise-run-1"):
+    os.makedirs(directory)
+    with h5py.File(os.path.join(directory, "run.h5"), "w") as file:
+        file.attrs["schema"] = schema
+        file.attrs["ranks"] = 2
+        config = file.create_group("config").attrs
+        config["data"], config["model"], config["gamma"] = "data/digits.h5", "softmax_linear", "0.8"
+        for name, values in columns.items():
+            file.create_dataset(f"history/{name}", data=values, maxshape=(None,), chunks=(16,))
+
+
+class PlotRun(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.directory = os.path.join(scratch.name, "run")
+        self.scratch = scratch.name
+
+    def expect_figures(self, *paths, arguments=()):
+        result = plot(self.directory, *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for path in paths:
+            with open(path, "rb") as file:
+                content = file.read()
+            self.assertGreater(len(content), 5000, path)
+            self.assertTrue(content.startswith(b"%PDF" if path.endswith(".pdf") else b"\x89PNG"), path)
+        self.assertEqual(result.stdout.split(), list(paths))
+
+    def expect_refusal(self, message, *arguments):
+        result = plot(*arguments)
+        self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+        self.assertIn(message, result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+        self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
+
+    def figure(self, ending):
+        return os.path.join(self.directory, "figures", "run." + ending)
+
+    def test_an_audited_run_gives_png_and_pdf(self):
+        write_run(self.directory, history())
+        self.expect_figures(self.figure("png"), self.figure("pdf"))
+
+    def test_a_run_without_audit_or_classes_gives_figures(self):
+        columns = history()
+        for name in columns:
+            if name not in ("step", "t", "loss", "grad_norm", "test_loss"):
+                columns[name] = np.full(len(columns["t"]), np.nan)
+        write_run(self.directory, columns)
+        self.expect_figures(self.figure("png"), self.figure("pdf"))
+
+    def test_one_record_and_values_that_are_not_positive_give_figures(self):
+        columns = history(1)
+        columns["loss_excess"] = np.zeros(1)
+        write_run(self.directory, columns)
+        self.expect_figures(self.figure("png"), self.figure("pdf"))
+
+    def test_columns_of_unequal_length_are_cut_to_the_shorter(self):
+        columns = history()
+        columns["bound"] = columns["bound"][:-1]
+        columns["t"] = columns["t"][:-1]
+        write_run(self.directory, columns)
+        self.expect_figures(self.figure("png"), self.figure("pdf"))
+
+    def test_a_run_that_another_process_is_writing_gives_figures(self):
+        write_run(self.directory, history())
+        with h5py.File(os.path.join(self.directory, "run.h5"), "r+") as file:
+            file.flush()
+            self.expect_figures(self.figure("png"), self.figure("pdf"))
+
+    def test_name_and_format_can_be_chosen(self):
+        write_run(self.directory, history())
+        chosen = os.path.join(self.scratch, "new", "mine.pdf")
+        self.expect_figures(chosen, arguments=("-o", chosen))
+        self.expect_figures(self.figure("png"), arguments=("--format", "png"))
+
+    def test_several_runs_are_compared_in_one_figure(self):
+        other = os.path.join(self.scratch, "other")
+        write_run(self.directory, history())
+        write_run(other, history(20))
+        self.expect_figures(self.figure("png"), self.figure("pdf"), arguments=(other,))
+
+    def test_what_is_no_run_is_refused(self):
+        self.expect_refusal("no such directory", self.directory)
+        os.makedirs(self.directory)
+        self.expect_refusal("no run.h5", self.directory)
+        with open(os.path.join(self.directory, "run.h5"), "w", encoding="ascii") as file:
+            file.write("not HDF5")
+        self.expect_refusal("cannot be read", self.directory)
+
+    def test_another_schema_is_refused(self):
+        write_run(self.directory, history(), schema="poise-run-9")
+        self.expect_refusal("poise-run-9", self.directory)
+
+    def test_a_missing_or_empty_history_is_refused(self):
+        write_run(self.directory, {})
+        self.expect_refusal("/history/t", self.directory)
+        other = os.path.join(self.scratch, "other")
+        write_run(other, history(0))
+        self.expect_refusal("empty", other)
+
+    def test_an_unknown_format_is_refused(self):
+        write_run(self.directory, history())
+        self.expect_refusal("xyz", self.directory, "--format", "xyz")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,19 @@
+# Tests that are scripts: figures, installation.
+
+# A python3 that comes first in PATH may lack the modules while the distribution's has them. Without any, the test
+# fails and says what is missing.
+set(plot_python python3)
+foreach(candidate python3 /usr/bin/python3)
+  execute_process(COMMAND ${candidate} -c "import h5py, matplotlib" RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
+  if(missing EQUAL 0)
+    set(plot_python ${candidate})
+    break()
+  endif()
+endforeach()
+add_test(NAME plot_run COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_plot_run.py)
+set_tests_properties(plot_run PROPERTIES TIMEOUT 300 LABELS invariants)
+
+add_test(NAME install_and_find_package
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/install/run.sh ${PROJECT_BINARY_DIR} ${MPIEXEC})
+set_tests_properties(install_and_find_package PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS install
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
