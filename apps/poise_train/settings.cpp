@@ -1,0 +1,134 @@
+#include "poise_train/settings.hpp"
+
+#include <petscsys.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double most = 1e15;  // integers that a double holds exactly
+
+bool is_set(const std::string& name) {
+  PetscBool set = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, ("-" + name).c_str(), &set));
+  return set == PETSC_TRUE;
+}
+
+}  // namespace
+
+TrainSettings TrainSettings::from(Options& o) {
+  TrainSettings s;
+  s.data = o.text("data", "", "data file (HDF5, see poise-data); required");
+  s.train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
+  s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and random features"));
+  s.features = FeatureOptions::from(o, s.seed);
+  s.model = o.choice("model", "softmax_linear", {"softmax_linear"}, "equilibrium model z = h(z; x)");
+  s.gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
+  s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6}, "A starts at this times N(0,1)");
+  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "B starts at this times N(0,1)/sqrt(m)");
+  s.loss =
+      parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"}, "loss of a sample"));
+  s.mean = o.choice("loss_scale", "mean", {"mean", "sum"}, "over the samples") == "mean";
+  s.objective =
+      o.choice("objective", "collapsed", {"collapsed", "equilibrium"},
+               "gradient through the equivalent shallow layer, or by an equilibrium and adjoint a sample");
+  s.dynamics =
+      o.choice("dynamics", "flow", {"flow", "descent"}, "gradient flow (TS) or fixed-step gradient descent");
+  s.time = o.real("time", 10.0, {0, 1e300}, "end of the run; descent counts step_size a step");
+  s.steps = o.integer("steps", 1000000, {0, 2e9}, "most steps of the run");
+  s.step_size = o.real("step_size", 0.1, {0, 1e300, true}, "descent: step");
+  s.audit =
+      o.flag("audit", true, "check Theorem 1 while the run goes on; a violated bound stops it (exit code 1)");
+  s.audit_every =
+      o.integer("audit_every", 1, {1, 2e9}, "steps from one audited and recorded point to the next");
+  s.run = o.text("run", "", "run directory; default runs/NAME-DATE");
+  s.resume =
+      o.flag("resume", false, "go on from the newest valid checkpoint of -run, with the options of that run");
+  s.checkpoint_every =
+      o.integer("checkpoint_every", 100, {0, 2e9}, "steps between checkpoints; 0: only at the end");
+  s.checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "newest checkpoints that stay; 0: all");
+  s.feature_ranks =
+      static_cast<int>(o.integer("grid_feature_ranks", 1, {1, 1e6},
+                                 "ranks over which one copy of the weights is spread; the others share "
+                                 "out the samples"));
+  s.panel = o.integer("eq_panel", 0, {0, 1e6}, "samples solved at once; 0: as many as stay in cache");
+  return s;
+}
+
+void declare_solvers(Options& options) {
+  options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
+  options.solver("eq_", "SNES", "newtonls with full steps and GMRES, worst sample to 1e-12");
+  options.solver("adj_", "KSP", "gmres, worst sample to the equilibria's tolerance");
+  options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
+  options.solver("spec_", "EPS", "krylovschur, residual 1e-7");
+}
+
+const std::vector<std::string>& identity_options() {
+  static const std::vector<std::string> names{"data",
+                                              "train_samples",
+                                              "seed",
+                                              "features",
+                                              "features_width",
+                                              "features_constant",
+                                              "features_zca",
+                                              "features_rank_cut",
+                                              "features_bandwidth",
+                                              "model",
+                                              "gamma",
+                                              "loss",
+                                              "loss_scale",
+                                              "dynamics",
+                                              "step_size",
+                                              "init_scale_a",
+                                              "init_scale_b",
+                                              "audit",
+                                              "audit_every"};
+  return names;
+}
+
+void recall_options(MPI_Comm comm) {
+  PetscBool resume = PETSC_FALSE;
+  PetscBool has_run = PETSC_FALSE;
+  char run[PETSC_MAX_PATH_LEN] = "";
+  check(PetscOptionsGetBool(nullptr, nullptr, "-resume", &resume, nullptr));
+  check(PetscOptionsGetString(nullptr, nullptr, "-run", run, sizeof run, &has_run));
+  if (!resume) return;
+  const std::string path = std::string(run) + "/options.txt";
+  std::string text;
+  on_root(comm, [&] {
+    if (!has_run) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
+    std::ifstream file(path);
+    if (!file) throw bad_input("-resume: there is no " + path + "; is -run the directory of an earlier run?");
+    std::stringstream content;
+    content << file.rdbuf();
+    text = content.str();
+  });
+  std::istringstream lines(broadcast(comm, text));
+  for (std::string line; std::getline(lines, line);) {
+    const auto blank = line.find(' ');
+    if (line.empty() || line[0] != '-') continue;
+    const std::string name = line.substr(1, blank - 1);
+    const std::string value = blank == std::string::npos ? "" : line.substr(blank + 1);
+    if (name != "grid_feature_ranks" && !is_set(name))
+      check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+  }
+}
+
+std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved) {
+  const std::vector<std::string> left_out{"run", "resume"};  // they belong to one attempt, not to the run
+  std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
+  for (const auto& [name, value] : resolved) {
+    const bool skip = std::find(left_out.begin(), left_out.end(), name) != left_out.end();
+    if (!skip && !value.empty()) text += "-" + name + " " + value + "\n";
+  }
+  return text;
+}
+
+}  // namespace poise

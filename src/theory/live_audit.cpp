@@ -1,0 +1,93 @@
+#include "poise/theory/live_audit.hpp"
+
+#include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
+
+namespace poise {
+namespace {
+
+std::unique_ptr<LeastSquaresReference> make_reference(const ShallowLoss& loss) {
+  const ShallowLoss::Gram* gram = loss.gram();
+  if (gram == nullptr) return nullptr;
+  const Problem& problem = loss.problem();
+  return std::make_unique<LeastSquaresReference>(gram->c, gram->e.data(), problem.outputs, gram->target_norm2,
+                                                 problem.scale(problem.train.total));
+}
+
+AuditConstants make_constants(const LeastSquaresReference* reference, const DynamicsMatrix& dynamics) {
+  AuditConstants constants;
+  constants.lambda_floor = dynamics.lambda_floor();
+  if (reference != nullptr) {
+    constants.kappa = reference->kappa();
+    constants.excess_rounding = reference->excess_rounding();
+  }
+  return constants;
+}
+
+}  // namespace
+
+LiveAudit::LiveAudit(CollapsedModel& model, ShallowLoss& loss, std::uint64_t seed)
+    : model_(model),
+      loss_(loss),
+      dynamics_(model.softmax(), model.gamma(), loss.problem().outputs),
+      eigensolver_(dynamics_, seed),
+      reference_(make_reference(loss)),
+      constants_(make_constants(reference_.get(), dynamics_)),
+      rates_(constants_),
+      g_(static_cast<std::size_t>(dynamics_.local_size())) {}
+
+AuditPoint LiveAudit::observe(Index step, double t, Vec theta, double gradient_norm, double local_error_sum) {
+  static const LogEvent event("Audit");
+  const auto scope = event.begin();
+  AuditPoint point;
+  AuditSample& sample = point.sample;
+  sample.step = step;
+  sample.t = t;
+  sample.integration_error = gradient_norm * local_error_sum;
+  (void)model_.set_parameters(theta);
+  if (reference_) {
+    const auto distance = reference_->distance(model_.w());
+    sample.excess = distance.excess;
+    sample.grad_norm2 = distance.grad_norm2;
+    sample.loss = reference_->optimal_loss() + distance.excess;
+  } else {
+    sample.loss = loss_.value_and_gradient(model_.w(), g_.data()).loss;
+    sample.excess = sample.loss;  // L* >= 0
+    double norm2 = 0.0;
+    for (const double entry : g_) norm2 += entry * entry;
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &norm2, 1, MPI_DOUBLE, MPI_SUM, dynamics_.comm()));
+    sample.grad_norm2 = norm2;
+  }
+  dynamics_.update(model_.w());
+  sample.lambda_min = eigensolver_.solve().lower_bound;
+  point.row = rates_.add(sample);
+  return point;
+}
+
+Index LiveAudit::eigenvectors_held() const {
+  // A rank without rows holds nothing, so ask the others.
+  Index held = dynamics_.local_size() > 0
+                   ? static_cast<Index>(eigensolver_.eigenvectors().size()) / dynamics_.local_size()
+                   : 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &held, 1, MPI_INT64_T, MPI_MAX, dynamics_.comm()));
+  return held;
+}
+
+void LiveAudit::save(Snapshot& snapshot) const {
+  snapshot.add_array("/audit/rates", {static_cast<Index>(rates_.save().size())}, rates_.save());
+  const Index columns = eigenvectors_held() * dynamics_.outputs();
+  if (columns == 0) return;
+  const Index rows = dynamics_.local_rows();
+  eigenvector_rows_.resize(static_cast<std::size_t>(rows * columns));
+  transpose(rows, columns, eigensolver_.eigenvectors().data(), eigenvector_rows_.data());
+  snapshot.add_columns("/audit/eigenvectors", columns, dynamics_.width(),
+                       {dynamics_.row_begin(), dynamics_.row_begin() + rows}, eigenvector_rows_.data(),
+                       columns);
+}
+
+void LiveAudit::restore(const std::vector<double>& numbers, std::vector<double> eigenvectors) {
+  rates_.restore(numbers);
+  eigensolver_.set_eigenvectors(eigenvectors);
+}
+
+}  // namespace poise

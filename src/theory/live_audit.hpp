@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "poise/base/snapshot.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/objective/shallow_loss.hpp"
+#include "poise/theory/audit.hpp"
+#include "poise/theory/dynamics_matrix.hpp"
+#include "poise/theory/least_squares_reference.hpp"
+#include "poise/theory/smallest_eigenvalue.hpp"
+
+namespace poise {
+
+/// What the audit measured at one point of a run.
+struct AuditPoint {
+  AuditSample sample;
+  AuditRow row;
+};
+
+/// The live audit of Theorem 1 on a running softmax-linear model: measures W, ∇L₀(W), the excess and λ_min(D)
+/// at θ and enters them into a RateAudit. Squared loss: κ and L* of theory.md 5.2, excess without
+/// cancellation. Other losses: no global κ and L* unknown, so L − 0 is audited with the measured κ_t, which
+/// the proof allows (see AuditSample).
+class LiveAudit {
+ public:
+  /// Collective on the world. `model` and `loss` must outlive the audit.
+  LiveAudit(CollapsedModel& model, ShallowLoss& loss, std::uint64_t seed);
+
+  /// Collective on the world. `theta` is θ at time t, `gradient_norm` ‖∇L(θ)‖₂, `local_error_sum` the
+  /// integrator's accumulated error of θ; their product is the stated uncertainty of the excess (first
+  /// order).
+  AuditPoint observe(Index step, double t, Vec theta, double gradient_norm, double local_error_sum);
+
+  [[nodiscard]] const RateAudit& rates() const { return rates_; }
+  [[nodiscard]] const AuditConstants& constants() const { return constants_; }
+  /// The convex optimum, or nullptr where there is no closed form.
+  [[nodiscard]] const LeastSquaresReference* reference() const { return reference_.get(); }
+
+  /// Adds all that a resumed audit needs. The snapshot borrows this object's vectors.
+  void save(Snapshot& snapshot) const;
+  /// Not collective. Takes what `save` gave: the numbers of the RateAudit, and the own columns of the
+  /// eigenvectors as slice rows x (count q), column-major.
+  void restore(const std::vector<double>& numbers, std::vector<double> eigenvectors);
+  /// Eigenvectors held; each is a q x m matrix in a checkpoint.
+  [[nodiscard]] Index eigenvectors_held() const;
+
+ private:
+  CollapsedModel& model_;
+  ShallowLoss& loss_;
+  DynamicsMatrix dynamics_;
+  SmallestEigensolver eigensolver_;
+  std::unique_ptr<LeastSquaresReference> reference_;
+  AuditConstants constants_;
+  RateAudit rates_;
+  std::vector<double> g_;
+  mutable std::vector<double> eigenvector_rows_;
+};
+
+}  // namespace poise
