@@ -37,7 +37,8 @@ std::string Violation::text() const {
   const std::string where = "at t = " + to_text(t) + " (step " + std::to_string(step) + ") ";
   const double missing = std::abs(measured - required) - allowance;
   const std::string by = ", with " + brief(allowance) + " allowed for integration and rounding: off by " +
-                         brief(missing) + " (" + brief(100.0 * missing / std::abs(required)) + " %)";
+                         brief(missing) +
+                         (required > 0.0 ? " (" + brief(100.0 * missing / required) + " %)" : "");
   switch (kind) {
     case Kind::bound:
       return where + "the excess loss is " + brief(measured) + ", above the bound " + brief(required) +

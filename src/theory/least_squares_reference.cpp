@@ -23,8 +23,8 @@ namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-/// Each step gains the digits the factorisation kept; the second only matters for condition numbers near 1/ε.
-constexpr int refinement_steps = 2;
+/// One step against C itself removes the rounding of the decomposition; what C and E carry remains.
+constexpr int refinement_steps = 1;
 
 double dot(const std::vector<double>& x, const double* y) {
   return std::inner_product(x.begin(), x.end(), y, 0.0);
@@ -165,7 +165,8 @@ void LeastSquaresReference::find_optimum(const RowBlockMatrix& gram, const doubl
   // Sums of m products lose √m ε at random; the three terms are at most 2‖Y‖² each.
   const double lost = 8.0 * epsilon * std::sqrt(static_cast<double>(gram.width()));
   optimal_loss_rounding_ = loss_scale_ * lost * target_norm2;
-  excess_rounding_ = loss_scale_ * 64.0 * epsilon * epsilon * (largest() * norm2 + cross_norm2 / smallest());
+  optimum_norm2_ = norm2;
+  own_rounding_ = 64.0 * epsilon * epsilon * cross_norm2 / smallest();
 }
 
 LeastSquaresReference::Distance LeastSquaresReference::distance(const double* w) const {

@@ -35,8 +35,12 @@ class LeastSquaresReference {
   /// `optimal_loss_rounding` only. Excesses come from `distance`, not from it.
   [[nodiscard]] double optimal_loss() const { return optimal_loss_; }
   [[nodiscard]] double optimal_loss_rounding() const { return optimal_loss_rounding_; }
-  /// What rounding of W and W* alone can leave as an excess: s (8ε)² (σ_1² ‖W*‖² + ‖E‖²/σ_r²).
-  [[nodiscard]] double excess_rounding() const { return excess_rounding_; }
+  /// What errors of W and W* alone can leave as an excess, where `weight_error` is the relative error of the
+  /// W that is measured (rounding times the condition of U, or the tolerance of the solve): s (σ_1² ‖W*‖²
+  /// error² + (8ε)² ‖E‖²/σ_r²).
+  [[nodiscard]] double excess_rounding(double weight_error) const {
+    return loss_scale_ * (largest() * optimum_norm2_ * weight_error * weight_error + own_rounding_);
+  }
   /// Collective. `w` is the block of Wᵀ.
   [[nodiscard]] Distance distance(const double* w) const;
 
@@ -53,7 +57,8 @@ class LeastSquaresReference {
   Index rank_ = 0;
   double optimal_loss_ = 0.0;
   double optimal_loss_rounding_ = 0.0;
-  double excess_rounding_ = 0.0;
+  double optimum_norm2_ = 0.0;
+  double own_rounding_ = 0.0;
   std::vector<double> optimum_;
   mutable std::vector<double> difference_;
   mutable std::vector<double> coordinates_;

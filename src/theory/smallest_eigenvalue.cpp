@@ -31,12 +31,12 @@ constexpr double dependent = 1e-9;
 
 /// Gram-Schmidt, twice; drops vectors that depend on those before them.
 void orthonormalize(std::vector<VecHandle>& vectors) {
-  std::vector<VecHandle> basis;
+  std::vector<VecHandle> independent;
   for (VecHandle& vector : vectors) {
     double rest = 0.0;
     check(VecNormalize(vector.get(), nullptr));
     for (int pass = 0; pass < 2; ++pass) {
-      for (const VecHandle& other : basis) {
+      for (const VecHandle& other : independent) {
         double overlap = 0.0;
         check(VecDot(vector.get(), other.get(), &overlap));
         check(VecAXPY(vector.get(), -overlap, other.get()));
@@ -44,9 +44,9 @@ void orthonormalize(std::vector<VecHandle>& vectors) {
       check(VecNormalize(vector.get(), &rest));
       if (pass == 0 && rest < dependent) break;
     }
-    if (rest >= dependent) basis.push_back(std::move(vector));
+    if (rest >= dependent) independent.push_back(std::move(vector));
   }
-  vectors = std::move(basis);
+  vectors = std::move(independent);
 }
 
 }  // namespace

@@ -82,6 +82,23 @@ inline Dense random_block(Index m, Index q, double scale, std::uint64_t seed) {
   return x;
 }
 
+/// Thin orthogonal factor of random numbers, by Gram-Schmidt done twice.
+inline Dense orthonormal(Index rows, Index cols, std::uint64_t seed) {
+  Dense x = random_block(rows, cols, 1.0, seed);
+  for (Index j = 0; j < cols; ++j) {
+    for (int pass = 0; pass < 2; ++pass)
+      for (Index k = 0; k < j; ++k) {
+        double dot = 0.0;
+        for (Index i = 0; i < rows; ++i) dot += x(i, k) * x(i, j);
+        for (Index i = 0; i < rows; ++i) x(i, j) -= dot * x(i, k);
+      }
+    double square = 0.0;
+    for (Index i = 0; i < rows; ++i) square += x(i, j) * x(i, j);
+    for (Index i = 0; i < rows; ++i) x(i, j) /= std::sqrt(square);
+  }
+  return x;
+}
+
 inline Dense shifted(const Dense& s, double gamma) {
   Dense u(s.rows, s.rows);
   for (Index j = 0; j < s.rows; ++j)

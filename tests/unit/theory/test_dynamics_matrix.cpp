@@ -159,7 +159,7 @@ TEST_P(Dynamics, RestoredEigenvectorsContinueBitwise) {
   SmallestEigensolver first(dynamics, 5);
   (void)first.solve();
   (void)first.solve();
-  SmallestEigensolver second(dynamics, 6);  // another seed: nothing but the vectors is shared
+  SmallestEigensolver second(dynamics, 6);  // another seed: they share nothing but the vectors
   second.set_eigenvectors(first.eigenvectors());
   const SmallestEigenvalue a = first.solve();
   const SmallestEigenvalue b = second.solve();

@@ -38,23 +38,6 @@ Dense difference(const Dense& a, const Dense& b) {
   return c;
 }
 
-/// Thin orthogonal factor of random numbers, by Gram-Schmidt done twice.
-Dense orthonormal(Index rows, Index cols, std::uint64_t seed) {
-  Dense x = testing::random_block(rows, cols, 1.0, seed);
-  for (Index j = 0; j < cols; ++j) {
-    for (int pass = 0; pass < 2; ++pass)
-      for (Index k = 0; k < j; ++k) {
-        double dot = 0.0;
-        for (Index i = 0; i < rows; ++i) dot += x(i, k) * x(i, j);
-        for (Index i = 0; i < rows; ++i) x(i, j) -= dot * x(i, k);
-      }
-    double square = 0.0;
-    for (Index i = 0; i < rows; ++i) square += x(i, j) * x(i, j);
-    for (Index i = 0; i < rows; ++i) x(i, j) /= std::sqrt(square);
-  }
-  return x;
-}
-
 struct Case {
   Index m, n, rank;
   double smallest;  ///< σ_r; the singular values run geometrically from 3 down to it
@@ -73,8 +56,8 @@ class Reference : public ::testing::TestWithParam<Case> {
   Reference()
       : p(GetParam()),
         grid(MPI_COMM_WORLD),
-        left(orthonormal(p.m, p.rank, 21)),
-        right(orthonormal(p.n, p.rank, 22)),
+        left(testing::orthonormal(p.m, p.rank, 21)),
+        right(testing::orthonormal(p.n, p.rank, 22)),
         targets(testing::random_block(q, p.n, 1.0, 23)),
         gram(grid.world(), grid.world_offsets(p.m)) {
     Dense scaled = left;
