@@ -57,8 +57,10 @@ using H5Value = std::variant<double, Index, std::string>;
 /// An open HDF5 file. Opened with a communicator, every method is Collective on it, and where one rank fails
 /// all ranks throw the same Error; opened `alone`, no method communicates. Errors carry the path and HDF5's
 /// own error stack, which is never printed: bad_input when the file was opened to be read, failure when it
-/// was created. While a file is written in parallel, a rank whose I/O fails may leave the others waiting
-/// inside HDF5; if they do not turn up within a minute, it prints the error and aborts: nothing hangs.
+/// was created. A rank whose write fails may leave the others waiting inside HDF5; if they do not turn up
+/// within a minute it prints the error and aborts. Known limit: when the error of one rank alone comes up in
+/// the flush of HDF5's metadata (`close`), HDF5 1.10 can deadlock in itself; so reserve the space first, as
+/// write_checkpoint does, which leaves hardware errors.
 ///
 /// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
 /// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
