@@ -28,6 +28,7 @@ class ColumnSolver {
   Outcome solve(const double* rhs, double* x);
 
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
+  [[nodiscard]] double rtol() const { return rtol_; }
 
  private:
   void load_scaled(const double* rhs);

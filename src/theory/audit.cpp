@@ -132,7 +132,7 @@ std::string RateAudit::verdict() const {
   if (!held())
     return "Theorem 1 is violated at " + std::to_string(violations()) + " of " + times + "; first " +
            first_->text();
-  std::string text = "Theorem 1 held at all " + times;
+  std::string text = "bound held at all " + times;
   if (std::isfinite(state_.smallest_tightness))
     text += "; measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
   return text;

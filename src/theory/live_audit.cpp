@@ -14,12 +14,13 @@ std::unique_ptr<LeastSquaresReference> make_reference(const ShallowLoss& loss) {
                                                  problem.scale(problem.train.total));
 }
 
-AuditConstants make_constants(const LeastSquaresReference* reference, const DynamicsMatrix& dynamics) {
+AuditConstants make_constants(const LeastSquaresReference* reference, const DynamicsMatrix& dynamics,
+                              const CollapsedModel& model) {
   AuditConstants constants;
   constants.lambda_floor = dynamics.lambda_floor();
   if (reference != nullptr) {
     constants.kappa = reference->kappa();
-    constants.excess_rounding = reference->excess_rounding();
+    constants.excess_rounding = reference->excess_rounding(model.weight_error());
   }
   return constants;
 }
@@ -32,7 +33,7 @@ LiveAudit::LiveAudit(CollapsedModel& model, ShallowLoss& loss, std::uint64_t see
       dynamics_(model.softmax(), model.gamma(), loss.problem().outputs),
       eigensolver_(dynamics_, seed),
       reference_(make_reference(loss)),
-      constants_(make_constants(reference_.get(), dynamics_)),
+      constants_(make_constants(reference_.get(), dynamics_, model)),
       rates_(constants_),
       g_(static_cast<std::size_t>(dynamics_.local_size())) {}
 
