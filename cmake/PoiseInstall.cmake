@@ -14,4 +14,4 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/poiseConfigVersion.cmake 
 install(FILES ${PROJECT_BINARY_DIR}/poiseConfig.cmake ${PROJECT_BINARY_DIR}/poiseConfigVersion.cmake
               cmake/PoiseDependencies.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/poise)
 install(DIRECTORY petsc_opts DESTINATION ${CMAKE_INSTALL_DATADIR}/poise)
-install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise OPTIONAL PATTERN raw EXCLUDE PATTERN make.sh EXCLUDE)
+install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise PATTERN raw EXCLUDE PATTERN make.sh EXCLUDE)

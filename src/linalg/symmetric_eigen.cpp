@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
@@ -31,26 +32,29 @@ void order_and_sign(Index n, std::vector<double>& values, std::vector<double>& v
 
 }  // namespace
 
-SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matrix) {
-  SymmetricEigen eigen;
-  eigen.values.resize(static_cast<std::size_t>(n));
+SymmetricEigen symmetric_eigen(Index n, std::vector<double> matrix) {
+  SymmetricEigen eigen{std::vector<double>(static_cast<std::size_t>(n)), std::move(matrix)};
   if (n == 0) return eigen;
-  on_root(comm, [&] {
-    const auto size = static_cast<PetscBLASInt>(n);
-    PetscBLASInt length = -1;
-    PetscBLASInt info = 0;
-    double optimal = 0.0;
-    LAPACKsyev_("V", "L", &size, matrix.data(), &size, eigen.values.data(), &optimal, &length, &info);
-    length = static_cast<PetscBLASInt>(optimal);
-    std::vector<double> work(static_cast<std::size_t>(length));
-    LAPACKsyev_("V", "L", &size, matrix.data(), &size, eigen.values.data(), work.data(), &length, &info);
-    if (info != 0)
-      throw failure("eigenvalues of a symmetric matrix: LAPACK syev returned " + std::to_string(info));
-    order_and_sign(n, eigen.values, matrix);
-  });
+  const auto size = static_cast<PetscBLASInt>(n);
+  PetscBLASInt length = -1;  // first ask how much work space is best
+  PetscBLASInt info = 0;
+  double best = 0.0;
+  LAPACKsyev_("V", "L", &size, eigen.vectors.data(), &size, eigen.values.data(), &best, &length, &info);
+  length = static_cast<PetscBLASInt>(best);
+  std::vector<double> work(static_cast<std::size_t>(length));
+  LAPACKsyev_("V", "L", &size, eigen.vectors.data(), &size, eigen.values.data(), work.data(), &length, &info);
+  if (info != 0)
+    throw failure("eigenvalues of a symmetric matrix: LAPACK syev returned " + std::to_string(info));
+  order_and_sign(n, eigen.values, eigen.vectors);
+  return eigen;
+}
+
+SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matrix) {
+  const auto size = static_cast<std::size_t>(n);
+  SymmetricEigen eigen{std::vector<double>(size), std::vector<double>(size * size)};
+  on_root(comm, [&] { eigen = symmetric_eigen(n, std::move(matrix)); });
   check_mpi(MPI_Bcast(eigen.values.data(), static_cast<int>(n), MPI_DOUBLE, 0, comm));
-  check_mpi(MPI_Bcast(matrix.data(), static_cast<int>(n * n), MPI_DOUBLE, 0, comm));
-  eigen.vectors = std::move(matrix);
+  check_mpi(MPI_Bcast(eigen.vectors.data(), static_cast<int>(n * n), MPI_DOUBLE, 0, comm));
   return eigen;
 }
 

@@ -14,8 +14,12 @@ struct SymmetricEigen {
   std::vector<double> vectors;  ///< n x n, column-major
 };
 
-/// Collective on `comm`. Dense eigendecomposition of a small symmetric n x n matrix that every rank holds:
-/// LAPACK on rank 0, broadcast, so that all ranks use the same numbers. Throws failure if LAPACK does.
+/// Dense eigendecomposition of a small symmetric n x n matrix by LAPACK on this rank alone; only the lower
+/// triangle is read. Throws failure if LAPACK fails.
+[[nodiscard]] SymmetricEigen symmetric_eigen(Index n, std::vector<double> matrix);
+
+/// Collective on `comm`: the same of a matrix that every rank holds, computed on rank 0 and broadcast, so
+/// that all ranks use the same numbers. Throws failure on all of them.
 [[nodiscard]] SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matrix);
 
 }  // namespace poise

@@ -12,8 +12,8 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
+#include "poise/linalg/symmetric_eigen.hpp"
 #include "poise/theory/row_slices.hpp"
-#include "poise/theory/symmetric_eigen.hpp"
 
 namespace poise {
 namespace {
@@ -169,8 +169,9 @@ void DynamicsMatrix::apply(const double* v, double* out, const LinearMap& solve,
 
 std::vector<double> DynamicsMatrix::top_eigenvector(std::vector<double> matrix) const {
   sum_over_ranks(comm(), matrix);
-  (void)symmetric_eigen(outputs_, matrix);
-  return {matrix.end() - outputs_, matrix.end()};
+  std::vector<double> vectors = symmetric_eigen(outputs_, std::move(matrix)).vectors;
+  vectors.resize(static_cast<std::size_t>(outputs_));
+  return vectors;
 }
 
 void DynamicsMatrix::best_product(const double* x, double* out) const {

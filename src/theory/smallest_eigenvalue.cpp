@@ -8,8 +8,8 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
+#include "poise/linalg/symmetric_eigen.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/theory/symmetric_eigen.hpp"
 
 namespace poise {
 namespace {
@@ -116,11 +116,11 @@ void SmallestEigensolver::improve_start(int held) {
     for (const VecHandle& y : vectors) check(VecDot(y.get(), image.get(), &quotient.emplace_back()));
   }
   const auto size = static_cast<Index>(vectors.size());
-  (void)symmetric_eigen(size, quotient);
+  const std::vector<double> top = symmetric_eigen(size, std::move(quotient)).vectors;
   check(VecSet(vector_.get(), 0.0));
   for (Index v = 0; v < size; ++v)
-    check(VecAXPY(vector_.get(), quotient[static_cast<std::size_t>(size * (size - 1) + v)],
-                  vectors[static_cast<std::size_t>(v)].get()));
+    check(
+        VecAXPY(vector_.get(), top[static_cast<std::size_t>(v)], vectors[static_cast<std::size_t>(v)].get()));
 }
 
 void SmallestEigensolver::run(double tolerance, SmallestEigenvalue& result) {
