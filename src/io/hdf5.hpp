@@ -77,6 +77,10 @@ class H5File {
   [[nodiscard]] static H5File create_alone(const std::string& path);
   /// Not collective. A file in memory; `path` is for error messages only. `image` gives its bytes.
   [[nodiscard]] static H5File create_in_memory(const std::string& path);
+  /// Texts are written with variable length, which h5py and others read as str. They then lie in a heap that
+  /// HDF5 does not checksum; a file that must survive any damage, a checkpoint, wants them in place, in fixed
+  /// length.
+  void write_texts_in_place() { fixed_text_ = true; }
   [[nodiscard]] std::string image() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -164,6 +168,7 @@ class H5File {
   std::string path_;
   bool writing_;
   bool parallel_;
+  bool fixed_text_ = false;
   H5Handle file_;
 };
 

@@ -117,12 +117,14 @@ std::string H5File::text_attribute(const std::string& object, const std::string&
 
 void H5File::write_value(std::int64_t object, const std::string& name, const H5Value& value) {
   const void* data = nullptr;
+  const char* characters = nullptr;
   H5Handle type;
   if (const auto* text = std::get_if<std::string>(&value)) {
     type = H5Handle(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(type.get(), text->size() + 1);
+    H5Tset_size(type.get(), fixed_text_ ? text->size() + 1 : H5T_VARIABLE);
     H5Tset_cset(type.get(), H5T_CSET_UTF8);
-    data = text->c_str();
+    characters = text->c_str();
+    data = fixed_text_ ? static_cast<const void*>(characters) : &characters;
   } else if (const auto* real = std::get_if<double>(&value)) {
     type = H5Handle(H5Tcopy(H5T_NATIVE_DOUBLE), H5Tclose);
     data = real;
