@@ -99,9 +99,10 @@ void Report::header() const {
               plural(experiment_.problem().train.total, "training sample").c_str(),
               plural(data.test_samples, "test sample").c_str(), plural(data.inputs, "input").c_str(),
               plural(data.outputs, data.classification ? "class" : "target").c_str());
-  std::printf("  features  %s, m = %lld%s\n", to_string(experiment_.features().kind()).c_str(),
-              static_cast<long long>(layout.width()),
-              experiment_.features().constant() ? " with the constant" : "");
+  const FeatureMap& features = experiment_.features();
+  std::printf("  features  %s, m = %lld: %lld from %s%s\n", to_string(features.kind()).c_str(),
+              static_cast<long long>(layout.width()), static_cast<long long>(features.transform_rows()),
+              plural(data.inputs, "input").c_str(), features.constant() ? " and the constant" : "");
   std::printf("  model     %s, gamma = %s, q = %lld, %lld parameters\n", settings_.model.c_str(),
               to_text(settings_.gamma).c_str(), static_cast<long long>(layout.outputs()),
               static_cast<long long>(layout.width() * layout.row_length()));
@@ -160,12 +161,14 @@ void Report::row(const HistoryRow& row, bool last) {
   const double done = now - start_progress_;
   const double left =
       done > 0.0 ? (row.wall_seconds - start_time_) / done * std::max(0.0, 1.0 - now) : std::nan("");
+  // Without a global κ the bound with the integrated rate is the sharp one.
+  const double bound = std::isfinite(row.kappa) ? row.bound : row.bound_integrated;
   const bool accuracy = experiment_.has_accuracy();
   const std::string train = accuracy ? number(100.0 * row.train_accuracy, "%.2f%%") : "-";
   const std::string test =
       accuracy ? number(100.0 * row.test_accuracy, "%.2f%%") : number(row.test_loss, "%.4g");
   std::printf("%8.0f %10.5g %12.6g %11s %11s %10s %8s %8s %8s\n", row.step, row.t, row.loss,
-              number(row.loss_excess, "%.4g").c_str(), number(row.bound, "%.4g").c_str(),
+              number(row.loss_excess, "%.4g").c_str(), number(bound, "%.4g").c_str(),
               number(row.lambda_min, "%.5f").c_str(), train.c_str(), test.c_str(), duration(left).c_str());
   std::fflush(stdout);
 }
