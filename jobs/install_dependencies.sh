@@ -8,7 +8,7 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 usage: jobs/install_dependencies.sh [--check | --help]
-  --check   install nothing; name what is missing and exit with 2 if anything is
+  --check   install nothing; name what is missing; exit code 2 if Poise cannot do without it
 TEXT
 }
 
@@ -36,9 +36,10 @@ have() {
 }
 
 # The reference BLAS is 10 to 50 times slower than OpenBLAS; Debian chooses by alternatives.
-blas_alternative() { update-alternatives --query "$1.so.3-$(c++ -dumpmachine)" 2>/dev/null; }
-blas_is_reference() { blas_alternative libblas | grep -q '^Value: .*/blas/libblas\.so\.3$'; }
-blas_was_chosen_by_hand() { blas_alternative libblas | grep -q '^Status: manual$'; }
+blas_link() { echo "libblas.so.3-$(c++ -dumpmachine)"; }
+blas_alternative() { update-alternatives --query "$(blas_link)"; } 2>/dev/null
+blas_is_reference() { blas_alternative | grep -q '^Value: .*/blas/libblas\.so\.3$'; }
+blas_was_chosen_by_hand() { blas_alternative | grep -q '^Status: manual$'; }
 
 # Package, what it is for.
 packages=(
@@ -46,8 +47,8 @@ packages=(
   "cmake|CMake, 3.25 or newer"
   "ninja-build|build tool"
   "pkg-config|finds the libraries"
-  "ccache|fast rebuilds"
-  "git|version in the run files"
+  "ccache|fast rebuilds (optional)"
+  "git|version in the run files (optional)"
   "libopenmpi-dev|MPI library"
   "openmpi-bin|mpirun"
   "petsc-dev|PETSc 3.18 or newer: vectors and solvers (real scalars)"
@@ -72,6 +73,14 @@ find_missing() {
   done
 }
 
+# The build does without these.
+only_optional_missing() {
+  local entry
+  for entry in "${missing[@]}"; do
+    case ${entry%%|*} in ccache | git) ;; *) return 1 ;; esac
+  done
+}
+
 list_missing() {
   local entry
   for entry in "${missing[@]}"; do printf '  %-20s %s\n' "${entry%%|*}" "${entry#*|}"; done
@@ -80,7 +89,7 @@ list_missing() {
 warn_of_slow_blas() {
   if blas_is_reference; then
     echo "warning: the system's BLAS is the slow reference one; choose OpenBLAS with" >&2
-    echo "  update-alternatives --config libblas.so.3-$(c++ -dumpmachine)" >&2
+    echo "  update-alternatives --config $(blas_link)" >&2
   fi
 }
 
@@ -128,6 +137,10 @@ else
   echo "Missing here (name of the Debian package, what it is for):" >&2
 fi
 list_missing >&2
+if only_optional_missing; then
+  echo "Poise does without." >&2
+  exit 0
+fi
 if ! command -v pkg-config >/dev/null; then
   echo "Without pkg-config the libraries cannot be looked for: they are listed although they may be there." >&2
 fi

@@ -64,7 +64,7 @@ python=$(find_python) || python=python3
 "$python" apps/plot_run.py "$run" || figure="none: see the message above"
 
 case $code in
-  0) verdict="done: the run ended well" ;;
+  0) verdict="done: every bound held" ;;
   75) verdict="stopped on request with a checkpoint" ;;
   *) verdict="FAILED with exit code $code: see the messages above" ;;
 esac
@@ -73,13 +73,14 @@ cat <<TEXT
   run directory   $run
   figure          $figure
 TEXT
-next=(mpirun -n "$ranks" build/apps/poise-train -options_file "$run/options.txt")
+next=(mpirun -n "$ranks" build/apps/poise-train -run "$run" -resume)
 case $code in
-  0) echo "Next, go on to twice the time from the last checkpoint:" && next+=(-time 12 -resume) ;;
-  75) echo "Next, go on where it stopped:" && next+=(-resume) ;;
+  0) echo "Next, go on from the last checkpoint to twice the time, then draw again:" && next+=(-time 12) ;;
+  75) echo "Next, go on where it stopped:" ;;
   *) echo "Next, read what the program can do:" && next=(build/apps/poise-train -help) ;;
 esac
 printf '  ' && printf '%q ' "${next[@]}" && echo
+if [ "$code" -eq 0 ]; then printf '  ' && printf '%q ' "$python" apps/plot_run.py "$run" && echo; fi
 if [ "$(id -u)" -eq 0 ]; then
   echo "(as root, mpirun also needs: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)"
 fi

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "poise/base/agree.hpp"
@@ -14,6 +15,7 @@ namespace poise {
 namespace {
 
 constexpr double most = 1e15;  // integers that a double holds exactly
+constexpr double infinite = std::numeric_limits<double>::infinity();
 
 bool is_set(const std::string& name) {
   PetscBool set = PETSC_FALSE;
@@ -25,40 +27,48 @@ bool is_set(const std::string& name) {
 
 TrainSettings TrainSettings::from(Options& o) {
   TrainSettings s;
-  s.data = o.text("data", "", "data file (HDF5, see poise-data); required");
+  s.data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
   s.train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
-  s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and random features"));
+  s.seed = static_cast<std::uint64_t>(
+      o.integer("seed", 0, {0, most}, "seed of the initial weights and of random features"));
   s.features = FeatureOptions::from(o, s.seed);
-  s.model = o.choice("model", "softmax_linear", {"softmax_linear"}, "equilibrium model z = h(z; x)");
+  s.model = o.choice("model", "softmax_linear", {"softmax_linear"},
+                     "the equilibrium equation; softmax_linear: z = gamma softmax(A) z + features(x), "
+                     "output B z");
   s.gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
-  s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6}, "A starts at this times N(0,1)");
-  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "B starts at this times N(0,1)/sqrt(m)");
-  s.loss =
-      parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"}, "loss of a sample"));
-  s.mean = o.choice("loss_scale", "mean", {"mean", "sum"}, "over the samples") == "mean";
-  s.objective =
-      o.choice("objective", "collapsed", {"collapsed", "equilibrium"},
-               "gradient through the equivalent shallow layer, or by an equilibrium and adjoint a sample");
-  s.dynamics =
-      o.choice("dynamics", "flow", {"flow", "descent"}, "gradient flow (TS) or fixed-step gradient descent");
-  s.time = o.real("time", 10.0, {0, 1e300}, "end of the run; descent counts step_size a step");
-  s.steps = o.integer("steps", 1000000, {0, 2e9}, "most steps of the run");
-  s.step_size = o.real("step_size", 0.1, {0, 1e300, true}, "descent: step");
+  s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6}, "entries of A start at this times N(0,1)");
+  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "entries of B start at this times N(0,1)/sqrt(m)");
+  s.loss = parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"},
+                               "loss of a sample; logistic is for two classes"));
+  s.mean = o.choice("loss_scale", "mean", {"mean", "sum"},
+                    "the loss is the mean or the sum of the samples' losses") == "mean";
+  s.objective = o.choice("objective", "collapsed", {"collapsed", "equilibrium"},
+                         "how loss and gradient are computed; collapsed: by the linear function that the "
+                         "model is; equilibrium: by solving an equilibrium and an adjoint for every sample");
+  s.dynamics = o.choice("dynamics", "flow", {"flow", "descent"},
+                        "how the parameters move; flow: gradient flow with adaptive time steps; descent: "
+                        "gradient descent with -step_size");
+  s.time = o.real("time", 10.0, {0}, "end time of the run; a step of descent counts as -step_size");
+  s.steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps at the latest");
+  s.step_size = o.real("step_size", 0.1, {0, infinite, true}, "descent: step size");
   s.audit =
-      o.flag("audit", true, "check Theorem 1 while the run goes on; a violated bound stops it (exit code 1)");
-  s.audit_every =
-      o.integer("audit_every", 1, {1, 2e9}, "steps from one audited and recorded point to the next");
-  s.run = o.text("run", "", "run directory; default runs/NAME-DATE");
-  s.resume =
-      o.flag("resume", false, "go on from the newest valid checkpoint of -run, with the options of that run");
+      o.flag("audit", true,
+             "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code 1)");
+  s.audit_every = o.integer("audit_every", 1, {1, 2e9},
+                            "record and audit every Nth step; the theorem's infimum over time wants 1");
+  s.run = o.text("run", "", "run directory; none: runs/DATA-DATE-TIME");
+  s.resume = o.flag("resume", false,
+                    "go on from the newest valid checkpoint of -run, with the options of that run; options "
+                    "given here (a later -time) win");
   s.checkpoint_every =
       o.integer("checkpoint_every", 100, {0, 2e9}, "steps between checkpoints; 0: only at the end");
-  s.checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "newest checkpoints that stay; 0: all");
-  s.feature_ranks =
-      static_cast<int>(o.integer("grid_feature_ranks", 1, {1, 1e6},
-                                 "ranks over which one copy of the weights is spread; the others share "
-                                 "out the samples"));
-  s.panel = o.integer("eq_panel", 0, {0, 1e6}, "samples solved at once; 0: as many as stay in cache");
+  s.checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "how many checkpoints stay; 0: all");
+  s.feature_ranks = static_cast<int>(
+      o.integer("grid_feature_ranks", 1, {1, 1e6},
+                "ranks over which one copy of the weights is spread, a divisor of the number "
+                "of ranks; the samples are spread over the rest"));
+  s.panel = o.integer("eq_panel", 0, {0, 1e6},
+                      "objective equilibrium: samples solved at once; 0: as many as stay in cache");
   return s;
 }
 

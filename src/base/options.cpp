@@ -217,11 +217,21 @@ std::string Options::help(const std::string& usage) const {
         << ")\n      " << s.help << "\n";
   }
   if (!solvers_.empty()) {
-    out << "\nSolvers take every option of PETSc and SLEPc behind their prefix:\n";
-    for (const auto& s : solvers_)
-      out << "  -" << s.prefix << "*  " << s.kind << ", default: " << s.defaults << "\n";
+    out << "\nSolvers of PETSc and SLEPc take all of their options behind a prefix";
+    for (const auto& [kind, names] : petsc_names)
+      if (kind == solvers_.front().kind) out << ", such as -" << solvers_.front().prefix << names.front();
+    out << ":\n";
+    for (const auto& s : solvers_) {
+      const std::string name = "-" + s.prefix + "*";
+      out << "  " << name << std::string(std::max<std::size_t>(14, name.size()) - name.size() + 1, ' ')
+          << s.kind << "; default: " << s.defaults << "\n";
+    }
   }
-  out << "\nOptions may also stand in a file (-options_file FILE) or in the variable PETSC_OPTIONS.\n";
+  out << "\nOptions may also stand in a file (-options_file FILE) or in the variable PETSC_OPTIONS; the "
+         "command "
+         "line wins.\nA flag alone means true. Of PETSc's own: -log_view (times), -help petsc (all of "
+         "PETSc's).\n"
+         "Exit codes: 0 done, 1 a failed audit or solve, 2 bad usage or input, 75 stopped on request.\n";
   return out.str();
 }
 

@@ -65,16 +65,19 @@ std::string to_string(FeatureKind kind) {
 
 FeatureOptions FeatureOptions::from(Options& options, std::uint64_t seed) {
   FeatureOptions f;
-  f.kind = parse_features(options.choice("features", "whiten", kind_names, "feature map φ of the inputs"));
-  f.width =
-      options.integer("features_width", 0, {0, 1e7},
-                      "features: kept components (whiten) or random features; 0: all, or 512 random ones");
-  f.constant = options.flag("features_constant", true, "append a constant feature 1");
+  f.kind = parse_features(
+      options.choice("features", "whiten", kind_names,
+                     "what the model sees of the inputs; whiten: centred, decorrelated, unit variance"));
+  f.width = options.integer(
+      "features_width", 0, {0, 1e7},
+      "whiten: components kept, 0: all; random_relu, random_fourier: number of features, 0: 512");
+  f.constant = options.flag("features_constant", true, "append the constant 1 to the features");
   f.zca = options.flag("features_zca", false,
                        "whiten: rotate back to the inputs' axes (ZCA); keeps the input width");
   f.rank_cut = options.real("features_rank_cut", f.rank_cut, {0, 1},
                             "whiten: drop directions whose variance, relative to the largest, is below this");
-  f.bandwidth = options.real("features_bandwidth", 1.0, {1e-6, 1e6}, "random_fourier: length scale");
+  f.bandwidth = options.real("features_bandwidth", 1.0, {1e-6, 1e6},
+                             "random_fourier: length scale of the Gaussian kernel");
   f.seed = seed;
   return f;
 }
