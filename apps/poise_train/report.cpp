@@ -189,7 +189,14 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
     std::printf(", accuracy %.2f%% (train) %.2f%% (test)", 100.0 * last.train_accuracy,
                 100.0 * last.test_accuracy);
   std::printf("\n");
-  if (LiveAudit* audit = experiment_.audit()) std::printf("verdict: %s\n", audit->rates().verdict().c_str());
+  if (LiveAudit* audit = experiment_.audit()) {
+    std::printf("verdict: %s\n", audit->rates().verdict().c_str());
+    if (!audit->rates().held() && settings_.dynamics == "descent")
+      std::printf(
+          "The theorem is about gradient flow, and descent follows it only with small steps: try -step_size "
+          "%s, or -dynamics flow.\n",
+          to_text(settings_.step_size / 4.0).c_str());
+  }
   std::printf("run directory: %s\n", run_.c_str());
   std::fflush(stdout);
 }

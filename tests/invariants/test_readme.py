@@ -86,10 +86,10 @@ def main():
         folder = pathlib.Path(name)
         lay_out(folder, source, build)
         for block in blocks(text, "python"):
-            output = run(f"python3 - <<'END'\n{block}\nEND", folder)
+            run(f"python3 - <<'END'\n{block}\nEND", folder)
         for block in commands:
             output = run(block, folder)
-            if "poise-train -data data/digits.h5 -run runs/digits" in block.replace("\\\n  ", ""):
+            if "poise-train" in block and " -run " in block:
                 assert "bound held at all" in output, output
         assert (folder / "runs" / "digits" / "figures" / "run.png").stat().st_size > 10000
     print(f"{len(commands)} blocks of commands ran")
