@@ -61,7 +61,11 @@ code=0
 say "4/4 Figure"
 figure="$run/figures/run.png"
 python=$(find_python) || python=python3
-"$python" apps/plot_run.py "$run" || figure="none: see the message above"
+if [ -e "$run/run.h5" ]; then
+  "$python" apps/plot_run.py "$run" || figure="none: see the message above"
+else
+  figure="none: the run wrote no history"
+fi
 
 case $code in
   0) verdict="done: every bound held" ;;

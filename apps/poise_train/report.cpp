@@ -25,7 +25,7 @@ std::string number(double value, const char* format) {
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds)) return "-";
-  const auto whole = static_cast<long>(seconds + 0.5);
+  const auto whole = std::lround(seconds);
   char text[48];
   if (whole >= 3600) {
     std::snprintf(text, sizeof text, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
@@ -103,9 +103,9 @@ void Report::header() const {
   std::printf("  features  %s, m = %lld: %lld from %s%s\n", to_string(features.kind()).c_str(),
               static_cast<long long>(layout.width()), static_cast<long long>(features.transform_rows()),
               plural(data.inputs, "input").c_str(), features.constant() ? " and the constant" : "");
-  std::printf("  model     %s, gamma = %s, q = %lld, %lld parameters\n", settings_.model.c_str(),
+  std::printf("  model     %s, gamma = %s, q = %lld, %s parameters\n", settings_.model.c_str(),
               to_text(settings_.gamma).c_str(), static_cast<long long>(layout.outputs()),
-              static_cast<long long>(layout.width() * layout.row_length()));
+              std::to_string(layout.width() * layout.row_length()).c_str());
   std::printf("  loss      %s, %s over the samples, %s objective\n", to_string(settings_.loss).c_str(),
               settings_.mean ? "mean" : "sum", settings_.objective.c_str());
   if (settings_.dynamics == "flow")
@@ -150,10 +150,10 @@ void Report::row(const HistoryRow& row, bool last) {
   if (start_progress_ < 0.0) {
     start_progress_ = now;
     start_time_ = row.wall_seconds;
-  } else if (last && row.step == last_step_) {
-    return;  // printed already
-  } else if (!last && now < last_progress_ + 0.05 && row.wall_seconds < last_time_ + 5.0) {
-    return;
+  } else {
+    const bool printed_already = last && row.step == last_step_;
+    const bool soon = !last && now < last_progress_ + 0.05 && row.wall_seconds < last_time_ + 5.0;
+    if (printed_already || soon) return;
   }
   last_progress_ = now;
   last_step_ = row.step;

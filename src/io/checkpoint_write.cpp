@@ -131,7 +131,7 @@ void prune(const std::string& folder, Index step, int keep) {
 
 std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index step, const Snapshot& snapshot,
                              int keep) {
-  const std::string path = checkpoint_path(folder, step);
+  std::string path = checkpoint_path(folder, step);
   const std::string name = std::filesystem::path(path).filename().string();
   const std::string temporary = folder + "/." + name + ".tmp";
   try {

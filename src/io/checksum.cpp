@@ -29,6 +29,7 @@ std::uint32_t combine_crc32(MPI_Comm comm, const std::vector<std::uint32_t>& pie
                        static_cast<int>(count), MPI_UINT32_T, 0, comm));
   // What appending that many bytes does to a CRC; computed once a rank because it is the dear part.
   std::vector<uLong> append;
+  append.reserve(ranks);
   for (const Index n : entries)
     append.push_back(crc32_combine_gen(static_cast<z_off_t>(n * static_cast<Index>(sizeof(double)))));
   uLong crc = 0;

@@ -36,7 +36,7 @@ void ParameterLayout::initialise(Vec theta, std::uint64_t seed, double scale_a, 
 
 std::vector<int> ParameterLayout::counts(Index columns) const {
   std::vector<int> counts;
-  const auto first = static_cast<std::size_t>(grid_.feature_index() * grid_.sample_ranks());
+  const auto first = static_cast<std::size_t>(grid_.feature_index()) * grid_.sample_ranks();
   for (std::size_t s = 0; s < static_cast<std::size_t>(grid_.sample_ranks()); ++s) {
     const Index count = (slice_offsets_[first + s + 1] - slice_offsets_[first + s]) * columns;
     if (count > std::numeric_limits<int>::max() || block_.size() * columns > std::numeric_limits<int>::max())

@@ -71,7 +71,7 @@ Outcome CollapsedModel::write_gradient(const double* g, Vec gradient) {
   const Index m = layout_.width();
   const Index q = layout_.outputs();
   const Index stride = layout_.row_length();
-  const Outcome outcome = solve(g, gradient_b_.data());  // (∂L/∂B)ᵀ = U⁻¹Gᵀ
+  Outcome outcome = solve(g, gradient_b_.data());  // (∂L/∂B)ᵀ = U⁻¹Gᵀ
 
   WriteArray values(gradient);
   // K = γ Wᵀ ∂L/∂B, own rows, written where ∂L/∂A goes: K_ij = γ Σ_c W_ci (∂L/∂B)_cj
