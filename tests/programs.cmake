@@ -17,3 +17,8 @@ add_test(NAME install_and_find_package
   COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/install/run.sh ${PROJECT_BINARY_DIR} ${MPIEXEC})
 set_tests_properties(install_and_find_package PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS install
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
+
+add_test(NAME poise_bench_json
+  COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_poise_bench.py $<TARGET_FILE:poise-bench> ${MPIEXEC})
+set_tests_properties(poise_bench_json PROPERTIES PROCESSORS 3 TIMEOUT 300 LABELS invariants
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")

@@ -7,15 +7,8 @@
 #include "poise/model/softmax.hpp"
 
 namespace poise {
-namespace {
 
-/// Far below the equilibria's tolerance: with q right-hand sides the last digits cost two or three cheap
-/// products.
-constexpr double default_rtol = 1e-13;
-
-}  // namespace
-
-CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma)
+CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma, double rtol)
     : layout_(layout), gamma_(gamma), softmax_(layout.grid().world(), layout.slice_offsets()) {
   const Index rows = layout.slice().size();
   const Index q = layout.outputs();
@@ -34,9 +27,9 @@ CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma)
     minus(x, y);
   };
   solver_ = std::make_unique<ColumnSolver>(layout.grid().world(), rows, q, u, u_transposed, "collapsed_",
-                                           "collapsed", default_rtol);
+                                           "collapsed", rtol);
   transposed_solver_ = std::make_unique<ColumnSolver>(layout.grid().world(), rows, q, u_transposed, u,
-                                                      "collapsed_", "transposed collapsed", default_rtol);
+                                                      "collapsed_", "transposed collapsed", rtol);
 }
 
 const Outcome& CollapsedModel::set_parameters(Vec theta) {
