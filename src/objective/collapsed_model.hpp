@@ -42,10 +42,14 @@ class CollapsedModel {
   Outcome solve_transpose(const double* rhs, double* x);
 
  private:
+  /// The columns of A of the gradient, rows of length m + q, from W and ∂L/∂B.
+  void write_gradient_a(double* out);
+
   const ParameterLayout& layout_;
   double gamma_;
   RowBlockMatrix softmax_;
   std::vector<double> b_, w_, gradient_b_;
+  std::vector<double> scaled_w_, sums_, products_;  // of write_gradient_a
   std::unique_ptr<ColumnSolver> solver_, transposed_solver_;
   Outcome forward_;
   PetscObjectId theta_id_ = 0;
