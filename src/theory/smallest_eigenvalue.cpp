@@ -20,7 +20,7 @@ constexpr Index basis = 16;
 constexpr double kept = 0.8;
 constexpr PetscInt restarts = 1000;
 /// Residual, relative to the eigenvalue.
-constexpr double default_tolerance = 1e-7;
+constexpr double default_tolerance = 1e-9;
 /// Enough for the state vector of the top, all that `best_product` takes from a first solve.
 constexpr double rough_tolerance = 1e-2;
 

@@ -26,8 +26,9 @@ struct SmallestEigenvalue {
 /// then meets its tolerance with a wrong member. So a solve starts from the best combination (Rayleigh-Ritz)
 /// of the last two eigenvectors, which extrapolates along a smooth flow, and `DynamicsMatrix::best_product`;
 /// the first solve finds the state vector of the top, to 1e-2, from random numbers. The residual is solved to
-/// 1e-7 of the eigenvalue; the eigenvalue's error is residual² / gap, measured 1e-14 to 1e-9 of it, always
-/// towards a too large λ_min, and covered by `lower_bound`.
+/// 1e-9 of the eigenvalue. The eigenvalue's error is residual² / gap, always towards a too large λ_min, and
+/// covered by `lower_bound`: measured 1e-14 of it (with 1e-7: up to 1e-9, and the iterations of another grid
+/// then show in a history).
 class SmallestEigensolver {
  public:
   /// Collective. `dynamics` must outlive this object; `update` it before `solve`.
