@@ -24,3 +24,8 @@ if(NOT POISE_SANITIZE)  # a project outside would have to be built with the sani
   set_tests_properties(install_and_find_package PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS install
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endif()
+
+add_test(NAME poise_bench_json
+  COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_poise_bench.py $<TARGET_FILE:poise-bench> ${MPIEXEC})
+set_tests_properties(poise_bench_json PROPERTIES PROCESSORS 3 TIMEOUT 300 LABELS invariants
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")

@@ -134,8 +134,8 @@ void Experiment::build_solvers(const TrainSettings& settings) {
   if (settings.objective == "collapsed") {
     objective_ = std::make_unique<CollapsedObjective>(*model_, *shallow_);
   } else {
-    const Index rows = std::max<Index>(1, layout_->width() / grid_.feature_ranks());
-    const Index panel = settings.panel > 0 ? settings.panel : std::clamp<Index>(65536 / rows, 16, 512);
+    const Index rows = layout_->width() / grid_.feature_ranks();
+    const Index panel = settings.panel > 0 ? settings.panel : EquilibriumObjective::default_panel(rows);
     map_ = std::make_unique<SoftmaxLinear>(*layout_, settings.gamma);
     objective_ = std::make_unique<EquilibriumObjective>(*layout_, *map_, problem_, panel);
   }

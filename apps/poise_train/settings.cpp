@@ -77,7 +77,7 @@ void declare_solvers(Options& options) {
   options.solver("eq_", "SNES", "newtonls with full steps and GMRES, worst sample to 1e-12");
   options.solver("adj_", "KSP", "gmres, worst sample to the equilibria's tolerance");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
-  options.solver("spec_", "EPS", "krylovschur, residual 1e-7");
+  options.solver("spec_", "EPS", "krylovschur, residual 1e-9");
 }
 
 const std::vector<std::string>& identity_options() {
@@ -104,16 +104,13 @@ const std::vector<std::string>& identity_options() {
 }
 
 void recall_options(MPI_Comm comm) {
-  PetscBool resume = PETSC_FALSE;
-  PetscBool has_run = PETSC_FALSE;
-  char run[PETSC_MAX_PATH_LEN] = "";
-  check(PetscOptionsGetBool(nullptr, nullptr, "-resume", &resume, nullptr));
-  check(PetscOptionsGetString(nullptr, nullptr, "-run", run, sizeof run, &has_run));
-  if (!resume) return;
-  const std::string path = std::string(run) + "/options.txt";
+  Options before;  // of this start; those of the run are not yet known
+  if (!before.flag("resume", false, "")) return;
+  const std::string run = before.text("run", "", "");
+  const std::string path = run + "/options.txt";
   std::string text;
   on_root(comm, [&] {
-    if (!has_run) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
+    if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
     std::ifstream file(path);
     if (!file) throw bad_input("-resume: there is no " + path + "; is -run the directory of an earlier run?");
     std::stringstream content;

@@ -136,7 +136,7 @@ class Run {
       report_.row(last_, true);
       report_.summary(first_, last_, reason, MPI_Wtime() - start_);
     }
-    if (experiment_.audit() != nullptr && !experiment_.audit()->rates().held()) return ExitCode::failed;
+    require_held();
     return asked_to_stop_ ? ExitCode::requeue : ExitCode::done;
   }
 
@@ -189,6 +189,18 @@ class Run {
     last_ = row;
     report_.row(row, false);
     return held;
+  }
+
+  void require_held() const {
+    if (experiment_.audit() == nullptr || experiment_.audit()->rates().held()) return;
+    throw Error(
+        ExitCode::failed,
+        experiment_.audit()->rates().verdict() +
+            (settings_.dynamics == "descent"
+                 ? "; descent follows the flow with small steps only: reduce -step_size"
+                 : "; is the integrator's error estimate right? Reduce -flow_ts_rtol and -flow_ts_atol") +
+            "; " + directory_.run_file() + " holds the history up to there",
+        true);
   }
 
   void save() {
@@ -249,8 +261,9 @@ ExitCode train(Options& options, MPI_Comm comm) {
     if (directory->held_run())
       throw usage("-run " + path +
                   " already holds a run: go on with it by -resume, or choose another directory");
-    directory->write_options(options_text(options.resolved()));
   }
+  // A resumed run writes them too: the next -resume must know a changed end time.
+  directory->write_options(options_text(options.resolved()));
   std::erase_if(past.rows, [&, step = std::find(past.columns.begin(), past.columns.end(), "step") -
                                       past.columns.begin()](const auto& row) {
     return row[step] > static_cast<double>(found.step);

@@ -36,9 +36,15 @@ void check(PetscErrorCode code) {
   if (pending_exception) std::rethrow_exception(std::exchange(pending_exception, nullptr));
   const char* text = nullptr;
   PetscErrorMessage(code, &text, nullptr);
+  const std::string trace = std::exchange(petsc_trace, {});
+  // What fails while a solver reads its options is the user's value; every rank reads the same one.
+  if (trace.find("FromOptions") != std::string::npos || trace.find("in PetscOptions") != std::string::npos)
+    throw Error(ExitCode::bad_input,
+                "a solver refuses an option: " + trace.substr(0, trace.find('\n')) +
+                    " (-help petsc lists the options of solvers and what they take)",
+                true);
   throw failure("PETSc error " + std::to_string(code) +
-                (text != nullptr ? std::string(" (") + text + ")" : "") + ": " +
-                std::exchange(petsc_trace, {}));
+                (text != nullptr ? std::string(" (") + text + ")" : "") + ": " + trace);
 }
 
 void check_mpi(int code) {

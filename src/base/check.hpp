@@ -8,8 +8,8 @@
 namespace poise {
 
 /// Throws if a PETSc, SLEPc or TAO call failed, with PETSc's own stack trace in the message; if the failure
-/// began as an exception in one of our callbacks (see `guarded`), that exception is rethrown instead. For use
-/// outside callbacks.
+/// began as an exception in one of our callbacks (see `guarded`), that exception is rethrown instead. A value
+/// that a solver's SetFromOptions refuses is bad_input, everything else failure. For use outside callbacks.
 void check(PetscErrorCode code);
 
 /// Throws if an MPI call failed.

@@ -1,5 +1,8 @@
 #include "poise/dynamics/flow.hpp"
 
+#include <petsc/private/tsimpl.h>  // TSAdapt's ops: no public call changes the step size it proposes
+
+#include <cmath>
 #include <string_view>
 
 #include "poise/base/check.hpp"
@@ -11,6 +14,38 @@ namespace {
 
 constexpr double default_tolerance = 1e-8;
 constexpr double default_first_step = 1e-3;
+
+/// Binary digits of an adaptive step size. The error estimate is a small difference, so the step size that
+/// follows from it carries the rounding of the gradient times 1/tolerance: 1e-10 of itself on another number
+/// of ranks, and the history would be at other times. Rounded (down, by 0.8 % at most), it is the same one.
+constexpr int step_size_digits = 8;
+constexpr const char* wrapped_choice = "poise_wrapped_choice";
+
+double rounded_down(double step_size) {
+  int exponent = 0;
+  const double fraction = std::frexp(step_size, &exponent);
+  return std::ldexp(std::floor(std::ldexp(fraction, step_size_digits)), exponent - step_size_digits);
+}
+
+PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscInt* scheme, PetscReal* next,
+                              PetscBool* accept, PetscReal* error, PetscReal* absolute, PetscReal* relative) {
+  decltype(adapt->ops->choose) choose = nullptr;
+  PetscFunctionBegin;
+  PetscCall(PetscObjectQueryFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, &choose));
+  PetscCall((*choose)(adapt, ts, step_size, scheme, next, accept, error, absolute, relative));
+  // What the user has chosen stays: a fixed step, and the limits of an adaptive one.
+  const bool chosen = *next == step_size || *next == adapt->dt_min || *next == adapt->dt_max;
+  if (!chosen) *next = rounded_down(*next);
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+/// Wraps the step size controller that the options have chosen.
+void round_step_sizes(TS ts) {
+  TSAdapt adapt = nullptr;
+  check(TSGetAdapt(ts, &adapt));
+  check(PetscObjectComposeFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, adapt->ops->choose));
+  adapt->ops->choose = choose_rounded;
+}
 
 }  // namespace
 
@@ -49,6 +84,7 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
         });
       }));
   check(TSSetFromOptions(ts));
+  round_step_sizes(ts);
 }
 
 void Flow::evaluate(Vec theta) {

@@ -5,6 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/linalg/blas.hpp"
+#include "poise/linalg/row_products.hpp"
 
 namespace poise {
 
@@ -41,31 +42,31 @@ const double* RowBlockMatrix::gather(Index p, const double* x) const {
   return workspace_.data();
 }
 
-void RowBlockMatrix::multiply_block(std::size_t g, Index p, const double* x, double beta, double* y) const {
-  gemm('T', 'N', local_rows(), p, offsets_[g + 1] - offsets_[g], 1.0, rows() + offsets_[g], width(), x,
-       offsets_[g + 1] - offsets_[g], beta, y, local_rows());
+void RowBlockMatrix::multiply_block(std::size_t g, Index p, const double* x, bool add, double* y) const {
+  const Index columns = offsets_[g + 1] - offsets_[g];
+  multiply_rows(local_rows(), columns, p, rows() + offsets_[g], width(), x, columns, add, y, local_rows());
 }
 
 void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
-  if (size_ == 1) return multiply_block(0, p, x, 0.0, y);
+  if (size_ == 1) return multiply_block(0, p, x, false, y);
   MPI_Request request = MPI_REQUEST_NULL;
   begin_gather(p, x, &request);
-  multiply_block(rank_, p, x, 0.0, y);
+  multiply_block(rank_, p, x, false, y);
   check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
   for (std::size_t g = 0; g < size_; ++g)
-    if (g != rank_) multiply_block(g, p, workspace_.data() + displacements_[g], 1.0, y);
+    if (g != rank_) multiply_block(g, p, workspace_.data() + displacements_[g], true, y);
 }
 
 void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
   if (size_ == 1)
-    return gemm('N', 'N', width(), p, width(), 1.0, rows(), width(), x, width(), 0.0, y, width());
+    return multiply_rows_transpose(width(), width(), p, rows(), width(), x, width(), false, y, width());
   set_counts(p);
   for (std::size_t g = 0; g < size_; ++g) {
     const Index rows_g = offsets_[g + 1] - offsets_[g];
-    gemm('N', 'N', rows_g, p, local_rows(), 1.0, rows() + offsets_[g], width(), x, local_rows(), 0.0,
-         workspace_.data() + displacements_[g], rows_g);
+    multiply_rows_transpose(local_rows(), rows_g, p, rows() + offsets_[g], width(), x, local_rows(), false,
+                            workspace_.data() + displacements_[g], rows_g);
   }
   check_mpi(MPI_Reduce_scatter(workspace_.data(), y, counts_.data(), MPI_DOUBLE, MPI_SUM, comm_));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
+#include "poise/linalg/aligned.hpp"
 
 namespace poise {
 
@@ -13,7 +14,7 @@ namespace poise {
 /// block of p states is m_r x p, column-major, on each rank. Used over `grid.feature` for equilibria, over
 /// `grid.world` for the collapsed model.
 ///
-/// Products gather the states (non-blocking, overlapped with the product of the rank's own block) because
+/// Products gather the states (wide blocks: overlapped with the product of the rank's own block) because
 /// that moves p m numbers for 2 p m^2 / P flops; gathered blocks stay contiguous a rank, so nothing is
 /// repacked. A rank may hold no rows. The workspace grows to the widest block seen and is then reused.
 class RowBlockMatrix {
@@ -45,13 +46,13 @@ class RowBlockMatrix {
   void begin_gather(Index p, const double* x, MPI_Request* request) const;
   void set_counts(Index p) const;
   /// y (m_r x p) = or += the columns of block g times its states.
-  void multiply_block(std::size_t g, Index p, const double* x, double beta, double* y) const;
+  void multiply_block(std::size_t g, Index p, const double* x, bool add, double* y) const;
 
   MPI_Comm comm_;
   std::vector<Index> offsets_;
   std::size_t rank_ = 0;
   std::size_t size_ = 1;
-  std::vector<double> rows_;
+  AlignedDoubles rows_;
   mutable std::vector<double> workspace_;
   mutable std::vector<int> counts_;
   mutable std::vector<int> displacements_;

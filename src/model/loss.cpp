@@ -1,9 +1,13 @@
 #include "poise/model/loss.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "poise/base/error.hpp"
+#include "poise/model/exponential.hpp"
 
 namespace poise {
 namespace {
@@ -35,21 +39,32 @@ LossSum logistic(Index p, const double* f, const double* y, double* gradient) {
   return sum;
 }
 
-/// ℓ = log Σ_c e^{f_c} − f_y.
+/// ℓ = log Σ_c e^{f_c} − f_y. Some samples at a time, so that exponentials come in long vectors.
 LossSum cross_entropy(Index q, Index p, const double* f, const double* y, double* gradient) {
+  constexpr Index together = 64;
+  std::vector<double> powers(static_cast<std::size_t>(std::min(together, p) * q));
+  std::array<double, together> label_scores;
+  std::array<Index, together> labels;
   LossSum sum;
-  for (Index i = 0; i < p; ++i, f += q, y += q) {
-    const double* top = std::max_element(f, f + q);
-    const Index label = std::max_element(y, y + q) - y;
-    if (top - f == label) ++sum.correct;
-    const double shift = *top;
-    const double score = f[label] - shift;
-    double total = 0.0;
-    for (Index c = 0; c < q; ++c) total += std::exp(f[c] - shift);
-    sum.loss += std::log(total) - score;
-    if (gradient == nullptr) continue;
-    for (Index c = 0; c < q; ++c)
-      gradient[i * q + c] = std::exp(f[c] - shift) / total - (c == label ? 1.0 : 0.0);
+  for (Index first = 0; first < p; first += together) {
+    const Index count = std::min(together, p - first);
+    for (Index i = 0; i < count; ++i, f += q, y += q) {
+      const double* top = std::max_element(f, f + q);
+      const Index label = std::max_element(y, y + q) - y;
+      if (top - f == label) ++sum.correct;
+      labels[i] = label;
+      label_scores[i] = f[label] - *top;
+      for (Index c = 0; c < q; ++c) powers[i * q + c] = f[c] - *top;
+    }
+    exponentials(count * q, powers.data());
+    for (Index i = 0; i < count; ++i) {
+      const double* power = powers.data() + i * q;
+      const double total = std::accumulate(power, power + q, 0.0);
+      sum.loss += std::log(total) - label_scores[i];
+      if (gradient == nullptr) continue;
+      for (Index c = 0; c < q; ++c)
+        gradient[(first + i) * q + c] = power[c] / total - (c == labels[i] ? 1.0 : 0.0);
+    }
   }
   return sum;
 }

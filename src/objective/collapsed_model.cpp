@@ -3,25 +3,21 @@
 #include <petsc/private/petscimpl.h>  // PetscObjectStateGet
 
 #include "poise/base/log_event.hpp"
-#include "poise/linalg/blas.hpp"
+#include "poise/linalg/row_products.hpp"
 #include "poise/model/softmax.hpp"
 
 namespace poise {
-namespace {
 
-/// Far below the equilibria's tolerance: with q right-hand sides the last digits cost two or three cheap
-/// products.
-constexpr double default_rtol = 1e-13;
-
-}  // namespace
-
-CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma)
+CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma, double rtol)
     : layout_(layout), gamma_(gamma), softmax_(layout.grid().world(), layout.slice_offsets()) {
   const Index rows = layout.slice().size();
   const Index q = layout.outputs();
   b_.resize(static_cast<std::size_t>(rows * q));
   w_.resize(b_.size());
   gradient_b_.resize(b_.size());
+  scaled_w_.resize(b_.size());
+  sums_.resize(static_cast<std::size_t>(layout.width()));
+  products_.resize(static_cast<std::size_t>(layout.width() * q));
   const auto minus = [rows, q, gamma](const double* x, double* y) {
     for (Index i = 0; i < rows * q; ++i) y[i] = x[i] - gamma * y[i];
   };
@@ -34,9 +30,9 @@ CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma)
     minus(x, y);
   };
   solver_ = std::make_unique<ColumnSolver>(layout.grid().world(), rows, q, u, u_transposed, "collapsed_",
-                                           "collapsed", default_rtol);
+                                           "collapsed", rtol);
   transposed_solver_ = std::make_unique<ColumnSolver>(layout.grid().world(), rows, q, u_transposed, u,
-                                                      "collapsed_", "transposed collapsed", default_rtol);
+                                                      "collapsed_", "transposed collapsed", rtol);
 }
 
 const Outcome& CollapsedModel::set_parameters(Vec theta) {
@@ -74,19 +70,34 @@ Outcome CollapsedModel::write_gradient(const double* g, Vec gradient) {
   Outcome outcome = solve(g, gradient_b_.data());  // (∂L/∂B)ᵀ = U⁻¹Gᵀ
 
   WriteArray values(gradient);
-  // K = γ Wᵀ ∂L/∂B, own rows, written where ∂L/∂A goes: K_ij = γ Σ_c W_ci (∂L/∂B)_cj
-  const double* all = softmax_.gather(q, gradient_b_.data());
-  const auto& offsets = layout_.slice_offsets();
-  for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
-    const Index rows_r = offsets[r + 1] - offsets[r];
-    gemm('N', 'T', rows_r, rows, q, gamma_, all + offsets[r] * q, rows_r, w_.data(), rows, 0.0,
-         values.data() + offsets[r], stride);
-  }
-  column_softmax_pullback(layout_.grid().world(), rows, m, softmax_.rows(), values.data(), stride,
-                          values.data(), stride);
+  write_gradient_a(values.data());
   for (Index i = 0; i < rows; ++i)
     for (Index c = 0; c < q; ++c) values[i * stride + m + c] = gradient_b_[c * rows + i];
   return outcome;
+}
+
+// ∂L/∂A = S ∘ (K − 1·colsum(S∘K)) with K_ij = γ Σ_c W_ci (∂L/∂B)_cj of rank q, which is never stored: the
+// sums are γ Σ_c (∂L/∂B)_cj (SᵀWᵀ)_jc, and S is read once more for the entries.
+void CollapsedModel::write_gradient_a(double* out) {
+  const Index rows = layout_.slice().size();
+  const Index m = layout_.width();
+  const Index q = layout_.outputs();
+  for (std::size_t i = 0; i < scaled_w_.size(); ++i) scaled_w_[i] = gamma_ * w_[i];
+  multiply_rows_transpose(rows, m, q, softmax_.rows(), m, scaled_w_.data(), rows, false, products_.data(), m);
+  const double* all = softmax_.gather(q, gradient_b_.data());
+  const auto& offsets = layout_.slice_offsets();
+  std::fill(sums_.begin(), sums_.end(), 0.0);
+  for (std::size_t r = 0; r + 1 < offsets.size(); ++r)
+    for (Index c = 0; c < q; ++c)
+      for (Index j = offsets[r]; j < offsets[r + 1]; ++j)
+        sums_[j] +=
+            products_[c * m + j] * all[offsets[r] * q + c * (offsets[r + 1] - offsets[r]) + j - offsets[r]];
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums_.data(), static_cast<int>(m), MPI_DOUBLE, MPI_SUM,
+                          layout_.grid().world()));
+  for (std::size_t r = 0; r + 1 < offsets.size(); ++r)
+    weighted_outer_product(rows, offsets[r + 1] - offsets[r], q, scaled_w_.data(), rows, all + offsets[r] * q,
+                           offsets[r + 1] - offsets[r], sums_.data() + offsets[r],
+                           softmax_.rows() + offsets[r], m, out + offsets[r], layout_.row_length());
 }
 
 Outcome CollapsedModel::solve(const double* rhs, double* x) {

@@ -15,8 +15,9 @@ namespace poise {
 /// transposed: slice rows x q. Solver prefix `collapsed_` (KSP); the worst of the q residuals is what counts.
 class CollapsedModel {
  public:
-  /// `layout` must outlive the model.
-  CollapsedModel(const ParameterLayout& layout, double gamma);
+  /// `layout` must outlive the model. `rtol` is the default of -collapsed_ksp_rtol: far below the
+  /// equilibria's, because with q right-hand sides the last digits cost two or three cheap products.
+  CollapsedModel(const ParameterLayout& layout, double gamma, double rtol = 1e-13);
 
   /// Collective on the world. Computes S = σ(A) and Wᵀ from UᵀWᵀ = Bᵀ; does nothing if θ has not changed
   /// since. Throws failure if the solve failed.
@@ -27,7 +28,9 @@ class CollapsedModel {
   [[nodiscard]] const RowBlockMatrix& softmax() const { return softmax_; }
   [[nodiscard]] double gamma() const { return gamma_; }
   /// Bound of the relative error of W that the solves leave: residual times the condition (1+γ)/(1−γ) of U.
-  [[nodiscard]] double weight_error() const { return 2.0 * solver_->rtol() * (1.0 + gamma_) / (1.0 - gamma_); }
+  [[nodiscard]] double weight_error() const {
+    return 2.0 * solver_->rtol() * (1.0 + gamma_) / (1.0 - gamma_);
+  }
 
   /// Collective on the world. (∂L/∂A, ∂L/∂B) from Gᵀ = ∇L₀(W)ᵀ (theory.md 3). Throws failure if the solve
   /// failed.
@@ -39,10 +42,14 @@ class CollapsedModel {
   Outcome solve_transpose(const double* rhs, double* x);
 
  private:
+  /// The columns of A of the gradient, rows of length m + q, from W and ∂L/∂B.
+  void write_gradient_a(double* out);
+
   const ParameterLayout& layout_;
   double gamma_;
   RowBlockMatrix softmax_;
   std::vector<double> b_, w_, gradient_b_;
+  std::vector<double> scaled_w_, sums_, products_;  // of write_gradient_a
   std::unique_ptr<ColumnSolver> solver_, transposed_solver_;
   Outcome forward_;
   PetscObjectId theta_id_ = 0;

@@ -10,23 +10,27 @@
 namespace poise {
 
 EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map,
-                                           const Problem& problem, Index panel)
+                                           const Problem& problem, Index panel, double rtol)
     : layout_(layout), map_(map), problem_(problem) {
-  train_ = make_panels(problem.train, panel, true);
-  test_ = make_panels(problem.test, panel, false);
+  train_ = make_panels(problem.train, panel, rtol, true);
+  test_ = make_panels(problem.test, panel, rtol, false);
   readout_.resize(static_cast<std::size_t>(layout.block().size() * layout.outputs()));
   readout_gradient_.resize(readout_.size());
 }
 
+Index EquilibriumObjective::default_panel(Index rows) {
+  return std::clamp<Index>(65536 / std::max<Index>(rows, 1), 16, 512);
+}
+
 EquilibriumObjective::Panels EquilibriumObjective::make_panels(const SampleSet& samples, Index panel,
-                                                               bool with_adjoint) {
+                                                               double rtol, bool with_adjoint) {
   Panels panels;
   panels.count = samples.count;
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
   panels.number = (samples.count + panel - 1) / panel;
   panels.columns = panels.number > 0 ? (samples.count + panels.number - 1) / panels.number : 1;
   const MPI_Comm comm = layout_.grid().feature();
-  panels.equilibrium = std::make_unique<EquilibriumSolver>(comm, map_, panels.columns);
+  panels.equilibrium = std::make_unique<EquilibriumSolver>(comm, map_, panels.columns, rtol);
   const auto size = static_cast<std::size_t>(map_.local_states() * panels.columns);
   panels.injection.resize(size);
   panels.z.resize(size);

@@ -18,9 +18,11 @@ namespace poise {
 class EquilibriumObjective final : public Objective {
  public:
   /// Collective on the world. `layout`, `map` and `problem` must outlive it. `panel`: most columns solved at
-  /// once.
+  /// once. `rtol`: default of -eq_snes_rtol, and of -adj_ksp_rtol unless that is given.
   EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map, const Problem& problem,
-                       Index panel);
+                       Index panel, double rtol = 1e-12);
+  /// Samples a panel whose Krylov basis stays in cache, for blocks of `rows` rows.
+  [[nodiscard]] static Index default_panel(Index rows);
   Evaluation value_and_gradient(Vec theta, Vec gradient) override;
   Score test(Vec theta) override;
 
@@ -33,7 +35,7 @@ class EquilibriumObjective final : public Objective {
     std::unique_ptr<AdjointSolver> adjoint;
     std::vector<double> injection, z, rhs, lambda, outputs;
   };
-  Panels make_panels(const SampleSet& samples, Index panel, bool with_adjoint);
+  Panels make_panels(const SampleSet& samples, Index panel, double rtol, bool with_adjoint);
   void load_parameters(Vec theta);
   /// Solves panel k and leaves f = Bz in panels.outputs; returns the number of samples in it.
   Index forward(Panels& panels, const SampleSet& samples, Index k, Outcome& outcome);

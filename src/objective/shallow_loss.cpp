@@ -6,14 +6,15 @@
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
+#include "poise/linalg/row_products.hpp"
 
 namespace poise {
 namespace {
 
-/// Columns of Φ per product: wide enough for dgemm, small enough that a panel is still in cache for its
-/// second use.
-Index panel_width(Index rows) {
-  return std::clamp<Index>((1 << 18) / std::max<Index>(rows, 1), 64, 4096);
+/// Columns of Φ per product: few enough that a panel of `budget` numbers is still in cache for its second
+/// use.
+Index panel_width(Index rows, Index budget) {
+  return std::clamp<Index>(budget / std::max<Index>(rows, 1), 64, 4096);
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ void ShallowLoss::form_gram() {
   const Index rows = layout_.block().size();
 
   RowBlockMatrix block(grid.feature(), layout_.block_offsets());
-  const Index panel = panel_width(m);
+  const Index panel = panel_width(m, 1 << 18);
   for (Index first = 0; first < train.count; first += panel) {
     const double* phi = train.features.data() + first * rows;
     block.add_outer_product(std::min(panel, train.count - first), phi, phi);
@@ -84,16 +85,20 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
   const Index q = layout_.outputs();
   const Index rows = layout_.block().size();
   transpose(layout_.slice().size(), q, w, slice_.data());
-  layout_.gather_block(slice_.data(), q, block_.data());  // W, q x block rows
+  layout_.gather_block(slice_.data(), q, gradient_block_.data());  // W, q x block rows
+  transpose(q, rows, gradient_block_.data(), block_.data());
 
-  const Index panel = panel_width(rows);
+  const Index panel = panel_width(rows, 1 << 16);
   outputs_.resize(static_cast<std::size_t>(q * panel));
+  transposed_.resize(outputs_.size());
   std::fill(gradient_block_.begin(), gradient_block_.end(), 0.0);
   LossSum sum;
   for (Index first = 0; first < samples.count; first += panel) {
     const Index columns = std::min(panel, samples.count - first);
     const double* phi = samples.features.data() + first * rows;
-    gemm('N', 'N', q, columns, rows, 1.0, block_.data(), q, phi, rows, 0.0, outputs_.data(), q);
+    // A panel of Φ is a row-major matrix with one sample a row, so the products are with its few outputs.
+    multiply_rows(columns, rows, q, phi, rows, block_.data(), rows, false, transposed_.data(), columns);
+    transpose(columns, q, transposed_.data(), outputs_.data());
     if (grid.feature_ranks() > 1)
       check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), static_cast<int>(q * columns), MPI_DOUBLE,
                               MPI_SUM, grid.feature()));
@@ -102,13 +107,17 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
                       with_gradient ? outputs_.data() : nullptr);
     sum.loss += part.loss;
     sum.correct += part.correct;
-    if (with_gradient)
-      gemm('N', 'T', q, rows, columns, problem_.scale(samples.total), outputs_.data(), q, phi, rows, 1.0,
-           gradient_block_.data(), q);
+    if (!with_gradient) continue;
+    transpose(q, columns, outputs_.data(), transposed_.data());
+    multiply_rows_transpose(columns, rows, q, phi, rows, transposed_.data(), columns, true,
+                            gradient_block_.data(), rows);
   }
   if (with_gradient) {
-    layout_.reduce_block(gradient_block_.data(), q, slice_.data());
+    transpose(rows, q, gradient_block_.data(), block_.data());
+    layout_.reduce_block(block_.data(), q, slice_.data());
     transpose(q, layout_.slice().size(), slice_.data(), gradient);
+    const double scale = problem_.scale(samples.total);
+    for (Index e = 0; e < q * layout_.slice().size(); ++e) gradient[e] *= scale;
   }
   const LossSum total = sum_over_samples(grid, sum);
   return {problem_.scale(samples.total) * total.loss,

@@ -43,7 +43,7 @@ class ShallowLoss {
   const ParameterLayout& layout_;
   const Problem& problem_;
   std::unique_ptr<Gram> gram_;
-  std::vector<double> slice_, block_, gradient_block_, outputs_;
+  std::vector<double> slice_, block_, gradient_block_, outputs_, transposed_;
 };
 
 }  // namespace poise

@@ -2,6 +2,7 @@
 
 #include <slepcsys.h>
 
+#include <cctype>
 #include <cstdio>
 #include <cstring>
 
@@ -9,13 +10,27 @@
 #include "poise/base/requirements.hpp"
 
 namespace poise {
+namespace {
+
+/// "-1" is a value, not an option.
+bool is_number(const std::string& argument) {
+  return argument.size() > 1 &&
+         (std::isdigit(static_cast<unsigned char>(argument[1])) != 0 || argument[1] == '.');
+}
+
+}  // namespace
 
 Session::Session(int argc, char** argv) {
   int i = 0;
   if (argc > 0) arguments_.emplace_back(argv[i++]);
   for (; i < argc && argv[i][0] != '-'; ++i) words_.emplace_back(argv[i]);
+  bool after_value = false;
   for (; i < argc; ++i) {
     const std::string argument = argv[i];
+    // PETSc would ignore a word behind a value, so that what it was meant for is silently left out.
+    const bool is_value = argument.empty() || argument[0] != '-' || is_number(argument);
+    if (is_value && after_value) words_.push_back(argument);
+    after_value = is_value;
     if (argument == "-help" || argument == "--help" || argument == "-h") {
       help_requested_ = true;
       const bool petsc_too = i + 1 < argc && std::strcmp(argv[i + 1], "petsc") == 0;

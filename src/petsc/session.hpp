@@ -20,7 +20,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   [[nodiscard]] bool help_requested() const { return help_requested_; }
-  /// What the command line holds before the first option ("import", "show FILE").
+  /// What the command line holds before the first option ("import", "show FILE"), then every word that is
+  /// neither an option nor the value of one.
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
 
  private:

@@ -11,9 +11,7 @@
 namespace poise {
 namespace {
 
-constexpr double default_rtol = 1e-12;
-
-SnesHandle create_snes(MPI_Comm comm) {
+SnesHandle create_snes(MPI_Comm comm, double default_rtol) {
   SnesHandle snes;
   check(SNESCreate(comm, snes.out()));
   check(SNESSetOptionsPrefix(snes.get(), "eq_"));
@@ -43,7 +41,8 @@ LinearMap identity_minus(Index size, LinearMap map) {
 
 }  // namespace
 
-EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns)
+EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns,
+                                     double default_rtol)
     : comm_(comm),
       map_(map),
       columns_(columns),
@@ -51,7 +50,7 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
       z_(create_vec(comm, size_)),
       residual_(duplicate(z_.get())),
       linearisation_(duplicate(z_.get())),
-      snes_(create_snes(comm)),
+      snes_(create_snes(comm, default_rtol)),
       h_(static_cast<std::size_t>(size_)),
       residual_norms_(static_cast<std::size_t>(columns)),
       h_norms_(static_cast<std::size_t>(columns)) {

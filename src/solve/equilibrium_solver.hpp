@@ -17,8 +17,9 @@ namespace poise {
 /// and a check of its result.
 class EquilibriumSolver {
  public:
-  /// Collective on `comm` (grid.feature()). `map` must outlive the solver; p columns a panel.
-  EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns);
+  /// Collective on `comm` (grid.feature()). `map` must outlive the solver; p columns a panel. `default_rtol`:
+  /// of -eq_snes_rtol.
+  EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol = 1e-12);
   EquilibriumSolver(const EquilibriumSolver&) = delete;  // PETSc holds pointers to it
   EquilibriumSolver& operator=(const EquilibriumSolver&) = delete;
 

@@ -22,7 +22,8 @@ constexpr std::size_t violation_size = 7;
 
 bool finite(const AuditSample& sample) {
   return std::isfinite(sample.t) && std::isfinite(sample.excess) && std::isfinite(sample.grad_norm2) &&
-         std::isfinite(sample.lambda_min) && std::isfinite(sample.integration_error);
+         std::isfinite(sample.lambda_min) && std::isfinite(sample.lambda_error) &&
+         std::isfinite(sample.integration_error);
 }
 
 std::string brief(double value) {
@@ -36,8 +37,8 @@ std::string brief(double value) {
 std::string Violation::text() const {
   const std::string where = "at t = " + to_text(t) + " (step " + std::to_string(step) + ") ";
   const double missing = std::abs(measured - required) - allowance;
-  const std::string by = ", with " + brief(allowance) + " allowed for integration and rounding: off by " +
-                         brief(missing) +
+  const std::string by = ", with " + brief(allowance) +
+                         " allowed for integration, eigenvalues and rounding: off by " + brief(missing) +
                          (required > 0.0 ? " (" + brief(100.0 * missing / required) + " %)" : "");
   switch (kind) {
     case Kind::bound:
@@ -74,12 +75,14 @@ AuditRow RateAudit::add(const AuditSample& sample) {
 
   double kappa = std::isnan(constants_.kappa) ? state_.smallest_kappa : constants_.kappa;
   if (!std::isfinite(kappa)) kappa = 0.0;  // no excess was ever seen: the bound is E₀ = 0 anyway
-  const double exponent = kappa * state_.lambda_T * (sample.t - state_.initial_time);
+  const double time = sample.t - state_.initial_time;
+  const double exponent = kappa * state_.lambda_T * time;
   row.bound = state_.initial_excess * std::exp(-exponent);
   row.bound_integrated = state_.initial_excess * std::exp(-state_.integrated_exponent);
-  row.tightness = compare(sample, Violation::Kind::bound, exponent, row);
-  row.tightness_integrated =
-      compare(sample, Violation::Kind::bound_integrated, state_.integrated_exponent, row);
+  row.tightness =
+      compare(sample, Violation::Kind::bound, exponent, kappa * state_.lower_lambda_T * time, row);
+  row.tightness_integrated = compare(sample, Violation::Kind::bound_integrated, state_.integrated_exponent,
+                                     state_.lower_integrated_exponent, row);
   const double slack = floor_share * row.floor;
   if (sample.lambda_min < row.floor - slack)
     report(row, {Violation::Kind::floor, sample.step, sample.t, sample.lambda_min, row.floor, slack});
@@ -87,26 +90,35 @@ AuditRow RateAudit::add(const AuditSample& sample) {
 }
 
 void RateAudit::advance(const AuditSample& sample, double kappa_measured) {
+  const double lower = sample.lambda_min - sample.lambda_error;
   state_.lambda_T = std::min(state_.lambda_T, sample.lambda_min);
+  state_.lower_lambda_T = std::min(state_.lower_lambda_T, lower);
   if (!std::isnan(kappa_measured)) state_.smallest_kappa = std::min(state_.smallest_kappa, kappa_measured);
   // Without an excess κ_t is not defined; the global κ, or no decay at all, is a lower bound of it.
-  double rate = (std::isnan(kappa_measured) ? constants_.kappa : kappa_measured) * sample.lambda_min;
-  if (std::isnan(rate)) rate = 0.0;
+  double kappa = std::isnan(kappa_measured) ? constants_.kappa : kappa_measured;
+  if (std::isnan(kappa)) kappa = 0.0;
+  const double rate = kappa * sample.lambda_min;
+  const double lower_rate = kappa * lower;
   if (state_.points == 0.0) {
     state_.initial_excess = sample.excess;
     state_.initial_time = sample.t;
   } else {
-    state_.integrated_exponent += (sample.t - state_.last_time) * std::min(rate, state_.last_rate);
+    const double time = sample.t - state_.last_time;
+    state_.integrated_exponent += time * std::min(rate, state_.last_rate);
+    state_.lower_integrated_exponent += time * std::min(lower_rate, state_.lower_last_rate);
   }
   state_.last_time = sample.t;
   state_.last_rate = rate;
+  state_.lower_last_rate = lower_rate;
   state_.points += 1.0;
 }
 
-double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, double exponent, AuditRow& row) {
+double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, double exponent,
+                          double lower_exponent, AuditRow& row) {
   const double bound = state_.initial_excess * std::exp(-exponent);
-  const double allowance =
-      sample.integration_error + rounding_share * (1.0 + exponent) * bound + constants_.excess_rounding;
+  const double eigenvalue_error = bound * std::expm1(std::max(0.0, exponent - lower_exponent));
+  const double allowance = eigenvalue_error + sample.integration_error +
+                           rounding_share * (1.0 + exponent) * bound + constants_.excess_rounding;
   const double allowed = bound + allowance;
   if (sample.excess > allowed) report(row, {kind, sample.step, sample.t, sample.excess, bound, allowance});
   if (!(exponent > 0.0) || state_.initial_excess == 0.0) return not_a_number;

@@ -159,6 +159,31 @@ void DynamicsMatrix::apply_inverse(const double* v, double* out) const {
   for (std::size_t i = 0; i < work_.size(); ++i) out[i] = work_[i] - gamma_ * product_[i];
 }
 
+void DynamicsMatrix::state_weights(const double* c, double* d) const {
+  const Index rows = local_rows();
+  std::fill_n(d, rows, 0.0);
+  const auto add = [&](const double* weights, double share) {  // share · weightsᵀ M_k⁻¹ weights
+    for (Index a = 0; a < outputs_; ++a) std::fill_n(work_.data() + a * rows, rows, weights[a]);
+    factors_.solve(work_.data());
+    for (Index a = 0; a < outputs_; ++a)
+      for (Index k = 0; k < rows; ++k) d[k] += share * weights[a] * work_[a * rows + k];
+  };
+  if (c != nullptr) return add(c, 1.0);
+  for (Index a = 0; a < outputs_; ++a) {
+    std::vector<double> unit(static_cast<std::size_t>(outputs_));
+    unit[a] = 1.0;
+    add(unit.data(), 1.0 / static_cast<double>(outputs_));
+  }
+}
+
+void DynamicsMatrix::apply_state_inverse(const double* d, const double* v, double* out) const {
+  const Index rows = local_rows();
+  softmax_.multiply_transpose(1, v, product_.data());
+  for (Index k = 0; k < rows; ++k) work_[k] = d[k] * (v[k] - gamma_ * product_[k]);
+  softmax_.multiply(1, work_.data(), product_.data());
+  for (Index k = 0; k < rows; ++k) out[k] = work_[k] - gamma_ * product_[k];
+}
+
 void DynamicsMatrix::apply(const double* v, double* out, const LinearMap& solve,
                            const LinearMap& solve_transpose) const {
   solve(v, work_.data());

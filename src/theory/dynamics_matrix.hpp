@@ -38,6 +38,13 @@ class DynamicsMatrix {
   /// apart. One product with one column of S.
   void best_product(const double* x, double* out) const;
 
+  /// Not collective. d_k = cᵀM_k⁻¹c for every own column k; null `c`: the mean over the outputs, tr(M_k⁻¹)/q.
+  void state_weights(const double* c, double* d) const;
+
+  /// Collective. out = U diag(d) Uᵀ v for one state vector (m_r numbers): with the d of c, <p cᵀ, D⁻¹ p cᵀ>
+  /// is pᵀ times this for v = p.
+  void apply_state_inverse(const double* d, const double* v, double* out) const;
+
   /// The smallest λ_min(D) can ever be: 1 / (m (1 + γ)²), theory.md 4.4.
   [[nodiscard]] double lambda_floor() const;
 

@@ -60,7 +60,9 @@ AuditPoint LiveAudit::observe(Index step, double t, Vec theta, double gradient_n
     sample.grad_norm2 = norm2;
   }
   dynamics_.update(model_.w());
-  sample.lambda_min = eigensolver_.solve().lower_bound;
+  const SmallestEigenvalue eigenvalue = eigensolver_.solve();
+  sample.lambda_min = eigenvalue.lambda_min;
+  sample.lambda_error = eigenvalue.lambda_min - eigenvalue.lower_bound;
   point.row = rates_.add(sample);
   return point;
 }

@@ -7,7 +7,6 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/base/random.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
 #include "poise/petsc/vec.hpp"
 
@@ -20,9 +19,9 @@ constexpr Index basis = 16;
 constexpr double kept = 0.8;
 constexpr PetscInt restarts = 1000;
 /// Residual, relative to the eigenvalue.
-constexpr double default_tolerance = 1e-7;
-/// Enough for the state vector of the top, all that `best_product` takes from a first solve.
-constexpr double rough_tolerance = 1e-2;
+constexpr double default_tolerance = 1e-9;
+/// Tolerance of the state vector that a first solve starts from, in units of its own.
+constexpr double state_tolerance = 0.3;
 
 /// Eigenvectors kept. Along a smooth flow two span a linear extrapolation: error of second order in the step.
 constexpr Index history = 2;
@@ -53,7 +52,6 @@ void orthonormalize(std::vector<VecHandle>& vectors) {
 
 SmallestEigensolver::SmallestEigensolver(const DynamicsMatrix& dynamics, std::uint64_t seed)
     : dynamics_(dynamics),
-      seed_(seed),
       inverse_(dynamics.comm(), dynamics.local_size(),
                [this](const double* x, double* y) {
                  ++products_;
@@ -72,6 +70,7 @@ SmallestEigensolver::SmallestEigensolver(const DynamicsMatrix& dynamics, std::ui
   check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
   check(EPSSetFromOptions(eps_.get()));
   check(EPSGetTolerances(eps_.get(), &tolerance_, &max_restarts_));
+  leading_ = std::make_unique<LeadingProduct>(dynamics, seed, state_tolerance * tolerance_);
 }
 
 void SmallestEigensolver::set_eigenvectors(std::span<const double> blocks) {
@@ -84,16 +83,6 @@ void SmallestEigensolver::set_eigenvectors(std::span<const double> blocks) {
   eigenvectors_.assign(blocks.begin(), blocks.end());
 }
 
-void SmallestEigensolver::set_random_start() {
-  const CounterRandom random(seed_, Stream::eigenvector);
-  WriteArray out(vector_.get());
-  std::size_t i = 0;
-  for (Index c = 0; c < dynamics_.outputs(); ++c)
-    for (Index k = 0; k < dynamics_.local_rows(); ++k)
-      out[i++] =
-          random.normal(static_cast<std::uint64_t>(dynamics_.row_begin() + k), static_cast<std::uint64_t>(c));
-}
-
 void SmallestEigensolver::improve_start(int held) {
   std::vector<VecHandle> vectors;
   for (int v = 0; v < held; ++v) {
@@ -101,7 +90,6 @@ void SmallestEigensolver::improve_start(int held) {
     WriteArray out(vectors.back().get());
     std::copy_n(eigenvectors_.begin() + v * dynamics_.local_size(), out.span().size(), out.data());
   }
-  if (held == 0) vectors.push_back(std::exchange(vector_, duplicate(vector_.get())));
   vectors.push_back(duplicate(vector_.get()));
   {
     const ReadArray in(vectors.front().get());
@@ -164,10 +152,12 @@ SmallestEigenvalue SmallestEigensolver::solve() {
   SmallestEigenvalue result;
   const int held = held_vectors();
   if (held == 0) {
-    set_random_start();
-    run(std::max(tolerance_, rough_tolerance), result);
+    WriteArray out(vector_.get());
+    leading_->find(out.data());
+    products_ += (leading_->products() + dynamics_.outputs() - 1) / dynamics_.outputs();
+  } else {
+    improve_start(held);
   }
-  improve_start(held);
   run(tolerance_, result);
 
   check(EPSComputeError(eps_.get(), 0, EPS_ERROR_ABSOLUTE, &result.residual));

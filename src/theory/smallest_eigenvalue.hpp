@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/shell_operator.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
+#include "poise/theory/leading_product.hpp"
 
 namespace poise {
 
@@ -16,7 +18,7 @@ struct SmallestEigenvalue {
   double residual = 0.0;  ///< ‖D⁻¹x - x/λ_min‖₂ of the unit eigenvector, recomputed, not estimated
   double lower_bound = 0.0;  ///< 1 / (1/λ_min + residual): D has an eigenvalue in [lower_bound, lambda_min]
   int iterations = 0;        ///< restarts of the eigensolver
-  Index products = 0;        ///< products with D⁻¹
+  Index products = 0;        ///< products with D⁻¹; q of one column each count as one
   int reason = 0;            ///< EPSConvergedReason
 };
 
@@ -25,9 +27,9 @@ struct SmallestEigenvalue {
 /// The top of D⁻¹ is a cluster of q eigenvalues, down to 1e-7 apart while W is small: a Krylov method alone
 /// then meets its tolerance with a wrong member. So a solve starts from the best combination (Rayleigh-Ritz)
 /// of the last two eigenvectors, which extrapolates along a smooth flow, and `DynamicsMatrix::best_product`;
-/// the first solve finds the state vector of the top, to 1e-2, from random numbers. The residual is solved to
-/// 1e-7 of the eigenvalue; the eigenvalue's error is residual² / gap, measured 1e-14 to 1e-9 of it, always
-/// towards a too large λ_min, and covered by `lower_bound`.
+/// the first solve starts from a `LeadingProduct`. The residual is solved to 1e-9 of the eigenvalue. The
+/// eigenvalue's error is residual² / gap, always towards a too large λ_min, and covered by `lower_bound`:
+/// measured 1e-14 of it (with 1e-7: up to 1e-9, and the iterations of another grid then show in a history).
 class SmallestEigensolver {
  public:
   /// Collective. `dynamics` must outlive this object; `update` it before `solve`.
@@ -47,7 +49,6 @@ class SmallestEigensolver {
   void set_eigenvectors(std::span<const double> blocks);
 
  private:
-  void set_random_start();
   void improve_start(int held);
   [[nodiscard]] int held_vectors() const;
   void run(double tolerance, SmallestEigenvalue& result);
@@ -60,6 +61,7 @@ class SmallestEigensolver {
   ShellOperator inverse_;
   EpsHandle eps_;
   VecHandle vector_;
+  std::unique_ptr<LeadingProduct> leading_;
   std::vector<double> eigenvectors_;
 };
 

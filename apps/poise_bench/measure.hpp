@@ -1,0 +1,55 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <vector>
+
+#include "poise_bench/cases.hpp"
+
+namespace poise {
+
+/// A square product of large matrices on every rank at the same time: the rate the others are compared with.
+class DgemmProbe {
+ public:
+  explicit DgemmProbe(Index size);
+  /// Collective. Rate of all ranks together, 1e9 floating point operations a second.
+  double gflops(MPI_Comm comm);
+
+ private:
+  Index size_;
+  std::vector<double> a_, b_, c_;
+};
+
+/// Collective. How fast all ranks together read an array of `doubles` numbers each, bytes a second (the best
+/// of some passes): the cache that holds it, or memory.
+[[nodiscard]] double read_rate(MPI_Comm comm, Index doubles);
+
+/// Repeated runs of one case, each beside a run of the probe: noise of the machine hits both.
+struct Timing {
+  std::vector<double> seconds;  ///< of the slowest rank
+  std::vector<double> dgemm_gflops;
+  double flops = 0.0;  ///< of one run, all ranks
+  Work work;           ///< of one run, this rank; the residual is the largest of the ranks
+
+  [[nodiscard]] double gflops() const;
+  /// Median over the repeats of the rate in units of the probe's rate beside it: with flops that are all
+  /// dense products, the share of the time that they need at the speed of a large one.
+  [[nodiscard]] double share_of_dgemm() const;
+  /// The fastest run against the fastest probe.
+  [[nodiscard]] double best_share_of_dgemm() const;
+};
+
+/// Collective. Seconds of one run on the slowest rank.
+double time_once(MPI_Comm comm, BenchCase& bench_case, Work& work);
+/// Collective. One run that is not counted, then `repeat` that are.
+[[nodiscard]] Timing measure(MPI_Comm comm, BenchCase& bench_case, DgemmProbe& probe, Index repeat);
+
+[[nodiscard]] double median(std::vector<double> values);
+
+/// Collective. Largest resident memory so far, MB: of rank 0 and of the rank with the most.
+struct PeakMemory {
+  double rank0 = 0.0, most = 0.0;
+};
+[[nodiscard]] PeakMemory peak_memory(MPI_Comm comm);
+
+}  // namespace poise

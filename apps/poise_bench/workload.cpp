@@ -1,0 +1,41 @@
+#include "poise_bench/workload.hpp"
+
+#include "poise/base/random.hpp"
+
+namespace poise {
+namespace {
+
+/// Standard normal features; labels, or for the squared loss standard normal targets.
+SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& settings, Index n) {
+  const CounterRandom features(settings.seed, Stream::synthetic_inputs);
+  const CounterRandom targets(settings.seed, Stream::synthetic_noise);
+  const Range columns = layout.grid().samples(n);
+  const Range rows = layout.block();
+  const Index q = layout.outputs();
+  SampleSet set{n, columns.size(), {}, {}};
+  set.features.reserve(static_cast<std::size_t>(rows.size() * columns.size()));
+  set.targets.reserve(static_cast<std::size_t>(q * columns.size()));
+  for (Index i = columns.begin; i < columns.end; ++i) {
+    for (Index k = rows.begin; k < rows.end; ++k) set.features.push_back(features.normal(i, k));
+    const auto label = static_cast<Index>(targets.uniform(i) * static_cast<double>(q == 1 ? 2 : q));
+    for (Index c = 0; c < q; ++c) {
+      if (settings.loss == LossKind::squared) set.targets.push_back(targets.normal(i, c + 1));
+      if (settings.loss == LossKind::logistic) set.targets.push_back(static_cast<double>(label));
+      if (settings.loss == LossKind::cross_entropy) set.targets.push_back(c == label ? 1.0 : 0.0);
+    }
+  }
+  return set;
+}
+
+}  // namespace
+
+Workload::Workload(MPI_Comm comm, const BenchSettings& settings, Index samples, int feature_ranks)
+    : grid(comm, feature_ranks),
+      layout(grid, settings.m, settings.q),
+      problem{settings.loss, true, settings.q, draw_samples(layout, settings, samples), {}},
+      theta(layout.create()),
+      gradient(layout.create()) {
+  layout.initialise(theta.get(), settings.seed, settings.init_scale_a, settings.init_scale_b);
+}
+
+}  // namespace poise

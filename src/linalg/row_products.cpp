@@ -1,0 +1,222 @@
+// Tiles of `tile_rows` x `tile_columns` sums stay in registers. Vectors are GCC's (also of Clang), which any
+// processor can run; their width is that of the processor the file is compiled for.
+#include "poise/linalg/row_products.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "poise/linalg/blas.hpp"
+
+namespace poise {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr Index lanes = 8;
+constexpr Index tile_rows = 4;
+#else
+constexpr Index lanes = 4;
+constexpr Index tile_rows = 2;  // 16 registers hold half as many sums
+#endif
+using Vector = double __attribute__((vector_size(lanes * sizeof(double))));
+
+/// The widest block that is faster here than with dgemm (measured for m = 512 to 4096).
+constexpr Index thin_columns = 16;
+constexpr Index tile_columns = 5;
+/// Columns of M for which X stays in the first-level cache while all rows pass by.
+constexpr Index column_block = 512;
+/// Rows of M that the transposed product reads side by side: as many streams as the prefetcher follows.
+constexpr Index row_block = 16;
+
+Vector load(const double* from) {
+  Vector v;
+  std::memcpy(&v, from, sizeof v);  // rows need not be aligned
+  return v;
+}
+void store(const Vector& v, double* to) {
+  std::memcpy(to, &v, sizeof v);
+}
+/// Sum of the lanes, by halves so that it stays in registers.
+double sum(const Vector& v) {
+  if constexpr (lanes == 8) {
+    using Half = double __attribute__((vector_size(4 * sizeof(double))));
+    const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+    return (h[0] + h[2]) + (h[1] + h[3]);
+  } else {
+    return (v[0] + v[2]) + (v[1] + v[3]);
+  }
+}
+
+/// y (R x C) += R rows of M times C columns of X. `packed` holds the C columns side by side in pieces of
+/// `lanes` rows, aligned; the last rows, less than `lanes` of them, are only in X.
+template <Index R, Index C>
+void multiply_tile(Index cols, const double* m, Index stride, const double* packed, const double* x,
+                   Index ldx, double* y, Index ldy) {
+  Vector sums[R][C] = {};
+  Index j = 0;
+  for (; j + lanes <= cols; j += lanes) {
+    Vector row[R];
+    for (Index r = 0; r < R; ++r) {
+      row[r] = load(m + r * stride + j);
+      __builtin_prefetch(m + (r + R) * stride + j);
+    }
+    for (Index c = 0; c < C; ++c) {
+      const Vector column = load(packed + j * C + c * lanes);
+      for (Index r = 0; r < R; ++r) sums[r][c] += row[r] * column;
+    }
+  }
+  for (Index c = 0; c < C; ++c) {
+    for (Index r = 0; r < R; ++r) {
+      double total = sum(sums[r][c]);
+      for (Index k = j; k < cols; ++k) total += m[r * stride + k] * x[c * ldx + k];
+      y[c * ldy + r] += total;
+    }
+  }
+}
+
+template <Index C>
+void pack(Index cols, const double* x, Index ldx, double* packed) {
+  for (Index j = 0; j + lanes <= cols; j += lanes)
+    for (Index c = 0; c < C; ++c) store(load(x + c * ldx + j), packed + j * C + c * lanes);
+}
+
+/// y (V * lanes x C) += transposed tile of M (rows x V * lanes) times C columns of X.
+template <Index V, Index C>
+void transpose_tile(Index rows, const double* m, Index stride, const double* x, Index ldx, double* y,
+                    Index ldy) {
+  Vector sums[V][C];
+  for (Index c = 0; c < C; ++c)
+    for (Index v = 0; v < V; ++v) sums[v][c] = load(y + c * ldy + v * lanes);
+  for (Index i = 0; i < rows; ++i) {
+    Vector row[V];
+    for (Index v = 0; v < V; ++v) {
+      row[v] = load(m + i * stride + v * lanes);
+      __builtin_prefetch(m + (i + row_block) * stride + v * lanes);
+    }
+    for (Index c = 0; c < C; ++c)
+      for (Index v = 0; v < V; ++v) sums[v][c] += row[v] * x[c * ldx + i];
+  }
+  for (Index c = 0; c < C; ++c)
+    for (Index v = 0; v < V; ++v) store(sums[v][c], y + c * ldy + v * lanes);
+}
+
+template <Index C>
+void transpose_columns(Index rows, Index cols, const double* m, Index stride, const double* x, Index ldx,
+                       double* y, Index ldy) {
+  Index j = 0;
+  for (; j + tile_rows * lanes <= cols; j += tile_rows * lanes)
+    transpose_tile<tile_rows, C>(rows, m + j, stride, x, ldx, y + j, ldy);
+  for (; j + lanes <= cols; j += lanes) transpose_tile<1, C>(rows, m + j, stride, x, ldx, y + j, ldy);
+  for (; j < cols; ++j)
+    for (Index c = 0; c < C; ++c)
+      for (Index i = 0; i < rows; ++i) y[c * ldy + j] += m[i * stride + j] * x[c * ldx + i];
+}
+
+/// Calls `body` with the number of columns as a constant: `tile_columns` at a time, then the rest.
+template <class Body>
+void for_column_tiles(Index p, Body body) {
+  Index c = 0;
+  for (; c + tile_columns <= p; c += tile_columns) body.template operator()<tile_columns>(c);
+  static_assert(tile_columns == 5);
+  switch (p - c) {
+    case 4:
+      return body.template operator()<4>(c);
+    case 3:
+      return body.template operator()<3>(c);
+    case 2:
+      return body.template operator()<2>(c);
+    case 1:
+      return body.template operator()<1>(c);
+    default:
+      return;
+  }
+}
+
+void clear(Index rows, Index p, double* y, Index ldy) {
+  for (Index c = 0; c < p; ++c) std::fill_n(y + c * ldy, rows, 0.0);
+}
+
+/// One row of `weighted_outer_product`, R at a time.
+template <Index R>
+void weighted_outer_rows(Index cols, Index p, const double* x, Index ldx, const double* y, Index ldy,
+                         const double* shift, const double* s, Index stride_s, double* out,
+                         Index stride_out) {
+  Index j = 0;
+  for (; j + lanes <= cols; j += lanes) {
+    Vector sums[R];
+    for (Index r = 0; r < R; ++r) sums[r] = -load(shift + j);
+    for (Index c = 0; c < p; ++c) {
+      const Vector column = load(y + c * ldy + j);
+      for (Index r = 0; r < R; ++r) sums[r] += x[c * ldx + r] * column;
+    }
+    for (Index r = 0; r < R; ++r) store(sums[r] * load(s + r * stride_s + j), out + r * stride_out + j);
+  }
+  for (; j < cols; ++j) {
+    for (Index r = 0; r < R; ++r) {
+      double total = -shift[j];
+      for (Index c = 0; c < p; ++c) total += x[c * ldx + r] * y[c * ldy + j];
+      out[r * stride_out + j] = s[r * stride_s + j] * total;
+    }
+  }
+}
+
+/// Y += M X for at most `thin_columns` columns.
+void multiply_thin(Index rows, Index cols, Index p, const double* m, Index stride, const double* x, Index ldx,
+                   double* y, Index ldy) {
+  alignas(sizeof(Vector)) double packed[column_block * thin_columns];
+  for (Index j = 0; j < cols; j += column_block) {
+    const Index width = std::min(column_block, cols - j);
+    for_column_tiles(
+        p, [&]<Index C>(Index c) { pack<C>(width, x + c * ldx + j, ldx, packed + c * column_block); });
+    const auto rows_from = [&]<Index R>(Index i) {
+      // All columns for a few rows, which are still in cache for the next tile.
+      for_column_tiles(p, [&]<Index C>(Index c) {
+        multiply_tile<R, C>(width, m + i * stride + j, stride, packed + c * column_block, x + c * ldx + j,
+                            ldx, y + c * ldy + i, ldy);
+      });
+    };
+    Index i = 0;
+    for (; i + tile_rows <= rows; i += tile_rows) rows_from.template operator()<tile_rows>(i);
+    for (; i < rows; ++i) rows_from.template operator()<1>(i);
+  }
+}
+
+}  // namespace
+
+void multiply_rows(Index rows, Index cols, Index p, const double* m, Index stride, const double* x, Index ldx,
+                   bool add, double* y, Index ldy) {
+  if (p > thin_columns) return gemm('T', 'N', rows, p, cols, 1.0, m, stride, x, ldx, add ? 1.0 : 0.0, y, ldy);
+  if (!add) clear(rows, p, y, ldy);
+  multiply_thin(rows, cols, p, m, stride, x, ldx, y, ldy);
+}
+
+void multiply_rows_transpose(Index rows, Index cols, Index p, const double* m, Index stride, const double* x,
+                             Index ldx, bool add, double* y, Index ldy) {
+  if (p > thin_columns) return gemm('N', 'N', cols, p, rows, 1.0, m, stride, x, ldx, add ? 1.0 : 0.0, y, ldy);
+  if (!add) clear(cols, p, y, ldy);
+  for (Index j = 0; j < cols; j += column_block) {
+    const Index width = std::min(column_block, cols - j);
+    for (Index i = 0; i < rows; i += row_block)
+      for_column_tiles(p, [&]<Index C>(Index c) {
+        transpose_columns<C>(std::min(row_block, rows - i), width, m + i * stride + j, stride,
+                             x + c * ldx + i, ldx, y + c * ldy + j, ldy);
+      });
+  }
+}
+
+void weighted_outer_product(Index rows, Index cols, Index p, const double* x, Index ldx, const double* y,
+                            Index ldy, const double* shift, const double* s, Index stride_s, double* out,
+                            Index stride_out) {
+  constexpr Index together = 4;
+  for (Index j = 0; j < cols; j += column_block) {
+    const Index width = std::min(column_block, cols - j);
+    Index i = 0;
+    for (; i + together <= rows; i += together)
+      weighted_outer_rows<together>(width, p, x + i, ldx, y + j, ldy, shift + j, s + i * stride_s + j,
+                                    stride_s, out + i * stride_out + j, stride_out);
+    for (; i < rows; ++i)
+      weighted_outer_rows<1>(width, p, x + i, ldx, y + j, ldy, shift + j, s + i * stride_s + j, stride_s,
+                             out + i * stride_out + j, stride_out);
+  }
+}
+
+}  // namespace poise

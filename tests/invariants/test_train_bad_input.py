@@ -1,0 +1,144 @@
+"""Bad input: one message that names cause and cure, exit code 2 on any number of ranks, nothing created or changed."""
+
+import os
+import unittest
+
+import h5py
+import numpy as np
+
+from training import BAD_INPUT, DIGITS, TrainingTest, files, train
+
+
+class BadInput(TrainingTest):
+    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3)):
+        """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
+        run = run or self.new_run()
+        options = [*(["-data", data or self.regression] if data != "" else []), *options]
+        before = files(run)
+        for count in ranks:
+            done = train(*options, "-run", run, ranks=count)
+            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
+            with self.subTest(options=options, ranks=count, messages=messages):
+                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+                self.assertEqual(len(messages), 1, done.stderr)
+                for word in words:
+                    self.assertIn(word, messages[0])
+                self.assertNotIn("PETSC ERROR", done.stderr)
+                self.assertEqual(files(run), before)
+                self.assertTrue(before or not os.path.exists(run))
+
+    def write(self, name, **sets):
+        path = self.path(name)
+        with h5py.File(path, "w") as file:
+            for key, value in sets.items():
+                file[key] = value
+        return path
+
+    def test_data_files(self):
+        text = self.path("text.h5")
+        with open(text, "w", encoding="utf-8") as file:
+            file.write("these are no data\n")
+        truncated = self.path("truncated.h5")
+        with open(truncated, "wb") as file, open(self.regression, "rb") as whole:
+            file.write(whole.read()[:1500])
+        x, y = np.arange(8.0).reshape(4, 2), np.ones((4, 1))
+        cases = {
+            "": ["-data FILE is missing", "data/digits.h5"],
+            "none.h5": ["none.h5", "does not exist"],
+            text: [text, "not an HDF5 file"],
+            truncated: [truncated],
+            self.scratch: [self.scratch],
+            self.write("rank.h5", features=np.arange(4.0), targets=y): ["/features", "[4]", "needs two"],
+            self.write("rows.h5", features=x, targets=np.ones((3, 1))): ["/targets", "3", "4"],
+            self.write("type.h5", features=np.array([[b"a"], [b"b"]]), targets=np.ones((2, 1))): ["/features"],
+            self.write("complex.h5", features=x.astype(complex), targets=y): ["/features"],
+            self.write("untargeted.h5", features=x): ["/targets", "/labels"],
+            self.write("unfeatured.h5", targets=y): ["/features"],
+            self.write("empty.h5", features=np.empty((0, 2)), targets=np.empty((0, 1))): ["/features", "empty"],
+            self.write("narrow.h5", features=np.empty((4, 0)), targets=y): ["/features"],
+            self.write("real_labels.h5", features=x, labels=np.array([0.5, 1, 0, 1])): ["/labels", "integer"],
+        }
+        for data, words in cases.items():
+            self.refuse(data=data, words=words)
+
+    def test_values(self):
+        x, y = np.arange(20.0).reshape(10, 2), np.ones((10, 1))
+        for value, name in ((np.nan, "nan"), (np.inf, "inf")):
+            bad = x.copy()
+            bad[4, 1] = bad[8, 0] = value
+            self.refuse(data=self.write(name + ".h5", features=bad, targets=y), words=["/features", "row 4", name])
+            bad = y.copy()
+            bad[7, 0] = value
+            self.refuse(data=self.write(name + "_target.h5", features=x, targets=bad), words=["/targets", "row 7"])
+        labelled = self.write("labels.h5", features=x, labels=np.array([0, 1, 2, 5, 0, 1, 2, -1, 0, 1]))
+        with h5py.File(labelled, "r+") as file:
+            file["labels"].attrs["classes"] = 3
+        self.refuse(data=labelled, words=["/labels", "row 3", "5", "classes"])
+        with h5py.File(labelled, "r+") as file:
+            file["labels"][3] = 0
+        self.refuse(data=labelled, words=["/labels", "row 7", "-1"])
+
+    def test_losses_that_do_not_fit_the_data(self):
+        self.refuse("-loss", "cross_entropy", words=["cross_entropy", "/targets", "-loss squared"])
+        self.refuse("-loss", "logistic", data=DIGITS, words=["logistic", "10 classes", "-loss cross_entropy"])
+        self.refuse("-loss", "logistic", words=["logistic", "2 target columns"])
+        reals = self.write("reals.h5", features=np.arange(3.0)[:, None], targets=np.array([[0.0], [1.0], [0.5]]))
+        self.refuse("-loss", "logistic", data=reals, words=["logistic", "0 or 1", "0.5"])
+
+    def test_numbers(self):
+        for value in ("0", "1", "-1", "nan", "inf", "abc", "0.5x", ""):
+            self.refuse("-gamma", value, words=["-gamma", f"'{value}'", "(0, 1)"])
+        self.refuse("-train_samples", 41, words=["-train_samples 41", "only 40"])
+        self.refuse("-train_samples", -1, words=["-train_samples", "'-1'"], ranks=(1,))
+        self.refuse("-train_samples", "1.5", words=["-train_samples", "an integer"], ranks=(1,))
+        self.refuse("-audit_every", 0, words=["-audit_every"], ranks=(1,))
+        self.refuse("-audit", "maybe", words=["-audit", "true or false"], ranks=(1,))
+        self.refuse("-resume", "maybe", words=["-resume", "true or false"])
+        self.refuse("-dynamics", "descent", "-step_size", 0, words=["-step_size"], ranks=(1,))
+
+    def test_names(self):
+        self.refuse("-gama", 0.5, words=["-gama", "-gamma"])
+        self.refuse("-flow_ts_rtoll", 1e-6, words=["-flow_ts_rtoll", "-flow_ts_rtol"])
+        self.refuse("-colapsed_ksp_max_it", 7, words=["-colapsed_ksp_max_it", "-collapsed_ksp_max_it"])
+        self.refuse("-eq_snes_max_it", 7, words=["-eq_snes_max_it", "does not use"], ranks=(1,))
+        for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent"],
+                              "features": ["identity", "whiten", "random_relu", "random_fourier"],
+                              "objective": ["collapsed", "equilibrium"], "model": ["softmax_linear"],
+                              "loss_scale": ["mean", "sum"]}.items():
+            self.refuse("-" + name, "nonsense", words=["-" + name, "'nonsense'", *choices], ranks=(1,))
+        self.refuse("-dynamics", "descend", words=["did you mean 'descent'"])
+        self.refuse("-flow_ts_type", "rungekutta", words=["TS type", "rungekutta"])
+        self.refuse("-collapsed_ksp_type", "gmress", words=["KSP type", "gmress"])
+        self.refuse("-objective", "equilibrium", "-eq_snes_rtol", "small", words=["small", "-help petsc"])
+
+    def test_words_on_the_command_line(self):
+        done = train("train", "-data", self.regression)
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn("'train' is not an option", done.stderr)
+        self.refuse("-gamma", "0.5", "more", words=["'more'"])
+
+    def test_grids(self):
+        self.refuse("-grid_feature_ranks", 2, words=["-grid_feature_ranks", "2", "3"], ranks=(3,))
+        self.refuse("-grid_feature_ranks", 2, words=["-grid_feature_ranks", "2", "1"], ranks=(1,))
+        self.refuse("-grid_feature_ranks", 0, words=["-grid_feature_ranks"], ranks=(1,))
+
+    def test_run_directories(self):
+        run = self.train("-data", self.regression, "-time", 0.1)
+        self.refuse(run=run, words=[run, "already holds a run", "-resume"])
+        self.refuse("-resume", words=["-resume", "options.txt"])
+        self.refuse("-resume", "-gamma", 0.5, run=run, words=["-gamma is 0.5", "0.8"])
+        self.refuse("-resume", data=self.classes, run=run, words=["-data", self.classes, self.regression])
+        for options in ([], ["-train_samples", 10]):
+            # Other data under the same name.
+            before = self.path("moved.h5")
+            os.rename(self.regression, before)
+            try:
+                with h5py.File(self.regression, "w") as file:
+                    file["features"], file["targets"] = np.ones((40, 3)), np.ones((40, 2))
+                self.refuse("-resume", *options, run=run, words=["-train_samples" if options else "6 inputs"])
+            finally:
+                os.replace(before, self.regression)
+
+
+if __name__ == "__main__":
+    unittest.main()

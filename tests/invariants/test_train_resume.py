@@ -1,0 +1,104 @@
+"""A run that was interrupted and resumed is the run that was not: bit by bit on the same ranks and grid, to rounding
+on others."""
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from training import DONE, ENVIRONMENT, REQUEUE, WORK, TrainingTest, checkpoints, command, history
+
+# Same seed, same times, rounding of other sums: largest seen 1e-13.
+ROUNDING = 1e-12
+
+DYNAMICS = {
+    "flow 5f": ["-dynamics", "flow", "-time", 0.5],
+    "flow 5dp": ["-dynamics", "flow", "-time", 0.5, "-flow_ts_rk_type", "5dp"],
+    "descent": ["-dynamics", "descent", "-time", 0.12, "-step_size", 0.01],
+}
+OBJECTIVES = ["collapsed", "equilibrium"]
+# (ranks, feature ranks) before and after.
+GRIDS = [((1, 1), (3, 1)), ((2, 1), (4, 2)), ((4, 2), (1, 1)), ((3, 3), (2, 1)), ((1, 1), (4, 4)), ((2, 2), (3, 1))]
+
+
+class Resume(TrainingTest):
+    def settings(self, loss, objective, dynamics):
+        return ["-data", self.data[loss], "-loss", loss, "-features", "whiten", "-objective", objective,
+                *DYNAMICS[dynamics], "-checkpoint_every", 3]
+
+    def check(self, options, before, after):
+        (ranks, features), (other_ranks, other_features) = before, after
+        grid = ["-grid_feature_ranks", features]
+        straight = self.train(*options, *grid, ranks=ranks)
+        rows = len(history(straight)["step"])
+        self.assertGreater(rows, 6)
+        cut = rows // 2
+        part = self.train(*options, *grid, "-steps", cut, ranks=ranks)
+        self.assertEqual(len(history(part)["step"]), cut + 1)  # differs before
+
+        same, other = self.copy_run(part), self.copy_run(part)
+        self.train("-resume", "-steps", 10**6, *grid, ranks=ranks, run=same)
+        self.assert_same_history(straight, same)
+        self.assert_same_parameters(straight, same)
+        self.train("-resume", "-steps", 10**6, "-grid_feature_ranks", other_features, ranks=other_ranks, run=other)
+        self.assert_same_history(straight, other, ROUNDING, WORK)
+        self.assert_same_parameters(straight, other, ROUNDING)
+
+    def test_resumed_runs_equal_straight_ones(self):
+        grids = itertools.cycle(GRIDS)
+        # Every pair of loss and dynamics, and each of either with both objectives.
+        for (i, loss), (j, dynamics) in itertools.product(enumerate(self.data), enumerate(DYNAMICS)):
+            objective = OBJECTIVES[(i + j) % 2]
+            before, after = next(grids)
+            with self.subTest(loss=loss, objective=objective, dynamics=dynamics, grids=(before, after)):
+                self.check(self.settings(loss, objective, dynamics), before, after)
+
+    def test_a_run_stopped_by_a_signal_goes_on(self):
+        options = ["-data", self.regression, "-features", "whiten", "-dynamics", "descent", "-step_size", 1e-3,
+                   "-time", 1.5, "-checkpoint_every", 50]
+        straight = self.train(*options, ranks=2)
+        run = self.new_run()
+        process = subprocess.Popen(command([*options, "-run", run], 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=ENVIRONMENT)
+        deadline = time.monotonic() + 60
+        while not (os.path.isdir(run + "/checkpoints") and checkpoints(run)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGUSR1)
+        output, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, REQUEUE, output + errors)
+        stopped = history(run)["step"]
+        self.assertLess(len(stopped), len(history(straight)["step"]))  # differs before
+        self.assertTrue(checkpoints(run)[-1].endswith(f"step-{int(stopped[-1]):08d}.h5"))
+
+        other = self.copy_run(run)
+        self.train("-resume", ranks=2, run=run)
+        self.assert_same_history(straight, run)
+        self.assert_same_parameters(straight, run)
+        self.train("-resume", ranks=3, run=other)
+        self.assert_same_history(straight, other, ROUNDING, WORK)
+
+    def test_a_finished_run_goes_on_to_a_later_time_and_remembers_it(self):
+        options = ["-data", self.regression, "-dynamics", "descent", "-step_size", 0.01]
+        run = self.train(*options, "-time", 0.1)
+        before = history(run)
+        self.train("-resume", "-time", 0.2, run=run)
+        after = history(run)
+        self.assertEqual((len(before["t"]), len(after["t"])), (11, 21))
+        self.assert_same_history(self.train(*options, "-time", 0.2), run)
+        # A job that is requeued with -resume alone must not fall back to the first end time.
+        self.train("-resume", run=run, code=DONE)
+        self.assertEqual(len(history(run)["t"]), 21)
+        with open(os.path.join(run, "options.txt"), encoding="utf-8") as file:
+            self.assertIn("-time 0.2\n", file.read())
+
+    def test_resuming_a_finished_run_changes_nothing(self):
+        run = self.train("-data", self.regression, "-time", 0.2)
+        copy = self.copy_run(run)
+        self.train("-resume", run=run)
+        self.assert_same_history(copy, run, 0.0, {})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,130 @@
+"""What the tests of the whole program share: poise-train started as users start it, and what its runs leave.
+
+CTest says by environment variables which programs to run.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+DIGITS = os.path.join(SOURCE, "data", "digits.h5")
+DIABETES = os.path.join(SOURCE, "data", "diabetes.h5")
+TRAIN = os.environ.get("POISE_TRAIN", os.path.join(SOURCE, "build", "apps", "poise-train"))
+DATA = os.environ.get("POISE_DATA", os.path.join(SOURCE, "build", "apps", "poise-data"))
+MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
+
+# As CTest sets them; here for a test that is started by hand.
+ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1",
+               "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1", **os.environ}
+
+# Done, failed audit or solve, bad input, stopped on request: the exit codes that scripts rely on.
+DONE, FAILED, BAD_INPUT, REQUEUE = 0, 1, 2, 75
+
+# Work done, not results: time, and Krylov steps, which depend on what shares a panel.
+WORK = {"wall_seconds", "equilibrium_iterations", "adjoint_iterations"}
+
+
+def command(options, ranks):
+    return [MPIEXEC, "-n", str(ranks), "--oversubscribe", TRAIN, *map(str, options)]
+
+
+def train(*options, ranks=1, directory=None, **environment):
+    return subprocess.run(command(options, ranks), capture_output=True, text=True, timeout=100, cwd=directory,
+                          env={**ENVIRONMENT, **environment})
+
+
+def history(run):
+    with h5py.File(os.path.join(run, "run.h5"), "r") as file:
+        return {name: values[:] for name, values in file["history"].items()}
+
+
+def checkpoints(run):
+    """Paths, oldest first."""
+    folder = os.path.join(run, "checkpoints")
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.startswith("step-")]
+
+
+def parameters(path):
+    with h5py.File(path, "r") as file:
+        return {name: file["parameters"][name][:] for name in ("A", "B")}
+
+
+def files(folder):
+    """Content of every file below a folder."""
+    content = {}
+    for base, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(base, name), "rb") as file:
+                content[os.path.relpath(os.path.join(base, name), folder)] = file.read()
+    return content
+
+
+def synthetic(path, samples, inputs, outputs, classes=False, test_samples=0, seed=1):
+    subprocess.run([DATA, "synthetic", "-samples", str(samples), "-inputs", str(inputs), "-outputs", str(outputs),
+                    "-test_samples", str(test_samples), "-noise", "0.3", "-classes", str(classes).lower(), "-seed",
+                    str(seed), "-out", path], check=True, capture_output=True, timeout=60)
+    return path
+
+
+class TrainingTest(unittest.TestCase):
+    """A scratch folder a test class, where its data sets lie, and comparisons of runs."""
+
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.scratch = scratch.name
+        cls.count = 0
+        cls.regression = synthetic(cls.path("regression.h5"), 40, 6, 2, test_samples=7)
+        cls.classes = synthetic(cls.path("classes.h5"), 45, 5, 3, classes=True, test_samples=6)
+        cls.binary = synthetic(cls.path("binary.h5"), 30, 4, 2, classes=True)
+        cls.data = {"squared": cls.regression, "cross_entropy": cls.classes, "logistic": cls.binary}
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.scratch, name)
+
+    @classmethod
+    def new_run(cls):
+        cls.count += 1
+        return cls.path(f"run{cls.count}")
+
+    def copy_run(self, run):
+        return shutil.copytree(run, self.new_run())
+
+    def train(self, *options, ranks=1, code=DONE, run=None, **environment):
+        """Trains into a new run directory and returns it."""
+        run = run or self.new_run()
+        done = train(*options, "-run", run, ranks=ranks, **environment)
+        self.assertEqual(done.returncode, code, f"{options} on {ranks} ranks\n{done.stdout}\n{done.stderr}")
+        return run
+
+    def assert_same_history(self, run, other, tolerance=0.0, ignored=frozenset({"wall_seconds"})):
+        """Every column, NaN where the other is NaN; `tolerance` is relative to the column's largest magnitude."""
+        self.assert_same_columns(history(run), history(other), tolerance, ignored)
+
+    def assert_same_columns(self, left, right, tolerance, ignored):
+        self.assertEqual(set(left), set(right))
+        self.assertEqual(len(left["step"]), len(right["step"]), "number of rows")
+        for name in sorted(set(left) - set(ignored)):
+            a, b = left[name], right[name]
+            np.testing.assert_array_equal(np.isnan(a), np.isnan(b), name)
+            if np.isnan(a).all():
+                continue
+            scale = np.nanmax(np.abs(a))
+            worst = int(np.nanargmax(np.abs(a - b)))
+            self.assertLessEqual(abs(a[worst] - b[worst]), tolerance * scale,
+                                 f"column {name}, row {worst}: {a[worst]!r} and {b[worst]!r}, largest {scale!r}")
+
+    def assert_same_parameters(self, run, other, tolerance=0.0):
+        """Those of the newest checkpoints."""
+        left, right = parameters(checkpoints(run)[-1]), parameters(checkpoints(other)[-1])
+        for name in left:
+            np.testing.assert_allclose(left[name], right[name], rtol=0, err_msg=name,
+                                       atol=tolerance * np.abs(left[name]).max())
