@@ -47,6 +47,13 @@ std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
                    "runs/" + std::filesystem::path(settings.data).stem().string() + date("-%Y%m%d-%H%M%S"));
 }
 
+/// Without HDF5's stack behind it.
+std::string first_line(const std::string& text) {
+  std::string line = text.substr(0, text.find('\n'));
+  if (line.ends_with(':')) line.pop_back();
+  return line;
+}
+
 /// The newest valid checkpoint, after telling of the damaged ones that were passed over.
 FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
   FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
@@ -55,7 +62,7 @@ FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
   for (const auto& damaged : found.skipped)
     if (rank == 0)
       std::fprintf(stderr, "poise: warning: checkpoint %s is damaged (%s); falling back to the one before\n",
-                   damaged.path.c_str(), damaged.reason.c_str());
+                   damaged.path.c_str(), first_line(damaged.reason).c_str());
   if (!found.checkpoint)
     throw usage("-resume: " + directory.checkpoints() +
                 " holds no valid checkpoint; start anew with another -run");

@@ -90,11 +90,11 @@ Outcome CollapsedModel::write_gradient(const double* g, Vec gradient) {
 }
 
 Outcome CollapsedModel::solve(const double* rhs, double* x) {
-  return require(solver_->solve(rhs, x));
+  return require(solver_->solve(rhs, x), true);
 }
 
 Outcome CollapsedModel::solve_transpose(const double* rhs, double* x) {
-  return require(transposed_solver_->solve(rhs, x));
+  return require(transposed_solver_->solve(rhs, x), true);
 }
 
 }  // namespace poise
