@@ -43,7 +43,7 @@ TrainSettings TrainSettings::from(Options& o) {
       o.choice("dynamics", "flow", {"flow", "descent"}, "gradient flow (TS) or fixed-step gradient descent");
   s.time = o.real("time", 10.0, {0, 1e300}, "end of the run; descent counts step_size a step");
   s.steps = o.integer("steps", 1000000, {0, 2e9}, "most steps of the run");
-  s.step_size = o.real("step_size", 0.1, {0, 1e300, true}, "descent: step");
+  s.step_size = o.real("step_size", 0.02, {0, 1e300, true}, "descent: step");
   s.audit =
       o.flag("audit", true, "check Theorem 1 while the run goes on; a violated bound stops it (exit code 1)");
   s.audit_every =

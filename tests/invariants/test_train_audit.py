@@ -12,14 +12,13 @@ WHITENED_DIGITS = ["-data", DIGITS, "-features", "whiten", "-gamma", 0.8]
 
 
 def features(path, x):
-    """Φ, a row a sample, from what the checkpoint says of the feature map."""
+    """Φ with the constant, a row a sample, from what the checkpoint says of the feature map."""
     with h5py.File(path, "r") as file:
         group = file["features"]
-        phi = x - group["mean"][:]
-        if "transform" in group:
-            phi = phi @ group["transform"][:].T
-        if group.attrs["constant"]:
-            phi[:, -1] = 1.0
+        if "transform" not in group:  # identity
+            return np.hstack([x, np.ones((len(x), 1))])
+        phi = (x - group["mean"][:]) @ group["transform"][:].T
+        phi[:, -1] = 1.0
     return phi
 
 
