@@ -1,4 +1,4 @@
-# Tests that are scripts: figures, the commands of the README, installation.
+# Tests that are scripts: figures, the commands of the README, training runs, installation.
 
 # A python3 that comes first in PATH may lack the modules while the distribution's has them. Without any, the test
 # fails and says what is missing.
@@ -12,6 +12,14 @@ foreach(candidate python3 /usr/bin/python3)
 endforeach()
 add_test(NAME plot_run COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_plot_run.py)
 set_tests_properties(plot_run PROPERTIES TIMEOUT 300 LABELS invariants)
+
+# The whole of poise-train by mpirun; a test is a file of Python's unittest.
+foreach(name resume grids bad_input damage audit options_files)
+  add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
+  set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
+    MPIEXEC=${MPIEXEC})
+  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 120 LABELS invariants ENVIRONMENT "${environment}")
+endforeach()
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})

@@ -50,7 +50,7 @@ TrainSettings TrainSettings::from(Options& o) {
                         "gradient descent with -step_size");
   s.time = o.real("time", 10.0, {0}, "end time of the run; a step of descent counts as -step_size");
   s.steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps at the latest");
-  s.step_size = o.real("step_size", 0.1, {0, infinite, true}, "descent: step size");
+  s.step_size = o.real("step_size", 0.02, {0, infinite, true}, "descent: step size");
   s.audit =
       o.flag("audit", true,
              "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code 1)");

@@ -17,7 +17,7 @@ struct TrainSettings {
   int feature_ranks = 1;
   std::uint64_t seed = 0;
   FeatureOptions features;
-  double gamma = 0.8, init_scale_a = 1.0, init_scale_b = 1.0, time = 10.0, step_size = 0.1;
+  double gamma = 0.8, init_scale_a = 1.0, init_scale_b = 1.0, time = 10.0, step_size = 0.02;
   LossKind loss = LossKind::squared;
   bool mean = true, audit = true, resume = false;
 

@@ -21,6 +21,7 @@
 #include "poise/io/run_file.hpp"
 #include "poise_train/experiment.hpp"
 #include "poise_train/report.hpp"
+#include "poise_train/resume.hpp"
 #include "poise_train/settings.hpp"
 #include "poise_train/stop_request.hpp"
 
@@ -45,35 +46,6 @@ std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
   if (!settings.run.empty()) return settings.run;
   return broadcast(comm,
                    "runs/" + std::filesystem::path(settings.data).stem().string() + date("-%Y%m%d-%H%M%S"));
-}
-
-/// The newest valid checkpoint, after telling of the damaged ones that were passed over.
-FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
-  FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
-  int rank = 0;
-  check_mpi(MPI_Comm_rank(comm, &rank));
-  for (const auto& damaged : found.skipped)
-    if (rank == 0)
-      std::fprintf(stderr, "poise: warning: checkpoint %s is damaged (%s); falling back to the one before\n",
-                   damaged.path.c_str(), damaged.reason.c_str());
-  if (!found.checkpoint)
-    throw usage("-resume: " + directory.checkpoints() +
-                " holds no valid checkpoint; start anew with another -run");
-  return found;
-}
-
-/// A resumed run must be the same run.
-void require_same_run(const Checkpoint& checkpoint, const Options& options) {
-  const auto before = checkpoint.config();
-  for (const auto& setting : options.settings()) {
-    const auto& names = identity_options();
-    if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
-    const auto old =
-        std::find_if(before.begin(), before.end(), [&](const auto& o) { return o.first == setting.name; });
-    if (old != before.end() && old->second != setting.value)
-      throw usage("-resume: option -" + setting.name + " is " + setting.value +
-                  " but the run was made with " + old->second + "; leave it out, or start another run");
-  }
 }
 
 RunFile::Named provenance(const Experiment& experiment) {

@@ -101,11 +101,11 @@ void CollapsedModel::write_gradient_a(double* out) {
 }
 
 Outcome CollapsedModel::solve(const double* rhs, double* x) {
-  return require(solver_->solve(rhs, x));
+  return require(solver_->solve(rhs, x), true);
 }
 
 Outcome CollapsedModel::solve_transpose(const double* rhs, double* x) {
-  return require(transposed_solver_->solve(rhs, x));
+  return require(transposed_solver_->solve(rhs, x), true);
 }
 
 }  // namespace poise

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
@@ -108,16 +109,19 @@ Evaluation EquilibriumObjective::value_and_gradient(Vec theta, Vec gradient) {
   std::fill(readout_gradient_.begin(), readout_gradient_.end(), 0.0);
   const Index q = layout_.outputs();
   Index first = 0;
-  for (Index k = 0; k < train_.number; ++k) {
-    const Index count = forward(train_, problem_.train, k, result.equilibrium);
-    const LossSum part = evaluate_loss(problem_.loss, q, count, train_.outputs.data(),
-                                       problem_.train.targets.data() + first * q, train_.outputs.data());
-    std::fill(train_.outputs.begin() + count * q, train_.outputs.end(), 0.0);
-    sum.loss += part.loss;
-    sum.correct += part.correct;
-    backward(train_, problem_.train, result.adjoint);
-    first += count;
-  }
+  // A sample whose solve fails on one rank is an error of all.
+  agree(layout_.grid().world(), [&] {
+    for (Index k = 0; k < train_.number; ++k) {
+      const Index count = forward(train_, problem_.train, k, result.equilibrium);
+      const LossSum part = evaluate_loss(problem_.loss, q, count, train_.outputs.data(),
+                                         problem_.train.targets.data() + first * q, train_.outputs.data());
+      std::fill(train_.outputs.begin() + count * q, train_.outputs.end(), 0.0);
+      sum.loss += part.loss;
+      sum.correct += part.correct;
+      backward(train_, problem_.train, result.adjoint);
+      first += count;
+    }
+  });
   const LossSum total = sum_over_samples(layout_.grid(), sum);
   result.train = {problem_.scale(problem_.train.total) * total.loss,
                   static_cast<double>(total.correct) / static_cast<double>(problem_.train.total)};
@@ -133,14 +137,16 @@ Score EquilibriumObjective::test(Vec theta) {
   LossSum sum;
   Outcome outcome;
   Index first = 0;
-  for (Index k = 0; k < test_.number; ++k) {
-    const Index count = forward(test_, problem_.test, k, outcome);
-    const LossSum part = evaluate_loss(problem_.loss, q, count, test_.outputs.data(),
-                                       problem_.test.targets.data() + first * q, nullptr);
-    sum.loss += part.loss;
-    sum.correct += part.correct;
-    first += count;
-  }
+  agree(layout_.grid().world(), [&] {
+    for (Index k = 0; k < test_.number; ++k) {
+      const Index count = forward(test_, problem_.test, k, outcome);
+      const LossSum part = evaluate_loss(problem_.loss, q, count, test_.outputs.data(),
+                                         problem_.test.targets.data() + first * q, nullptr);
+      sum.loss += part.loss;
+      sum.correct += part.correct;
+      first += count;
+    }
+  });
   const LossSum total = sum_over_samples(layout_.grid(), sum);
   return {problem_.scale(problem_.test.total) * total.loss,
           static_cast<double>(total.correct) / static_cast<double>(problem_.test.total)};

@@ -35,15 +35,17 @@ struct [[nodiscard]] Outcome {
 };
 
 /// Throws failure with the solve, reason and residual if the solve did not converge. All ranks of the solve
-/// throw.
-inline const Outcome& require(const Outcome& outcome) {
+/// throw; `world` says that these are all ranks.
+inline const Outcome& require(const Outcome& outcome, bool world = false) {
   if (outcome.converged) [[likely]]
     return outcome;
-  throw failure(
-      "the " + outcome.solve + " solve failed: " + outcome.reason + " after " +
-      std::to_string(outcome.iterations) + " iterations, relative residual " + to_text(outcome.residual) +
-      " (worst sample " + std::to_string(outcome.worst_sample) +
-      " of this rank); allow more iterations, loosen the tolerance, or choose another solver by its prefix");
+  throw Error(ExitCode::failed,
+              "the " + outcome.solve + " solve failed: " + outcome.reason + " after " +
+                  std::to_string(outcome.iterations) + " iterations, relative residual " +
+                  to_text(outcome.residual) + " (worst sample " + std::to_string(outcome.worst_sample) +
+                  " of this rank); allow more iterations, loosen the tolerance, or choose another solver by "
+                  "its prefix",
+              world);
 }
 
 }  // namespace poise

@@ -21,7 +21,9 @@ MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
 
 # As CTest sets them; here for a test that is started by hand.
 ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1",
-               "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1", **os.environ}
+               "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1",
+               # Open MPI waits two seconds after an exit code that is not 0, and most of these tests want one.
+               "OMPI_MCA_odls_base_sigkill_timeout": "0", **os.environ}
 
 # Done, failed audit or solve, bad input, stopped on request: the exit codes that scripts rely on.
 DONE, FAILED, BAD_INPUT, REQUEUE = 0, 1, 2, 75

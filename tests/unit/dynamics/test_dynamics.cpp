@@ -76,6 +76,26 @@ TEST(FlowTest, ReachesTheEndTimeExactlyAndFollowsTheExactFlow) {
   EXPECT_LT(state.local_error_sum, 1e-8 * 10.0 * static_cast<double>(points.size()));
 }
 
+TEST(FlowTest, AdaptiveStepSizesHaveEightBinaryDigits) {
+  // So that the rounding of a gradient, which depends on the grid, does not change the times of a history.
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 1e3, 30);
+  DynamicsState state;
+  std::vector<double> step_sizes;
+  flow.run(theta.get(), state, [&](const DynamicsState& now, Vec, Vec, const Evaluation&) {
+    if (now.step > 0) step_sizes.push_back(now.next_step_size);
+    return true;
+  });
+  ASSERT_EQ(step_sizes.size(), 30U);
+  for (const double h : step_sizes) {
+    int exponent = 0;
+    const double digits = std::ldexp(std::frexp(h, &exponent), 8);
+    EXPECT_EQ(digits, std::floor(digits)) << h;
+  }
+  EXPECT_NE(step_sizes.front(), step_sizes.back());
+}
+
 TEST(FlowTest, EvaluatesNoGradientTwice) {
   // Six stages a step, the first of which is the gradient that the observer saw.
   Quadratic objective;

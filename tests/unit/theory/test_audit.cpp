@@ -51,6 +51,28 @@ TEST(RateAudit, DecayAtExactlyTheGuaranteedRateHoldsWithTightnessOne) {
   EXPECT_NE(audit.verdict().find("held at all 201"), std::string::npos) << audit.verdict();
 }
 
+TEST(RateAudit, TheErrorOfTheEigenvalueIsAllowedForButNotRecorded) {
+  const double share = 1e-6;
+  RateAudit exact(constants());
+  RateAudit audit(constants());
+  RateAudit beyond(constants());
+  for (std::int64_t i = 0; i <= 20; ++i) {
+    // The true eigenvalue is smaller than the computed one by the stated error, or by twice that.
+    const auto slower = [&](double times) {
+      AuditSample sample = point(i, decay(i, kappa * lambda * (1.0 - times * share)));
+      sample.lambda_error = share * lambda;
+      return sample;
+    };
+    const AuditRow row = audit.add(slower(1.0));
+    EXPECT_TRUE(row.held) << "step " << i;
+    const AuditRow without = exact.add(point(i, decay(i, kappa * lambda)));
+    EXPECT_EQ(row.lambda_T, without.lambda_T);
+    EXPECT_EQ(row.bound, without.bound);
+    EXPECT_NEAR(row.bound_integrated, without.bound_integrated, 1e-12 * without.bound);
+    EXPECT_EQ(beyond.add(slower(2.0)).held, i == 0) << "step " << i;
+  }
+}
+
 TEST(RateAudit, ExcessThatFallsTooSlowlyIsCaughtWhereItFirstDoes) {
   RateAudit audit(constants());
   const std::int64_t slow_from = 7;

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <mpi.h>
+
+#include "poise/base/options.hpp"
+#include "poise/io/checkpoint.hpp"
+#include "poise/io/run_directory.hpp"
+
+namespace poise {
+
+/// Collective. The newest valid checkpoint, after telling (rank 0, stderr) of the damaged ones that were
+/// passed over. Throws bad_input if there is none.
+[[nodiscard]] FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory);
+
+/// Not collective. Throws bad_input unless the options that make a run what it is are those of the
+/// checkpoint.
+void require_same_run(const Checkpoint& checkpoint, const Options& options);
+
+}  // namespace poise
