@@ -24,8 +24,11 @@ constexpr Index thin_columns = 16;
 constexpr Index tile_columns = 5;
 /// Columns of M for which X stays in the first-level cache while all rows pass by.
 constexpr Index column_block = 512;
-/// Rows of M that the transposed product reads side by side: as many streams as the prefetcher follows.
-constexpr Index row_block = 16;
+/// Rows of M for which sums of the transposed product stay in registers.
+constexpr Index row_block = 64;
+/// Where the next rows are fetched to while these are used (the first level is full of X): a wide M comes
+/// from memory, and the processor's own prefetcher stops at the end of a page, which is near in every row.
+constexpr int second_level = 2;
 
 Vector load(const double* from) {
   Vector v;
@@ -57,7 +60,7 @@ void multiply_tile(Index cols, const double* m, Index stride, const double* pack
     Vector row[R];
     for (Index r = 0; r < R; ++r) {
       row[r] = load(m + r * stride + j);
-      __builtin_prefetch(m + (r + R) * stride + j);
+      __builtin_prefetch(m + (r + R) * stride + j, 0, second_level);
     }
     for (Index c = 0; c < C; ++c) {
       const Vector column = load(packed + j * C + c * lanes);
@@ -90,7 +93,7 @@ void transpose_tile(Index rows, const double* m, Index stride, const double* x, 
     Vector row[V];
     for (Index v = 0; v < V; ++v) {
       row[v] = load(m + i * stride + v * lanes);
-      __builtin_prefetch(m + (i + row_block) * stride + v * lanes);
+      __builtin_prefetch(m + (i + row_block) * stride + v * lanes, 0, second_level);
     }
     for (Index c = 0; c < C; ++c)
       for (Index v = 0; v < V; ++v) sums[v][c] += row[v] * x[c * ldx + i];
