@@ -8,6 +8,12 @@
 #include "poise/linalg/row_products.hpp"
 
 namespace poise {
+namespace {
+
+/// Narrower blocks are gathered at once: a product that short is over before a message has moved.
+constexpr Index overlapped_columns = 32;
+
+}  // namespace
 
 RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets)
     : comm_(comm), offsets_(std::move(offsets)) {
@@ -36,9 +42,9 @@ void RowBlockMatrix::begin_gather(Index p, const double* x, MPI_Request* request
 
 const double* RowBlockMatrix::gather(Index p, const double* x) const {
   if (size_ == 1) return x;
-  MPI_Request request = MPI_REQUEST_NULL;
-  begin_gather(p, x, &request);
-  check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
+  set_counts(p);
+  check_mpi(MPI_Allgatherv(x, counts_[rank_], MPI_DOUBLE, workspace_.data(), counts_.data(),
+                           displacements_.data(), MPI_DOUBLE, comm_));
   return workspace_.data();
 }
 
@@ -50,6 +56,11 @@ void RowBlockMatrix::multiply_block(std::size_t g, Index p, const double* x, boo
 void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
   if (size_ == 1) return multiply_block(0, p, x, false, y);
+  if (p < overlapped_columns) {
+    const double* all = gather(p, x);
+    for (std::size_t g = 0; g < size_; ++g) multiply_block(g, p, all + displacements_[g], g > 0, y);
+    return;
+  }
   MPI_Request request = MPI_REQUEST_NULL;
   begin_gather(p, x, &request);
   multiply_block(rank_, p, x, false, y);

@@ -2,6 +2,8 @@
 
 #include <petsc/private/petscimpl.h>  // PetscObjectStateGet
 
+#include <algorithm>
+
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/row_products.hpp"
 #include "poise/model/softmax.hpp"
@@ -17,7 +19,7 @@ CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma, doub
   gradient_b_.resize(b_.size());
   scaled_w_.resize(b_.size());
   sums_.resize(static_cast<std::size_t>(layout.width()));
-  products_.resize(static_cast<std::size_t>(layout.width() * q));
+  image_w_.resize(b_.size());
   const auto minus = [rows, q, gamma](const double* x, double* y) {
     for (Index i = 0; i < rows * q; ++i) y[i] = x[i] - gamma * y[i];
   };
@@ -55,6 +57,7 @@ const Outcome& CollapsedModel::set_parameters(Vec theta) {
   }
   theta_state_ = -1;  // a failed solve must not leave a W that looks current
   forward_ = solve_transpose(b_.data(), w_.data());
+  for (std::size_t i = 0; i < w_.size(); ++i) image_w_[i] = w_[i] - transposed_solver_->image()[i];
   theta_id_ = id;
   theta_state_ = state;
   return forward_;
@@ -76,24 +79,21 @@ Outcome CollapsedModel::write_gradient(const double* g, Vec gradient) {
   return outcome;
 }
 
-// ∂L/∂A = S ∘ (K − 1·colsum(S∘K)) with K_ij = γ Σ_c W_ci (∂L/∂B)_cj of rank q, which is never stored: the
-// sums are γ Σ_c (∂L/∂B)_cj (SᵀWᵀ)_jc, and S is read once more for the entries.
+// ∂L/∂A = S ∘ (K − 1·colsum(S∘K)) with K_ij = γ Σ_c W_ci (∂L/∂B)_cj of rank q, which is never stored. Its
+// sums Σ_c (∂L/∂B)_cj (γSᵀWᵀ)_jc need the product that the solve for W ended with, so S is read once, for the
+// entries.
 void CollapsedModel::write_gradient_a(double* out) {
   const Index rows = layout_.slice().size();
   const Index m = layout_.width();
   const Index q = layout_.outputs();
-  for (std::size_t i = 0; i < scaled_w_.size(); ++i) scaled_w_[i] = gamma_ * w_[i];
-  multiply_rows_transpose(rows, m, q, softmax_.rows(), m, scaled_w_.data(), rows, false, products_.data(), m);
+  std::vector<double> own_sums(static_cast<std::size_t>(rows), 0.0);
+  for (Index c = 0; c < q; ++c)
+    for (Index j = 0; j < rows; ++j) own_sums[j] += gradient_b_[c * rows + j] * image_w_[c * rows + j];
+  const double* all_sums = softmax_.gather(1, own_sums.data());
+  std::copy_n(all_sums, m, sums_.begin());  // the next gather overwrites it
   const double* all = softmax_.gather(q, gradient_b_.data());
+  for (std::size_t i = 0; i < scaled_w_.size(); ++i) scaled_w_[i] = gamma_ * w_[i];
   const auto& offsets = layout_.slice_offsets();
-  std::fill(sums_.begin(), sums_.end(), 0.0);
-  for (std::size_t r = 0; r + 1 < offsets.size(); ++r)
-    for (Index c = 0; c < q; ++c)
-      for (Index j = offsets[r]; j < offsets[r + 1]; ++j)
-        sums_[j] +=
-            products_[c * m + j] * all[offsets[r] * q + c * (offsets[r + 1] - offsets[r]) + j - offsets[r]];
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums_.data(), static_cast<int>(m), MPI_DOUBLE, MPI_SUM,
-                          layout_.grid().world()));
   for (std::size_t r = 0; r + 1 < offsets.size(); ++r)
     weighted_outer_product(rows, offsets[r + 1] - offsets[r], q, scaled_w_.data(), rows, all + offsets[r] * q,
                            offsets[r + 1] - offsets[r], sums_.data() + offsets[r],

@@ -49,7 +49,8 @@ class CollapsedModel {
   double gamma_;
   RowBlockMatrix softmax_;
   std::vector<double> b_, w_, gradient_b_;
-  std::vector<double> scaled_w_, sums_, products_;  // of write_gradient_a
+  std::vector<double> image_w_;          // γSᵀWᵀ, shape of w_
+  std::vector<double> scaled_w_, sums_;  // of write_gradient_a
   std::unique_ptr<ColumnSolver> solver_, transposed_solver_;
   Outcome forward_;
   PetscObjectId theta_id_ = 0;

@@ -91,8 +91,12 @@ Outcome ColumnSolver::solve(const double* rhs, double* x) {
     if (reason < 0 || !std::isfinite(outcome.residual)) break;
     outcome.converged = outcome.residual <= 2.0 * rtol_;
   }
-  for (Index c = 0; c < columns_; ++c)
-    for (Index i = c * rows_; i < (c + 1) * rows_; ++i) x[i] *= norms_[c];
+  for (Index c = 0; c < columns_; ++c) {
+    for (Index i = c * rows_; i < (c + 1) * rows_; ++i) {
+      x[i] *= norms_[c];
+      product_[i] *= norms_[c];
+    }
+  }
   outcome.products = applications_ - before;
   return outcome;
 }

@@ -27,6 +27,8 @@ class ColumnSolver {
   /// solve is reported in the Outcome (x is then not a solution): call `require`.
   Outcome solve(const double* rhs, double* x);
 
+  /// Op x of the last solve, rows x columns: the product its residual was computed from.
+  [[nodiscard]] const double* image() const { return product_.data(); }
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
   [[nodiscard]] double rtol() const { return rtol_; }
 
