@@ -18,24 +18,22 @@ void SoftmaxLinear::set_parameters(Vec theta) {
   column_softmax(layout_.grid().world(), layout_.slice().size(), layout_.width(), values.data(),
                  layout_.row_length(), softmax_slice_.data());
   layout_.gather_block(softmax_slice_.data(), layout_.width(), weights_.rows());
+  double* weights = weights_.rows();
+  for (Index i = 0; i < weights_.local_rows() * weights_.width(); ++i) weights[i] *= gamma_;
 }
 
 void SoftmaxLinear::apply(Index p, const double* z, const double* injection, double* h) const {
   weights_.multiply(p, z, h);
   const Index size = local_states() * p;
-  for (Index i = 0; i < size; ++i) h[i] = gamma_ * h[i] + injection[i];
+  for (Index i = 0; i < size; ++i) h[i] += injection[i];
 }
 
 void SoftmaxLinear::jacobian(Index p, const double*, const double* v, double* out) const {
   weights_.multiply(p, v, out);
-  const Index size = local_states() * p;
-  for (Index i = 0; i < size; ++i) out[i] *= gamma_;
 }
 
 void SoftmaxLinear::jacobian_transpose(Index p, const double*, const double* v, double* out) const {
   weights_.multiply_transpose(p, v, out);
-  const Index size = local_states() * p;
-  for (Index i = 0; i < size; ++i) out[i] *= gamma_;
 }
 
 void SoftmaxLinear::clear_gradient() {

@@ -29,7 +29,7 @@ class SoftmaxLinear final : public EquilibriumMap {
   const ParameterLayout& layout_;
   double gamma_;
   std::vector<double> softmax_slice_;  // the rows of S that this rank owns
-  RowBlockMatrix weights_;             // S over grid.feature
+  RowBlockMatrix weights_;             // γS over grid.feature: scaled once, not in every product
   RowBlockMatrix gradient_;            // Σ λ zᵀ over grid.feature
 };
 
