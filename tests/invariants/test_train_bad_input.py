@@ -87,7 +87,7 @@ class BadInput(TrainingTest):
 
     def test_numbers(self):
         for value in ("0", "1", "-1", "nan", "inf", "abc", "0.5x", ""):
-            self.refuse("-gamma", value, words=["-gamma", f"'{value}'", "(0, 1)"])
+            self.refuse("-gamma", value, words=["-gamma", f"'{value}'", "(0, 1)"], ranks=(1, 3) if value == "0" else (1,))
         self.refuse("-train_samples", 41, words=["-train_samples 41", "only 40"])
         self.refuse("-train_samples", -1, words=["-train_samples", "'-1'"], ranks=(1,))
         self.refuse("-train_samples", "1.5", words=["-train_samples", "an integer"], ranks=(1,))
