@@ -1,9 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <numeric>
-
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "poise/base/error.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
