@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "poise/base/error.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
@@ -118,6 +119,24 @@ TEST_P(Dynamics, ProductIsSymmetric) {
   EXPECT_NEAR(dot(x, applied(v)), dot(v, applied(x)), rounding() * testing::largest_row_sum(d) * size);
   EXPECT_NEAR(dot(x, inverse_applied(v)), dot(v, inverse_applied(x)),
               rounding() * size / dynamics.lambda_floor());
+}
+
+TEST_P(Dynamics, StateInverseIsTheQuotientOfAProductVector) {
+  const Dense v = testing::random_block(p.m, p.q, 1.0, 13);  // its first column is p, its first row is c
+  Dense product = v;
+  for (Index c = 0; c < p.q; ++c)
+    for (Index k = 0; k < p.m; ++k) product(k, c) = v(k, 0) * v(0, c);
+  std::vector<double> c, d(static_cast<std::size_t>(softmax.local_rows())), x(d.size());
+  for (Index a = 0; a < p.q; ++a) c.push_back(v(0, a));
+  dynamics.state_weights(c.data(), d.data());
+  const std::vector<double> state = testing::local_block(softmax, v);  // the first column comes first
+  dynamics.apply_state_inverse(d.data(), state.data(), x.data());
+  double quotient = std::inner_product(x.begin(), x.end(), state.begin(), 0.0);
+  MPI_Allreduce(MPI_IN_PLACE, &quotient, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  const Dense image = inverse_applied(product);
+  const double expected =
+      std::inner_product(image.values.begin(), image.values.end(), product.values.begin(), 0.0);
+  EXPECT_NEAR(quotient, expected, rounding() / dynamics.lambda_floor() * expected);
 }
 
 TEST_P(Dynamics, ColumnsReducedInSeveralRoundsGiveTheSameMatrix) {
