@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "poise/base/check.hpp"
+#include "poise/linalg/blas.hpp"
 #include "poise_bench/report.hpp"
 
 namespace poise {
@@ -145,6 +146,7 @@ void measure_memory(const BenchSettings& settings, MPI_Comm comm, const Options&
 ExitCode run_bench(Options& options, MPI_Comm comm) {
   const BenchSettings settings = BenchSettings::from(options);
   declare_bench_solvers(options);
+  warn_about_blas(comm);
   Reports reports;
   if (settings.name == "scaling") {
     measure_scaling(settings, comm, options, reports);

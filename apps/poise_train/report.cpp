@@ -91,7 +91,8 @@ void Report::header() const {
   const ProcessGrid& grid = experiment_.grid();
   const ParameterLayout& layout = experiment_.layout();
   const BlasInfo blas = blas_info();
-  const auto slash = blas.library.rfind('/');
+  // The folder tells which BLAS a generic libblas.so.3 is.
+  const auto slash = blas.library.rfind('/', blas.library.rfind('/') - 1);
   std::printf("poise-train %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
               git_commit().c_str(), PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR,
               SLEPC_VERSION_MAJOR, SLEPC_VERSION_MINOR, SLEPC_VERSION_SUBMINOR);
@@ -199,22 +200,6 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
   }
   std::printf("run directory: %s\n", run_.c_str());
   std::fflush(stdout);
-}
-
-void warn_about_blas(const ProcessGrid& grid) {
-  if (grid.rank() != 0) return;
-  const BlasInfo blas = blas_info();
-  if (blas.reference)
-    std::fprintf(stderr,
-                 "poise: warning: %s is the reference BLAS, 10 to 50 times slower than it need be: install "
-                 "libopenblas-dev (apt install libopenblas-dev)\n",
-                 blas.library.c_str());
-  if (blas.threads > 1 && grid.size() > 1)
-    std::fprintf(
-        stderr,
-        "poise: warning: BLAS uses %d threads on each of %d ranks; unless there are that many cores, set "
-        "OPENBLAS_NUM_THREADS=1\n",
-        blas.threads, grid.size());
 }
 
 }  // namespace poise

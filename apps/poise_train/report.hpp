@@ -42,8 +42,4 @@ class Report {
   double start_time_ = 0.0;
 };
 
-/// Prints a warning once, on rank 0, if the BLAS is the slow reference one or if its threads crowd the ranks'
-/// cores.
-void warn_about_blas(const ProcessGrid& grid);
-
 }  // namespace poise

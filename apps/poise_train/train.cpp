@@ -19,6 +19,7 @@
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
+#include "poise/linalg/blas.hpp"
 #include "poise_train/experiment.hpp"
 #include "poise_train/report.hpp"
 #include "poise_train/resume.hpp"
@@ -227,7 +228,7 @@ ExitCode train(Options& options, MPI_Comm comm) {
   Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);
   found.checkpoint.reset();
   options.reject_unknown();
-  warn_about_blas(experiment.grid());
+  warn_about_blas(comm);
   if (!settings.resume) {
     directory.emplace(comm, path);
     if (directory->held_run())

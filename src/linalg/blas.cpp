@@ -6,9 +6,11 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 #include <memory>
 
+#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 
 namespace poise {
@@ -45,9 +47,28 @@ BlasInfo blas_info() {
   if (auto* threads = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads")))
     info.threads = threads();
   // Debian's reference BLAS is …/blas/libblas.so.3; the fast ones carry their name.
-  info.reference = info.library.find("/blas/libblas") != std::string::npos ||
-                   info.library.find("libblas.so.3.11") != std::string::npos;
+  info.reference = info.library.find("/blas/libblas") != std::string::npos;
   return info;
+}
+
+void warn_about_blas(MPI_Comm comm) {
+  int rank = 0;
+  int size = 1;
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  check_mpi(MPI_Comm_size(comm, &size));
+  if (rank != 0) return;
+  const BlasInfo blas = blas_info();
+  if (blas.reference)
+    std::fprintf(stderr,
+                 "poise: warning: %s is the reference BLAS, 10 to 50 times slower than it need be: install "
+                 "libopenblas-dev (apt install libopenblas-dev)\n",
+                 blas.library.c_str());
+  if (blas.threads > 1 && size > 1)
+    std::fprintf(
+        stderr,
+        "poise: warning: BLAS uses %d threads on each of %d ranks; unless there are that many cores, set "
+        "OPENBLAS_NUM_THREADS=1\n",
+        blas.threads, size);
 }
 
 }  // namespace poise

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mpi.h>
+
 #include <string>
 
 #include "poise/base/process_grid.hpp"
@@ -18,5 +20,9 @@ struct BlasInfo {
   int threads = 1;         ///< threads each rank uses, where the library tells
 };
 [[nodiscard]] BlasInfo blas_info();
+
+/// Not collective. Rank 0 prints one warning, with the cure, if the BLAS is the slow reference one, and one
+/// if its threads crowd the cores of several ranks.
+void warn_about_blas(MPI_Comm comm);
 
 }  // namespace poise

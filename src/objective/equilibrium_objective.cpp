@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
@@ -57,26 +56,24 @@ void EquilibriumObjective::load_parameters(Vec theta) {
   layout_.gather_block(slice.data(), q, readout_.data());
 }
 
-Index EquilibriumObjective::forward(Panels& panels, const SampleSet& samples, Index k, Outcome& outcome) {
+void EquilibriumObjective::forward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome) {
   static const LogEvent event("Equilibrium");
   const auto scope = event.begin();
-  const Range range = block_range(panels.count, static_cast<int>(panels.number), static_cast<int>(k));
   const Index rows = map_.local_states();
   const Index q = layout_.outputs();
   std::copy_n(samples.features.data() + range.begin * rows, range.size() * rows, panels.injection.data());
   std::fill(panels.injection.begin() + range.size() * rows, panels.injection.end(), 0.0);
   panels.z = panels.injection;  // the injection is a better start than zero: it is h(0)
-  outcome.merge(require(panels.equilibrium->solve(panels.injection.data(), panels.z.data())));
+  outcome.merge(panels.equilibrium->solve(panels.injection.data(), panels.z.data()), range.begin);
 
   gemm('N', 'N', q, panels.columns, rows, 1.0, readout_.data(), q, panels.z.data(), rows, 0.0,
        panels.outputs.data(), q);
   if (layout_.grid().feature_ranks() > 1)
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, panels.outputs.data(), static_cast<int>(panels.outputs.size()),
                             MPI_DOUBLE, MPI_SUM, layout_.grid().feature()));
-  return range.size();
 }
 
-void EquilibriumObjective::backward(Panels& panels, const SampleSet& samples, Outcome& outcome) {
+void EquilibriumObjective::backward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome) {
   static const LogEvent event("Adjoint");
   const auto scope = event.begin();
   const Index rows = map_.local_states();
@@ -86,7 +83,7 @@ void EquilibriumObjective::backward(Panels& panels, const SampleSet& samples, Ou
   gemm('N', 'T', q, rows, panels.columns, s, residuals, q, panels.z.data(), rows, 1.0,
        readout_gradient_.data(), q);
   gemm('T', 'N', rows, panels.columns, q, s, readout_.data(), q, residuals, q, 0.0, panels.rhs.data(), rows);
-  outcome.merge(require(panels.adjoint->solve(panels.z.data(), panels.rhs.data(), panels.lambda.data())));
+  outcome.merge(panels.adjoint->solve(panels.z.data(), panels.rhs.data(), panels.lambda.data()), range.begin);
   map_.add_gradient(panels.columns, panels.z.data(), panels.lambda.data());
 }
 
@@ -101,30 +98,38 @@ void EquilibriumObjective::write_gradient(Vec gradient) {
     std::copy_n(slice.data() + i * q, q, values.data() + i * layout_.row_length() + layout_.width());
 }
 
+Score EquilibriumObjective::pass(Panels& panels, const SampleSet& samples, bool with_gradient,
+                                 Evaluation& result) {
+  const Index q = layout_.outputs();
+  LossSum sum;
+  for (Index k = 0; k < panels.number; ++k) {
+    const Range range = block_range(panels.count, static_cast<int>(panels.number), static_cast<int>(k));
+    forward(panels, samples, range, result.equilibrium);
+    if (!result.equilibrium.converged) break;
+    const LossSum part = evaluate_loss(problem_.loss, q, range.size(), panels.outputs.data(),
+                                       samples.targets.data() + range.begin * q,
+                                       with_gradient ? panels.outputs.data() : nullptr);
+    sum.loss += part.loss;
+    sum.correct += part.correct;
+    if (!with_gradient) continue;
+    std::fill(panels.outputs.begin() + range.size() * q, panels.outputs.end(), 0.0);
+    backward(panels, samples, range, result.adjoint);
+    if (!result.adjoint.converged) break;
+  }
+  // Ranks of one grid.feature() leave the loop together; here the others learn of a failure.
+  require_on_all(layout_.grid().world(), result.equilibrium);
+  if (with_gradient) require_on_all(layout_.grid().world(), result.adjoint);
+  const LossSum total = sum_over_samples(layout_.grid(), sum);
+  return {problem_.scale(samples.total) * total.loss,
+          static_cast<double>(total.correct) / static_cast<double>(samples.total)};
+}
+
 Evaluation EquilibriumObjective::value_and_gradient(Vec theta, Vec gradient) {
   Evaluation result;
-  LossSum sum;
   load_parameters(theta);
   map_.clear_gradient();
   std::fill(readout_gradient_.begin(), readout_gradient_.end(), 0.0);
-  const Index q = layout_.outputs();
-  Index first = 0;
-  // A sample whose solve fails on one rank is an error of all.
-  agree(layout_.grid().world(), [&] {
-    for (Index k = 0; k < train_.number; ++k) {
-      const Index count = forward(train_, problem_.train, k, result.equilibrium);
-      const LossSum part = evaluate_loss(problem_.loss, q, count, train_.outputs.data(),
-                                         problem_.train.targets.data() + first * q, train_.outputs.data());
-      std::fill(train_.outputs.begin() + count * q, train_.outputs.end(), 0.0);
-      sum.loss += part.loss;
-      sum.correct += part.correct;
-      backward(train_, problem_.train, result.adjoint);
-      first += count;
-    }
-  });
-  const LossSum total = sum_over_samples(layout_.grid(), sum);
-  result.train = {problem_.scale(problem_.train.total) * total.loss,
-                  static_cast<double>(total.correct) / static_cast<double>(problem_.train.total)};
+  result.train = pass(train_, problem_.train, true, result);
   require_finite_loss(result.train.loss);
   write_gradient(gradient);
   return result;
@@ -132,24 +137,9 @@ Evaluation EquilibriumObjective::value_and_gradient(Vec theta, Vec gradient) {
 
 Score EquilibriumObjective::test(Vec theta) {
   if (problem_.test.total == 0) return {};
+  Evaluation result;
   load_parameters(theta);
-  const Index q = layout_.outputs();
-  LossSum sum;
-  Outcome outcome;
-  Index first = 0;
-  agree(layout_.grid().world(), [&] {
-    for (Index k = 0; k < test_.number; ++k) {
-      const Index count = forward(test_, problem_.test, k, outcome);
-      const LossSum part = evaluate_loss(problem_.loss, q, count, test_.outputs.data(),
-                                         problem_.test.targets.data() + first * q, nullptr);
-      sum.loss += part.loss;
-      sum.correct += part.correct;
-      first += count;
-    }
-  });
-  const LossSum total = sum_over_samples(layout_.grid(), sum);
-  return {problem_.scale(problem_.test.total) * total.loss,
-          static_cast<double>(total.correct) / static_cast<double>(problem_.test.total)};
+  return pass(test_, problem_.test, false, result);
 }
 
 }  // namespace poise

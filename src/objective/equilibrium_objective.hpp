@@ -37,9 +37,12 @@ class EquilibriumObjective final : public Objective {
   };
   Panels make_panels(const SampleSet& samples, Index panel, double rtol, bool with_adjoint);
   void load_parameters(Vec theta);
-  /// Solves panel k and leaves f = Bz in panels.outputs; returns the number of samples in it.
-  Index forward(Panels& panels, const SampleSet& samples, Index k, Outcome& outcome);
-  void backward(Panels& panels, const SampleSet& samples, Outcome& outcome);
+  /// Solves the samples `range` of this rank and leaves f = Bz in panels.outputs.
+  void forward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome);
+  /// Their adjoints, from ∇ℓ in panels.outputs, and their part of the gradient.
+  void backward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome);
+  /// Collective on the world. All samples; throws failure on all ranks if a solve failed on any.
+  Score pass(Panels& panels, const SampleSet& samples, bool with_gradient, Evaluation& result);
   void write_gradient(Vec gradient);
 
   const ParameterLayout& layout_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mpi.h>
+
 #include <algorithm>
 #include <string>
 
@@ -20,8 +22,9 @@ struct [[nodiscard]] Outcome {
   double residual = 0.0;    ///< true residual of the worst sample, relative (see the solver)
   Index worst_sample = -1;  ///< the column it belongs to, counted on this rank
 
-  /// Joins the outcome of another panel: the worst of both.
-  void merge(const Outcome& other) {
+  /// Joins the outcome of another panel, whose first column is sample `first` of this rank: the worst of
+  /// both.
+  void merge(const Outcome& other, Index first) {
     solve = other.solve;
     if (reason.empty() || !other.converged) reason = other.reason;
     converged = other.converged && (converged || products == 0);
@@ -29,7 +32,7 @@ struct [[nodiscard]] Outcome {
     products += other.products;
     if (other.residual >= residual) {
       residual = other.residual;
-      worst_sample = other.worst_sample;
+      worst_sample = first + other.worst_sample;
     }
   }
 };
@@ -47,5 +50,10 @@ inline const Outcome& require(const Outcome& outcome, bool world = false) {
                   "its prefix",
               world);
 }
+
+/// Collective on `comm`. Where some ranks solved what others did not: throws on all ranks, as `require` does,
+/// if any solve failed; else iterations and residual become the largest of all ranks. A rank that had nothing
+/// to solve passes a new Outcome.
+void require_on_all(MPI_Comm comm, Outcome& outcome);
 
 }  // namespace poise

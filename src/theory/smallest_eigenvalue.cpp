@@ -19,7 +19,7 @@ constexpr Index basis = 16;
 constexpr double kept = 0.8;
 constexpr PetscInt restarts = 1000;
 /// Residual, relative to the eigenvalue.
-constexpr double default_tolerance = 1e-9;
+constexpr double default_tolerance = 3e-9;
 /// Tolerance of the state vector that a first solve starts from, in units of its own.
 constexpr double state_tolerance = 0.3;
 
