@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "poise/petsc/session.hpp"
 #include "poise_bench/bench.hpp"
 #include "poise_bench/settings.hpp"
@@ -14,20 +12,11 @@ constexpr const char* usage =
 }  // namespace
 
 int main(int argc, char** argv) {
-  return poise::run_program(argc, argv, [](poise::Session& session) {
-    poise::Options options;
-    if (!session.words().empty())
-      throw poise::Error(
-          poise::ExitCode::bad_input,
-          "'" + session.words().front() + "' is not an option: options start with a dash (-help)", true);
-    if (session.help_requested()) {
-      (void)poise::BenchSettings::from(options);
-      poise::declare_bench_solvers(options);
-      int rank = 0;
-      MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-      if (rank == 0) std::fputs(options.help(usage).c_str(), stdout);
-      return poise::ExitCode::done;
-    }
-    return poise::run_bench(options, MPI_COMM_WORLD);
-  });
+  return poise::run_options_program(
+      argc, argv, usage,
+      [](poise::Options& options) {
+        (void)poise::BenchSettings::from(options);
+        poise::declare_bench_solvers(options);
+      },
+      poise::run_bench);
 }

@@ -99,11 +99,7 @@ DatasetInfo import_csv(Options& options, bool declare_only) {
   all.count = table.rows;
   all.inputs = table.columns;
   all.features = std::move(table.values);
-  DatasetContent content = split_samples(all, o.split);
-  content.name = o.output.name;
-  content.source = o.output.source;
-  content.license = o.output.license;
-  return write_dataset(o.output.path, content);
+  return write_split(all, o.split, o.output);
 }
 
 }  // namespace poise

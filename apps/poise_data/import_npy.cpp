@@ -78,11 +78,7 @@ DatasetInfo import_npy(Options& options, bool declare_only) {
   all.count = features.rows;
   all.inputs = features.columns;
   all.features = std::move(features.values);
-  DatasetContent content = split_samples(all, o.split);
-  content.name = o.output.name;
-  content.source = o.output.source;
-  content.license = o.output.license;
-  return write_dataset(o.output.path, content);
+  return write_split(all, o.split, o.output);
 }
 
 }  // namespace poise

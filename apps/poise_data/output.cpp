@@ -26,6 +26,14 @@ void require_output(const Output& output) {
     throw bad_input(output.path + ": exists already; -force true replaces it");
 }
 
+DatasetInfo write_split(const SampleBlock& all, const TestSplit& split, const Output& output) {
+  DatasetContent content = split_samples(all, split);
+  content.name = output.name;
+  content.source = output.source;
+  content.license = output.license;
+  return write_dataset(output.path, content);
+}
+
 std::string summary_of(const DatasetInfo& info) {
   return info.path + ": " + std::to_string(info.samples) + " training and " +
          std::to_string(info.test_samples) + " test samples, " + std::to_string(info.inputs) + " features (" +

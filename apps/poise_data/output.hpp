@@ -4,6 +4,7 @@
 
 #include "poise/base/options.hpp"
 #include "poise/io/dataset.hpp"
+#include "poise_data/samples.hpp"
 
 namespace poise {
 
@@ -20,6 +21,9 @@ struct Output {
 /// Throws bad_input if -out is missing or its folder is, or if the file exists and -force is not set. Not
 /// collective; call before the work begins.
 void require_output(const Output& output);
+
+/// Cuts `all` into training and test samples and writes them where -out says. Not collective.
+[[nodiscard]] DatasetInfo write_split(const SampleBlock& all, const TestSplit& split, const Output& output);
 
 /// One line that says what was written.
 [[nodiscard]] std::string summary_of(const DatasetInfo& info);

@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "poise/petsc/session.hpp"
 #include "poise_train/settings.hpp"
 #include "poise_train/stop_request.hpp"
@@ -16,21 +14,14 @@ constexpr const char* usage =
 
 int main(int argc, char** argv) {
   poise::listen_for_stop_requests();
-  return poise::run_program(argc, argv, [](poise::Session& session) {
-    poise::listen_for_stop_requests();
-    poise::Options options;
-    if (!session.words().empty())
-      throw poise::Error(
-          poise::ExitCode::bad_input,
-          "'" + session.words().front() + "' is not an option: options start with a dash (-help)", true);
-    if (session.help_requested()) {
-      (void)poise::TrainSettings::from(options);
-      poise::declare_solvers(options);
-      int rank = 0;
-      MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-      if (rank == 0) std::fputs(options.help(usage).c_str(), stdout);
-      return poise::ExitCode::done;
-    }
-    return poise::train(options, MPI_COMM_WORLD);
-  });
+  return poise::run_options_program(
+      argc, argv, usage,
+      [](poise::Options& options) {
+        (void)poise::TrainSettings::from(options);
+        poise::declare_solvers(options);
+      },
+      [](poise::Options& options, MPI_Comm comm) {
+        poise::listen_for_stop_requests();  // PETSc has set handlers of its own
+        return poise::train(options, comm);
+      });
 }

@@ -92,7 +92,7 @@ void Report::header() const {
   const ParameterLayout& layout = experiment_.layout();
   const BlasInfo blas = blas_info();
   // The folder tells which BLAS a generic libblas.so.3 is.
-  const auto slash = blas.library.rfind('/', blas.library.rfind('/') - 1);
+  const auto slash = blas.file.rfind('/', blas.file.rfind('/') - 1);
   std::printf("poise-train %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
               git_commit().c_str(), PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR,
               SLEPC_VERSION_MAJOR, SLEPC_VERSION_MINOR, SLEPC_VERSION_SUBMINOR);
@@ -117,7 +117,7 @@ void Report::header() const {
                 static_cast<long long>(settings_.steps));
   std::printf("  ranks     %d = %d over features x %d over samples; %s, %s a rank\n", grid.size(),
               grid.feature_ranks(), grid.sample_ranks(),
-              blas.library.substr(slash == std::string::npos ? 0 : slash + 1).c_str(),
+              blas.file.substr(slash == std::string::npos ? 0 : slash + 1).c_str(),
               plural(blas.threads, "BLAS thread").c_str());
   std::printf("  run       %s\n", run_.c_str());
   if (LiveAudit* audit = experiment_.audit()) {

@@ -78,6 +78,7 @@ void declare_solvers(Options& options) {
   options.solver("adj_", "KSP", "gmres, worst sample to the equilibria's tolerance");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
   options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
+  options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
 }
 
 const std::vector<std::string>& identity_options() {

@@ -10,8 +10,9 @@ namespace poise {
 /// Gradient flow dθ/dt = −∇L(θ) by PETSc TS, prefix `flow_`. Default: Fehlberg's Runge-Kutta 5(4) with
 /// adaptive steps (relative and absolute tolerance 1e-8). It has as many stages as the usual Dormand-Prince
 /// pair costs with its reused last stage, but carries nothing from step to step, so a resumed run repeats the
-/// straight one bit by bit. Types that do reuse a stage are restarted every step for the same reason. Adaptive
-/// step sizes are rounded to 8 binary digits, so that a run takes the same steps on any number of ranks.
+/// straight one bit by bit. Types that do reuse a stage are restarted every step for the same reason.
+/// Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same steps on any number of
+/// ranks.
 class Flow final : public Dynamics {
  public:
   /// Collective on the communicator of `theta_like`. `objective` must outlive the flow. Ends at `end_time`

@@ -42,13 +42,16 @@ BlasInfo blas_info() {
   Dl_info where{};
   if (dladdr(reinterpret_cast<void*>(&BLASgemm_), &where) != 0 && where.dli_fname != nullptr) {
     const std::unique_ptr<char, decltype(&free)> path(realpath(where.dli_fname, nullptr), &free);
-    info.library = path ? path.get() : where.dli_fname;
+    info.file = path ? path.get() : where.dli_fname;
   }
   if (auto* threads = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads")))
     info.threads = threads();
-  // Debian's reference BLAS is …/blas/libblas.so.3; the fast ones carry their name.
-  info.reference = info.library.find("/blas/libblas") != std::string::npos;
+  info.reference = is_reference_blas(info.file);
   return info;
+}
+
+bool is_reference_blas(const std::string& file) {
+  return file.find("/blas/libblas") != std::string::npos;
 }
 
 void warn_about_blas(MPI_Comm comm) {
@@ -62,7 +65,7 @@ void warn_about_blas(MPI_Comm comm) {
     std::fprintf(stderr,
                  "poise: warning: %s is the reference BLAS, 10 to 50 times slower than it need be: install "
                  "libopenblas-dev (apt install libopenblas-dev)\n",
-                 blas.library.c_str());
+                 blas.file.c_str());
   if (blas.threads > 1 && size > 1)
     std::fprintf(
         stderr,

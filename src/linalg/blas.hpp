@@ -15,11 +15,15 @@ void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alph
 
 /// Which BLAS runs and how.
 struct BlasInfo {
-  std::string library;     ///< file that provides dgemm
+  std::string file;        ///< that provides dgemm
   bool reference = false;  ///< the slow reference BLAS (10 to 50 times slower than OpenBLAS)
   int threads = 1;         ///< threads each rank uses, where the library tells
 };
 [[nodiscard]] BlasInfo blas_info();
+
+/// Whether a library file is the reference BLAS as Debian installs it (…/blas/libblas.so.3*); the fast ones
+/// carry their name in the folder or in the file.
+[[nodiscard]] bool is_reference_blas(const std::string& file);
 
 /// Not collective. Rank 0 prints one warning, with the cure, if the BLAS is the slow reference one, and one
 /// if its threads crowd the cores of several ranks.

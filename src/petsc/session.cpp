@@ -85,4 +85,22 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
   return code;
 }
 
+int run_options_program(int argc, char** argv, const std::string& usage,
+                        const std::function<void(Options&)>& declare,
+                        const std::function<ExitCode(Options&, MPI_Comm)>& run) {
+  return run_program(argc, argv, [&](Session& session) {
+    Options options;
+    if (!session.words().empty())
+      throw Error(ExitCode::bad_input,
+                  "'" + session.words().front() + "' is not an option: options start with a dash (-help)",
+                  true);
+    if (!session.help_requested()) return run(options, MPI_COMM_WORLD);
+    declare(options);
+    int rank = 0;
+    check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
+    if (rank == 0) std::fputs(options.help(usage).c_str(), stdout);
+    return ExitCode::done;
+  });
+}
+
 }  // namespace poise

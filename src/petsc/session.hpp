@@ -35,4 +35,10 @@ class Session {
 /// that is the same on every rank. An error that not all ranks share aborts the world; nothing hangs.
 int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& program);
 
+/// The frame of a main that takes nothing but options: `-help` prints `usage` and what `declare` declares,
+/// anything before the first option is an error, else `run` runs on MPI_COMM_WORLD.
+int run_options_program(int argc, char** argv, const std::string& usage,
+                        const std::function<void(Options&)>& declare,
+                        const std::function<ExitCode(Options&, MPI_Comm)>& run);
+
 }  // namespace poise
