@@ -55,7 +55,6 @@ class SmallestEigensolver {
   void run(double tolerance, SmallestEigenvalue& result);
 
   const DynamicsMatrix& dynamics_;
-  std::uint64_t seed_;
   Index products_ = 0;
   double tolerance_ = 0.0;
   PetscInt max_restarts_ = 0;
