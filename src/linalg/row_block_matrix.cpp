@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "poise/base/check.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/linalg/row_products.hpp"
 
@@ -27,6 +28,7 @@ RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets)
 }
 
 void RowBlockMatrix::set_counts(Index p) const {
+  (void)mpi_count(width() * p);  // the largest of them; all ranks throw
   for (std::size_t g = 0; g < size_; ++g) {
     counts_[g] = static_cast<int>((offsets_[g + 1] - offsets_[g]) * p);
     displacements_[g] = static_cast<int>(offsets_[g] * p);

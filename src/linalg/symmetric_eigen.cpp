@@ -11,6 +11,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/mpi_count.hpp"
 
 namespace poise {
 namespace {
@@ -54,7 +55,7 @@ SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matri
   SymmetricEigen eigen{std::vector<double>(size), std::vector<double>(size * size)};
   on_root(comm, [&] { eigen = symmetric_eigen(n, std::move(matrix)); });
   check_mpi(MPI_Bcast(eigen.values.data(), static_cast<int>(n), MPI_DOUBLE, 0, comm));
-  check_mpi(MPI_Bcast(eigen.vectors.data(), static_cast<int>(n * n), MPI_DOUBLE, 0, comm));
+  check_mpi(MPI_Bcast(eigen.vectors.data(), mpi_count(n * n), MPI_DOUBLE, 0, comm));
   return eigen;
 }
 

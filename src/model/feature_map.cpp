@@ -7,6 +7,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/base/random.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
@@ -17,8 +18,8 @@ namespace {
 const std::vector<std::string> kind_names{"identity", "whiten", "random_relu", "random_fourier"};
 
 void sum_over_samples(const ProcessGrid& grid, std::vector<double>& values) {
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_DOUBLE, MPI_SUM,
-                          grid.sample()));
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), mpi_count(static_cast<Index>(values.size())),
+                          MPI_DOUBLE, MPI_SUM, grid.sample()));
 }
 
 double total_count(const ProcessGrid& grid, Index count) {

@@ -4,6 +4,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/objective/finite.hpp"
 
@@ -69,8 +70,9 @@ void EquilibriumObjective::forward(Panels& panels, const SampleSet& samples, Ran
   gemm('N', 'N', q, panels.columns, rows, 1.0, readout_.data(), q, panels.z.data(), rows, 0.0,
        panels.outputs.data(), q);
   if (layout_.grid().feature_ranks() > 1)
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, panels.outputs.data(), static_cast<int>(panels.outputs.size()),
-                            MPI_DOUBLE, MPI_SUM, layout_.grid().feature()));
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, panels.outputs.data(),
+                            mpi_count(static_cast<Index>(panels.outputs.size())), MPI_DOUBLE, MPI_SUM,
+                            layout_.grid().feature()));
 }
 
 void EquilibriumObjective::backward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome) {

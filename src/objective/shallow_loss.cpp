@@ -5,6 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/linalg/row_products.hpp"
 
@@ -100,8 +101,8 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
     multiply_rows(columns, rows, q, phi, rows, block_.data(), rows, false, transposed_.data(), columns);
     transpose(columns, q, transposed_.data(), outputs_.data());
     if (grid.feature_ranks() > 1)
-      check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), static_cast<int>(q * columns), MPI_DOUBLE,
-                              MPI_SUM, grid.feature()));
+      check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), mpi_count(q * columns), MPI_DOUBLE, MPI_SUM,
+                              grid.feature()));
     const LossSum part =
         evaluate_loss(problem_.loss, q, columns, outputs_.data(), samples.targets.data() + first * q,
                       with_gradient ? outputs_.data() : nullptr);

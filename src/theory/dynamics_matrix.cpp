@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
@@ -104,7 +105,7 @@ void DynamicsMatrix::form_moments(const double* w, const double* centres, Index 
   };
   Index total = 0;
   for (std::size_t g = 0; g < ranks; ++g) {
-    counts_[g] = static_cast<int>(columns(g).size() * pairs);
+    counts_[g] = mpi_count(columns(g).size() * pairs);
     total += counts_[g];
   }
   partial_sums_.resize(std::max(partial_sums_.size(), static_cast<std::size_t>(total)));

@@ -1,6 +1,7 @@
 #include "poise/theory/row_slices.hpp"
 
 #include "poise/base/check.hpp"
+#include "poise/base/mpi_count.hpp"
 
 namespace poise {
 
@@ -14,8 +15,8 @@ std::vector<Index> row_slices(const RowBlockMatrix& matrix) {
 }
 
 void sum_over_ranks(MPI_Comm comm, std::vector<double>& values) {
-  check_mpi(
-      MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_DOUBLE, MPI_SUM, comm));
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), mpi_count(static_cast<Index>(values.size())),
+                          MPI_DOUBLE, MPI_SUM, comm));
 }
 
 }  // namespace poise

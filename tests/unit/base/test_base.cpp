@@ -6,6 +6,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/process_grid.hpp"
 #include "poise/base/random.hpp"
@@ -43,6 +44,11 @@ TEST(Agree, AnErrorOnOneRankIsThrownByAllRanksWithItsCodeAndRank) {
 
 TEST(Agree, NothingHappensWhenNoRankFails) {
   EXPECT_NO_THROW(agree(MPI_COMM_WORLD, [] {}));
+}
+
+TEST(MpiCount, ACountBeyondMpisIntegersIsAnErrorNotAnotherNumber) {
+  EXPECT_EQ(mpi_count(2147483647), 2147483647);
+  EXPECT_THROW((void)mpi_count(Index{2147483648}), Error);
 }
 
 TEST(BlockRange, PartsCoverEverythingOnceAndDifferByAtMostOne) {
