@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace poise {
@@ -16,7 +17,15 @@ enum class Stream : std::uint32_t {
   eigenvector = 8,
   test_direction = 9,
   test_split = 20,
+  minibatch = 21,
+  probe = 22,
+  weights_more = 64,  // and all above: see more_weights
 };
+
+/// The stream of parameter block k of a model.
+[[nodiscard]] constexpr Stream more_weights(std::size_t k) {
+  return static_cast<Stream>(static_cast<std::uint32_t>(Stream::weights_more) + static_cast<std::uint32_t>(k));
+}
 
 /// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so the
 /// value of entry (i, j) is the same on any number of ranks and in any order. Not collective.

@@ -17,7 +17,10 @@ constexpr Index overlapped_columns = 32;
 }  // namespace
 
 RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets)
-    : comm_(comm), offsets_(std::move(offsets)) {
+    : RowBlockMatrix(comm, offsets, offsets) {}
+
+RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::vector<Index> columns)
+    : comm_(comm), offsets_(std::move(offsets)), columns_(std::move(columns)) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm_, &rank));
   rank_ = static_cast<std::size_t>(rank);
@@ -30,8 +33,8 @@ RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets)
 void RowBlockMatrix::set_counts(Index p) const {
   (void)mpi_count(width() * p);  // the largest of them; all ranks throw
   for (std::size_t g = 0; g < size_; ++g) {
-    counts_[g] = static_cast<int>((offsets_[g + 1] - offsets_[g]) * p);
-    displacements_[g] = static_cast<int>(offsets_[g] * p);
+    counts_[g] = static_cast<int>((columns_[g + 1] - columns_[g]) * p);
+    displacements_[g] = static_cast<int>(columns_[g] * p);
   }
   workspace_.resize(std::max(workspace_.size(), static_cast<std::size_t>(width() * p)));
 }
@@ -51,8 +54,8 @@ const double* RowBlockMatrix::gather(Index p, const double* x) const {
 }
 
 void RowBlockMatrix::multiply_block(std::size_t g, Index p, const double* x, bool add, double* y) const {
-  const Index columns = offsets_[g + 1] - offsets_[g];
-  multiply_rows(local_rows(), columns, p, rows() + offsets_[g], width(), x, columns, add, y, local_rows());
+  const Index columns = columns_[g + 1] - columns_[g];
+  multiply_rows(local_rows(), columns, p, rows() + columns_[g], width(), x, columns, add, y, local_rows());
 }
 
 void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
@@ -74,12 +77,13 @@ void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
 void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
   if (size_ == 1)
-    return multiply_rows_transpose(width(), width(), p, rows(), width(), x, width(), false, y, width());
+    return multiply_rows_transpose(local_rows(), width(), p, rows(), width(), x, local_rows(), false, y,
+                                   width());
   set_counts(p);
   for (std::size_t g = 0; g < size_; ++g) {
-    const Index rows_g = offsets_[g + 1] - offsets_[g];
-    multiply_rows_transpose(local_rows(), rows_g, p, rows() + offsets_[g], width(), x, local_rows(), false,
-                            workspace_.data() + displacements_[g], rows_g);
+    const Index columns = columns_[g + 1] - columns_[g];
+    multiply_rows_transpose(local_rows(), columns, p, rows() + columns_[g], width(), x, local_rows(), false,
+                            workspace_.data() + displacements_[g], columns);
   }
   check_mpi(MPI_Reduce_scatter(workspace_.data(), y, counts_.data(), MPI_DOUBLE, MPI_SUM, comm_));
 }
@@ -87,9 +91,9 @@ void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) con
 void RowBlockMatrix::add_outer_product(Index p, const double* x, const double* y) {
   const double* all = gather(p, y);
   for (std::size_t g = 0; g < size_; ++g) {
-    const Index rows_g = offsets_[g + 1] - offsets_[g];
-    gemm('N', 'T', rows_g, local_rows(), p, 1.0, all + offsets_[g] * p, rows_g, x, local_rows(), 1.0,
-         rows() + offsets_[g], width());
+    const Index columns = columns_[g + 1] - columns_[g];
+    gemm('N', 'T', columns, local_rows(), p, 1.0, all + columns_[g] * p, columns, x, local_rows(), 1.0,
+         rows() + columns_[g], width());
   }
 }
 

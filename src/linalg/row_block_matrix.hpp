@@ -9,10 +9,10 @@
 
 namespace poise {
 
-/// A dense m x m matrix M in row blocks over a communicator, and its products with blocks of columns
-/// ("states") that are distributed over the same rows. Rank r holds rows [o[r], o[r+1]) =: m_r of them; a
-/// block of p states is m_r x p, column-major, on each rank. Used over `grid.feature` for equilibria, over
-/// `grid.world` for the collapsed model.
+/// A dense matrix M in row blocks over a communicator, and its products with blocks of columns ("states").
+/// Rank r holds rows [o[r], o[r+1]) =: m_r of it; a block of p states is m_r x p, column-major, on each rank.
+/// M is m x m, or m x d where what it multiplies is distributed by other offsets: d_r x p. Used over
+/// `grid.feature` for equilibria, over `grid.world` for the collapsed model.
 ///
 /// Products gather the states (wide blocks: overlapped with the product of the rank's own block) because
 /// that moves p m numbers for 2 p m^2 / P flops; gathered blocks stay contiguous a rank, so nothing is
@@ -21,22 +21,28 @@ class RowBlockMatrix {
  public:
   /// `offsets`: size of comm + 1 numbers from 0 to m. `comm` must outlive the matrix.
   RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets);
+  /// `columns`: the same for the rows of what M multiplies, from 0 to d.
+  RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::vector<Index> columns);
 
-  [[nodiscard]] Index width() const { return offsets_.back(); }
+  /// Number of columns of M.
+  [[nodiscard]] Index width() const { return columns_.back(); }
+  [[nodiscard]] const std::vector<Index>& offsets() const { return offsets_; }
   [[nodiscard]] Index row_begin() const { return offsets_[rank_]; }
   [[nodiscard]] Index local_rows() const { return offsets_[rank_ + 1] - offsets_[rank_]; }
+  /// d_r: rows on this rank of what M multiplies.
+  [[nodiscard]] Index local_columns() const { return columns_[rank_ + 1] - columns_[rank_]; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
   /// The local rows, row-major: entry (i, j) of the rank's block at [i * width() + j].
   [[nodiscard]] double* rows() { return rows_.data(); }
   [[nodiscard]] const double* rows() const { return rows_.data(); }
 
-  /// Collective. Y = M X for p columns; x and y are m_r x p and must not overlap.
+  /// Collective. Y = M X for p columns; x is d_r x p, y is m_r x p; they must not overlap.
   void multiply(Index p, const double* x, double* y) const;
-  /// Collective. Y = Mᵀ X for p columns; x and y must not overlap.
+  /// Collective. Y = Mᵀ X for p columns; x is m_r x p, y is d_r x p; they must not overlap.
   void multiply_transpose(Index p, const double* x, double* y) const;
-  /// Collective. M += X Yᵀ, where X and Y have p columns.
+  /// Collective. M += X Yᵀ, where X (m_r x p) and Y (d_r x p) have p columns.
   void add_outer_product(Index p, const double* x, const double* y);
-  /// Collective. All rows of a block on every rank: the m_g x p block of rank g starts at [o[g] * p].
+  /// Collective. All rows of a block d_r x p on every rank: that of rank g starts at [columns[g] * p].
   [[nodiscard]] const double* gather(Index p, const double* x) const;
 
   /// Columns multiplied so far by M or Mᵀ.
@@ -50,6 +56,7 @@ class RowBlockMatrix {
 
   MPI_Comm comm_;
   std::vector<Index> offsets_;
+  std::vector<Index> columns_;
   std::size_t rank_ = 0;
   std::size_t size_ = 1;
   AlignedDoubles rows_;

@@ -11,25 +11,44 @@
 namespace poise {
 
 ParameterLayout::ParameterLayout(const ProcessGrid& grid, Index m, Index q)
+    : ParameterLayout(grid, m, q, {{.name = "A", .columns = m}}) {}
+
+ParameterLayout::ParameterLayout(const ProcessGrid& grid, Index m, Index q,
+                                 std::vector<ParameterBlock> blocks)
     : grid_(grid),
       m_(m),
       q_(q),
+      blocks_(std::move(blocks)),
       slice_offsets_(grid.world_offsets(m)),
       block_offsets_(grid.feature_offsets(m)) {
+  for (ParameterBlock& block : blocks_) {
+    block.offset = readout_offset_;
+    readout_offset_ += block.columns;
+  }
   const auto rank = static_cast<std::size_t>(grid.rank());
   const auto feature = static_cast<std::size_t>(grid.feature_index());
   slice_ = {slice_offsets_[rank], slice_offsets_[rank + 1]};
   block_ = {block_offsets_[feature], block_offsets_[feature + 1]};
 }
 
+const ParameterBlock& ParameterLayout::block_of(const std::string& name) const {
+  for (const ParameterBlock& block : blocks_)
+    if (block.name == name) return block;
+  throw failure("the parameters have no block " + name);
+}
+
 void ParameterLayout::initialise(Vec theta, std::uint64_t seed, double scale_a, double scale_b) const {
-  const CounterRandom a(seed, Stream::weights_a);
+  std::vector<CounterRandom> random;
+  for (std::size_t k = 0; k < blocks_.size(); ++k)
+    random.emplace_back(seed, k == 0 ? Stream::weights_a : more_weights(k));
   const CounterRandom b(seed, Stream::weights_b);
   const double scale_readout = scale_b / std::sqrt(static_cast<double>(m_));
   WriteArray values(theta);
   double* entry = values.data();
   for (Index i = slice_.begin; i < slice_.end; ++i) {
-    for (Index j = 0; j < m_; ++j) *entry++ = scale_a * a.normal(i, j);
+    for (std::size_t k = 0; k < blocks_.size(); ++k)
+      for (Index j = 0; j < blocks_[k].columns; ++j)
+        *entry++ = blocks_[k].scale == 0.0 ? 0.0 : scale_a * blocks_[k].scale * random[k].normal(i, j);
     for (Index c = 0; c < q_; ++c) *entry++ = scale_readout * b.normal(c, i);
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
@@ -8,21 +9,38 @@
 
 namespace poise {
 
-/// How the parameters θ = (A, B) are stored: ONE Vec on the world whose natural order is the rows of the m x
-/// (m+q) matrix [A | Bᵀ]; every rank owns the rows `slice()`, a contiguous part of its feature row block. θ
-/// exists once, so replicas cannot drift, and neither solvers nor files need to know the grid. Ranks may own
-/// no rows.
+/// A trainable matrix of m rows: columns of the stored rows of θ.
+struct ParameterBlock {
+  std::string name;    ///< in checkpoints: /parameters/<name>
+  Index columns = 0;
+  double scale = 1.0;  ///< entries start at this times N(0,1); 0: at zero
+  Index offset = 0;    ///< first column in a stored row; set by ParameterLayout
+};
+
+/// How the parameters θ are stored: ONE Vec on the world whose natural order is the rows of the matrix [A | …
+/// | Bᵀ], where A stands for the model's blocks (softmax-linear: A alone, m x m; others also have input
+/// weights and biases, each of m rows); every rank owns the rows `slice()`, a contiguous part of its feature
+/// row block. θ exists once, so replicas cannot drift, and neither solvers nor files need to know the grid.
+/// Ranks may own no rows.
 class ParameterLayout {
  public:
-  /// `grid` must outlive the layout. m: state width, q: outputs.
+  /// `grid` must outlive the layout. m: state width, q: outputs. The model's only block is A, m x m.
   ParameterLayout(const ProcessGrid& grid, Index m, Index q);
+  /// `blocks`: of the model, without the readout B, which is always the last block.
+  ParameterLayout(const ProcessGrid& grid, Index m, Index q, std::vector<ParameterBlock> blocks);
 
   [[nodiscard]] const ProcessGrid& grid() const { return grid_; }
   [[nodiscard]] Index width() const { return m_; }
   [[nodiscard]] Index outputs() const { return q_; }
-  /// m + q, the length of a stored row.
-  [[nodiscard]] Index row_length() const { return m_ + q_; }
-  /// Rows of [A | Bᵀ] owned by this rank.
+  /// Length of a stored row: columns of all blocks and q; m + q for softmax-linear.
+  [[nodiscard]] Index row_length() const { return readout_offset() + q_; }
+  /// The model's blocks, in their order in a stored row.
+  [[nodiscard]] const std::vector<ParameterBlock>& blocks() const { return blocks_; }
+  /// The block of this name; throws failure if there is none.
+  [[nodiscard]] const ParameterBlock& block_of(const std::string& name) const;
+  /// First column of Bᵀ in a stored row.
+  [[nodiscard]] Index readout_offset() const { return readout_offset_; }
+  /// Rows of θ owned by this rank.
   [[nodiscard]] Range slice() const { return slice_; }
   /// Rows held by this rank's feature row block; the slices of `grid().sample()` make it up.
   [[nodiscard]] Range block() const { return block_; }
@@ -32,8 +50,8 @@ class ParameterLayout {
   /// Collective. A new parameter Vec, entries unset.
   [[nodiscard]] VecHandle create() const { return create_vec(grid_.world(), slice_.size() * row_length()); }
 
-  /// A_ij ~ scale_a N(0,1), B_ij ~ scale_b N(0,1)/√m, keyed by (seed, i, j): the same on every grid. Not
-  /// collective.
+  /// Entries of a block ~ scale_a · (its scale) · N(0,1), B_ij ~ scale_b N(0,1)/√m, keyed by (seed, block, i,
+  /// j): the same on every grid. Not collective.
   void initialise(Vec theta, std::uint64_t seed, double scale_a, double scale_b) const;
 
   /// Collective on grid().sample(). Row-major slices (slice().size() x columns) -> the row block
@@ -49,6 +67,8 @@ class ParameterLayout {
   const ProcessGrid& grid_;
   Index m_;
   Index q_;
+  std::vector<ParameterBlock> blocks_;
+  Index readout_offset_ = 0;
   std::vector<Index> slice_offsets_;
   std::vector<Index> block_offsets_;
   Range slice_;

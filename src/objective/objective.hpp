@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "poise/petsc/vec.hpp"
 #include "poise/solve/outcome.hpp"
 
@@ -18,6 +20,13 @@ struct Evaluation {
   Outcome adjoint;      ///< of the backward solves
 };
 
+/// Which of the training samples an evaluation is of: all, or a minibatch.
+struct Batch {
+  bool all = true;
+  Index total = 0;           ///< samples of the minibatch on all ranks
+  std::vector<Index> local;  ///< those of this rank, counted on this rank, ascending
+};
+
 /// θ -> L(θ), ∇L(θ). Collective on the world; θ and the gradient as in ParameterLayout.
 class Objective {
  public:
@@ -28,6 +37,8 @@ class Objective {
 
   /// Throws failure if a solve failed or the loss is not finite.
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient) = 0;
+  /// The same of a minibatch, scaled by its own size. Throws bad_input if the objective has none.
+  [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch);
   /// The loss of the test samples, without a gradient. All zeros if there are none.
   [[nodiscard]] virtual Score test(Vec theta) = 0;
 };

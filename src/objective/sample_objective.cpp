@@ -1,0 +1,137 @@
+#include "poise/objective/sample_objective.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "poise/base/check.hpp"
+#include "poise/base/mpi_count.hpp"
+#include "poise/linalg/blas.hpp"
+#include "poise/objective/finite.hpp"
+
+namespace poise {
+
+SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& problem, Index state_rows,
+                                 Index feature_rows, Index panel)
+    : layout_(layout),
+      problem_(problem),
+      state_rows_(state_rows),
+      feature_rows_(feature_rows),
+      panel_(panel),
+      readout_(static_cast<std::size_t>(layout.block().size() * layout.outputs())),
+      readout_gradient_(readout_.size()),
+      slice_(static_cast<std::size_t>(layout.slice().size() * layout.outputs())),
+      all_train_(static_cast<std::size_t>(problem.train.count)),
+      all_test_(static_cast<std::size_t>(problem.test.count)) {
+  std::iota(all_train_.begin(), all_train_.end(), 0);
+  std::iota(all_test_.begin(), all_test_.end(), 0);
+}
+
+Index SampleObjective::panel_width(Index count) const {
+  const Index number = (count + panel_ - 1) / panel_;
+  return number > 0 ? (count + number - 1) / number : 1;
+}
+
+void SampleObjective::load_parameters(Vec theta) {
+  load_network(theta);
+  const Index q = layout_.outputs();
+  {
+    const ReadArray values(theta);
+    for (Index i = 0; i < layout_.slice().size(); ++i)
+      std::copy_n(values.data() + i * layout_.row_length() + layout_.readout_offset(), q, slice_.data() + i * q);
+  }
+  layout_.gather_block(slice_.data(), q, readout_.data());
+}
+
+void SampleObjective::write_gradient(Vec gradient) {
+  const Index q = layout_.outputs();
+  write_network_gradient(gradient);
+  layout_.reduce_block(readout_gradient_.data(), q, slice_.data());
+  WriteArray values(gradient);
+  for (Index i = 0; i < layout_.slice().size(); ++i)
+    std::copy_n(slice_.data() + i * q, q, values.data() + i * layout_.row_length() + layout_.readout_offset());
+}
+
+void SampleObjective::read_out(const Panel& panel) {
+  const Index q = layout_.outputs();
+  outputs_.resize(static_cast<std::size_t>(q * panel.p));
+  gemm('N', 'N', q, panel.p, state_rows_, 1.0, readout_.data(), q, panel.state.data(), state_rows_, 0.0,
+       outputs_.data(), q);
+  if (layout_.grid().feature_ranks() > 1)
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), mpi_count(q * panel.p), MPI_DOUBLE, MPI_SUM,
+                            layout_.grid().feature()));
+}
+
+void SampleObjective::read_out_backward(Panel& panel) {
+  const Index q = layout_.outputs();
+  gemm('N', 'T', q, state_rows_, panel.p, panel.scale, outputs_.data(), q, panel.state.data(), state_rows_, 1.0,
+       readout_gradient_.data(), q);
+  gemm('T', 'N', state_rows_, panel.p, q, panel.scale, readout_.data(), q, outputs_.data(), q, 0.0,
+       panel.cotangent.data(), state_rows_);
+}
+
+LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, bool with_gradient,
+                              Evaluation& result) {
+  const Index q = layout_.outputs();
+  const auto count = static_cast<Index>(local.size());
+  const Index width = panel_width(count);
+  LossSum sum;
+  for (Index first = 0; first < count; first += width) {
+    panel.local = local.data() + first;
+    panel.p = std::min(width, count - first);
+    panel.features.resize(static_cast<std::size_t>(feature_rows_ * panel.p));
+    panel.state.resize(static_cast<std::size_t>(state_rows_ * panel.p));
+    panel.cotangent.resize(panel.state.size());
+    targets_.resize(static_cast<std::size_t>(q * panel.p));
+    for (Index c = 0; c < panel.p; ++c) {
+      std::copy_n(panel.samples.features.data() + panel.local[c] * feature_rows_, feature_rows_,
+                  panel.features.data() + c * feature_rows_);
+      std::copy_n(panel.samples.targets.data() + panel.local[c] * q, q, targets_.data() + c * q);
+    }
+    forward(panel, with_gradient, result);
+    if (!result.equilibrium.usable()) break;
+    read_out(panel);
+    const LossSum part = evaluate_loss(problem_.loss, q, panel.p, outputs_.data(), targets_.data(),
+                                       with_gradient ? outputs_.data() : nullptr);
+    sum.loss += part.loss;
+    sum.correct += part.correct;
+    if (!with_gradient) continue;
+    read_out_backward(panel);
+    backward(panel, result);
+    if (!result.adjoint.usable()) break;
+  }
+  // Ranks of one grid.feature() leave the loop together; here the others learn of a failure.
+  require_on_all(layout_.grid().world(), result.equilibrium);
+  if (with_gradient) require_on_all(layout_.grid().world(), result.adjoint);
+  return sum_over_samples(layout_.grid(), sum);
+}
+
+Score SampleObjective::score(const SampleSet& samples, Index total, const LossSum& sum) const {
+  (void)samples;
+  return {problem_.scale(total) * sum.loss, static_cast<double>(sum.correct) / static_cast<double>(total)};
+}
+
+Evaluation SampleObjective::value_and_gradient(Vec theta, Vec gradient, const Batch& batch) {
+  Evaluation result;
+  load_parameters(theta);
+  clear_network_gradient();
+  std::fill(readout_gradient_.begin(), readout_gradient_.end(), 0.0);
+  begin_pass(theta, batch);
+  const Index total = batch.all ? problem_.train.total : batch.total;
+  Panel panel{problem_.train, nullptr, 0, true, problem_.scale(total), {}, {}, {}};
+  const LossSum sum = pass(panel, batch.all ? all_train_ : batch.local, true, result);
+  result.train = score(problem_.train, total, sum);
+  require_finite_loss(result.train.loss);
+  write_gradient(gradient);
+  end_pass(result);
+  return result;
+}
+
+Score SampleObjective::test(Vec theta) {
+  if (problem_.test.total == 0) return {};
+  Evaluation result;
+  load_parameters(theta);
+  Panel panel{problem_.test, nullptr, 0, false, problem_.scale(problem_.test.total), {}, {}, {}};
+  return score(problem_.test, problem_.test.total, pass(panel, all_test_, false, result));
+}
+
+}  // namespace poise

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <vector>
+
+#include "poise/model/parameter_layout.hpp"
+#include "poise/objective/objective.hpp"
+#include "poise/objective/sample_set.hpp"
+
+namespace poise {
+
+/// Loss and gradient of a network f(x) = B z(x), z its last state, by passing the samples through it in
+/// panels of columns. This class has the readout B, the loss and the loop; a subclass computes z (m_f x p)
+/// from the features and propagates ∂L/∂z back. Subclasses: equilibrium, unrolled, feedforward, shallow.
+class SampleObjective : public Objective {
+ public:
+  Evaluation value_and_gradient(Vec theta, Vec gradient) override { return value_and_gradient(theta, gradient, {}); }
+  Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch) override;
+  Score test(Vec theta) override;
+
+ protected:
+  /// `layout` and `problem` must outlive it. `state_rows`: m_f of z; `feature_rows`: d_f of the samples'
+  /// features. `panel`: most columns at once.
+  SampleObjective(const ParameterLayout& layout, const Problem& problem, Index state_rows, Index feature_rows,
+                  Index panel);
+
+  /// Some samples on their way through the network. Blocks are column-major, one column a sample.
+  struct Panel {
+    const SampleSet& samples;
+    const Index* local;            ///< which samples of this rank: p numbers
+    Index p;                       ///< columns
+    bool training;                 ///< of the training set (whose samples may be remembered), not of the test set
+    double scale;                  ///< s of the loss
+    std::vector<double> features;  ///< d_f x p
+    std::vector<double> state;     ///< z: m_f x p, filled by `forward`
+    std::vector<double> cotangent; ///< ∂L/∂z: m_f x p, given to `backward`
+  };
+
+  /// Collective on the world. Takes θ for the panels that follow.
+  virtual void load_network(Vec theta) = 0;
+  virtual void clear_network_gradient() = 0;
+  /// Collective on the world. Writes all but the columns of the readout.
+  virtual void write_network_gradient(Vec gradient) = 0;
+  /// Collective on grid.feature(). Outcomes are merged into `result`; the loop stops at one that failed.
+  virtual void forward(Panel& panel, bool with_gradient, Evaluation& result) = 0;
+  virtual void backward(Panel& panel, Evaluation& result) = 0;
+  /// Collective on the world. Before the first and after the last panel of a pass over training samples.
+  virtual void begin_pass(Vec /*theta*/, const Batch& /*batch*/) {}
+  virtual void end_pass(Evaluation& /*result*/) {}
+  /// The widest panel for `count` samples of this rank: they are cut into equal panels.
+  [[nodiscard]] Index panel_width(Index count) const;
+
+  [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
+  [[nodiscard]] const Problem& problem() const { return problem_; }
+  /// B of the row block: q x m_f, column-major.
+  [[nodiscard]] const std::vector<double>& readout() const { return readout_; }
+
+ private:
+  void load_parameters(Vec theta);
+  void write_gradient(Vec gradient);
+  /// f = Bz of a panel, into outputs_.
+  void read_out(const Panel& panel);
+  /// ∂L/∂B and ∂L/∂z from ∇ℓ in outputs_.
+  void read_out_backward(Panel& panel);
+  LossSum pass(Panel& panel, const std::vector<Index>& local, bool with_gradient, Evaluation& result);
+  Score score(const SampleSet& samples, Index total, const LossSum& sum) const;
+
+  const ParameterLayout& layout_;
+  const Problem& problem_;
+  Index state_rows_, feature_rows_, panel_;
+  std::vector<double> readout_, readout_gradient_, slice_, outputs_, targets_;
+  std::vector<Index> all_train_, all_test_;  // 0, 1, 2, …
+};
+
+}  // namespace poise
