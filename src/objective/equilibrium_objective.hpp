@@ -4,18 +4,15 @@
 #include <vector>
 
 #include "poise/model/equilibrium_map.hpp"
-#include "poise/model/parameter_layout.hpp"
-#include "poise/objective/objective.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/sample_objective.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 
 namespace poise {
 
 /// Loss and gradient by solving for the equilibrium and the adjoint of every sample (theory.md 3.2): works
 /// for every EquilibriumMap. Samples go through in panels of columns (option -eq_panel) whose Krylov basis
-/// stays in cache.
-/// `-objective equilibrium`.
-class EquilibriumObjective final : public Objective {
+/// stays in cache. `-objective equilibrium`.
+class EquilibriumObjective final : public SampleObjective {
  public:
   /// Collective on the world. `layout`, `map` and `problem` must outlive it. `panel`: most columns solved at
   /// once. `rtol`: default of -eq_snes_rtol, and of -adj_ksp_rtol unless that is given.
@@ -23,34 +20,18 @@ class EquilibriumObjective final : public Objective {
                        Index panel, double rtol = 1e-12);
   /// Samples a panel whose Krylov basis stays in cache, for blocks of `rows` rows.
   [[nodiscard]] static Index default_panel(Index rows);
-  Evaluation value_and_gradient(Vec theta, Vec gradient) override;
-  Score test(Vec theta) override;
 
  private:
-  /// Solvers and work blocks for one width of panels; `count` samples are cut into equal panels, the last
-  /// ones padded by at most one column of zeros.
-  struct Panels {
-    Index count = 0, number = 0, columns = 0;
-    std::unique_ptr<EquilibriumSolver> equilibrium;
-    std::unique_ptr<AdjointSolver> adjoint;
-    std::vector<double> injection, z, rhs, lambda, outputs;
-  };
-  Panels make_panels(const SampleSet& samples, Index panel, double rtol, bool with_adjoint);
-  void load_parameters(Vec theta);
-  /// Solves the samples `range` of this rank and leaves f = Bz in panels.outputs.
-  void forward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome);
-  /// Their adjoints, from ∇ℓ in panels.outputs, and their part of the gradient.
-  void backward(Panels& panels, const SampleSet& samples, Range range, Outcome& outcome);
-  /// Collective on the world. All samples; throws failure on all ranks if a solve failed on any.
-  Score pass(Panels& panels, const SampleSet& samples, bool with_gradient, Evaluation& result);
-  void write_gradient(Vec gradient);
+  void load_network(Vec theta) override { map_.set_parameters(theta); }
+  void clear_network_gradient() override { map_.clear_gradient(); }
+  void write_network_gradient(Vec gradient) override { map_.write_gradient(gradient); }
+  void forward(Panel& panel, bool with_gradient, Evaluation& result) override;
+  void backward(Panel& panel, Evaluation& result) override;
 
-  const ParameterLayout& layout_;
   EquilibriumMap& map_;
-  const Problem& problem_;
-  Panels train_, test_;
-  std::vector<double> readout_;           // Bᵀ of the row block as q x m_f, column-major: B itself
-  std::vector<double> readout_gradient_;  // the same shape
+  std::unique_ptr<EquilibriumSolver> equilibrium_;
+  std::unique_ptr<AdjointSolver> adjoint_;
+  std::vector<double> injection_, slopes_, lambda_;
 };
 
 }  // namespace poise

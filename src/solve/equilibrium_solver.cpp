@@ -49,16 +49,16 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
       size_(map.local_states() * columns),
       z_(create_vec(comm, size_)),
       residual_(duplicate(z_.get())),
-      linearisation_(duplicate(z_.get())),
       snes_(create_snes(comm, default_rtol)),
+      padded_injection_(static_cast<std::size_t>(size_)),
+      slopes_(static_cast<std::size_t>(map.slope_rows() * columns)),
       h_(static_cast<std::size_t>(size_)),
       residual_norms_(static_cast<std::size_t>(columns)),
       h_norms_(static_cast<std::size_t>(columns)) {
   jacobian_ = std::make_unique<ShellOperator>(comm, size_,
                                               identity_minus(size_, [this](const double* v, double* out) {
                                                 ++applications_;
-                                                const ReadArray z(linearisation_.get());
-                                                map_.jacobian(columns_, z.data(), v, out);
+                                                map_.jacobian(columns_, slopes_.data(), v, out);
                                               }));
   check(SNESSetFunction(
       snes_.get(), residual_.get(),
@@ -111,12 +111,12 @@ EquilibriumSolver::Worst EquilibriumSolver::worst_column(const double* z, const 
 }
 
 void EquilibriumSolver::prepare_linear_solve(Vec z) {
-  if (!map_.linear()) check(VecCopy(z, linearisation_.get()));
   Vec f = nullptr;
   check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
   const ReadArray state(z);
   const ReadArray residual(f);
   const Worst worst = worst_column(state.data(), residual.data());
+  map_.linearise(columns_, state.data(), h_.data(), slopes_.data());
   // KSP controls the norm over the whole panel, which bounds every column. Half: ‖h‖ may shrink on the way.
   KSP ksp = nullptr;
   check(SNESGetKSP(snes_.get(), &ksp));
@@ -141,12 +141,16 @@ SNESConvergedReason EquilibriumSolver::test_convergence(Index iteration) {
   return iteration >= max_iterations_ ? SNES_DIVERGED_MAX_IT : SNES_CONVERGED_ITERATING;
 }
 
-Outcome EquilibriumSolver::solve(const double* injection, double* z) {
+Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes) {
   const Index before = applications_;
-  injection_ = injection;
+  const Index used = map_.local_states() * p;
+  std::copy_n(injection, used, padded_injection_.data());
+  std::fill(padded_injection_.begin() + used, padded_injection_.end(), 0.0);
+  injection_ = padded_injection_.data();
   {
     WriteArray start(z_.get());
-    std::copy_n(z, size_, start.data());
+    std::copy_n(z, used, start.data());
+    std::fill(start.data() + used, start.data() + size_, 0.0);
   }
   check(SNESSolve(snes_.get(), nullptr, z_.get()));
   SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
@@ -158,7 +162,7 @@ Outcome EquilibriumSolver::solve(const double* injection, double* z) {
   check(SNESGetConvergedReasonString(snes_.get(), &text));
   check(SNESGetIterationNumber(snes_.get(), &iterations));
   const ReadArray solution(z_.get());
-  std::copy_n(solution.data(), size_, z);
+  std::copy_n(solution.data(), used, z);
 
   // Not every SNES type calls our test last, so the residual that is reported is measured here.
   Vec f = nullptr;
@@ -168,6 +172,7 @@ Outcome EquilibriumSolver::solve(const double* injection, double* z) {
   if (std::string_view(type) != SNESNEWTONLS) compute_residual(z_.get(), f);
   const ReadArray residual(f);
   const Worst worst = worst_column(solution.data(), residual.data());
+  map_.linearise(p, z, h_.data(), slopes);
   return {.solve = "equilibrium (eq_)",
           .reason = text,
           .converged = reason > 0 && worst.ratio <= 1.0,
@@ -178,19 +183,32 @@ Outcome EquilibriumSolver::solve(const double* injection, double* z) {
 }
 
 AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol)
-    : solver_(comm, map.local_states(), columns,
+    : rows_(map.local_states()),
+      slope_rows_(map.slope_rows()),
+      columns_(columns),
+      padded_slopes_(static_cast<std::size_t>(slope_rows_ * columns)),
+      padded_rhs_(static_cast<std::size_t>(rows_ * columns)),
+      padded_lambda_(padded_rhs_.size()),
+      solver_(comm, map.local_states(), columns,
               identity_minus(map.local_states() * columns,
                              [this, &map, columns](const double* v, double* out) {
-                               map.jacobian_transpose(columns, z_, v, out);
+                               map.jacobian_transpose(columns, slopes_, v, out);
                              }),
-              identity_minus(
-                  map.local_states() * columns,
-                  [this, &map, columns](const double* v, double* out) { map.jacobian(columns, z_, v, out); }),
+              identity_minus(map.local_states() * columns,
+                             [this, &map, columns](const double* v, double* out) {
+                               map.jacobian(columns, slopes_, v, out);
+                             }),
               "adj_", "adjoint", default_rtol) {}
 
-Outcome AdjointSolver::solve(const double* z, const double* rhs, double* lambda) {
-  z_ = z;
-  return solver_.solve(rhs, lambda);
+Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, double* lambda) {
+  std::copy_n(slopes, slope_rows_ * p, padded_slopes_.data());
+  std::copy_n(rhs, rows_ * p, padded_rhs_.data());
+  std::fill(padded_slopes_.begin() + slope_rows_ * p, padded_slopes_.end(), 0.0);
+  std::fill(padded_rhs_.begin() + rows_ * p, padded_rhs_.end(), 0.0);
+  slopes_ = padded_slopes_.data();
+  Outcome outcome = solver_.solve(padded_rhs_.data(), padded_lambda_.data());
+  std::copy_n(padded_lambda_.data(), rows_ * p, lambda);
+  return outcome;
 }
 
 }  // namespace poise

@@ -23,10 +23,10 @@ class EquilibriumSolver {
   EquilibriumSolver(const EquilibriumSolver&) = delete;  // PETSc holds pointers to it
   EquilibriumSolver& operator=(const EquilibriumSolver&) = delete;
 
-  /// Collective. `injection` and `z`: m_f x p. `z` is the start on entry and the equilibria on return. A
-  /// failed solve is reported in the Outcome: call `require`. A NaN of the map becomes a domain error of
-  /// SNES.
-  Outcome solve(const double* injection, double* z);
+  /// Collective. `injection` and `z`: m_f x p, p at most the columns of a panel. `z` is the start on entry
+  /// and the equilibria on return, `slopes` (slope_rows x p) where the map is linearised there. A failed
+  /// solve is reported in the Outcome: call `require`. A NaN of the map becomes a domain error of SNES.
+  Outcome solve(Index p, const double* injection, double* z, double* slopes);
 
   [[nodiscard]] double rtol() const { return rtol_; }
   [[nodiscard]] SNES snes() const { return snes_.get(); }
@@ -47,10 +47,10 @@ class EquilibriumSolver {
   Index columns_;
   Index size_;
   const double* injection_ = nullptr;
-  VecHandle z_, residual_, linearisation_;
+  VecHandle z_, residual_;
   std::unique_ptr<ShellOperator> jacobian_;
   SnesHandle snes_;
-  std::vector<double> h_, residual_norms_, h_norms_;
+  std::vector<double> padded_injection_, slopes_, h_, residual_norms_, h_norms_;
   double rtol_ = 0.0, atol_ = 0.0;
   Index max_iterations_ = 0;
   Index applications_ = 0;
@@ -62,11 +62,13 @@ class AdjointSolver {
  public:
   /// Collective on `comm` (grid.feature()).
   AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol);
-  /// Collective. z, rhs, lambda: m_f x p.
-  Outcome solve(const double* z, const double* rhs, double* lambda);
+  /// Collective. slopes: slope_rows x p, rhs and lambda: m_f x p, p at most the columns of a panel.
+  Outcome solve(Index p, const double* slopes, const double* rhs, double* lambda);
 
  private:
-  const double* z_ = nullptr;
+  Index rows_, slope_rows_, columns_;
+  const double* slopes_ = nullptr;
+  std::vector<double> padded_slopes_, padded_rhs_, padded_lambda_;
   ColumnSolver solver_;
 };
 

@@ -22,6 +22,9 @@ struct [[nodiscard]] Outcome {
   double residual = 0.0;    ///< true residual of the worst sample, relative (see the solver)
   Index worst_sample = -1;  ///< the column it belongs to, counted on this rank
 
+  /// Whether it is no failure: a network without solves has nothing that could fail.
+  [[nodiscard]] bool usable() const { return converged || products == 0; }
+
   /// Joins the outcome of another panel, whose first column is sample `first` of this rank: the worst of
   /// both.
   void merge(const Outcome& other, Index first) {
