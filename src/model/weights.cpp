@@ -69,7 +69,22 @@ std::vector<ParameterBlock> weight_blocks(WeightKind kind, Index m) {
 
 std::unique_ptr<Weights> make_weights(WeightKind kind, const ParameterLayout& layout, double gamma) {
   if (kind == WeightKind::softmax) return std::make_unique<SoftmaxWeights>(layout, gamma);
-  throw failure("not yet");
+  struct FreeTmp final : Weights {
+    FreeTmp(const ParameterLayout& l, double g) : l_(l), g_(g) {}
+    void evaluate(Vec theta, double* slice) override {
+      const ReadArray v(theta);
+      for (Index i = 0; i < l_.slice().size(); ++i)
+        for (Index j = 0; j < l_.width(); ++j) slice[i * l_.width() + j] = g_ * v[i * l_.row_length() + j];
+    }
+    void pullback(double* k, double* g) override {
+      for (Index i = 0; i < l_.slice().size(); ++i)
+        for (Index j = 0; j < l_.width(); ++j) g[i * l_.row_length() + j] = g_ * k[i * l_.width() + j];
+    }
+    Certificate certificate() override { return {}; }
+    const ParameterLayout& l_;
+    double g_;
+  };
+  return std::make_unique<FreeTmp>(layout, gamma);
 }
 
 }  // namespace poise

@@ -12,8 +12,9 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
-  equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, rtol);
-  adjoint_ = std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol());
+  equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, rtol, problem.train.count);
+  adjoint_ = std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol(), equilibrium_->mean_field(),
+                                             equilibrium_->type() == snes_mean_field);
   injection_.resize(static_cast<std::size_t>(map.local_states() * columns));
   slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
   lambda_.resize(injection_.size());
@@ -21,6 +22,11 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
 
 Index EquilibriumObjective::default_panel(Index rows) {
   return std::clamp<Index>(65536 / std::max<Index>(rows, 1), 16, 512);
+}
+
+void EquilibriumObjective::load_network(Vec theta) {
+  map_.set_parameters(theta);
+  equilibrium_->parameters_changed();
 }
 
 void EquilibriumObjective::forward(Panel& panel, bool, Evaluation& result) {

@@ -5,6 +5,7 @@
 
 #include "poise/model/equilibrium_map.hpp"
 #include "poise/objective/sample_objective.hpp"
+#include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 
 namespace poise {
@@ -21,8 +22,11 @@ class EquilibriumObjective final : public SampleObjective {
   /// Samples a panel whose Krylov basis stays in cache, for blocks of `rows` rows.
   [[nodiscard]] static Index default_panel(Index rows);
 
+  /// Columns multiplied by matrices of the solvers' own, beside the map's count.
+  [[nodiscard]] Index columns_multiplied() const { return equilibrium_->columns_multiplied(); }
+
  private:
-  void load_network(Vec theta) override { map_.set_parameters(theta); }
+  void load_network(Vec theta) override;
   void clear_network_gradient() override { map_.clear_gradient(); }
   void write_network_gradient(Vec gradient) override { map_.write_gradient(gradient); }
   void forward(Panel& panel, bool with_gradient, Evaluation& result) override;

@@ -9,7 +9,7 @@ namespace poise {
 
 ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply,
                            LinearMap apply_transpose, const std::string& prefix, const std::string& name,
-                           double default_rtol)
+                           double default_rtol, const Defaults& defaults)
     : comm_(comm),
       rows_(rows),
       columns_(columns),
@@ -32,17 +32,34 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   check(KSPCreate(comm, ksp_.out()));
   check(KSPSetOptionsPrefix(ksp_.get(), prefix.c_str()));
   check(KSPSetOperators(ksp_.get(), operator_.get(), operator_.get()));
-  check(KSPSetType(ksp_.get(), KSPGMRES));
+  check(KSPSetType(ksp_.get(), defaults.type.c_str()));
+  if (defaults.restart > 0) check(KSPGMRESSetRestart(ksp_.get(), defaults.restart));
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
-  check(PCSetType(pc, PCNONE));
+  check(PCSetType(pc, defaults.preconditioner.c_str()));
+  if (defaults.preconditioner != PCNONE) check(KSPSetPCSide(ksp_.get(), PC_RIGHT));
   check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
   check(KSPSetFromOptions(ksp_.get()));
   PetscInt max_iterations = 0;
   PetscReal divergence = 0.0;
   check(KSPGetTolerances(ksp_.get(), &rtol_, nullptr, &divergence, &max_iterations));
+  max_iterations_ = max_iterations;
   // KSP must stop on the absolute norm of the scaled problem, which is what bounds the worst column.
   check(KSPSetTolerances(ksp_.get(), 0.0, rtol_, divergence, max_iterations));
+}
+
+std::string ColumnSolver::type() const {
+  KSPType type = nullptr;
+  check(KSPGetType(ksp_.get(), &type));
+  return type;
+}
+
+std::string ColumnSolver::preconditioner() const {
+  PC pc = nullptr;
+  PCType type = nullptr;
+  check(KSPGetPC(ksp_.get(), &pc));
+  check(PCGetType(pc, &type));
+  return type == nullptr ? "" : type;
 }
 
 void ColumnSolver::load_scaled(const double* rhs) {
@@ -65,12 +82,18 @@ double ColumnSolver::update_residual(const double* x, Index* worst) {
   return columns_ > 0 ? residual_norms_[*worst] : 0.0;
 }
 
-Outcome ColumnSolver::solve(const double* rhs, double* x) {
+Outcome ColumnSolver::solve(const double* rhs, double* x, bool warm) {
   const Index before = applications_;
   Outcome outcome{.solve = name_, .reason = {}};
   load_scaled(rhs);
-  std::fill_n(x, rows_ * columns_, 0.0);
-  {
+  if (warm) {
+    for (Index c = 0; c < columns_; ++c)
+      for (Index i = c * rows_; i < (c + 1) * rows_; ++i) x[i] = norms_[c] > 0.0 ? x[i] / norms_[c] : 0.0;
+    outcome.residual = update_residual(x, &outcome.worst_sample);
+    outcome.converged = outcome.residual <= rtol_;
+    outcome.reason = "CONVERGED_AT_START";
+  } else {
+    std::fill_n(x, rows_ * columns_, 0.0);
     WriteArray first(rhs_.get());
     std::copy(scaled_rhs_.begin(), scaled_rhs_.end(), first.data());
   }

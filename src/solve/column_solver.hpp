@@ -17,19 +17,36 @@ namespace poise {
 /// with the prefix (`adj_ksp_type`, `adj_ksp_rtol`, …).
 class ColumnSolver {
  public:
+  /// What the options may change.
+  struct Defaults {
+    std::string type = KSPGMRES;
+    std::string preconditioner = PCNONE;  ///< on the right
+    int restart = 0;                      ///< of GMRES; 0: PETSc's
+  };
   /// Collective on `comm`; each rank holds `rows` rows of the columns. `name` is for error messages.
   ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply, LinearMap apply_transpose,
-               const std::string& prefix, const std::string& name, double default_rtol);
+               const std::string& prefix, const std::string& name, double default_rtol,
+               const Defaults& defaults);
+  ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply, LinearMap apply_transpose,
+               const std::string& prefix, const std::string& name, double default_rtol)
+      : ColumnSolver(comm, rows, columns, std::move(apply), std::move(apply_transpose), prefix, name,
+                     default_rtol, Defaults()) {}
   ColumnSolver(const ColumnSolver&) = delete;  // PETSc holds pointers to it
   ColumnSolver& operator=(const ColumnSolver&) = delete;
 
-  /// Collective. `rhs` and `x`: rows x columns, column-major; zero columns get a zero solution. A failed
-  /// solve is reported in the Outcome (x is then not a solution): call `require`.
-  Outcome solve(const double* rhs, double* x);
+  /// Collective. `rhs` and `x`: rows x columns, column-major; zero columns get a zero solution. `warm`: x
+  /// holds a start on entry. A failed solve is reported in the Outcome (x is then not a solution): call
+  /// `require`.
+  Outcome solve(const double* rhs, double* x, bool warm = false);
 
   /// Op x of the last solve, rows x columns: the product its residual was computed from.
   [[nodiscard]] const double* image() const { return product_.data(); }
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
+  [[nodiscard]] Mat mat() const { return operator_.get(); }
+  /// The types that the options chose.
+  [[nodiscard]] std::string type() const;
+  [[nodiscard]] std::string preconditioner() const;
+  [[nodiscard]] Index max_iterations() const { return max_iterations_; }
   [[nodiscard]] double rtol() const { return rtol_; }
 
  private:
@@ -47,6 +64,7 @@ class ColumnSolver {
   VecHandle rhs_, correction_;
   std::vector<double> scaled_rhs_, norms_, residual_norms_, product_;
   double rtol_ = 0.0;
+  Index max_iterations_ = 0;
   Index applications_ = 0;
 };
 

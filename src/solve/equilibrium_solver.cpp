@@ -1,213 +1,174 @@
 #include "poise/solve/equilibrium_solver.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <limits>
-#include <string_view>
 
 #include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {
 namespace {
 
-SnesHandle create_snes(MPI_Comm comm, double default_rtol) {
-  SnesHandle snes;
-  check(SNESCreate(comm, snes.out()));
-  check(SNESSetOptionsPrefix(snes.get(), "eq_"));
-  check(SNESSetType(snes.get(), SNESNEWTONLS));
-  SNESLineSearch search = nullptr;
-  check(SNESGetLineSearch(snes.get(), &search));
-  check(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
-  check(SNESLineSearchSetComputeNorms(search, PETSC_FALSE));
-  check(SNESSetTolerances(snes.get(), 1e-50, default_rtol, PETSC_DEFAULT, 1000, PETSC_MAX_INT));
-  KSP ksp = nullptr;
-  check(SNESGetKSP(snes.get(), &ksp));
-  check(KSPSetType(ksp, KSPGMRES));
-  // Never relative by default: prepare_linear_solve sets the absolute norm that the convergence test needs.
-  check(KSPSetTolerances(ksp, 1e-15, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
-  PC pc = nullptr;
-  check(KSPGetPC(ksp, &pc));
-  check(PCSetType(pc, PCNONE));
-  return snes;
+PanelSnes::Defaults newton_rung(double rtol, bool mean_field) {
+  return {.prefix = "eq_newton_",
+          .type = SNESNEWTONLS,
+          .rtol = rtol,
+          .search = true,
+          .preconditioner = mean_field ? pc_mean_field : PCNONE,
+          .restart = 100};
 }
 
-LinearMap identity_minus(Index size, LinearMap map) {
-  return [size, map = std::move(map)](const double* v, double* out) {
-    map(v, out);
-    for (Index i = 0; i < size; ++i) out[i] = v[i] - out[i];
-  };
+PanelSnes::Defaults anderson_rung(double rtol) {
+  return {.prefix = "eq_anderson_", .type = SNESANDERSON, .rtol = rtol};
 }
 
 }  // namespace
 
 EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns,
-                                     double default_rtol)
-    : comm_(comm),
-      map_(map),
-      columns_(columns),
-      size_(map.local_states() * columns),
-      z_(create_vec(comm, size_)),
-      residual_(duplicate(z_.get())),
-      snes_(create_snes(comm, default_rtol)),
-      padded_injection_(static_cast<std::size_t>(size_)),
-      slopes_(static_cast<std::size_t>(map.slope_rows() * columns)),
-      h_(static_cast<std::size_t>(size_)),
-      residual_norms_(static_cast<std::size_t>(columns)),
-      h_norms_(static_cast<std::size_t>(columns)) {
-  jacobian_ = std::make_unique<ShellOperator>(comm, size_,
-                                              identity_minus(size_, [this](const double* v, double* out) {
-                                                ++applications_;
-                                                map_.jacobian(columns_, slopes_.data(), v, out);
-                                              }));
-  check(SNESSetFunction(
-      snes_.get(), residual_.get(),
-      +[](SNES, Vec z, Vec f, void* self) -> PetscErrorCode {
-        return guarded([&] { static_cast<EquilibriumSolver*>(self)->compute_residual(z, f); });
-      },
-      this));
-  check(SNESSetJacobian(
-      snes_.get(), jacobian_->get(), jacobian_->get(),
-      +[](SNES, Vec z, Mat, Mat, void* self) -> PetscErrorCode {
-        return guarded([&] { static_cast<EquilibriumSolver*>(self)->prepare_linear_solve(z); });
-      },
-      this));
-  check(SNESSetConvergenceTest(
-      snes_.get(),
-      +[](SNES, PetscInt iteration, PetscReal, PetscReal, PetscReal, SNESConvergedReason* reason,
-          void* self) -> PetscErrorCode {
-        return guarded([&] { *reason = static_cast<EquilibriumSolver*>(self)->test_convergence(iteration); });
-      },
-      this, nullptr));
-  check(SNESSetFromOptions(snes_.get()));
-  PetscInt max_iterations = 0;
-  check(SNESGetTolerances(snes_.get(), &atol_, &rtol_, nullptr, &max_iterations, nullptr));
-  max_iterations_ = max_iterations;
-}
-
-void EquilibriumSolver::compute_residual(Vec z, Vec residual) {
-  ++applications_;
-  const ReadArray in(z);
-  WriteArray out(residual);
-  map_.apply(columns_, in.data(), injection_, out.data());
-  for (Index i = 0; i < size_; ++i) out[i] = in[i] - out[i];
-}
-
-EquilibriumSolver::Worst EquilibriumSolver::worst_column(const double* z, const double* residual) {
-  for (Index i = 0; i < size_; ++i) h_[i] = z[i] - residual[i];
-  column_norms(comm_, map_.local_states(), columns_, residual, residual_norms_.data());
-  column_norms(comm_, map_.local_states(), columns_, h_.data(), h_norms_.data());
-  Worst worst;
-  worst.tolerance = std::numeric_limits<double>::infinity();
-  for (Index c = 0; c < columns_; ++c) {
-    const double tolerance = rtol_ * h_norms_[c] + atol_;
-    const double ratio = residual_norms_[c] == 0.0 ? 0.0 : residual_norms_[c] / tolerance;
-    if (ratio > 1.0) worst.tolerance = std::min(worst.tolerance, tolerance);
-    if (!std::isnan(worst.ratio) && !(ratio <= worst.ratio))  // a NaN wins and stays
-      worst = {ratio, h_norms_[c] > 0.0 ? residual_norms_[c] / h_norms_[c] : residual_norms_[c],
-               worst.tolerance, c};
+                                     double default_rtol, Index samples)
+    : comm_(comm), map_(map), columns_(columns) {
+  if (const auto form = map.pointwise_form()) mean_ = std::make_shared<MeanField>(form->weights);
+  choose_type(columns, default_rtol, samples > 0 ? samples : columns);
+  ladder_ = Options().flag("eq_ladder", true, "");
+  const auto size = static_cast<std::size_t>(map.local_states() * columns);
+  h_.resize(size);
+  norms_.resize(static_cast<std::size_t>(2 * columns));
+  slope_sum_.resize(static_cast<std::size_t>(map.local_states()));
+  if (type_ == snes_picard) picard_ = std::make_unique<PicardIteration>(comm, map, columns);
+  if (type_ == snes_mean_field) {
+    y_.resize(size);
+    mean_iteration_ = std::make_unique<MeanFieldIteration>(comm, columns, *mean_, map.pointwise_form()->activation);
   }
-  return worst;
-}
-
-void EquilibriumSolver::prepare_linear_solve(Vec z) {
-  Vec f = nullptr;
-  check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
-  const ReadArray state(z);
-  const ReadArray residual(f);
-  const Worst worst = worst_column(state.data(), residual.data());
-  map_.linearise(columns_, state.data(), h_.data(), slopes_.data());
-  // KSP controls the norm over the whole panel, which bounds every column. Half: ‖h‖ may shrink on the way.
-  KSP ksp = nullptr;
-  check(SNESGetKSP(snes_.get(), &ksp));
-  PetscReal rtol = 0.0;
-  PetscReal divergence = 0.0;
-  PetscInt max_iterations = 0;
-  check(KSPGetTolerances(ksp, &rtol, nullptr, &divergence, &max_iterations));
-  const double target = std::isfinite(worst.tolerance) ? 0.5 * worst.tolerance : PETSC_DEFAULT;
-  check(KSPSetTolerances(ksp, rtol, target, divergence, max_iterations));
-}
-
-SNESConvergedReason EquilibriumSolver::test_convergence(Index iteration) {
-  Vec z = nullptr;
-  Vec f = nullptr;
-  check(SNESGetSolution(snes_.get(), &z));
-  check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
-  const ReadArray state(z);
-  const ReadArray residual(f);
-  const Worst worst = worst_column(state.data(), residual.data());
-  if (std::isnan(worst.ratio)) return SNES_DIVERGED_FNORM_NAN;
-  if (worst.ratio <= 1.0) return SNES_CONVERGED_FNORM_RELATIVE;
-  return iteration >= max_iterations_ ? SNES_DIVERGED_MAX_IT : SNES_CONVERGED_ITERATING;
-}
-
-Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes) {
-  const Index before = applications_;
-  const Index used = map_.local_states() * p;
-  std::copy_n(injection, used, padded_injection_.data());
-  std::fill(padded_injection_.begin() + used, padded_injection_.end(), 0.0);
-  injection_ = padded_injection_.data();
-  {
-    WriteArray start(z_.get());
-    std::copy_n(z, used, start.data());
-    std::fill(start.data() + used, start.data() + size_, 0.0);
+  // Here, so that the options of the ladder count as known whether or not it is climbed.
+  if (ladder_) {
+    (void)rung(newton_rung(rtol(), mean_ != nullptr), 1);
+    (void)rung(anderson_rung(rtol()), 1);
   }
-  check(SNESSolve(snes_.get(), nullptr, z_.get()));
-  SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
-  PetscInt iterations = 0;
-  PetscInt linear_iterations = 0;
-  const char* text = nullptr;
-  check(SNESGetLinearSolveIterations(snes_.get(), &linear_iterations));
-  check(SNESGetConvergedReason(snes_.get(), &reason));
-  check(SNESGetConvergedReasonString(snes_.get(), &text));
-  check(SNESGetIterationNumber(snes_.get(), &iterations));
-  const ReadArray solution(z_.get());
-  std::copy_n(solution.data(), used, z);
+}
 
-  // Not every SNES type calls our test last, so the residual that is reported is measured here.
-  Vec f = nullptr;
-  check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
-  SNESType type = nullptr;
-  check(SNESGetType(snes_.get(), &type));
-  if (std::string_view(type) != SNESNEWTONLS) compute_residual(z_.get(), f);
-  const ReadArray residual(f);
-  const Worst worst = worst_column(solution.data(), residual.data());
+void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index samples) {
+  PanelSnes::Defaults defaults{.rtol = default_rtol};
+  if (mean_ && MeanField::affordable(mean_->weights(), samples)) defaults.type = snes_mean_field;
+  main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
+  type_ = main_->type();
+  if (type_ == snes_mean_field && !mean_)
+    throw bad_input("-eq_snes_type meanfield needs a model of the form h(z) = a(Wz + u); try newtonls or anderson");
+}
+
+void EquilibriumSolver::parameters_changed() {
+  if (mean_) mean_->invalidate();
+}
+
+void EquilibriumSolver::update_mean_field(Index p, const double* injection, const Memory& memory) {
+  const bool wanted = type_ == snes_mean_field || main_->wants_mean_field();
+  if (!mean_ || mean_->valid() || !wanted) return;
+  const Index rows = map_.local_states();
+  std::fill(slope_sum_.begin(), slope_sum_.end(), map_.linear() ? 1.0 : 0.0);
+  if (!map_.linear()) {
+    // The slopes where the iteration starts: a(y + u), y = Wz from before or 0.
+    const Activation activation = map_.pointwise_form()->activation;
+    const bool warm = memory.warm && type_ == snes_mean_field;
+    if (warm)
+      activate_sum(activation, rows * p, memory.block, injection, h_.data());
+    else
+      activate(activation, rows * p, injection, h_.data());
+    activation_slope(activation, rows * p, h_.data(), h_.data());
+    for (Index c = 0; c < p; ++c)
+      for (Index i = 0; i < rows; ++i) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
+  }
+  mean_->update(slope_sum_.data());
+}
+
+Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, double* z, const Memory& memory) {
+  const ColumnIteration::Limits limits{.relative = main_->rtol(),
+                                       .absolute = main_->atol(),
+                                       .iterations = main_->max_iterations(),
+                                       .patient = !ladder_ || type_ == snes_picard};
+  ColumnIteration::Result result;
+  if (type_ == snes_mean_field) {
+    double* y = memory.block != nullptr ? memory.block : y_.data();
+    if (!memory.warm) std::fill_n(y, map_.local_states() * p, 0.0);
+    result = mean_iteration_->run(p, injection, y, z, limits);
+  } else if (type_ == snes_picard) {
+    if (memory.warm) std::copy_n(memory.block, map_.local_states() * p, z);
+    result = picard_->run(p, injection, z, limits);
+  } else {
+    if (memory.warm) std::copy_n(memory.block, map_.local_states() * p, z);
+    return main_->solve(p, injection, z);
+  }
+  return {.solve = {},
+          .reason = result.reason.empty() ? "CONVERGED" : result.reason,
+          .iterations = result.iterations,
+          .products = result.products};
+}
+
+std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, double* z, double* slopes,
+                                             Outcome& outcome) {
+  const Index rows = map_.local_states();
+  map_.apply(p, z, injection, h_.data());
+  ++outcome.products;
   map_.linearise(p, z, h_.data(), slopes);
-  return {.solve = "equilibrium (eq_)",
-          .reason = text,
-          .converged = reason > 0 && worst.ratio <= 1.0,
-          .iterations = std::max(iterations, linear_iterations),
-          .products = applications_ - before,
-          .residual = worst.residual,
-          .worst_sample = worst.column};
+  column_norms(comm_, rows, p, h_.data(), norms_.data());
+  for (Index i = 0; i < rows * p; ++i) h_[i] -= z[i];
+  column_norms(comm_, rows, p, h_.data(), norms_.data() + p);
+  std::vector<Index> left;
+  outcome.residual = 0.0;
+  outcome.worst_sample = 0;
+  for (Index c = 0; c < p; ++c) {
+    const double size = norms_[c];
+    const double residual = size > 0.0 ? norms_[p + c] / size : norms_[p + c];
+    if (!(norms_[p + c] <= rtol() * size + main_->atol())) left.push_back(c);
+    if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
+    outcome.residual = residual;
+    outcome.worst_sample = c;
+  }
+  return left;
 }
 
-AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol)
-    : rows_(map.local_states()),
-      slope_rows_(map.slope_rows()),
-      columns_(columns),
-      padded_slopes_(static_cast<std::size_t>(slope_rows_ * columns)),
-      padded_rhs_(static_cast<std::size_t>(rows_ * columns)),
-      padded_lambda_(padded_rhs_.size()),
-      solver_(comm, map.local_states(), columns,
-              identity_minus(map.local_states() * columns,
-                             [this, &map, columns](const double* v, double* out) {
-                               map.jacobian_transpose(columns, slopes_, v, out);
-                             }),
-              identity_minus(map.local_states() * columns,
-                             [this, &map, columns](const double* v, double* out) {
-                               map.jacobian(columns, slopes_, v, out);
-                             }),
-              "adj_", "adjoint", default_rtol) {}
+PanelSnes& EquilibriumSolver::rung(const PanelSnes::Defaults& defaults, Index p) {
+  const Index width = std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
+  auto& found = rungs_[{defaults.prefix, width}];
+  if (!found) found = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), width, defaults);
+  return *found;
+}
 
-Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, double* lambda) {
-  std::copy_n(slopes, slope_rows_ * p, padded_slopes_.data());
-  std::copy_n(rhs, rows_ * p, padded_rhs_.data());
-  std::fill(padded_slopes_.begin() + slope_rows_ * p, padded_slopes_.end(), 0.0);
-  std::fill(padded_rhs_.begin() + rows_ * p, padded_rhs_.end(), 0.0);
-  slopes_ = padded_slopes_.data();
-  Outcome outcome = solver_.solve(padded_rhs_.data(), padded_lambda_.data());
-  std::copy_n(padded_lambda_.data(), rows_ * p, lambda);
+void EquilibriumSolver::climb(const std::vector<Index>& left, const double* injection, double* z,
+                              Outcome& outcome) {
+  const Index rows = map_.local_states();
+  const auto p = static_cast<Index>(left.size());
+  left_injection_.resize(static_cast<std::size_t>(rows * p));
+  left_z_.resize(left_injection_.size());
+  for (Index k = 0; k < p; ++k) std::copy_n(injection + left[k] * rows, rows, left_injection_.data() + k * rows);
+  const bool mean = mean_ && mean_->valid();
+  for (const PanelSnes::Defaults& defaults : {newton_rung(rtol(), mean), anderson_rung(rtol())}) {
+    left_z_ = left_injection_;
+    const Outcome step = rung(defaults, p).solve(p, left_injection_.data(), left_z_.data());
+    outcome.products += step.products;
+    outcome.iterations = std::max(outcome.iterations, step.iterations);
+    outcome.reason += ", " + defaults.prefix + ": " + step.reason;
+    if (!step.converged) continue;
+    for (Index k = 0; k < p; ++k) std::copy_n(left_z_.data() + k * rows, rows, z + left[k] * rows);
+    return;
+  }
+}
+
+Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {
+  update_mean_field(p, injection, memory);
+  Outcome outcome = first_attempt(p, injection, z, memory);
+  outcome.solve = "equilibrium (eq_)";
+  std::vector<Index> left = verify(p, injection, z, slopes, outcome);
+  if (!left.empty() && ladder_) {
+    outcome.reason = type_ + ": " + outcome.reason;
+    climb(left, injection, z, outcome);
+    outcome.fallbacks = static_cast<Index>(left.size());
+    left = verify(p, injection, z, slopes, outcome);
+  }
+  outcome.converged = left.empty();
+  if (memory.block != nullptr && type_ != snes_mean_field)
+    std::copy_n(z, map_.local_states() * p, memory.block);
   return outcome;
 }
 

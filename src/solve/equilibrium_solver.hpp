@@ -1,75 +1,80 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "poise/model/equilibrium_map.hpp"
-#include "poise/petsc/shell_operator.hpp"
-#include "poise/solve/column_solver.hpp"
+#include "poise/solve/iterations.hpp"
+#include "poise/solve/mean_field.hpp"
 #include "poise/solve/outcome.hpp"
+#include "poise/solve/panel_snes.hpp"
 
 namespace poise {
 
-/// Finds the equilibria z* = h(z*) of a panel of p samples with SNES on F(Z) = Z − h(Z), options prefix
-/// `eq_`. Converged when ‖z − h(z)‖ ≤ eq_snes_rtol ‖h(z)‖ + eq_snes_atol for the WORST sample (not relative
-/// to the start: only so can a good start save work). Default: Newton with full steps, GMRES on the shell
-/// Jacobian I − ∂h/∂z, each linear solve to what the convergence test needs; for an affine h that is one step
-/// and a check of its result.
+/// Finds the equilibria z* = h(z*) of a panel of samples, options prefix `eq_`. Converged when ‖z − h(z)‖ ≤
+/// eq_snes_rtol ‖h(z)‖ + eq_snes_atol for EVERY sample (not relative to the start: only so can a good start
+/// save work); the true residual of every sample is computed at the end.
+///
+/// -eq_snes_type: `meanfield` (default where its factorisation pays, see MeanField::affordable), `picard`,
+/// `forwardbackward` and `peacemanrachford` iterate every sample by itself and let finished ones leave; PETSc's
+/// types (`newtonls` with GMRES is the other default, `anderson`, `ngmres`, `qn`, …) solve a panel as one
+/// system. Where samples fail a ladder follows (-eq_ladder): Newton's method with backtracking and GMRES
+/// (prefix eq_newton_), then Anderson mixing (prefix eq_anderson_), each from the injection.
 class EquilibriumSolver {
  public:
-  /// Collective on `comm` (grid.feature()). `map` must outlive the solver; p columns a panel. `default_rtol`:
-  /// of -eq_snes_rtol.
-  EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol = 1e-12);
+  /// Collective on `comm` (grid.feature()). `map` must outlive the solver; at most `columns` columns a panel.
+  /// `default_rtol`: of -eq_snes_rtol. `samples`: that this rank solves for at one set of parameters; 0: columns.
+  EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol = 1e-12,
+                    Index samples = 0);
   EquilibriumSolver(const EquilibriumSolver&) = delete;  // PETSc holds pointers to it
   EquilibriumSolver& operator=(const EquilibriumSolver&) = delete;
 
-  /// Collective. `injection` and `z`: m_f x p, p at most the columns of a panel. `z` is the start on entry
-  /// and the equilibria on return, `slopes` (slope_rows x p) where the map is linearised there. A failed
-  /// solve is reported in the Outcome: call `require`. A NaN of the map becomes a domain error of SNES.
-  Outcome solve(Index p, const double* injection, double* z, double* slopes);
+  /// Not collective. To be called when the map has taken other parameters.
+  void parameters_changed();
 
-  [[nodiscard]] double rtol() const { return rtol_; }
-  [[nodiscard]] SNES snes() const { return snes_.get(); }
+  /// What `solve` starts from and leaves behind for the next time: m_f x p.
+  struct Memory {
+    double* block = nullptr;  ///< null: start cold, leave nothing
+    bool warm = false;        ///< it holds something from an earlier solve of these samples
+  };
+  /// Collective. `injection` and `z`: m_f x p, p at most the columns of a panel. `z`: the start on entry, if there
+  /// is no memory (meanfield then starts from y = 0); the equilibria on return; `slopes` (slope_rows x p) where
+  /// the map is linearised there. A failed solve is reported in the Outcome: call `require`.
+  Outcome solve(Index p, const double* injection, double* z, double* slopes, Memory memory);
+  Outcome solve(Index p, const double* injection, double* z, double* slopes) {
+    return solve(p, injection, z, slopes, Memory());
+  }
+
+  [[nodiscard]] double rtol() const { return main_->rtol(); }
+  [[nodiscard]] const std::string& type() const { return type_; }
+  /// The mean field that adjoints may share; null where the map has none.
+  [[nodiscard]] const std::shared_ptr<MeanField>& mean_field() const { return mean_; }
+  /// Columns multiplied by matrices other than the weights so far.
+  [[nodiscard]] Index columns_multiplied() const { return mean_ ? mean_->matrix().columns_multiplied() : 0; }
 
  private:
-  void compute_residual(Vec z, Vec residual);
-  void prepare_linear_solve(Vec z);
-  SNESConvergedReason test_convergence(Index iteration);
-  /// Largest ‖z − h‖/(rtol ‖h‖ + atol) of the columns, its column, and the smallest tolerance not yet met.
-  struct Worst {
-    double ratio = 0.0, residual = 0.0, tolerance = 0.0;
-    Index column = 0;
-  };
-  Worst worst_column(const double* z, const double* residual);
+  void choose_type(Index columns, double default_rtol, Index samples);
+  void update_mean_field(Index p, const double* injection, const Memory& memory);
+  /// One run of the chosen solver; columns that failed are found by `verify`.
+  Outcome first_attempt(Index p, const double* injection, double* z, const Memory& memory);
+  /// True residuals of all columns into residuals_ (over what is allowed); slopes; columns that failed.
+  std::vector<Index> verify(Index p, const double* injection, double* z, double* slopes, Outcome& outcome);
+  void climb(const std::vector<Index>& left, const double* injection, double* z, Outcome& outcome);
+  PanelSnes& rung(const PanelSnes::Defaults& defaults, Index p);
 
   MPI_Comm comm_;
   const EquilibriumMap& map_;
   Index columns_;
-  Index size_;
-  const double* injection_ = nullptr;
-  VecHandle z_, residual_;
-  std::unique_ptr<ShellOperator> jacobian_;
-  SnesHandle snes_;
-  std::vector<double> padded_injection_, slopes_, h_, residual_norms_, h_norms_;
-  double rtol_ = 0.0, atol_ = 0.0;
-  Index max_iterations_ = 0;
-  Index applications_ = 0;
-};
-
-/// The adjoint λ of a panel: (I − ∂h/∂z)ᵀ λ = rhs at the equilibria z (theory.md 3.2), by KSP with prefix
-/// `adj_`. Default tolerance: that of the equilibria, because the gradient's error is the sum of both.
-class AdjointSolver {
- public:
-  /// Collective on `comm` (grid.feature()).
-  AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol);
-  /// Collective. slopes: slope_rows x p, rhs and lambda: m_f x p, p at most the columns of a panel.
-  Outcome solve(Index p, const double* slopes, const double* rhs, double* lambda);
-
- private:
-  Index rows_, slope_rows_, columns_;
-  const double* slopes_ = nullptr;
-  std::vector<double> padded_slopes_, padded_rhs_, padded_lambda_;
-  ColumnSolver solver_;
+  std::shared_ptr<MeanField> mean_;
+  std::unique_ptr<PanelSnes> main_;
+  std::string type_;
+  bool ladder_ = true;
+  std::unique_ptr<PicardIteration> picard_;
+  std::unique_ptr<MeanFieldIteration> mean_iteration_;
+  std::map<std::pair<std::string, Index>, std::unique_ptr<PanelSnes>> rungs_;
+  std::vector<double> h_, y_, norms_, slope_sum_, left_injection_, left_z_;
 };
 
 }  // namespace poise

@@ -20,20 +20,22 @@ struct [[nodiscard]] Outcome {
   Index iterations = 0;     ///< linear ones where the solver has them; the largest of the panels
   Index products = 0;       ///< products with the weights, a panel each
   double residual = 0.0;    ///< true residual of the worst sample, relative (see the solver)
+  Index fallbacks = 0;      ///< samples that another solver of the ladder had to solve
   Index worst_sample = -1;  ///< the column it belongs to, counted on this rank
 
   /// Whether it is no failure: a network without solves has nothing that could fail.
-  [[nodiscard]] bool usable() const { return converged || products == 0; }
+  [[nodiscard]] bool usable() const { return converged || solve.empty(); }
 
   /// Joins the outcome of another panel, whose first column is sample `first` of this rank: the worst of
   /// both.
   void merge(const Outcome& other, Index first) {
-    solve = other.solve;
     if (reason.empty() || !other.converged) reason = other.reason;
-    converged = other.converged && (converged || products == 0);
+    converged = other.converged && (converged || solve.empty());
+    solve = other.solve;
     iterations = std::max(iterations, other.iterations);
     products += other.products;
-    if (other.residual >= residual) {
+    fallbacks += other.fallbacks;
+    if (!(other.residual < residual)) {  // a NaN counts
       residual = other.residual;
       worst_sample = first + other.worst_sample;
     }

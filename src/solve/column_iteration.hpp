@@ -1,0 +1,73 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <string>
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// A fixed-point iteration on a panel of columns, one a sample, each of which stops by its own residual:
+/// finished columns leave the panel at once and the products go on with the others (compaction). A subclass
+/// says what is iterated; it keeps its columns in the blocks of this class, which move together. All memory is
+/// taken in the constructor.
+class ColumnIteration {
+ public:
+  struct Limits {
+    double relative = 0.0, absolute = 0.0;  ///< a column is done at residual ≤ relative · scale + absolute
+    Index iterations = 1000;
+    bool patient = false;  ///< else columns that converge slowly, or not at all, are given up early
+  };
+  struct Result {
+    Index iterations = 0;
+    Index products = 0;
+    std::vector<Index> left;  ///< columns that did not get there
+    std::string reason;       ///< why the first of them did not
+  };
+
+  virtual ~ColumnIteration() = default;
+  ColumnIteration(const ColumnIteration&) = delete;
+  ColumnIteration& operator=(const ColumnIteration&) = delete;
+
+ protected:
+  /// `comm`: the ranks that hold the rows. All blocks are rows x columns.
+  ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks);
+
+  /// Collective on `comm`. Iterates the first p columns of the blocks.
+  Result iterate(Index p, const Limits& limits);
+  [[nodiscard]] double* block(std::size_t k) { return blocks_[k].data(); }
+  [[nodiscard]] double* column(std::size_t k, Index slot) { return blocks_[k].data() + slot * rows_; }
+  [[nodiscard]] Index rows() const { return rows_; }
+  [[nodiscard]] Index columns() const { return columns_; }
+  /// Whether the product at hand is the first one of a panel.
+  [[nodiscard]] bool first_product() const { return first_product_; }
+
+  /// Collective. The product of one iteration, for the first p slots.
+  virtual void product(Index p) = 0;
+  /// After a product: takes the step of a slot and gives the squares of its residual and of the scale that it
+  /// is compared with, over the local rows.
+  virtual void measure(Index slot, double& residual, double& scale) = 0;
+  /// The column in `slot`, which was column `column` at the start, is done, or is given up (`done` false).
+  virtual void finish(Index slot, Index column, bool done) = 0;
+
+ private:
+  struct Progress {
+    Index column;
+    double earlier[4];  // residuals over scale of the last iterations, in a ring
+  };
+  /// Whether a slot converges too slowly to go on with.
+  [[nodiscard]] bool hopeless(const Progress& progress, Index iteration, double residual, double limit) const;
+  void remove(Index slot, Index last);
+
+  MPI_Comm comm_;
+  int ranks_ = 1;
+  Index rows_, columns_;
+  bool first_product_ = true;
+  std::vector<std::vector<double>> blocks_;
+  std::vector<Progress> progress_;
+  std::vector<double> norms_;
+};
+
+}  // namespace poise

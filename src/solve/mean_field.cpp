@@ -1,0 +1,101 @@
+#include "poise/solve/mean_field.hpp"
+
+#include <petscblaslapack.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/mpi_count.hpp"
+#include "poise/solve/column_norms.hpp"
+
+namespace poise {
+
+MeanField::MeanField(const RowBlockMatrix& weights)
+    : weights_(weights),
+      k_(weights.comm(), weights.offsets()),
+      slopes_(static_cast<std::size_t>(weights.local_rows())) {}
+
+bool MeanField::affordable(const RowBlockMatrix& weights, Index samples) {
+  int ranks = 1;
+  check_mpi(MPI_Comm_size(weights.comm(), &ranks));
+  const auto m = static_cast<double>(weights.width());
+  const double factorisation = (2.0 / 3.0 + 2.0 / ranks) * m * m * m;
+  const double product = 2.0 * m * m / ranks * static_cast<double>(samples);
+  return factorisation <= 4.0 * product;
+}
+
+// With rows stored one after the other, the local rows of W are columns of Wᵀ in LAPACK's order, and Kᵀ solves
+// (I − WᵀD̄) Kᵀ = Wᵀ: own columns of Kᵀ are own rows of K.
+void MeanField::update(const double* d) {
+  static const LogEvent event("MeanField");
+  const auto scope = event.begin();
+  const Index m = weights_.width();
+  const Index rows = weights_.local_rows();
+  std::copy_n(d, rows, slopes_.begin());
+  factors_.resize(static_cast<std::size_t>(m * m));
+  pivots_.resize(static_cast<std::size_t>(m));
+  all_slopes_.resize(static_cast<std::size_t>(m));
+  std::vector<int> counts, displacements, lengths, starts;
+  for (std::size_t g = 0; g + 1 < weights_.offsets().size(); ++g) {
+    lengths.push_back(mpi_count(weights_.offsets()[g + 1] - weights_.offsets()[g]));
+    starts.push_back(mpi_count(weights_.offsets()[g]));
+    counts.push_back(mpi_count((weights_.offsets()[g + 1] - weights_.offsets()[g]) * m));
+    displacements.push_back(mpi_count(weights_.offsets()[g] * m));
+  }
+  check_mpi(MPI_Allgatherv(d, mpi_count(rows), MPI_DOUBLE, all_slopes_.data(), lengths.data(), starts.data(),
+                           MPI_DOUBLE, weights_.comm()));
+  check_mpi(MPI_Allgatherv(weights_.rows(), mpi_count(rows * m), MPI_DOUBLE, factors_.data(), counts.data(),
+                           displacements.data(), MPI_DOUBLE, weights_.comm()));
+  for (Index j = 0; j < m; ++j) {
+    double* column = factors_.data() + j * m;
+    for (Index i = 0; i < m; ++i) column[i] *= -all_slopes_[j];
+    column[j] += 1.0;
+  }
+  std::copy_n(weights_.rows(), rows * m, k_.rows());
+  const auto size = static_cast<PetscBLASInt>(m);
+  const auto right_hand_sides = static_cast<PetscBLASInt>(rows);
+  PetscBLASInt info = 0;
+  LAPACKgetrf_(&size, &size, factors_.data(), &size, pivots_.data(), &info);
+  if (info == 0 && rows > 0)
+    LAPACKgetrs_("N", &size, &right_hand_sides, factors_.data(), &size, pivots_.data(), k_.rows(), &size, &info);
+  if (info != 0) throw failure("the mean-field matrix I - diag(slope) W is singular or not a number");
+  estimate_norm();
+  valid_ = true;
+}
+
+void MeanField::estimate_norm() {
+  const auto rows = static_cast<std::size_t>(weights_.local_rows());
+  std::vector<double> x(rows), y(rows);
+  for (std::size_t i = 0; i < rows; ++i)
+    x[i] = 1.0 + 0.5 * std::sin(static_cast<double>(weights_.row_begin()) + static_cast<double>(i));
+  double norm = 0.0;
+  for (int k = 0; k < 8; ++k) {
+    column_norms(weights_.comm(), weights_.local_rows(), 1, x.data(), &norm);
+    if (!(norm > 0.0) || !std::isfinite(norm)) break;
+    for (double& entry : x) entry /= norm;
+    weights_.multiply(1, x.data(), y.data());
+    column_norms(weights_.comm(), weights_.local_rows(), 1, y.data(), &weight_norm_);
+    weights_.multiply_transpose(1, y.data(), x.data());
+  }
+}
+
+void MeanField::solve(Index p, const double* v, double* out) const {
+  const Index rows = weights_.local_rows();
+  k_.multiply(p, v, out);
+  for (Index c = 0; c < p; ++c)
+    for (Index i = 0; i < rows; ++i) out[c * rows + i] = v[c * rows + i] + slopes_[i] * out[c * rows + i];
+}
+
+void MeanField::solve_transpose(Index p, const double* v, double* out) const {
+  const Index rows = weights_.local_rows();
+  scaled_.resize(std::max(scaled_.size(), static_cast<std::size_t>(rows * p)));
+  for (Index c = 0; c < p; ++c)
+    for (Index i = 0; i < rows; ++i) scaled_[c * rows + i] = slopes_[i] * v[c * rows + i];
+  k_.multiply_transpose(p, scaled_.data(), out);
+  for (Index i = 0; i < rows * p; ++i) out[i] += v[i];
+}
+
+}  // namespace poise
