@@ -2,26 +2,54 @@
 
 #include <algorithm>
 
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/random.hpp"
 
 namespace poise {
 
 EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map,
-                                           const Problem& problem, Index panel, double rtol)
-    : SampleObjective(layout, problem, map.local_states(), map.local_features(), panel), map_(map) {
+                                           const Problem& problem, const EquilibriumSettings& settings)
+    : SampleObjective(layout, problem, map.local_states(), map.local_features(),
+                      settings.panel > 0 ? settings.panel : default_panel(map.local_states())),
+      map_(map),
+      settings_(settings) {
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
+  const Index samples = settings.samples > 0 ? std::min(settings.samples, problem.train.count) : problem.train.count;
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
-  equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, rtol, problem.train.count);
+  equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol, samples);
   adjoint_ = std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol(), equilibrium_->mean_field(),
-                                             equilibrium_->type() == snes_mean_field);
-  injection_.resize(static_cast<std::size_t>(map.local_states() * columns));
+                                             equilibrium_->type() == snes_mean_field, settings.backward);
+  const auto size = static_cast<std::size_t>(map.local_states() * columns);
+  injection_.resize(size);
   slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
-  lambda_.resize(injection_.size());
+  lambda_.resize(size);
+  if (settings.warm_start) {
+    const bool minibatches = settings.samples > 0;
+    warm_ = std::make_unique<WarmStart>(map.local_states(), problem.train.count, 2, minibatches ? 1 : 3);
+    memory_.resize(size);
+  }
+  if (settings.jacobian_weight > 0.0) {
+    pointwise_ = dynamic_cast<Pointwise*>(&map);
+    if (pointwise_ == nullptr)
+      throw Error(ExitCode::bad_input, "-jacobian_weight needs a pointwise or monotone model", true);
+    for (auto* work : {&probe_, &image_, &delta_}) work->resize(size);
+  }
 }
 
 Index EquilibriumObjective::default_panel(Index rows) {
-  return std::clamp<Index>(65536 / std::max<Index>(rows, 1), 16, 512);
+  return std::clamp<Index>(131072 / std::max<Index>(rows, 1), 16, 512);
+}
+
+std::string EquilibriumObjective::gradient_label() const {
+  if (settings_.backward.exact()) return "exact";
+  return "inexact: " + std::to_string(settings_.backward.terms) + " terms of the Neumann series";
+}
+
+void EquilibriumObjective::forget() {
+  if (warm_) warm_->clear();
 }
 
 void EquilibriumObjective::load_network(Vec theta) {
@@ -29,21 +57,69 @@ void EquilibriumObjective::load_network(Vec theta) {
   equilibrium_->parameters_changed();
 }
 
-void EquilibriumObjective::forward(Panel& panel, bool, Evaluation& result) {
+void EquilibriumObjective::begin_pass(Vec theta, const Batch& batch) {
+  if (warm_) warm_->begin(theta, !batch.all);
+}
+
+void EquilibriumObjective::end_pass(Evaluation& result) {
+  if (warm_) warm_->end();
+  if (settings_.jacobian_weight > 0.0)
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &result.penalty, 1, MPI_DOUBLE, MPI_SUM, layout().grid().world()));
+}
+
+void EquilibriumObjective::forward(Panel& panel, bool with_gradient, Evaluation& result) {
   static const LogEvent event("Equilibrium");
   const auto scope = event.begin();
   map_.inject(panel.p, panel.features.data(), injection_.data());
   std::copy_n(injection_.begin(), panel.state.size(), panel.state.begin());  // better than zero: it is h(0)
-  result.equilibrium.merge(
-      equilibrium_->solve(panel.p, injection_.data(), panel.state.data(), slopes_.data()), panel.local[0]);
+  const bool remember = warm_ && panel.training && with_gradient;
+  EquilibriumSolver::Memory memory;
+  if (remember) memory = {memory_.data(), warm_->predict(states, panel.local, panel.p, memory_.data())};
+  const Outcome outcome =
+      equilibrium_->solve(panel.p, injection_.data(), panel.state.data(), slopes_.data(), memory);
+  if (remember) warm_->record(states, panel.local, panel.p, memory_.data());
+  result.equilibrium.merge(outcome, panel.local[0]);
 }
 
 void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
   static const LogEvent event("Adjoint");
   const auto scope = event.begin();
-  result.adjoint.merge(adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data()),
-                       panel.local[0]);
+  if (settings_.jacobian_weight > 0.0) add_penalty(panel, result);
+  const bool warm = warm_ && warm_->predict(adjoints, panel.local, panel.p, lambda_.data());
+  const Outcome outcome =
+      adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
+  if (warm_) warm_->record(adjoints, panel.local, panel.p, lambda_.data());
+  result.adjoint.merge(outcome, panel.local[0]);
   map_.add_gradient(panel.p, slopes_.data(), panel.state.data(), panel.features.data(), lambda_.data());
+}
+
+// R = c Σ‖w‖² with w = Wᵀ(s∘ε), s = a'(x), x = Wz + u. Its derivative with respect to W where it stands is 2c
+// (s∘ε)wᵀ, and with respect to the pre-activations x is δ = 2c ε∘a''(x)∘Ww, which goes on into all parameters and
+// by Wᵀδ into the equilibrium.
+void EquilibriumObjective::add_penalty(Panel& panel, Evaluation& result) {
+  const Index rows = map_.local_states();
+  const Index size = rows * panel.p;
+  const RowBlockMatrix& weights = map_.pointwise_form()->weights;
+  const double c = settings_.jacobian_weight * panel.scale / static_cast<double>(layout().width());
+  const CounterRandom random(settings_.seed, Stream::probe);
+  const Index first = layout().grid().samples(panel.samples.total).begin;
+  for (Index k = 0; k < panel.p; ++k)
+    for (Index i = 0; i < rows; ++i)
+      probe_[k * rows + i] =
+          random.uniform(first + panel.local[k], layout().block().begin + i) < 0.5 ? -1.0 : 1.0;
+  for (Index i = 0; i < size; ++i) delta_[i] = (map_.linear() ? 1.0 : slopes_[i]) * probe_[i];
+  weights.multiply_transpose(panel.p, delta_.data(), image_.data());
+  for (Index i = 0; i < size; ++i) {
+    result.penalty += c * image_[i] * image_[i];
+    delta_[i] *= 2.0 * c;
+  }
+  pointwise_->add_weight_gradient(panel.p, delta_.data(), image_.data());
+  weights.multiply(panel.p, image_.data(), lambda_.data());
+  activation_curvature(pointwise_->shape().activation, size, panel.state.data(), delta_.data());
+  for (Index i = 0; i < size; ++i) delta_[i] *= 2.0 * c * probe_[i] * lambda_[i];
+  pointwise_->add_preactivation_gradient(panel.p, delta_.data(), panel.state.data(), panel.features.data());
+  weights.multiply_transpose(panel.p, delta_.data(), image_.data());
+  for (Index i = 0; i < size; ++i) panel.cotangent[i] += image_[i];
 }
 
 }  // namespace poise

@@ -16,6 +16,7 @@ struct Score {
 /// The result of one evaluation of an objective.
 struct Evaluation {
   Score train;
+  double penalty = 0.0;  ///< what is minimised beside the loss; in the gradient, not in the loss
   Outcome equilibrium;  ///< of the forward solves
   Outcome adjoint;      ///< of the backward solves
 };
@@ -39,6 +40,9 @@ class Objective {
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient) = 0;
   /// The same of a minibatch, scaled by its own size. Throws bad_input if the objective has none.
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch);
+  /// Not collective. Forgets what evaluations have left for later ones (warm starts): then a run that goes on
+  /// from here and one that restarts from here compute the same, bit by bit.
+  virtual void forget() {}
   /// The loss of the test samples, without a gradient. All zeros if there are none.
   [[nodiscard]] virtual Score test(Vec theta) = 0;
 };
