@@ -14,6 +14,7 @@ namespace poise {
 struct PointwiseForm {
   const RowBlockMatrix& weights;  ///< W over grid.feature
   Activation activation;
+  double margin = 0.0;  ///< μ of the strong monotonicity of I − W, where it is known; else 0
 };
 
 /// A deep equilibrium model z* = h(z*; x, θ), written as short functions on a block of p states. A block is

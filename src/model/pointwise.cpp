@@ -27,7 +27,8 @@ Pointwise::Pointwise(const ParameterLayout& layout, const Shape& shape)
   if (shape.input_weights) {
     const auto offsets = layout.grid().feature_offsets(shape.features);
     input_ = std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
-    input_gradient_ = std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
+    input_gradient_ =
+        std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
     columns = std::max(columns, shape.features);
   }
   if (shape.bias) {
@@ -44,12 +45,14 @@ Index Pointwise::local_features() const {
 namespace {
 
 /// The columns of one block out of this rank's rows of θ, and back.
-void take_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* theta, double* out) {
+void take_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* theta,
+                  double* out) {
   for (Index i = 0; i < layout.slice().size(); ++i)
     std::copy_n(theta + i * layout.row_length() + block.offset, block.columns, out + i * block.columns);
 }
 
-void put_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* in, double* theta) {
+void put_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* in,
+                 double* theta) {
   for (Index i = 0; i < layout.slice().size(); ++i)
     std::copy_n(in + i * block.columns, block.columns, theta + i * layout.row_length() + block.offset);
 }

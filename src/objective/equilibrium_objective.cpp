@@ -17,11 +17,13 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
       settings_(settings) {
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
-  const Index samples = settings.samples > 0 ? std::min(settings.samples, problem.train.count) : problem.train.count;
+  const Index samples =
+      settings.samples > 0 ? std::min(settings.samples, problem.train.count) : problem.train.count;
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
   equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol, samples);
-  adjoint_ = std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol(), equilibrium_->mean_field(),
-                                             equilibrium_->type() == snes_mean_field, settings.backward);
+  adjoint_ =
+      std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol(), equilibrium_->mean_field(),
+                                      equilibrium_->type() == snes_mean_field, settings.backward);
   const auto size = static_cast<std::size_t>(map.local_states() * columns);
   injection_.resize(size);
   slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
@@ -94,8 +96,8 @@ void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
 }
 
 // R = c Σ‖w‖² with w = Wᵀ(s∘ε), s = a'(x), x = Wz + u. Its derivative with respect to W where it stands is 2c
-// (s∘ε)wᵀ, and with respect to the pre-activations x is δ = 2c ε∘a''(x)∘Ww, which goes on into all parameters and
-// by Wᵀδ into the equilibrium.
+// (s∘ε)wᵀ, and with respect to the pre-activations x is δ = 2c ε∘a''(x)∘Ww, which goes on into all parameters
+// and by Wᵀδ into the equilibrium.
 void EquilibriumObjective::add_penalty(Panel& panel, Evaluation& result) {
   const Index rows = map_.local_states();
   const Index size = rows * panel.p;

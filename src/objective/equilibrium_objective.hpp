@@ -14,11 +14,12 @@
 namespace poise {
 
 struct EquilibriumSettings {
-  Index panel = 0;          ///< most samples solved at once (-eq_panel); 0: EquilibriumObjective::default_panel
-  double rtol = 1e-12;      ///< default of -eq_snes_rtol, and of -adj_ksp_rtol unless that is given
-  bool warm_start = false;  ///< equilibria and adjoints start from earlier ones of the same samples (-warm_start)
-  Index samples = 0;        ///< that a rank solves for at one set of parameters; 0: all of its training samples
-  Backward backward = {};   ///< exact, or an inexact gradient
+  Index panel = 0;      ///< most samples solved at once (-eq_panel); 0: EquilibriumObjective::default_panel
+  double rtol = 1e-12;  ///< default of -eq_snes_rtol, and of -adj_ksp_rtol unless that is given
+  bool warm_start =
+      false;          ///< equilibria and adjoints start from earlier ones of the same samples (-warm_start)
+  Index samples = 0;  ///< that a rank solves for at one set of parameters; 0: all of its training samples
+  Backward backward = {};        ///< exact, or an inexact gradient
   double jacobian_weight = 0.0;  ///< of the penalty weight · s Σ_i ‖J_iᵀε_i‖²/m (-jacobian_weight)
   std::uint64_t seed = 0;        ///< of the probes ε_i
 };
@@ -27,16 +28,16 @@ struct EquilibriumSettings {
 /// for every EquilibriumMap. Samples go through in panels of columns whose working set stays in cache.
 /// `-objective equilibrium`.
 ///
-/// Jacobian regularisation (Bai, Koltun & Kolter 2021): the penalty estimates s Σ_i ‖∂h/∂z‖²_F/m by Hutchinson's
-/// method with one fixed probe ε_i = ±1 a sample; its gradient is the total one, through the equilibrium too. For
-/// pointwise models.
+/// Jacobian regularisation (Bai, Koltun & Kolter 2021): the penalty estimates s Σ_i ‖∂h/∂z‖²_F/m by
+/// Hutchinson's method with one fixed probe ε_i = ±1 a sample; its gradient is the total one, through the
+/// equilibrium too. For pointwise models.
 class EquilibriumObjective final : public SampleObjective {
  public:
   /// Collective on the world. `layout`, `map` and `problem` must outlive it.
   EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map, const Problem& problem,
                        const EquilibriumSettings& settings);
-  EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map, const Problem& problem, Index panel,
-                       double rtol = 1e-12)
+  EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map, const Problem& problem,
+                       Index panel, double rtol = 1e-12)
       : EquilibriumObjective(layout, map, problem, EquilibriumSettings{.panel = panel, .rtol = rtol}) {}
   /// Samples a panel whose working set stays in cache, for blocks of `rows` rows.
   [[nodiscard]] static Index default_panel(Index rows);

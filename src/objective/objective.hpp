@@ -17,8 +17,8 @@ struct Score {
 struct Evaluation {
   Score train;
   double penalty = 0.0;  ///< what is minimised beside the loss; in the gradient, not in the loss
-  Outcome equilibrium;  ///< of the forward solves
-  Outcome adjoint;      ///< of the backward solves
+  Outcome equilibrium;   ///< of the forward solves
+  Outcome adjoint;       ///< of the backward solves
 };
 
 /// Which of the training samples an evaluation is of: all, or a minibatch.

@@ -37,7 +37,8 @@ void SampleObjective::load_parameters(Vec theta) {
   {
     const ReadArray values(theta);
     for (Index i = 0; i < layout_.slice().size(); ++i)
-      std::copy_n(values.data() + i * layout_.row_length() + layout_.readout_offset(), q, slice_.data() + i * q);
+      std::copy_n(values.data() + i * layout_.row_length() + layout_.readout_offset(), q,
+                  slice_.data() + i * q);
   }
   layout_.gather_block(slice_.data(), q, readout_.data());
 }
@@ -48,7 +49,8 @@ void SampleObjective::write_gradient(Vec gradient) {
   layout_.reduce_block(readout_gradient_.data(), q, slice_.data());
   WriteArray values(gradient);
   for (Index i = 0; i < layout_.slice().size(); ++i)
-    std::copy_n(slice_.data() + i * q, q, values.data() + i * layout_.row_length() + layout_.readout_offset());
+    std::copy_n(slice_.data() + i * q, q,
+                values.data() + i * layout_.row_length() + layout_.readout_offset());
 }
 
 void SampleObjective::read_out(const Panel& panel) {
@@ -63,8 +65,8 @@ void SampleObjective::read_out(const Panel& panel) {
 
 void SampleObjective::read_out_backward(Panel& panel) {
   const Index q = layout_.outputs();
-  gemm('N', 'T', q, state_rows_, panel.p, panel.scale, outputs_.data(), q, panel.state.data(), state_rows_, 1.0,
-       readout_gradient_.data(), q);
+  gemm('N', 'T', q, state_rows_, panel.p, panel.scale, outputs_.data(), q, panel.state.data(), state_rows_,
+       1.0, readout_gradient_.data(), q);
   gemm('T', 'N', state_rows_, panel.p, q, panel.scale, readout_.data(), q, outputs_.data(), q, 0.0,
        panel.cotangent.data(), state_rows_);
 }

@@ -37,8 +37,8 @@ void WarmStart::begin(Vec theta, bool minibatch) {
 }
 
 // Nodes are the positions s of earlier parameters along the step from the newest (s = 0) to the new ones (s =
-// 1). A point is used if it lies near that line and apart from the others; Lagrange's weights must stay small,
-// because they multiply the tolerance that the remembered states were solved to.
+// 1). A point is used if it lies near that line and apart from the others; Lagrange's weights must stay
+// small, because they multiply the tolerance that the remembered states were solved to.
 void WarmStart::choose_weights(Vec theta) {
   used_ = std::min<std::size_t>(held_, 1);
   if (held_ == 0) return;

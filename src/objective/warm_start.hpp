@@ -8,10 +8,11 @@
 namespace poise {
 
 /// Remembers blocks of states of the training samples (equilibria, adjoints) at the last parameters they were
-/// solved for, and predicts them at new ones: polynomial extrapolation along the path that the parameters take,
-/// whose positions are measured in θ, so that uneven steps, stages of an integrator and repeated parameters are
-/// all served. A prediction only saves work: convergence is absolute, so it changes results by no more than the
-/// solvers' tolerances. Memory: points x blocks x rows x samples numbers, and `points` copies of θ.
+/// solved for, and predicts them at new ones: polynomial extrapolation along the path that the parameters
+/// take, whose positions are measured in θ, so that uneven steps, stages of an integrator and repeated
+/// parameters are all served. A prediction only saves work: convergence is absolute, so it changes results by
+/// no more than the solvers' tolerances. Memory: points x blocks x rows x samples numbers, and `points`
+/// copies of θ.
 class WarmStart {
  public:
   /// `rows` x `samples`: a block on this rank. `points`: most sets of parameters remembered, 1 to 3.
@@ -38,8 +39,12 @@ class WarmStart {
     double weight = 0.0;
   };
   void choose_weights(Vec theta);
-  [[nodiscard]] const Point& point(std::size_t age) const { return points_[(newest_ + points_.size() - age) % points_.size()]; }
-  [[nodiscard]] Point& point(std::size_t age) { return points_[(newest_ + points_.size() - age) % points_.size()]; }
+  [[nodiscard]] const Point& point(std::size_t age) const {
+    return points_[(newest_ + points_.size() - age) % points_.size()];
+  }
+  [[nodiscard]] Point& point(std::size_t age) {
+    return points_[(newest_ + points_.size() - age) % points_.size()];
+  }
 
   Index rows_, samples_;
   std::vector<Point> points_;

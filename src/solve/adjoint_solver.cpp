@@ -46,7 +46,8 @@ AdjointSolver::Krylov::Krylov(AdjointSolver& owner, Index width, const std::stri
   attach_preconditioner(solver.mat(), preconditioner);
 }
 
-Outcome AdjointSolver::Krylov::solve(Index p, const double* slopes, const double* rhs, double* lambda, bool warm) {
+Outcome AdjointSolver::Krylov::solve(Index p, const double* slopes, const double* rhs, double* lambda,
+                                     bool warm) {
   std::copy_n(slopes, slope_rows * p, slopes_.data());
   std::copy_n(rhs, rows * p, rhs_.data());
   std::fill(slopes_.begin() + slope_rows * p, slopes_.end(), 0.0);
@@ -59,10 +60,12 @@ Outcome AdjointSolver::Krylov::solve(Index p, const double* slopes, const double
 }
 
 AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol,
-                             std::shared_ptr<MeanField> mean, bool prefer_mean_field, const Backward& backward)
+                             std::shared_ptr<MeanField> mean, bool prefer_mean_field,
+                             const Backward& backward)
     : comm_(comm), map_(map), columns_(columns), mean_(std::move(mean)), backward_(backward) {
   register_solver_types();
-  if (const auto form = map.pointwise_form(); form && !mean_) mean_ = std::make_shared<MeanField>(form->weights);
+  if (const auto form = map.pointwise_form(); form && !mean_)
+    mean_ = std::make_shared<MeanField>(form->weights);
   main_ = std::make_unique<Krylov>(
       *this, columns, "adj_", default_rtol,
       ColumnSolver::Defaults{.type = prefer_mean_field && mean_ ? ksp_mean_field : KSPGMRES});
@@ -70,7 +73,8 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   type_ = main_->solver.type();
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
   if (type_ == ksp_mean_field && !mean_)
-    throw bad_input("-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u); try gmres");
+    throw Error(ExitCode::bad_input,
+                "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u, true); try gmres");
   const auto size = static_cast<std::size_t>(map.local_states() * columns);
   image_.resize(size);
   norms_.resize(static_cast<std::size_t>(2 * columns));
@@ -79,7 +83,8 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
     mean_iteration_ = std::make_unique<MeanFieldAdjoint>(comm, columns, *mean_, map.linear());
   if (type_ == ksp_neumann) neumann_ = std::make_unique<NeumannIteration>(comm, map, columns);
   if (ladder_)
-    rungs_[1] = std::make_unique<Krylov>(*this, 1, "adj_gmres_", main_->solver.rtol(), ColumnSolver::Defaults{.restart = 100});
+    rungs_[1] = std::make_unique<Krylov>(*this, 1, "adj_gmres_", main_->solver.rtol(),
+                                         ColumnSolver::Defaults{.restart = 100});
 }
 
 void AdjointSolver::update_mean_field(Index p, const double* slopes) {
@@ -107,7 +112,8 @@ Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rh
           .residual = std::numeric_limits<double>::quiet_NaN()};
 }
 
-Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double* rhs, double* lambda, bool warm) {
+Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double* rhs, double* lambda,
+                                     bool warm) {
   if (type_ != ksp_mean_field && type_ != ksp_neumann) return main_->solve(p, slopes, rhs, lambda, warm);
   if (!warm) std::copy_n(rhs, map_.local_states() * p, lambda);
   const ColumnIteration::Limits limits{.relative = main_->solver.rtol(),
@@ -121,8 +127,8 @@ Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double
           .products = result.products};
 }
 
-std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const double* rhs, const double* lambda,
-                                         Outcome& outcome) {
+std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const double* rhs,
+                                         const double* lambda, Outcome& outcome) {
   const Index rows = map_.local_states();
   map_.jacobian_transpose(p, slopes, lambda, image_.data());
   ++outcome.products;
@@ -142,8 +148,8 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
   return left;
 }
 
-void AdjointSolver::climb(const std::vector<Index>& left, const double* slopes, const double* rhs, double* lambda,
-                          Outcome& outcome) {
+void AdjointSolver::climb(const std::vector<Index>& left, const double* slopes, const double* rhs,
+                          double* lambda, Outcome& outcome) {
   const Index rows = map_.local_states();
   const Index slope_rows = map_.slope_rows();
   const auto p = static_cast<Index>(left.size());
@@ -152,7 +158,8 @@ void AdjointSolver::climb(const std::vector<Index>& left, const double* slopes, 
   if (!rung)
     rung = std::make_unique<Krylov>(
         *this, width, "adj_gmres_", main_->solver.rtol(),
-        ColumnSolver::Defaults{.preconditioner = mean_ && mean_->valid() ? pc_mean_field : PCNONE, .restart = 100});
+        ColumnSolver::Defaults{.preconditioner = mean_ && mean_->valid() ? pc_mean_field : PCNONE,
+                               .restart = 100});
   left_slopes_.resize(static_cast<std::size_t>(slope_rows * p));
   left_rhs_.resize(static_cast<std::size_t>(rows * p));
   left_lambda_.resize(left_rhs_.size());

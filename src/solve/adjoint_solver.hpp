@@ -16,16 +16,17 @@ namespace poise {
 struct Backward {
   enum class Kind { exact, neumann };
   Kind kind = Kind::exact;
-  Index terms = 1;  ///< neumann: λ = Σ_{j < terms} ((∂h/∂z)ᵀ)ʲ r; 1 is the one-step ("Jacobian-free") gradient
+  Index terms =
+      1;  ///< neumann: λ = Σ_{j < terms} ((∂h/∂z)ᵀ)ʲ r; 1 is the one-step ("Jacobian-free") gradient
   [[nodiscard]] bool exact() const { return kind == Kind::exact; }
 };
 
 /// The adjoint λ of a panel: (I − ∂h/∂z)ᵀ λ = r at the equilibria (theory.md 3.2), options prefix `adj_`.
 /// Default tolerance: that of the equilibria, because the gradient's error is the sum of both. -adj_ksp_type:
 /// `meanfield` (default where the equilibria have it) and `neumann` iterate every sample by itself and let
-/// finished ones leave; PETSc's types (`gmres` is the other default) solve a panel as one system; -adj_pc_type
-/// `meanfield` preconditions them, `samplelu` is a direct solve of every sample. Where samples fail, GMRES
-/// follows (-adj_ladder, prefix adj_gmres_). True residuals are computed at the end.
+/// finished ones leave; PETSc's types (`gmres` is the other default) solve a panel as one system;
+/// -adj_pc_type `meanfield` preconditions them, `samplelu` is a direct solve of every sample. Where samples
+/// fail, GMRES follows (-adj_ladder, prefix adj_gmres_). True residuals are computed at the end.
 class AdjointSolver {
  public:
   /// Collective on `comm` (grid.feature()). `mean`: shared with the equilibria, or null for one of its own.

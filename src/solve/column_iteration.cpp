@@ -17,7 +17,8 @@ ColumnIteration::ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::
   check_mpi(MPI_Comm_size(comm, &ranks_));
 }
 
-bool ColumnIteration::hopeless(const Progress& progress, Index iteration, double residual, double limit) const {
+bool ColumnIteration::hopeless(const Progress& progress, Index iteration, double residual,
+                               double limit) const {
   constexpr Index memory = 4;
   constexpr double most_iterations = 40.0;
   if (iteration <= memory) return false;
@@ -29,8 +30,7 @@ bool ColumnIteration::hopeless(const Progress& progress, Index iteration, double
 
 void ColumnIteration::remove(Index slot, Index last) {
   if (slot == last) return;
-  for (std::size_t k = 0; k < blocks_.size(); ++k)
-    std::copy_n(column(k, last), rows_, column(k, slot));
+  for (std::size_t k = 0; k < blocks_.size(); ++k) std::copy_n(column(k, last), rows_, column(k, slot));
   progress_[slot] = progress_[last];
 }
 

@@ -11,8 +11,8 @@ namespace poise {
 
 /// A fixed-point iteration on a panel of columns, one a sample, each of which stops by its own residual:
 /// finished columns leave the panel at once and the products go on with the others (compaction). A subclass
-/// says what is iterated; it keeps its columns in the blocks of this class, which move together. All memory is
-/// taken in the constructor.
+/// says what is iterated; it keeps its columns in the blocks of this class, which move together. All memory
+/// is taken in the constructor.
 class ColumnIteration {
  public:
   struct Limits {

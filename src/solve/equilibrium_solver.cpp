@@ -37,11 +37,7 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
   h_.resize(size);
   norms_.resize(static_cast<std::size_t>(2 * columns));
   slope_sum_.resize(static_cast<std::size_t>(map.local_states()));
-  if (type_ == snes_picard) picard_ = std::make_unique<PicardIteration>(comm, map, columns);
-  if (type_ == snes_mean_field) {
-    y_.resize(size);
-    mean_iteration_ = std::make_unique<MeanFieldIteration>(comm, columns, *mean_, map.pointwise_form()->activation);
-  }
+  make_iteration();
   // Here, so that the options of the ladder count as known whether or not it is climbed.
   if (ladder_) {
     (void)rung(newton_rung(rtol(), mean_ != nullptr), 1);
@@ -54,8 +50,43 @@ void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index sa
   if (mean_ && MeanField::affordable(mean_->weights(), samples)) defaults.type = snes_mean_field;
   main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
   type_ = main_->type();
-  if (type_ == snes_mean_field && !mean_)
-    throw bad_input("-eq_snes_type meanfield needs a model of the form h(z) = a(Wz + u); try newtonls or anderson");
+}
+
+void EquilibriumSolver::make_iteration() {
+  alpha_ = Options().real("eq_alpha", 0.0, {0, 1e6}, "");
+  if (type_ == snes_picard) picard_ = std::make_unique<PicardIteration>(comm_, map_, columns_);
+  const bool splitting = type_ == snes_forward_backward || type_ == snes_peaceman_rachford;
+  if (type_ != snes_mean_field && !splitting) return;
+  const auto form = map_.pointwise_form();
+  if (!form)
+    throw Error(ExitCode::bad_input,
+                "-eq_snes_type " + type_ +
+                    " needs a model of the form h(z) = a(Wz + u, true); try newtonls or anderson");
+  if (type_ == snes_mean_field) {
+    y_.resize(static_cast<std::size_t>(map_.local_states() * columns_));
+    mean_iteration_ = std::make_unique<MeanFieldIteration>(comm_, columns_, *mean_, form->activation);
+    return;
+  }
+  const bool any_step = same_proximal_operator_for_every_step(form->activation);
+  if (type_ == snes_forward_backward) {
+    if (!any_step || (form->margin == 0.0 && alpha_ == 0.0))
+      throw bad_input(
+          "-eq_snes_type forwardbackward is for -activation relu or identity, and needs monotone weights "
+          "or -eq_alpha; try peacemanrachford or meanfield");
+    forward_backward_ = std::make_unique<ForwardBackwardIteration>(comm_, columns_, *form);
+    return;
+  }
+  if (alpha_ == 0.0) alpha_ = 1.0;
+  if (!any_step && alpha_ != 1.0)
+    throw Error(ExitCode::bad_input, "-eq_alpha other than 1 is for -activation relu or identity", true);
+  peaceman_rachford_ = std::make_unique<PeacemanRachfordIteration>(comm_, columns_, *mean_, form->activation);
+}
+
+// α = μ/‖I − W‖₂², with the norm bounded by 1 + ‖W‖₂: where the proven rate is best.
+double EquilibriumSolver::forward_backward_step() {
+  if (alpha_ > 0.0) return alpha_;
+  const double norm = 1.0 + estimated_norm(map_.pointwise_form()->weights);
+  return map_.pointwise_form()->margin / (norm * norm);
 }
 
 void EquilibriumSolver::parameters_changed() {
@@ -63,9 +94,14 @@ void EquilibriumSolver::parameters_changed() {
 }
 
 void EquilibriumSolver::update_mean_field(Index p, const double* injection, const Memory& memory) {
-  const bool wanted = type_ == snes_mean_field || main_->wants_mean_field();
+  const bool splitting = type_ == snes_peaceman_rachford;
+  const bool wanted = type_ == snes_mean_field || splitting || main_->wants_mean_field();
   if (!mean_ || mean_->valid() || !wanted) return;
   const Index rows = map_.local_states();
+  if (splitting) {
+    std::fill(slope_sum_.begin(), slope_sum_.end(), alpha_ / (1.0 + alpha_));
+    return mean_->update(slope_sum_.data());
+  }
   std::fill(slope_sum_.begin(), slope_sum_.end(), map_.linear() ? 1.0 : 0.0);
   if (!map_.linear()) {
     // The slopes where the iteration starts: a(y + u), y = Wz from before or 0.
@@ -86,18 +122,22 @@ Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, doubl
   const ColumnIteration::Limits limits{.relative = main_->rtol(),
                                        .absolute = main_->atol(),
                                        .iterations = main_->max_iterations(),
-                                       .patient = !ladder_ || type_ == snes_picard};
+                                       .patient = !ladder_ || type_ != snes_mean_field};
   ColumnIteration::Result result;
   if (type_ == snes_mean_field) {
     double* y = memory.block != nullptr ? memory.block : y_.data();
     if (!memory.warm) std::fill_n(y, map_.local_states() * p, 0.0);
     result = mean_iteration_->run(p, injection, y, z, limits);
-  } else if (type_ == snes_picard) {
-    if (memory.warm) std::copy_n(memory.block, map_.local_states() * p, z);
-    result = picard_->run(p, injection, z, limits);
   } else {
     if (memory.warm) std::copy_n(memory.block, map_.local_states() * p, z);
-    return main_->solve(p, injection, z);
+    if (picard_)
+      result = picard_->run(p, injection, z, limits);
+    else if (forward_backward_)
+      result = forward_backward_->run(p, injection, z, forward_backward_step(), limits);
+    else if (peaceman_rachford_)
+      result = peaceman_rachford_->run(p, injection, z, alpha_, limits);
+    else
+      return main_->solve(p, injection, z);
   }
   return {.solve = {},
           .reason = result.reason.empty() ? "CONVERGED" : result.reason,
@@ -141,7 +181,8 @@ void EquilibriumSolver::climb(const std::vector<Index>& left, const double* inje
   const auto p = static_cast<Index>(left.size());
   left_injection_.resize(static_cast<std::size_t>(rows * p));
   left_z_.resize(left_injection_.size());
-  for (Index k = 0; k < p; ++k) std::copy_n(injection + left[k] * rows, rows, left_injection_.data() + k * rows);
+  for (Index k = 0; k < p; ++k)
+    std::copy_n(injection + left[k] * rows, rows, left_injection_.data() + k * rows);
   const bool mean = mean_ && mean_->valid();
   for (const PanelSnes::Defaults& defaults : {newton_rung(rtol(), mean), anderson_rung(rtol())}) {
     left_z_ = left_injection_;

@@ -10,6 +10,7 @@
 #include "poise/solve/mean_field.hpp"
 #include "poise/solve/outcome.hpp"
 #include "poise/solve/panel_snes.hpp"
+#include "poise/solve/splittings.hpp"
 
 namespace poise {
 
@@ -18,14 +19,16 @@ namespace poise {
 /// save work); the true residual of every sample is computed at the end.
 ///
 /// -eq_snes_type: `meanfield` (default where its factorisation pays, see MeanField::affordable), `picard`,
-/// `forwardbackward` and `peacemanrachford` iterate every sample by itself and let finished ones leave; PETSc's
-/// types (`newtonls` with GMRES is the other default, `anderson`, `ngmres`, `qn`, …) solve a panel as one
-/// system. Where samples fail a ladder follows (-eq_ladder): Newton's method with backtracking and GMRES
-/// (prefix eq_newton_), then Anderson mixing (prefix eq_anderson_), each from the injection.
+/// `forwardbackward` and `peacemanrachford` (step -eq_alpha; default 1, forwardbackward: from the margin of
+/// monotonicity) iterate every sample by itself and let finished ones leave; PETSc's types (`newtonls` with
+/// GMRES is the other default, `anderson`, `ngmres`, `qn`, …) solve a panel as one system. Where samples fail
+/// a ladder follows (-eq_ladder): Newton's method with backtracking and GMRES (prefix eq_newton_), then
+/// Anderson mixing (prefix eq_anderson_), each from the injection.
 class EquilibriumSolver {
  public:
   /// Collective on `comm` (grid.feature()). `map` must outlive the solver; at most `columns` columns a panel.
-  /// `default_rtol`: of -eq_snes_rtol. `samples`: that this rank solves for at one set of parameters; 0: columns.
+  /// `default_rtol`: of -eq_snes_rtol. `samples`: that this rank solves for at one set of parameters; 0:
+  /// columns.
   EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol = 1e-12,
                     Index samples = 0);
   EquilibriumSolver(const EquilibriumSolver&) = delete;  // PETSc holds pointers to it
@@ -39,9 +42,9 @@ class EquilibriumSolver {
     double* block = nullptr;  ///< null: start cold, leave nothing
     bool warm = false;        ///< it holds something from an earlier solve of these samples
   };
-  /// Collective. `injection` and `z`: m_f x p, p at most the columns of a panel. `z`: the start on entry, if there
-  /// is no memory (meanfield then starts from y = 0); the equilibria on return; `slopes` (slope_rows x p) where
-  /// the map is linearised there. A failed solve is reported in the Outcome: call `require`.
+  /// Collective. `injection` and `z`: m_f x p, p at most the columns of a panel. `z`: the start on entry, if
+  /// there is no memory (meanfield then starts from y = 0); the equilibria on return; `slopes` (slope_rows x
+  /// p) where the map is linearised there. A failed solve is reported in the Outcome: call `require`.
   Outcome solve(Index p, const double* injection, double* z, double* slopes, Memory memory);
   Outcome solve(Index p, const double* injection, double* z, double* slopes) {
     return solve(p, injection, z, slopes, Memory());
@@ -55,6 +58,8 @@ class EquilibriumSolver {
   [[nodiscard]] Index columns_multiplied() const { return mean_ ? mean_->matrix().columns_multiplied() : 0; }
 
  private:
+  void make_iteration();
+  [[nodiscard]] double forward_backward_step();
   void choose_type(Index columns, double default_rtol, Index samples);
   void update_mean_field(Index p, const double* injection, const Memory& memory);
   /// One run of the chosen solver; columns that failed are found by `verify`.
@@ -73,6 +78,9 @@ class EquilibriumSolver {
   bool ladder_ = true;
   std::unique_ptr<PicardIteration> picard_;
   std::unique_ptr<MeanFieldIteration> mean_iteration_;
+  std::unique_ptr<ForwardBackwardIteration> forward_backward_;
+  std::unique_ptr<PeacemanRachfordIteration> peaceman_rachford_;
+  double alpha_ = 0.0;  // of the splittings; 0: from the margin
   std::map<std::pair<std::string, Index>, std::unique_ptr<PanelSnes>> rungs_;
   std::vector<double> h_, y_, norms_, slope_sum_, left_injection_, left_z_;
 };

@@ -26,7 +26,8 @@ double squared_distance(Index n, const double* x, const double* y) {
 PicardIteration::PicardIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns)
     : ColumnIteration(comm, map.local_states(), columns, 3), map_(map) {}
 
-ColumnIteration::Result PicardIteration::run(Index p, const double* injection, double* z, const Limits& limits) {
+ColumnIteration::Result PicardIteration::run(Index p, const double* injection, double* z,
+                                             const Limits& limits) {
   z_ = z;
   std::copy_n(z, rows() * p, block(0));
   std::copy_n(injection, rows() * p, block(1));
@@ -69,7 +70,9 @@ ColumnIteration::Result MeanFieldIteration::run(Index p, const double* injection
   return iterate(p, limits);
 }
 
-void MeanFieldIteration::product(Index p) { mean_.matrix().multiply(p, block(2), block(0)); }
+void MeanFieldIteration::product(Index p) {
+  mean_.matrix().multiply(p, block(2), block(0));
+}
 
 void MeanFieldIteration::measure(Index slot, double& residual, double& scale) {
   const double* y = column(0, slot);
@@ -98,8 +101,8 @@ void MeanFieldIteration::finish(Index slot, Index target, bool) {
 MeanFieldAdjoint::MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear)
     : ColumnIteration(comm, mean.weights().local_rows(), columns, 4), mean_(mean), linear_(linear) {}
 
-ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, const double* rhs, double* lambda,
-                                              const Limits& limits) {
+ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, const double* rhs,
+                                              double* lambda, const Limits& limits) {
   lambda_ = lambda;
   const Index size = rows() * p;
   std::copy_n(rhs, size, block(1));
@@ -119,7 +122,9 @@ ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, con
   return iterate(p, limits);
 }
 
-void MeanFieldAdjoint::product(Index p) { mean_.matrix().multiply_transpose(p, block(3), block(0)); }
+void MeanFieldAdjoint::product(Index p) {
+  mean_.matrix().multiply_transpose(p, block(3), block(0));
+}
 
 void MeanFieldAdjoint::measure(Index slot, double& residual, double& scale) {
   const double* v = column(0, slot);
@@ -149,11 +154,12 @@ void MeanFieldAdjoint::finish(Index slot, Index target, bool) {
 NeumannIteration::NeumannIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns)
     : ColumnIteration(comm, map.local_states(), columns, 4), map_(map) {
   if (map.slope_rows() != 0 && map.slope_rows() != map.local_states())
-    throw bad_input("-adj_ksp_type neumann does not fit this model: its slopes are no block of states");
+    throw Error(ExitCode::bad_input,
+                "-adj_ksp_type neumann does not fit this model: its slopes are no block of states", true);
 }
 
-ColumnIteration::Result NeumannIteration::run(Index p, const double* slopes, const double* rhs, double* lambda,
-                                              const Limits& limits) {
+ColumnIteration::Result NeumannIteration::run(Index p, const double* slopes, const double* rhs,
+                                              double* lambda, const Limits& limits) {
   lambda_ = lambda;
   std::copy_n(lambda, rows() * p, block(0));
   std::copy_n(rhs, rows() * p, block(1));

@@ -24,10 +24,11 @@ class PicardIteration final : public ColumnIteration {
   double* z_ = nullptr;
 };
 
-/// The chord iteration z ← z − (I − D̄W)⁻¹(z − h(z)) with the mean-field linearisation, written in y = Wz so that
-/// it costs one product a step: y ← K g with g = a(y + u) − D̄y. Its rate is the spread of the slopes around their
-/// mean times ‖W‖, where plain iteration's is the slopes times ‖W‖. From z − h(z) = a(y + u) − a(Wz + u) and
-/// Wz − y = W(g − g_before) follows the bound ‖z − h(z)‖ ≤ ‖W‖₂ ‖g − g_before‖ that it stops by.
+/// The chord iteration z ← z − (I − D̄W)⁻¹(z − h(z)) with the mean-field linearisation, written in y = Wz so
+/// that it costs one product a step: y ← K g with g = a(y + u) − D̄y. Its rate is the spread of the slopes
+/// around their mean times ‖W‖, where plain iteration's is the slopes times ‖W‖. From z − h(z) = a(y + u) −
+/// a(Wz + u) and Wz − y = W(g − g_before) follows the bound ‖z − h(z)‖ ≤ ‖W‖₂ ‖g − g_before‖ that it stops
+/// by.
 class MeanFieldIteration final : public ColumnIteration {
  public:
   MeanFieldIteration(MPI_Comm comm, Index columns, const MeanField& mean, Activation activation);
@@ -46,12 +47,13 @@ class MeanFieldIteration final : public ColumnIteration {
   std::vector<double> value_;
 };
 
-/// The same for the adjoint (I − WᵀS)λ = r, S the slopes of a sample: λ = r + v, v ← Kᵀw with w = S r + (S − D̄)v,
-/// residual at most ‖W‖₂ ‖w − w_before‖.
+/// The same for the adjoint (I − WᵀS)λ = r, S the slopes of a sample: λ = r + v, v ← Kᵀw with w = S r + (S −
+/// D̄)v, residual at most ‖W‖₂ ‖w − w_before‖.
 class MeanFieldAdjoint final : public ColumnIteration {
  public:
   MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear);
-  /// Collective. `lambda`: start on entry, solution on return; slopes (ignored if linear), rhs, lambda: rows x p.
+  /// Collective. `lambda`: start on entry, solution on return; slopes (ignored if linear), rhs, lambda: rows
+  /// x p.
   Result run(Index p, const double* slopes, const double* rhs, double* lambda, const Limits& limits);
 
  private:

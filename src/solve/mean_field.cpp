@@ -13,6 +13,24 @@
 
 namespace poise {
 
+double estimated_norm(const RowBlockMatrix& weights) {
+  std::vector<double> x(static_cast<std::size_t>(weights.local_columns()));
+  std::vector<double> y(static_cast<std::size_t>(weights.local_rows()));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = 1.0 + 0.5 * std::sin(static_cast<double>(weights.row_begin()) + static_cast<double>(i));
+  double estimate = 0.0;
+  double norm = 0.0;
+  for (int k = 0; k < 8; ++k) {
+    column_norms(weights.comm(), weights.local_columns(), 1, x.data(), &norm);
+    if (!(norm > 0.0) || !std::isfinite(norm)) break;
+    for (double& entry : x) entry /= norm;
+    weights.multiply(1, x.data(), y.data());
+    column_norms(weights.comm(), weights.local_rows(), 1, y.data(), &estimate);
+    weights.multiply_transpose(1, y.data(), x.data());
+  }
+  return estimate;
+}
+
 MeanField::MeanField(const RowBlockMatrix& weights)
     : weights_(weights),
       k_(weights.comm(), weights.offsets()),
@@ -27,8 +45,8 @@ bool MeanField::affordable(const RowBlockMatrix& weights, Index samples) {
   return factorisation <= 4.0 * product;
 }
 
-// With rows stored one after the other, the local rows of W are columns of Wᵀ in LAPACK's order, and Kᵀ solves
-// (I − WᵀD̄) Kᵀ = Wᵀ: own columns of Kᵀ are own rows of K.
+// With rows stored one after the other, the local rows of W are columns of Wᵀ in LAPACK's order, and Kᵀ
+// solves (I − WᵀD̄) Kᵀ = Wᵀ: own columns of Kᵀ are own rows of K.
 void MeanField::update(const double* d) {
   static const LogEvent event("MeanField");
   const auto scope = event.begin();
@@ -60,26 +78,11 @@ void MeanField::update(const double* d) {
   PetscBLASInt info = 0;
   LAPACKgetrf_(&size, &size, factors_.data(), &size, pivots_.data(), &info);
   if (info == 0 && rows > 0)
-    LAPACKgetrs_("N", &size, &right_hand_sides, factors_.data(), &size, pivots_.data(), k_.rows(), &size, &info);
+    LAPACKgetrs_("N", &size, &right_hand_sides, factors_.data(), &size, pivots_.data(), k_.rows(), &size,
+                 &info);
   if (info != 0) throw failure("the mean-field matrix I - diag(slope) W is singular or not a number");
-  estimate_norm();
+  weight_norm_ = estimated_norm(weights_);
   valid_ = true;
-}
-
-void MeanField::estimate_norm() {
-  const auto rows = static_cast<std::size_t>(weights_.local_rows());
-  std::vector<double> x(rows), y(rows);
-  for (std::size_t i = 0; i < rows; ++i)
-    x[i] = 1.0 + 0.5 * std::sin(static_cast<double>(weights_.row_begin()) + static_cast<double>(i));
-  double norm = 0.0;
-  for (int k = 0; k < 8; ++k) {
-    column_norms(weights_.comm(), weights_.local_rows(), 1, x.data(), &norm);
-    if (!(norm > 0.0) || !std::isfinite(norm)) break;
-    for (double& entry : x) entry /= norm;
-    weights_.multiply(1, x.data(), y.data());
-    column_norms(weights_.comm(), weights_.local_rows(), 1, y.data(), &weight_norm_);
-    weights_.multiply_transpose(1, y.data(), x.data());
-  }
 }
 
 void MeanField::solve(Index p, const double* v, double* out) const {

@@ -7,10 +7,13 @@
 
 namespace poise {
 
-/// The mean-field linearisation of a pointwise map h(z) = a(Wz + u): J̄ = D̄W with D̄ = diag(d), d the mean slope
-/// of some samples, one matrix for all of them. What solvers need of it is K = W (I − D̄W)⁻¹, a matrix of the
-/// shape of W: then (I − D̄W)⁻¹ = I + D̄K and its transpose is I + KᵀD̄, and an iteration that is preconditioned
-/// by it costs one product (see MeanFieldIteration). For a linear map it is the exact inverse.
+/// Collective on the communicator of the matrix. An estimate from below of ‖W‖₂, by a few power iterations.
+[[nodiscard]] double estimated_norm(const RowBlockMatrix& weights);
+
+/// The mean-field linearisation of a pointwise map h(z) = a(Wz + u): J̄ = D̄W with D̄ = diag(d), d the mean
+/// slope of some samples, one matrix for all of them. What solvers need of it is K = W (I − D̄W)⁻¹, a matrix
+/// of the shape of W: then (I − D̄W)⁻¹ = I + D̄K and its transpose is I + KᵀD̄, and an iteration that is
+/// preconditioned by it costs one product (see MeanFieldIteration). For a linear map it is the exact inverse.
 class MeanField {
  public:
   /// `weights` must outlive it.
@@ -28,8 +31,7 @@ class MeanField {
   [[nodiscard]] const double* slopes() const { return slopes_.data(); }
   [[nodiscard]] const RowBlockMatrix& matrix() const { return k_; }
   [[nodiscard]] const RowBlockMatrix& weights() const { return weights_; }
-  /// An estimate from below of ‖W‖₂, by a few power iterations; what iterations stop by, never what they are
-  /// judged by.
+  /// estimated_norm of the weights; what iterations stop by, never what they are judged by.
   [[nodiscard]] double weight_norm() const { return weight_norm_; }
 
   /// Collective. out = (I − D̄W)⁻¹ v, or its transpose, for p columns (local rows x p); must not overlap.
@@ -40,8 +42,6 @@ class MeanField {
   [[nodiscard]] static bool affordable(const RowBlockMatrix& weights, Index samples);
 
  private:
-  void estimate_norm();
-
   const RowBlockMatrix& weights_;
   RowBlockMatrix k_;
   std::vector<double> slopes_, factors_, all_slopes_;

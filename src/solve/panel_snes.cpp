@@ -62,8 +62,8 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* 
       h_norms_(static_cast<std::size_t>(columns)) {
   if (const auto form = map.pointwise_form()) {
     const bool linear = map.linear();
-    preconditioner_ = {mean, &form->weights, [this, linear] { return linear ? nullptr : slopes_.data(); }, false,
-                       columns};
+    preconditioner_ = {mean, &form->weights, [this, linear] { return linear ? nullptr : slopes_.data(); },
+                       false, columns};
   }
   jacobian_ = std::make_unique<ShellOperator>(comm, size_,
                                               identity_minus(size_, [this](const double* v, double* out) {

@@ -30,8 +30,8 @@ class PanelSnes {
   PanelSnes(const PanelSnes&) = delete;  // PETSc holds pointers to it
   PanelSnes& operator=(const PanelSnes&) = delete;
 
-  /// Collective. `injection` and `z`: m_f x p, p at most the columns (the rest is filled with zeros). `z`: the
-  /// start on entry, the last iterate on return. A NaN of the map becomes a failed Outcome.
+  /// Collective. `injection` and `z`: m_f x p, p at most the columns (the rest is filled with zeros). `z`:
+  /// the start on entry, the last iterate on return. A NaN of the map becomes a failed Outcome.
   Outcome solve(Index p, const double* injection, double* z);
 
   [[nodiscard]] Index columns() const { return columns_; }

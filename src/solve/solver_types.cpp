@@ -50,7 +50,8 @@ void solve_sample(const RowBlockMatrix& weights, const double* slopes, bool tran
   // Column i of the array is row i of I − SW, so plain LAPACK solves with the transpose.
   for (Index i = 0; i < m; ++i) {
     const double slope = slopes == nullptr ? 1.0 : slopes[i];
-    for (Index j = 0; j < m; ++j) factors[i * m + j] = (i == j ? 1.0 : 0.0) - slope * weights.rows()[i * m + j];
+    for (Index j = 0; j < m; ++j)
+      factors[i * m + j] = (i == j ? 1.0 : 0.0) - slope * weights.rows()[i * m + j];
   }
   const auto size = static_cast<PetscBLASInt>(m);
   const PetscBLASInt one = 1;
@@ -80,7 +81,9 @@ PetscErrorCode apply_sample_lu(PC pc, Vec x, Vec y, bool transposed) {
 }
 
 PetscErrorCode create_pc_mean_field(PC pc) {
-  pc->ops->apply = [](PC self, Vec x, Vec y) -> PetscErrorCode { return apply_mean_field(self, x, y, false); };
+  pc->ops->apply = [](PC self, Vec x, Vec y) -> PetscErrorCode {
+    return apply_mean_field(self, x, y, false);
+  };
   pc->ops->applytranspose = [](PC self, Vec x, Vec y) -> PetscErrorCode {
     return apply_mean_field(self, x, y, true);
   };
@@ -97,18 +100,23 @@ PetscErrorCode create_pc_sample_lu(PC pc) {
 
 PetscErrorCode refuse(MPI_Comm comm) {
   PetscFunctionBegin;
-  SETERRQ(comm, PETSC_ERR_SUP, "This solver type is for the equilibria (eq_) and adjoints (adj_) of Poise alone");
+  SETERRQ(comm, PETSC_ERR_SUP,
+          "This solver type is for the equilibria (eq_) and adjoints (adj_) of Poise alone");
 }
 
 PetscErrorCode create_snes(SNES snes) {
-  snes->ops->solve = [](SNES self) -> PetscErrorCode { return refuse(PetscObjectComm(reinterpret_cast<PetscObject>(self))); };
+  snes->ops->solve = [](SNES self) -> PetscErrorCode {
+    return refuse(PetscObjectComm(reinterpret_cast<PetscObject>(self)));
+  };
   snes->usesksp = PETSC_FALSE;
   snes->usesnpc = PETSC_FALSE;
   return static_cast<PetscErrorCode>(0);
 }
 
 PetscErrorCode create_ksp(KSP ksp) {
-  ksp->ops->solve = [](KSP self) -> PetscErrorCode { return refuse(PetscObjectComm(reinterpret_cast<PetscObject>(self))); };
+  ksp->ops->solve = [](KSP self) -> PetscErrorCode {
+    return refuse(PetscObjectComm(reinterpret_cast<PetscObject>(self)));
+  };
   ksp->ops->setup = [](KSP) -> PetscErrorCode { return static_cast<PetscErrorCode>(0); };
   ksp->ops->destroy = KSPDestroyDefault;
   ksp->ops->buildsolution = KSPBuildSolutionDefault;

@@ -10,14 +10,14 @@
 namespace poise {
 
 // Names that Poise adds to PETSc's, so that they are chosen by options as all others are.
-inline constexpr const char* snes_mean_field = "meanfield";            // -eq_snes_type
-inline constexpr const char* snes_picard = "picard";                   // -eq_snes_type
+inline constexpr const char* snes_mean_field = "meanfield";                // -eq_snes_type
+inline constexpr const char* snes_picard = "picard";                       // -eq_snes_type
 inline constexpr const char* snes_forward_backward = "forwardbackward";    // -eq_snes_type
 inline constexpr const char* snes_peaceman_rachford = "peacemanrachford";  // -eq_snes_type
-inline constexpr const char* ksp_mean_field = "meanfield";             // -adj_ksp_type
-inline constexpr const char* ksp_neumann = "neumann";                  // -adj_ksp_type
-inline constexpr const char* pc_mean_field = "meanfield";              // -eq_pc_type, -adj_pc_type
-inline constexpr const char* pc_sample_lu = "samplelu";                // -eq_pc_type, -adj_pc_type
+inline constexpr const char* ksp_mean_field = "meanfield";                 // -adj_ksp_type
+inline constexpr const char* ksp_neumann = "neumann";                      // -adj_ksp_type
+inline constexpr const char* pc_mean_field = "meanfield";                  // -eq_pc_type, -adj_pc_type
+inline constexpr const char* pc_sample_lu = "samplelu";                    // -eq_pc_type, -adj_pc_type
 
 /// Registers them with PETSc; does nothing after the first time. Not collective. The solvers run inside the
 /// panel solvers of this folder, where columns can leave; PETSc's own use of them is an error that says so.
@@ -25,10 +25,10 @@ void register_solver_types();
 
 /// What the preconditioners of a panel need; composed with the operator Mat.
 struct PanelPreconditioner {
-  const MeanField* mean = nullptr;   ///< valid when the preconditioner is applied
+  const MeanField* mean = nullptr;  ///< valid when the preconditioner is applied
   const RowBlockMatrix* weights = nullptr;
   std::function<const double*()> slopes;  ///< rows x columns of the linearisation; null for a linear map
-  bool transposed = false;           ///< the operator is (I − ∂h/∂z)ᵀ
+  bool transposed = false;                ///< the operator is (I − ∂h/∂z)ᵀ
   Index columns = 0;
 };
 /// `data` must outlive the Mat.
