@@ -71,8 +71,8 @@ TEST_P(ExplicitNetworks, MinibatchEqualsTheProblemOfItsSamplesAlone) {
       other.problem.train = alone(setup.problem.train, batch);
       other.make_objective(network(), {});
       const Gradient own = other.gradient();
-      EXPECT_EQ(part.entries, own.entries);
-      EXPECT_EQ(part.loss, own.loss);
+      EXPECT_LE(relative_distance(part.entries, own.entries), 1e-13);  // panels may be cut in another way
+      EXPECT_NEAR(part.loss, own.loss, 1e-13 * own.loss);
       if (every == 1) continue;
       EXPECT_GT(relative_distance(part.entries, all.entries), 1e-3) << "another loss";
     }

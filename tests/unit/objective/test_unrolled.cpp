@@ -102,6 +102,24 @@ TEST(UnrolledTest, DepthOneReadsOutTheActivatedInjection) {
   EXPECT_GT(largest(gradient.entries), 0.0);
 }
 
+TEST(UnrolledTest, GradientIsRightWithAndWithoutInputWeightsAndBias) {
+  for (const int feature_ranks : feature_rank_choices()) {
+    for (const bool input_weights : {false, true}) {
+      for (const bool bias : {false, true}) {
+        const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
+        const Pointwise::Shape shape{.input_weights = input_weights, .bias = bias, .features = 5};
+        const ParameterLayout layout(grid, 7, 3, Pointwise::blocks(shape, 7));
+        const Problem problem = random_problem(layout, LossKind::squared, 20, 0, input_weights ? 5 : 7);
+        Pointwise map(layout, shape);
+        UnrolledObjective objective(layout, map, problem, 4, {4, 3});
+        const VecHandle theta = layout.create();
+        randomise(layout, theta.get(), 1, 0.5);
+        EXPECT_GE(taylor_order(objective, layout, theta.get()), 1.9) << input_weights << bias;
+      }
+    }
+  }
+}
+
 TEST(UnrolledTest, BadSettingsAreRefused) {
   ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, 1, LossKind::squared);
   const auto message = [&](const Unrolled& settings) -> std::string {
