@@ -48,7 +48,8 @@ class SampleObjective : public Objective {
   /// Collective on the world. Before the first and after the last panel of a pass over training samples.
   virtual void begin_pass(Vec /*theta*/, const Batch& /*batch*/) {}
   virtual void end_pass(Evaluation& /*result*/) {}
-  /// The widest panel for `count` samples of this rank: they are cut into equal panels.
+  /// The widest panel for a set of `count` samples of this rank, and for every minibatch of it: they are cut
+  /// into equal panels.
   [[nodiscard]] Index panel_width(Index count) const;
 
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
