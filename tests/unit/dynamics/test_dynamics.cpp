@@ -172,7 +172,7 @@ TEST(FlowTest, AResumedRunWithAReusedLastStageRepeatsTheStraightOneToo) {
 TEST(DescentTest, IsTheExplicitEulerMethod) {
   Quadratic objective;
   const VecHandle theta = ones(7);
-  Descent descent(objective, theta.get(), 0.1, 1e9, 20);
+  Descent descent(objective, theta.get(), steps_of(0.1), 1e9, 20);
   DynamicsState state;
   std::vector<Point> points;
   EXPECT_EQ(descent.run(theta.get(), state, record(points)), StopReason::reached_steps);
@@ -184,7 +184,7 @@ TEST(DescentTest, IsTheExplicitEulerMethod) {
 TEST(DescentTest, EndsAtTheTime) {
   Quadratic objective;
   const VecHandle theta = ones(7);
-  Descent descent(objective, theta.get(), 0.1, 0.7, 1000);
+  Descent descent(objective, theta.get(), steps_of(0.1), 0.7, 1000);
   DynamicsState state;
   std::vector<Point> points;
   EXPECT_EQ(descent.run(theta.get(), state, record(points)), StopReason::reached_time);
@@ -194,7 +194,7 @@ TEST(DescentTest, EndsAtTheTime) {
 TEST(DescentTest, AResumedRunRepeatsTheStraightOneBitByBit) {
   expect_resumed_equals_straight(
       [](Objective& objective, Vec theta) {
-        return std::make_unique<Descent>(objective, theta, 0.1, 1e9, 20);
+        return std::make_unique<Descent>(objective, theta, steps_of(0.1), 1e9, 20);
       },
       6);
 }
