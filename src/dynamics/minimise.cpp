@@ -36,6 +36,20 @@ bool same_entries(Vec a, Vec b) {
   return same == PETSC_TRUE;
 }
 
+/// PETSc's own choice of a preconditioner wants a matrix with entries.
+void precondition_by_nothing(Tao tao) {
+  KSP ksp = nullptr;
+  check(TaoGetKSP(tao, &ksp));
+  if (ksp == nullptr) return;  // not a Newton type
+  PC pc = nullptr;
+  const char* prefix = nullptr;
+  PetscBool chosen = PETSC_FALSE;
+  check(KSPGetPC(ksp, &pc));
+  check(PCGetOptionsPrefix(pc, &prefix));
+  check(PetscOptionsHasName(nullptr, prefix, "-pc_type", &chosen));
+  if (!chosen) check(PCSetType(pc, PCNONE));
+}
+
 }  // namespace
 
 Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
@@ -53,6 +67,7 @@ Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
   check(TaoSetType(tao, TAOLMVM));
   check(TaoSetTolerances(tao, default_gradient_norm, 0.0, 0.0));
   check(TaoSetFromOptions(tao));
+  precondition_by_nothing(tao);
   register_callbacks();  // after the options, which can cancel monitors
   check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));
 }

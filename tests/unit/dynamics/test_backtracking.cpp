@@ -134,7 +134,7 @@ TEST(BacktrackingTest, AResumedRunRepeatsTheStraightOneBitByBit) {
       expect_resumed_equals_straight(
           objective,
           [&](Objective& of, Vec theta) {
-            return std::make_unique<Descent>(of, theta, backtracking(1.9, method), forever, 12);
+            return std::make_unique<Descent>(of, theta, backtracking(2.1, method), forever, 12);
           },
           stop_at);
       EXPECT_GT(objective.evaluations, 2 * 13 + 1);  // some failed
