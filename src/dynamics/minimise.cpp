@@ -36,18 +36,24 @@ bool same_entries(Vec a, Vec b) {
   return same == PETSC_TRUE;
 }
 
-/// PETSc's own choice of a preconditioner wants a matrix with entries.
-void precondition_by_nothing(Tao tao) {
+/// PETSc's own choice of a preconditioner wants a matrix with entries: none, unless the user chose one. ntl
+/// falls back on the matrix of the quasi-Newton one without having made it (PETSc 3.18), so it must be that.
+void choose_preconditioner(Tao tao) {
   KSP ksp = nullptr;
   check(TaoGetKSP(tao, &ksp));
   if (ksp == nullptr) return;  // not a Newton type
   PC pc = nullptr;
   const char* prefix = nullptr;
-  PetscBool chosen = PETSC_FALSE;
+  PetscBool is_ntl = PETSC_FALSE, chosen = PETSC_FALSE, is_lmvm = PETSC_FALSE;
   check(KSPGetPC(ksp, &pc));
   check(PCGetOptionsPrefix(pc, &prefix));
   check(PetscOptionsHasName(nullptr, prefix, "-pc_type", &chosen));
-  if (!chosen) check(PCSetType(pc, PCNONE));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(tao), TAONTL, &is_ntl));
+  if (!chosen) check(PCSetType(pc, is_ntl ? PCLMVM : PCNONE));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(pc), PCLMVM, &is_lmvm));
+  if (is_ntl && !is_lmvm)
+    throw Error(ExitCode::bad_input,
+                "option -" + std::string(prefix) + "pc_type: the minimiser ntl takes only lmvm", true);
 }
 
 }  // namespace
@@ -67,7 +73,7 @@ Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
   check(TaoSetType(tao, TAOLMVM));
   check(TaoSetTolerances(tao, default_gradient_norm, 0.0, 0.0));
   check(TaoSetFromOptions(tao));
-  precondition_by_nothing(tao);
+  choose_preconditioner(tao);
   register_callbacks();  // after the options, which can cancel monitors
   check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));
 }

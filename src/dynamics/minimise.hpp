@@ -14,6 +14,7 @@ namespace poise {
 /// Thuente line search, until ‖∇L‖ <= 1e-8 (-min_tao_gatol; grtol and gttol are 0). A step is one of TAO's
 /// iterations and counts as 1 in t. For the Newton types (-min_tao_type nls, ntr, ntl) a product with the
 /// Hessian is the difference quotient (∇L(θ + εv) − ∇L(θ))/ε, ε = √(ε_mach (1 + ‖θ‖))/‖v‖: one gradient.
+/// They take no preconditioner, ntl that of LMVM.
 ///
 /// A trial point of a line search or trust region where the evaluation fails is handed to TAO as one that is
 /// too high, so that it tries a shorter step; only if the search then finds nothing is the failure an error.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "poise/dynamics/minimise.hpp"
+#include "poise/objective/collapsed_objective.hpp"
 #include "quadratic.hpp"
 
 namespace poise {
@@ -164,6 +165,26 @@ TEST_P(MinimiseTest, StopsWhereTheObserverSaysSo) {
   }
 }
 
+TEST_P(MinimiseTest, ReachesTheLeastSquaresOfAModelOnEveryGrid) {
+  // 40 samples fix the one linear map that the model can be: all types end with the same loss.
+  const MinimiserType type(GetParam());
+  for (const int feature_ranks : feature_rank_choices()) {
+    const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
+    const ParameterLayout layout(grid, 4, 2);
+    const Problem problem = random_problem(layout, LossKind::squared, 40);
+    CollapsedModel model(layout, 0.5);
+    ShallowLoss loss(layout, problem);
+    CollapsedObjective objective(model, loss);
+    const VecHandle theta = layout.create();
+    layout.initialise(theta.get(), 3, 0.3, 1.0);
+    Minimise minimise(objective, theta.get(), 2000);
+    DynamicsState state;
+    std::vector<Point> points;
+    EXPECT_EQ(minimise.run(theta.get(), state, record(points)), StopReason::converged);
+    EXPECT_NEAR(points.back().loss, 1.58254455645086, 1e-13);  // of 2000 steps of descent with size 0.1
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, MinimiseTest, testing::Values("lmvm", "cg", "bncg", "ntr", "nls", "ntl"),
                          [](const auto& type) { return std::string(type.param); });
 
@@ -204,6 +225,21 @@ TEST(MinimiseFailureTest, OfEveryTrialPointNamesTheReasonTheGradientAndTheCause)
     }
     EXPECT_EQ(points.size(), 1U);
   }
+}
+
+TEST(MinimiseFailureTest, OfNtlWithAPreconditionerThatItCannotTakeIsBadInput) {
+  const MinimiserType type("ntl");
+  check(PetscOptionsSetValue(nullptr, "-min_tao_ntl_pc_type", "none"));
+  Quadratic objective;
+  const VecHandle theta = ones(5);
+  try {
+    const Minimise minimise(objective, theta.get(), 100);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_input);
+    EXPECT_NE(std::string(error.what()).find("-min_tao_ntl_pc_type"), std::string::npos) << error.what();
+  }
+  check(PetscOptionsClearValue(nullptr, "-min_tao_ntl_pc_type"));
 }
 
 TEST(MinimiseFailureTest, AnExceptionOfTheObserverReachesTheCaller) {
