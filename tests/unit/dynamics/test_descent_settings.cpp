@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/dynamics/descent_settings.hpp"
+#include "given_options.hpp"
 
 namespace poise {
 namespace {
 
+using testing_support::GivenOptions;
 using Schedule = DescentSettings::Schedule;
 
 DescentSettings scheduled(Schedule schedule, Index warmup, double factor, Index every = 1000) {
@@ -20,25 +21,6 @@ DescentSettings scheduled(Schedule schedule, Index warmup, double factor, Index 
   settings.schedule_every = every;
   return settings;
 }
-
-/// Options of this scope alone.
-class GivenOptions {
- public:
-  explicit GivenOptions(const std::vector<std::pair<std::string, std::string>>& options) {
-    for (const auto& [name, value] : options) {
-      check(PetscOptionsSetValue(nullptr, name.c_str(), value.c_str()));
-      names_.push_back(name);
-    }
-  }
-  ~GivenOptions() {
-    for (const auto& name : names_) (void)PetscOptionsClearValue(nullptr, name.c_str());
-  }
-  GivenOptions(const GivenOptions&) = delete;
-  GivenOptions& operator=(const GivenOptions&) = delete;
-
- private:
-  std::vector<std::string> names_;
-};
 
 TEST(DescentSettingsTest, AConstantScheduleIsOneAtEveryStep) {
   const DescentSettings settings;

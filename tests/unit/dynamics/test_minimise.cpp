@@ -3,22 +3,13 @@
 #include <cmath>
 
 #include "poise/dynamics/minimise.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "given_options.hpp"
 #include "quadratic.hpp"
 
 namespace poise {
 namespace {
 
 using namespace testing_support;
-
-/// Sets -min_tao_type for a scope.
-class MinimiserType {
- public:
-  explicit MinimiserType(const char* type) { check(PetscOptionsSetValue(nullptr, "-min_tao_type", type)); }
-  ~MinimiserType() { (void)PetscOptionsClearValue(nullptr, "-min_tao_type"); }
-  MinimiserType(const MinimiserType&) = delete;
-  MinimiserType& operator=(const MinimiserType&) = delete;
-};
 
 /// Rosenbrock's valleys, one a pair of entries that follow each other: Σ 10(y − x²)² + (1 − x)², with its
 /// minimum 0 at (1, …, 1).
@@ -94,7 +85,7 @@ Observer consistent(Objective& objective, std::vector<Point>& points) {
 class MinimiseTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(MinimiseTest, ReachesTheMinimumOfAQuadratic) {
-  const MinimiserType type(GetParam());
+  const GivenOptions type({{"-min_tao_type", GetParam()}});
   Quadratic objective;
   const VecHandle theta = ones(11);
   Minimise minimise(objective, theta.get(), 1000);
@@ -107,7 +98,7 @@ TEST_P(MinimiseTest, ReachesTheMinimumOfAQuadratic) {
 }
 
 TEST_P(MinimiseTest, FollowsACurvedValleyToItsEndAndShowsEveryStepOnce) {
-  const MinimiserType type(GetParam());
+  const GivenOptions type({{"-min_tao_type", GetParam()}});
   Rosenbrock objective;
   const VecHandle theta = valley_start();
   Minimise minimise(objective, theta.get(), 1000);
@@ -121,7 +112,7 @@ TEST_P(MinimiseTest, FollowsACurvedValleyToItsEndAndShowsEveryStepOnce) {
 }
 
 TEST_P(MinimiseTest, GoesAroundTrialPointsThatFail) {
-  const MinimiserType type(GetParam());
+  const GivenOptions type({{"-min_tao_type", GetParam()}});
   Barrier objective;
   const VecHandle theta = constant(6, 50.0);
   Minimise minimise(objective, theta.get(), 1000);
@@ -134,7 +125,7 @@ TEST_P(MinimiseTest, GoesAroundTrialPointsThatFail) {
 }
 
 TEST_P(MinimiseTest, EndsAtTheLastStepAndGoesOnFromThere) {
-  const MinimiserType type(GetParam());
+  const GivenOptions type({{"-min_tao_type", GetParam()}});
   Rosenbrock objective;
   const VecHandle theta = valley_start();
   DynamicsState state;
@@ -152,7 +143,7 @@ TEST_P(MinimiseTest, EndsAtTheLastStepAndGoesOnFromThere) {
 }
 
 TEST_P(MinimiseTest, StopsWhereTheObserverSaysSo) {
-  const MinimiserType type(GetParam());
+  const GivenOptions type({{"-min_tao_type", GetParam()}});
   for (const Index stop_at : {0, 2}) {
     Rosenbrock objective;
     const VecHandle theta = valley_start();
@@ -162,26 +153,6 @@ TEST_P(MinimiseTest, StopsWhereTheObserverSaysSo) {
     EXPECT_EQ(minimise.run(theta.get(), state, record(points, stop_at)), StopReason::stopped_by_observer);
     EXPECT_EQ(state.step, stop_at);
     EXPECT_EQ(static_cast<Index>(points.size()), stop_at + 1);
-  }
-}
-
-TEST_P(MinimiseTest, ReachesTheLeastSquaresOfAModelOnEveryGrid) {
-  // 40 samples fix the one linear map that the model can be: all types end with the same loss.
-  const MinimiserType type(GetParam());
-  for (const int feature_ranks : feature_rank_choices()) {
-    const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
-    const ParameterLayout layout(grid, 4, 2);
-    const Problem problem = random_problem(layout, LossKind::squared, 40);
-    CollapsedModel model(layout, 0.5);
-    ShallowLoss loss(layout, problem);
-    CollapsedObjective objective(model, loss);
-    const VecHandle theta = layout.create();
-    layout.initialise(theta.get(), 3, 0.3, 1.0);
-    Minimise minimise(objective, theta.get(), 2000);
-    DynamicsState state;
-    std::vector<Point> points;
-    EXPECT_EQ(minimise.run(theta.get(), state, record(points)), StopReason::converged);
-    EXPECT_NEAR(points.back().loss, 1.58254455645086, 1e-13);  // of 2000 steps of descent with size 0.1
   }
 }
 
@@ -205,7 +176,7 @@ TEST(MinimiseFailureTest, OfTheFirstEvaluationReachesTheCallerAsItsOwnException)
 
 TEST(MinimiseFailureTest, OfEveryTrialPointNamesTheReasonTheGradientAndTheCause) {
   for (const char* name : {"lmvm", "cg", "nls"}) {
-    const MinimiserType type(name);
+    const GivenOptions type({{"-min_tao_type", name}});
     Quadratic objective;
     objective.fail_at = 2;
     const VecHandle theta = ones(5);
@@ -228,8 +199,7 @@ TEST(MinimiseFailureTest, OfEveryTrialPointNamesTheReasonTheGradientAndTheCause)
 }
 
 TEST(MinimiseFailureTest, OfNtlWithAPreconditionerThatItCannotTakeIsBadInput) {
-  const MinimiserType type("ntl");
-  check(PetscOptionsSetValue(nullptr, "-min_tao_ntl_pc_type", "none"));
+  const GivenOptions options({{"-min_tao_type", "ntl"}, {"-min_tao_ntl_pc_type", "none"}});
   Quadratic objective;
   const VecHandle theta = ones(5);
   try {
@@ -239,7 +209,6 @@ TEST(MinimiseFailureTest, OfNtlWithAPreconditionerThatItCannotTakeIsBadInput) {
     EXPECT_EQ(error.code(), ExitCode::bad_input);
     EXPECT_NE(std::string(error.what()).find("-min_tao_ntl_pc_type"), std::string::npos) << error.what();
   }
-  check(PetscOptionsClearValue(nullptr, "-min_tao_ntl_pc_type"));
 }
 
 TEST(MinimiseFailureTest, AnExceptionOfTheObserverReachesTheCaller) {
