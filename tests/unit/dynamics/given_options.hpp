@@ -13,7 +13,8 @@ namespace poise::testing_support {
 /// Options of this scope alone.
 class GivenOptions {
  public:
-  explicit GivenOptions(const std::vector<std::pair<std::string, std::string>>& options) {
+  using List = std::vector<std::pair<std::string, std::string>>;
+  explicit GivenOptions(const List& options) {
     for (const auto& [name, value] : options) {
       check(PetscOptionsSetValue(nullptr, name.c_str(), value.c_str()));
       names_.push_back(name);
