@@ -28,7 +28,10 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
       "ts_adapt_dt_max", "ts_adapt_dt_min", "ts_adapt_clip", "ts_adapt_monitor", "ts_monitor", "ts_view"}},
     {"EPS",
      {"eps_type", "eps_tol", "eps_max_it", "eps_ncv", "eps_monitor", "eps_view", "eps_converged_reason"}},
-    {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}}};
+    {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}},
+    {"TAO",
+     {"tao_type", "tao_gatol", "tao_grtol", "tao_gttol", "tao_monitor", "tao_converged_reason", "tao_view",
+      "tao_ls_type", "tao_ls_max_funcs", "tao_ls_ftol", "tao_ls_gtol"}}};
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);

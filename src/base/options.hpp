@@ -42,7 +42,7 @@ class Options {
                      const std::vector<std::string>& choices, const std::string& help);
 
   /// Declares that a PETSc solver with this options prefix exists in the program: for -help and for misspelt
-  /// names. `kind` is SNES, KSP, TS, EPS or SVD.
+  /// names. `kind` is SNES, KSP, TS, EPS, SVD or TAO.
   void solver(const std::string& prefix, const std::string& kind, const std::string& defaults);
 
   /// Throws bad_input if the database holds an option that nothing has asked for, naming the nearest known

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "poise/base/error.hpp"
 #include "poise/objective/objective.hpp"
 
 namespace poise {
 
-/// Where a run stands: with θ, all that is needed to go on exactly.
+/// Where a run stands: with θ and the vectors of the dynamics, all that is needed to go on exactly.
 struct DynamicsState {
   Index step = 0;
   double t = 0.0;
@@ -14,12 +18,16 @@ struct DynamicsState {
   double local_error_sum = 0.0;  ///< Σ over steps of ‖estimated local error of θ‖₂ since t = 0
   Index gradients = 0;           ///< gradient evaluations so far
   bool shown = false;            ///< the observer has seen this point
+  double step_scale = 1.0;       ///< descent: 2^(−reductions), a factor of every later step size
+  Index reductions = 0;          ///< descent: how often a failure has halved the step size
+  Index clipped = 0;             ///< descent: steps whose gradient was clipped
+  double step_size = 0.0;        ///< descent: of the step from here; follows from the rest, need not be saved
 };
 
 /// Sees θ, ∇L(θ) and the loss at the start and after every step; returns false to stop the run there.
 using Observer = std::function<bool(const DynamicsState&, Vec theta, Vec gradient, const Evaluation&)>;
 
-enum class StopReason { reached_time, reached_steps, stopped_by_observer };
+enum class StopReason { reached_time, reached_steps, stopped_by_observer, converged };
 
 /// Moves the parameters along an objective. Collective on the world.
 class Dynamics {
@@ -29,6 +37,15 @@ class Dynamics {
   /// the observer stops it. The observer sees the start only if `state.step` is 0: a resumed run has shown it
   /// before.
   virtual StopReason run(Vec theta, DynamicsState& state, const Observer& observer) = 0;
+  /// What it carries from step to step besides the state: Vecs in the layout of θ, by name. The Dynamics owns
+  /// them. To go on exactly, save their entries beside θ when the observer has returned, and write them back
+  /// before `run`.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, Vec>> vectors() { return {}; }
 };
+
+/// Throws failure, on every rank, if a loss is NaN or Inf. `loss`: the same on every rank.
+void require_finite_loss(double loss);
+/// Whether another point may do better: a failed solve or a number that is not finite, on every rank.
+[[nodiscard]] bool is_failed_evaluation(const Error& error);
 
 }  // namespace poise

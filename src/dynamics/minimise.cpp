@@ -1,0 +1,230 @@
+#include "poise/dynamics/minimise.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "poise/base/check.hpp"
+#include "poise/base/options.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double default_gradient_norm = 1e-8;
+
+MPI_Comm comm_of(Vec vec) {
+  MPI_Comm comm = MPI_COMM_NULL;
+  check(PetscObjectGetComm(reinterpret_cast<PetscObject>(vec), &comm));
+  return comm;
+}
+
+Index local_size(Vec vec) {
+  PetscInt size = 0;
+  check(VecGetLocalSize(vec, &size));
+  return size;
+}
+
+double norm(Vec vec) {
+  double value = 0.0;
+  check(VecNorm(vec, NORM_2, &value));
+  return value;
+}
+
+bool same_entries(Vec a, Vec b) {
+  PetscBool same = PETSC_FALSE;
+  check(VecEqual(a, b, &same));
+  return same == PETSC_TRUE;
+}
+
+/// PETSc's own choice of a preconditioner wants a matrix with entries: none, unless the user chose one. ntl
+/// falls back on the matrix of the quasi-Newton one without having made it (PETSc 3.18), so it must be that.
+void choose_preconditioner(Tao tao) {
+  KSP ksp = nullptr;
+  check(TaoGetKSP(tao, &ksp));
+  if (ksp == nullptr) return;  // not a Newton type
+  PC pc = nullptr;
+  const char* prefix = nullptr;
+  PetscBool is_ntl = PETSC_FALSE, chosen = PETSC_FALSE, is_lmvm = PETSC_FALSE;
+  check(KSPGetPC(ksp, &pc));
+  check(PCGetOptionsPrefix(pc, &prefix));
+  check(PetscOptionsHasName(nullptr, prefix, "-pc_type", &chosen));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(tao), TAONTL, &is_ntl));
+  if (!chosen) check(PCSetType(pc, is_ntl ? PCLMVM : PCNONE));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(pc), PCLMVM, &is_lmvm));
+  if (is_ntl && !is_lmvm)
+    throw Error(ExitCode::bad_input,
+                "option -" + std::string(prefix) + "pc_type: the minimiser ntl takes only lmvm", true);
+}
+
+}  // namespace
+
+Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
+    : objective_(objective),
+      max_steps_(max_steps),
+      hessian_(comm_of(theta_like), local_size(theta_like),
+               [this](const double* v, double* product) { hessian_product(v, product); }) {
+  for (Point* point : {&known_, &accepted_}) {
+    point->theta = duplicate(theta_like);
+    point->gradient = duplicate(theta_like);
+  }
+  check(TaoCreate(comm_of(theta_like), tao_.out()));
+  Tao tao = tao_.get();
+  check(TaoSetOptionsPrefix(tao, "min_"));
+  check(TaoSetType(tao, TAOLMVM));
+  check(TaoSetTolerances(tao, default_gradient_norm, 0.0, 0.0));
+  check(TaoSetFromOptions(tao));
+  choose_preconditioner(tao);
+  register_callbacks();  // after the options, which can cancel monitors
+  check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));
+}
+
+void Minimise::register_callbacks() {
+  Tao tao = tao_.get();
+  check(TaoSetObjectiveAndGradient(
+      tao, nullptr,
+      +[](Tao, Vec theta, PetscReal* loss, Vec gradient, void* self) -> PetscErrorCode {
+        return guarded([&] { static_cast<Minimise*>(self)->objective(theta, *loss, gradient); });
+      },
+      this));
+  check(TaoSetHessian(
+      tao, hessian_.get(), hessian_.get(),
+      +[](Tao, Vec theta, Mat, Mat, void* self) -> PetscErrorCode {
+        return guarded([&] { static_cast<Minimise*>(self)->linearise(theta); });
+      },
+      this));
+  check(TaoSetMonitor(
+      tao,
+      +[](Tao, void* self) -> PetscErrorCode {
+        return guarded([&] { static_cast<Minimise*>(self)->after_iteration(); });
+      },
+      this, nullptr));
+}
+
+void Minimise::evaluate(Vec theta) {
+  if (known_.is_set && same_entries(theta, known_.theta.get())) return;
+  known_.is_set = false;
+  ++state_->gradients;
+  known_.evaluation = objective_.value_and_gradient(theta, known_.gradient.get());
+  require_finite_loss(known_.evaluation.train.loss);
+  require_finite(known_.gradient.get(), "the gradient");
+  check(VecCopy(theta, known_.theta.get()));
+  known_.is_set = true;
+}
+
+void Minimise::objective(Vec theta, double& loss, Vec gradient) {
+  try {
+    evaluate(theta);
+    loss = known_.evaluation.train.loss;
+    check(VecCopy(known_.gradient.get(), gradient));
+  } catch (const Error& error) {
+    if (!accepted_.is_set || !is_failed_evaluation(error)) throw;
+    last_failure_ = error.what();
+    too_high(theta, loss, gradient);
+  }
+}
+
+/// Moré-Thuente does not recover from an infinite loss. This is the parabola along the step s from the
+/// accepted point whose slope there is right and whose minimum is at s/4: slope ∇L·s, at s the value
+/// L + |∇L·s| and the slope 3|∇L·s|. Being above L, no method accepts it.
+void Minimise::too_high(Vec theta, double& loss, Vec gradient) {
+  Vec step = known_.theta.get();  // free: nothing is known now
+  double slope = 0.0;
+  check(VecWAXPY(step, -1.0, accepted_.theta.get(), theta));
+  check(VecDot(accepted_.gradient.get(), step, &slope));
+  loss = accepted_.evaluation.train.loss + std::abs(slope);
+  check(VecCopy(accepted_.gradient.get(), gradient));
+  check(VecScale(gradient, -3.0));
+}
+
+void Minimise::linearise(Vec theta) {
+  if (!base_) {  // only the Newton types come here
+    for (VecHandle* vec : {&base_, &base_gradient_, &shifted_}) *vec = duplicate(theta);
+    check(VecDuplicate(theta, direction_.out()));
+  }
+  evaluate(theta);
+  check(VecCopy(theta, base_.get()));
+  check(VecCopy(known_.gradient.get(), base_gradient_.get()));
+  base_norm_ = norm(theta);
+}
+
+void Minimise::hessian_product(const double* v, double* product) {
+  const Index size = local_size(base_.get());
+  {
+    WriteArray direction(direction_.get());
+    std::copy_n(v, size, direction.data());
+  }
+  const double length = norm(direction_.get());
+  if (length == 0.0) {
+    std::fill_n(product, size, 0.0);
+    return;
+  }
+  const double difference = std::sqrt(std::numeric_limits<double>::epsilon() * (1.0 + base_norm_)) / length;
+  check(VecWAXPY(shifted_.get(), difference, direction_.get(), base_.get()));
+  evaluate(shifted_.get());
+  const ReadArray ahead(known_.gradient.get()), here(base_gradient_.get());
+  for (std::size_t i = 0; i < here.span().size(); ++i) product[i] = (ahead[i] - here[i]) / difference;
+}
+
+void Minimise::after_iteration() {
+  Tao tao = tao_.get();
+  Vec theta = nullptr;
+  PetscInt iterations = 0;
+  TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
+  check(TaoGetSolution(tao, &theta));
+  check(TaoGetIterationNumber(tao, &iterations));
+  check(TaoGetConvergedReason(tao, &reason));
+  // After a failed search TAO shows the point before it once more.
+  if (reason < 0 || (accepted_.is_set && same_entries(theta, accepted_.theta.get()))) return;
+  evaluate(theta);
+  check(VecCopy(theta, accepted_.theta.get()));
+  check(VecCopy(known_.gradient.get(), accepted_.gradient.get()));
+  accepted_.evaluation = known_.evaluation;
+  accepted_.is_set = true;
+  if (iterations == 0) return;  // run has shown the start
+  state_->step = first_step_ + iterations;
+  state_->t = static_cast<double>(state_->step);
+  if (!(*observer_)(*state_, theta, accepted_.gradient.get(), accepted_.evaluation)) {
+    stopped_ = true;
+    check(TaoSetConvergedReason(tao, TAO_CONVERGED_USER));
+  }
+}
+
+StopReason Minimise::run(Vec theta, DynamicsState& state, const Observer& observer) {
+  Tao tao = tao_.get();
+  state_ = &state;
+  observer_ = &observer;
+  first_step_ = state.step;
+  stopped_ = accepted_.is_set = known_.is_set = false;
+  last_failure_.clear();
+  if (!state.shown) {
+    evaluate(theta);
+    state.shown = true;
+    if (!observer(state, theta, known_.gradient.get(), known_.evaluation))
+      return StopReason::stopped_by_observer;
+  }
+  if (state.step >= max_steps_) return StopReason::reached_steps;
+  check(TaoSetMaximumIterations(
+      tao, static_cast<PetscInt>(std::min<Index>(max_steps_ - state.step, PETSC_MAX_INT))));
+  check(TaoSetSolution(tao, theta));
+  check(TaoSolve(tao));
+  return finish();
+}
+
+StopReason Minimise::finish() {
+  if (stopped_) return StopReason::stopped_by_observer;
+  TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
+  check(TaoGetConvergedReason(tao_.get(), &reason));
+  if (reason > 0) return StopReason::converged;
+  if (reason == TAO_DIVERGED_MAXITS) return StopReason::reached_steps;
+  const std::string name = TaoConvergedReasons[reason];
+  const std::string cure =
+      last_failure_.empty()
+          ? "if that is the rounding of the loss, loosen -min_tao_gatol; else try another -min_tao_type"
+          : "the last evaluation that failed says: " + last_failure_;
+  throw Error(ExitCode::failed,
+              "the minimiser (min_) failed after " + std::to_string(state_->step) + " steps with " + name +
+                  " where the gradient's norm is " + to_text(norm(accepted_.gradient.get())) + "; " + cure,
+              true);
+}
+
+}  // namespace poise

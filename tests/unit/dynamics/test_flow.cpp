@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "poise/dynamics/flow.hpp"
+#include "quadratic.hpp"
+
+namespace poise {
+namespace {
+
+using namespace testing_support;
+
+TEST(FlowTest, ReachesTheEndTimeExactlyAndFollowsTheExactFlow) {
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 2.0, 100000);
+  DynamicsState state;
+  std::vector<Point> points;
+  EXPECT_EQ(flow.run(theta.get(), state, record(points)), StopReason::reached_time);
+  EXPECT_EQ(state.t, 2.0);
+  EXPECT_EQ(points.front().t, 0.0);
+  EXPECT_EQ(points.back().t, 2.0);
+  const auto entries = all_entries(theta.get());
+  for (Index i = 0; i < 11; ++i) {
+    // the stated error bounds the true one, and is itself near the tolerance of 1e-8 a step
+    EXPECT_NEAR(entries[i], std::exp(-2.0 * Quadratic::rate(i)), state.local_error_sum);
+  }
+  EXPECT_GT(state.local_error_sum, 0.0);
+  EXPECT_LT(state.local_error_sum, 1e-8 * 10.0 * static_cast<double>(points.size()));
+}
+
+TEST(FlowTest, AdaptiveStepSizesHaveEightBinaryDigits) {
+  // So that the rounding of a gradient, which depends on the grid, does not change the times of a history.
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 1e3, 30);
+  DynamicsState state;
+  std::vector<double> step_sizes;
+  flow.run(theta.get(), state, [&](const DynamicsState& now, Vec, Vec, const Evaluation&) {
+    if (now.step > 0) step_sizes.push_back(now.next_step_size);
+    return true;
+  });
+  ASSERT_EQ(step_sizes.size(), 30U);
+  for (const double h : step_sizes) {
+    int exponent = 0;
+    const double digits = std::ldexp(std::frexp(h, &exponent), 8);
+    EXPECT_EQ(digits, std::floor(digits)) << h;
+  }
+  EXPECT_NE(step_sizes.front(), step_sizes.back());
+}
+
+TEST(FlowTest, EvaluatesNoGradientTwice) {
+  // Six stages a step, the first of which is the gradient that the observer saw.
+  Quadratic objective;
+  const VecHandle theta = ones(5);
+  PetscOptionsInsertString(nullptr, "-flow_ts_adapt_type none -flow_ts_dt 0.01");
+  Flow flow(objective, theta.get(), 1.0, 10);
+  PetscOptionsClearValue(nullptr, "-flow_ts_adapt_type");
+  PetscOptionsClearValue(nullptr, "-flow_ts_dt");
+  DynamicsState state;
+  std::vector<Point> points;
+  EXPECT_EQ(flow.run(theta.get(), state, record(points)), StopReason::reached_steps);
+  EXPECT_EQ(objective.evaluations, 1 + 10 * 6);
+  EXPECT_EQ(state.gradients, objective.evaluations);
+}
+
+TEST(FlowTest, AFailureInTheObjectiveReachesTheCallerAsItsOwnException) {
+  Quadratic objective;
+  objective.fail_at = 9;
+  const VecHandle theta = ones(5);
+  Flow flow(objective, theta.get(), 1.0, 100);
+  DynamicsState state;
+  std::vector<Point> points;
+  try {
+    flow.run(theta.get(), state, record(points));
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "seeded failure");
+  }
+}
+
+TEST(FlowTest, AResumedRunRepeatsTheStraightOneBitByBit) {
+  Quadratic objective;
+  const auto make = [](Objective& of, Vec theta) { return std::make_unique<Flow>(of, theta, 2.0, 100000); };
+  expect_resumed_equals_straight(objective, make, 0);
+  expect_resumed_equals_straight(objective, make, 4);
+}
+
+TEST(FlowTest, AResumedRunWithAReusedLastStageRepeatsTheStraightOneToo) {
+  Quadratic objective;
+  for (const char* type : {"-flow_ts_rk_type 5dp", "-flow_ts_rk_type 3bs"}) {
+    PetscOptionsInsertString(nullptr, type);
+    expect_resumed_equals_straight(
+        objective, [](Objective& of, Vec theta) { return std::make_unique<Flow>(of, theta, 1.0, 100000); },
+        3);
+    PetscOptionsClearValue(nullptr, "-flow_ts_rk_type");
+  }
+}
+
+}  // namespace
+}  // namespace poise
