@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poise/base/error.hpp"
+#include "poise/model/weight_kinds.hpp"
 
 namespace poise {
 
@@ -42,17 +42,6 @@ Index Pointwise::local_features() const {
 }
 
 namespace {
-
-/// The columns of one block out of this rank's rows of θ, and back.
-void take_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* theta, double* out) {
-  for (Index i = 0; i < layout.slice().size(); ++i)
-    std::copy_n(theta + i * layout.row_length() + block.offset, block.columns, out + i * block.columns);
-}
-
-void put_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* in, double* theta) {
-  for (Index i = 0; i < layout.slice().size(); ++i)
-    std::copy_n(in + i * block.columns, block.columns, theta + i * layout.row_length() + block.offset);
-}
 
 void clear(RowBlockMatrix& matrix) {
   std::fill_n(matrix.rows(), matrix.local_rows() * matrix.width(), 0.0);
