@@ -12,16 +12,19 @@ namespace {
 constexpr Index tile = 16;
 
 /// out (cols x rows, stride_out) = transpose of in (rows x cols, stride_in), both row-major.
-void transpose_tiles(Index rows, Index cols, const double* in, Index stride_in, double* out, Index stride_out) {
+void transpose_tiles(Index rows, Index cols, const double* in, Index stride_in, double* out,
+                     Index stride_out) {
   for (Index i0 = 0; i0 < rows; i0 += tile)
     for (Index j0 = 0; j0 < cols; j0 += tile)
       for (Index j = j0; j < std::min(j0 + tile, cols); ++j)
-        for (Index i = i0; i < std::min(i0 + tile, rows); ++i) out[j * stride_out + i] = in[i * stride_in + j];
+        for (Index i = i0; i < std::min(i0 + tile, rows); ++i)
+          out[j * stride_out + i] = in[i * stride_in + j];
 }
 
 }  // namespace
 
-SliceTranspose::SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets) : comm_(comm), offsets_(offsets) {
+SliceTranspose::SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets)
+    : comm_(comm), offsets_(offsets) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm, &rank));
   const Index m = offsets.back();

@@ -8,16 +8,16 @@
 
 namespace poise {
 
-/// The transpose of a square matrix whose rows are distributed over a communicator, by one all-to-all exchange.
-/// Holds two buffers of the size of this rank's rows.
+/// The transpose of a square matrix whose rows are distributed over a communicator, by one all-to-all
+/// exchange. Holds two buffers of the size of this rank's rows.
 class SliceTranspose {
  public:
-  /// `offsets`: size of comm + 1 numbers from 0 to m; rank r holds rows [o[r], o[r+1]) =: m_r of them, which may
-  /// be none. `comm` must outlive this object. Throws failure if a rank's rows exceed what MPI can count.
+  /// `offsets`: size of comm + 1 numbers from 0 to m; rank r holds rows [o[r], o[r+1]) =: m_r of them, which
+  /// may be none. `comm` must outlive this object. Throws failure if a rank's rows exceed what MPI can count.
   SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets);
 
-  /// Collective. This rank's rows of M (m_r x m, row-major, `stride` entries from row to row) to its rows of Mᵀ
-  /// (m_r x m, row-major); they must not overlap.
+  /// Collective. This rank's rows of M (m_r x m, row-major, `stride` entries from row to row) to its rows of
+  /// Mᵀ (m_r x m, row-major); they must not overlap.
   void apply(const double* rows, Index stride, double* out);
 
  private:

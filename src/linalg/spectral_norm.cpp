@@ -18,8 +18,8 @@ namespace {
 constexpr Index basis = 40;
 constexpr PetscInt restarts = 1000;
 constexpr double default_tolerance = 1e-12;
-/// Size of the random part of a start, relative to the vector found before. Without it a solve that starts from
-/// an exact singular vector finds that one again, also when another singular value has overtaken it.
+/// Size of the random part of a start, relative to the vector found before. Without it a solve that starts
+/// from an exact singular vector finds that one again, also when another singular value has overtaken it.
 constexpr double random_part = 1e-2;
 
 }  // namespace
@@ -40,7 +40,8 @@ SpectralNorm::SpectralNorm(const RowBlockMatrix& matrix)
   check(SVDSetProblemType(svd_.get(), SVD_STANDARD));
   check(SVDSetWhichSingularTriplets(svd_.get(), SVD_LARGEST));
   check(SVDSetType(svd_.get(), SVDTRLANCZOS));
-  check(SVDSetDimensions(svd_.get(), 1, static_cast<PetscInt>(std::min(matrix.width(), basis)), PETSC_DEFAULT));
+  check(
+      SVDSetDimensions(svd_.get(), 1, static_cast<PetscInt>(std::min(matrix.width(), basis)), PETSC_DEFAULT));
   check(SVDSetConvergenceTest(svd_.get(), SVD_CONV_REL));
   check(SVDSetTolerances(svd_.get(), default_tolerance, restarts));
   check(SVDSetFromOptions(svd_.get()));
@@ -67,8 +68,8 @@ double SpectralNorm::compute() {
   const auto scope = event.begin();
   const double frobenius = frobenius_norm();
   if (!std::isfinite(frobenius))
-    throw Error(ExitCode::failed, "the spectral norm (svd_) of weights that hold a NaN or an Inf, or overflow",
-                true);
+    throw Error(ExitCode::failed,
+                "the spectral norm (svd_) of weights that hold a NaN or an Inf, or overflow", true);
   if (frobenius > 0.0) return solve();
   std::fill(left_.begin(), left_.end(), 0.0);
   std::fill(right_.begin(), right_.end(), 0.0);
@@ -90,8 +91,8 @@ double SpectralNorm::solve() {
   check(SVDGetIterationNumber(svd_.get(), &iterations));
   if (reason <= 0 || triplets < 1)
     throw Error(ExitCode::failed,
-                "the spectral norm (svd_) of the weights was not found: " + std::string(SVDConvergedReasons[reason]) +
-                    " after " + std::to_string(iterations) +
+                "the spectral norm (svd_) of the weights was not found: " +
+                    std::string(SVDConvergedReasons[reason]) + " after " + std::to_string(iterations) +
                     " restarts; raise -svd_svd_max_it or -svd_svd_ncv, or loosen -svd_svd_tol",
                 true);
   double norm = 0.0;

@@ -27,7 +27,8 @@ Pointwise::Pointwise(const ParameterLayout& layout, const Shape& shape)
   if (shape.input_weights) {
     const auto offsets = layout.grid().feature_offsets(shape.features);
     input_ = std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
-    input_gradient_ = std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
+    input_gradient_ =
+        std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
     columns = std::max(columns, shape.features);
   }
   if (shape.bias) {

@@ -9,9 +9,8 @@ class SoftmaxLinear final : public Pointwise {
  public:
   /// `layout` must outlive the map; 0 < gamma < 1 (option -gamma).
   SoftmaxLinear(const ParameterLayout& layout, double gamma)
-      : Pointwise(layout, {.activation = Activation::identity,
-                           .weights = WeightKind::softmax,
-                           .gamma = gamma}) {}
+      : Pointwise(layout,
+                  {.activation = Activation::identity, .weights = WeightKind::softmax, .gamma = gamma}) {}
 };
 
 }  // namespace poise

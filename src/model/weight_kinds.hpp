@@ -13,7 +13,8 @@ namespace poise {
 [[nodiscard]] std::unique_ptr<Weights> make_free_weights(const ParameterLayout& layout, double gamma);
 [[nodiscard]] std::unique_ptr<Weights> make_monotone_weights(const ParameterLayout& layout, double margin);
 
-/// The columns of one block out of this rank's rows of θ: slice rows x block.columns, row-major. Not collective.
+/// The columns of one block out of this rank's rows of θ: slice rows x block.columns, row-major. Not
+/// collective.
 inline void take_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* theta,
                          double* out) {
   for (Index i = 0; i < layout.slice().size(); ++i)

@@ -27,8 +27,8 @@ class Weights {
 
   /// Collective on the world. This rank's slice of W, slice rows x m, row-major, into `slice`.
   virtual void evaluate(Vec theta, double* slice) = 0;
-  /// Collective on the world, after `evaluate`. From K = ∂L/∂W (slice rows x m, row-major; overwritten) to the
-  /// gradient with respect to the parameters: into their columns of `gradient`, this rank's rows of
+  /// Collective on the world, after `evaluate`. From K = ∂L/∂W (slice rows x m, row-major; overwritten) to
+  /// the gradient with respect to the parameters: into their columns of `gradient`, this rank's rows of
   /// layout.row_length().
   virtual void pullback(double* k, double* gradient) = 0;
   /// Collective on the world, after `evaluate`.
@@ -42,8 +42,8 @@ enum class WeightKind { softmax, spectral, free, monotone };
 
 [[nodiscard]] WeightKind parse_weights(const std::string& name);
 [[nodiscard]] std::string to_string(WeightKind kind);
-/// The parameter blocks of a kind: A, or P and Q, with the scale that entries start at: 1 for softmax; 1/(2√m)
-/// for spectral and free; 1/(2√m) each for monotone.
+/// The parameter blocks of a kind: A, or P and Q, with the scale that entries start at: 1 for softmax;
+/// 1/(2√m) for spectral and free; 1/(2√m) each for monotone.
 [[nodiscard]] std::vector<ParameterBlock> weight_blocks(WeightKind kind, Index m);
 /// Collective on the world. `layout` must outlive the result and begin with weight_blocks(kind, m). `gamma`:
 /// contraction factor γ in (0, 1], or for monotone the margin μ in (0, 1]. Spectral norms are SLEPc's, prefix

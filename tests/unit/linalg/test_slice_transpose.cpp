@@ -9,8 +9,8 @@ namespace {
 class SliceTransposes : public testing::TestWithParam<Index> {
  protected:
   static double entry(Index i, Index j) { return static_cast<double>(1000 * i + j); }
-  /// Transposes the matrix of `entry` with rows distributed by `offsets`, with gaps between the rows, and checks
-  /// every entry.
+  /// Transposes the matrix of `entry` with rows distributed by `offsets`, with gaps between the rows, and
+  /// checks every entry.
   static void expect_transpose(const ProcessGrid& grid, const std::vector<Index>& offsets) {
     const Index m = offsets.back();
     const Index stride = m + 3;

@@ -30,7 +30,8 @@ struct Distributed {
 };
 
 double random_entry(Index i, Index j) {
-  return CounterRandom(4, Stream::weights_a).normal(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j));
+  return CounterRandom(4, Stream::weights_a)
+      .normal(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j));
 }
 
 /// H diag(values) G with the reflections H = I − 2hhᵀ, G = I − 2ggᵀ: the values are its singular values.
@@ -50,7 +51,8 @@ struct KnownSpectrum {
   double operator()(Index i, Index j) const {
     double sum = 0.0;
     for (std::size_t k = 0; k < values.size(); ++k)
-      sum += reflection(h, static_cast<std::size_t>(i), k) * values[k] * reflection(g, k, static_cast<std::size_t>(j));
+      sum += reflection(h, static_cast<std::size_t>(i), k) * values[k] *
+             reflection(g, k, static_cast<std::size_t>(j));
     return sum;
   }
   static double reflection(const std::vector<double>& x, std::size_t i, std::size_t j) {

@@ -94,7 +94,8 @@ class WeightKinds : public testing::TestWithParam<Case> {
       Dense out(layout.width());
       for (Index i = 0; i < out.size; ++i)
         for (Index j = 0; j < out.size; ++j)
-          out(i, j) = all[static_cast<std::size_t>(i * layout.row_length() + layout.block_of(name).offset + j)];
+          out(i, j) =
+              all[static_cast<std::size_t>(i * layout.row_length() + layout.block_of(name).offset + j)];
       return out;
     }
     [[nodiscard]] Dense dense() const {
