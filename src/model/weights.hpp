@@ -46,8 +46,10 @@ enum class WeightKind { softmax, spectral, free, monotone };
 /// 1/(2√m) for spectral and free; 1/(2√m) each for monotone.
 [[nodiscard]] std::vector<ParameterBlock> weight_blocks(WeightKind kind, Index m);
 /// Collective on the world. `layout` must outlive the result and begin with weight_blocks(kind, m). `gamma`:
-/// contraction factor γ in (0, 1], or for monotone the margin μ in (0, 1]. Spectral norms are SLEPc's, prefix
-/// `svd_`.
+/// contraction factor γ in (0, 1], or for monotone the margin μ in (0, 1], else throws bad_input. Spectral
+/// norms (evaluate of spectral, certificate of free weights) are SLEPc's, options prefix `svd_`; they throw
+/// failure if the solver does not converge. Monotone weights keep an m x m workspace on every rank of
+/// several.
 [[nodiscard]] std::unique_ptr<Weights> make_weights(WeightKind kind, const ParameterLayout& layout,
                                                     double gamma);
 

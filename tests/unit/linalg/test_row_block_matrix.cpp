@@ -84,5 +84,87 @@ TEST_P(RowBlocks, OuterProductIsAddedEntryByEntry) {
 // Widths 1, 2 and 3 leave ranks without rows when there are four of them.
 INSTANTIATE_TEST_SUITE_P(Widths, RowBlocks, testing::Values(1, 2, 3, 16, 37));
 
+struct Sizes {
+  Index rows, columns;
+};
+
+/// The rectangular form: rows and what they multiply are distributed by different offsets.
+class RectangularRowBlocks : public testing::TestWithParam<Sizes> {
+ protected:
+  RectangularRowBlocks()
+      : grid(MPI_COMM_WORLD),
+        rows(part(GetParam().rows)),
+        columns(part(GetParam().columns)),
+        matrix(grid.world(), grid.world_offsets(GetParam().rows), grid.world_offsets(GetParam().columns)) {
+    for (Index i = 0; i < rows.size(); ++i)
+      for (Index j = 0; j < matrix.width(); ++j)
+        matrix.rows()[i * matrix.width() + j] = matrix_entry(rows.begin + i, j);
+  }
+  [[nodiscard]] Range part(Index n) const { return block_range(n, grid.size(), grid.rank()); }
+  template <class Entry>
+  static std::vector<double> block(const Range& range, Index p, Entry entry) {
+    std::vector<double> x;
+    for (Index c = 0; c < p; ++c)
+      for (Index i = range.begin; i < range.end; ++i) x.push_back(entry(i, c));
+    return x;
+  }
+  template <class Entry>
+  static void expect_block(const Range& range, const std::vector<double>& y, Index p, Entry entry) {
+    const std::vector<double> expected = block(range, p, entry);
+    const double rounding = 1e-13 * static_cast<double>(GetParam().rows + GetParam().columns);
+    for (std::size_t e = 0; e < y.size(); ++e) EXPECT_NEAR(y[e], expected[e], rounding);
+  }
+  ProcessGrid grid;
+  Range rows, columns;
+  RowBlockMatrix matrix;
+};
+
+TEST_P(RectangularRowBlocks, KnowTheirShape) {
+  EXPECT_EQ(matrix.width(), GetParam().columns);
+  EXPECT_EQ(matrix.local_rows(), rows.size());
+  EXPECT_EQ(matrix.local_columns(), columns.size());
+}
+
+TEST_P(RectangularRowBlocks, ProductEqualsTheSumOverAllColumns) {
+  for (const Index p : {1, 3, 40}) {
+    std::vector<double> y(static_cast<std::size_t>(rows.size() * p), -1.0);
+    matrix.multiply(p, block(columns, p, state_entry).data(), y.data());
+    expect_block(rows, y, p, [](Index i, Index c) {
+      double sum = 0.0;
+      for (Index j = 0; j < GetParam().columns; ++j) sum += matrix_entry(i, j) * state_entry(j, c);
+      return sum;
+    });
+  }
+}
+
+TEST_P(RectangularRowBlocks, TransposedProductEqualsTheSumOverAllRows) {
+  for (const Index p : {1, 3, 40}) {
+    std::vector<double> y(static_cast<std::size_t>(columns.size() * p), -1.0);
+    matrix.multiply_transpose(p, block(rows, p, state_entry).data(), y.data());
+    expect_block(columns, y, p, [](Index j, Index c) {
+      double sum = 0.0;
+      for (Index i = 0; i < GetParam().rows; ++i) sum += matrix_entry(i, j) * state_entry(i, c);
+      return sum;
+    });
+  }
+}
+
+TEST_P(RectangularRowBlocks, OuterProductIsAddedEntryByEntry) {
+  const Index p = 5;
+  matrix.add_outer_product(p, block(rows, p, state_entry).data(), block(columns, p, other_entry).data());
+  for (Index i = 0; i < rows.size(); ++i) {
+    for (Index j = 0; j < matrix.width(); ++j) {
+      double expected = matrix_entry(rows.begin + i, j);
+      for (Index c = 0; c < p; ++c) expected += state_entry(rows.begin + i, c) * other_entry(j, c);
+      EXPECT_NEAR(matrix.rows()[i * matrix.width() + j], expected, 1e-13);
+    }
+  }
+}
+
+// Wide, tall, and such that ranks have rows but no columns, or columns but no rows.
+INSTANTIATE_TEST_SUITE_P(Shapes, RectangularRowBlocks,
+                         testing::Values(Sizes{1, 1}, Sizes{1, 9}, Sizes{9, 1}, Sizes{3, 2}, Sizes{16, 5},
+                                         Sizes{7, 37}, Sizes{40, 23}));
+
 }  // namespace
 }  // namespace poise

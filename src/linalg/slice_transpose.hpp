@@ -1,0 +1,31 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+
+namespace poise {
+
+/// The transpose of a square matrix whose rows are distributed over a communicator, by one all-to-all
+/// exchange. Holds two buffers of the size of this rank's rows.
+class SliceTranspose {
+ public:
+  /// `offsets`: size of comm + 1 numbers from 0 to m; rank r holds rows [o[r], o[r+1]) =: m_r of them, which
+  /// may be none. `comm` must outlive this object. Throws failure if a rank's rows exceed what MPI can count.
+  SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets);
+
+  /// Collective. This rank's rows of M (m_r x m, row-major, `stride` entries from row to row) to its rows of
+  /// Mᵀ (m_r x m, row-major); they must not overlap.
+  void apply(const double* rows, Index stride, double* out);
+
+ private:
+  MPI_Comm comm_;
+  std::vector<Index> offsets_;
+  Index rows_ = 0;
+  std::vector<int> counts_, displacements_;
+  std::vector<double> send_, receive_;
+};
+
+}  // namespace poise
