@@ -16,8 +16,9 @@ namespace {
 Index state_width(const NetworkSettings& settings, Index features) {
   if (settings.has_own_width()) return settings.width;
   if (settings.width != 0 && settings.width != features)
-    throw usage("-width " + std::to_string(settings.width) + ": without input weights the width is that of the " +
-                std::to_string(features) + " features; leave -width out, or give -input_weights with a model "
+    throw usage("-width " + std::to_string(settings.width) +
+                ": without input weights the width is that of the " + std::to_string(features) +
+                " features; leave -width out, or give -input_weights with a model "
                 "that has them");
   return features;
 }
@@ -55,7 +56,8 @@ EquilibriumSettings equilibrium_settings(const TrainSettings& settings, const Pr
 Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const Problem& problem,
                  Index features)
     : settings_(settings.network),
-      layout_(grid, state_width(settings_, features), problem.outputs, parameter_blocks(settings_, features)) {
+      layout_(grid, state_width(settings_, features), problem.outputs,
+              parameter_blocks(settings_, features)) {
   if (settings_.objective == "collapsed" || settings.audit) {
     collapsed_ = std::make_unique<CollapsedModel>(layout_, settings_.gamma);
     shallow_loss_ = std::make_unique<ShallowLoss>(layout_, problem);
@@ -81,7 +83,8 @@ void Network::build(const TrainSettings& settings, const Problem& problem, Index
     const Unrolled unrolled{.depth = settings_.depth, .recompute_every = settings_.recompute_every};
     objective_ = std::make_unique<UnrolledObjective>(layout_, *map_, problem, panel, unrolled);
   } else if (kind == "feedforward") {
-    objective_ = std::make_unique<FeedforwardObjective>(layout_, problem, panel, feedforward(settings_, features));
+    objective_ =
+        std::make_unique<FeedforwardObjective>(layout_, problem, panel, feedforward(settings_, features));
   } else if (kind == "shallow") {
     objective_ = std::make_unique<ShallowObjective>(layout_, problem, panel);
   } else {

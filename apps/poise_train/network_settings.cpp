@@ -39,9 +39,9 @@ void NetworkSettings::read_model(Options& o) {
                "model pointwise: W = gamma softmax(A), gamma A/max(1, |A|_2), or gamma A, which need not "
                "have an equilibrium");
   weights = model == "monotone" ? WeightKind::monotone : parse_weights(kind);
-  activation = parse_activation(
-      o.choice("activation", default_activation(model, objective), activation_names(),
-               "a of the models pointwise and monotone, and of the objective feedforward"));
+  activation =
+      parse_activation(o.choice("activation", default_activation(model, objective), activation_names(),
+                                "a of the models pointwise and monotone, and of the objective feedforward"));
   gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
   margin = o.real("margin", 0.5, {1e-6, 1}, "model monotone: how much I - W exceeds 0");
   input_weights =
@@ -73,9 +73,8 @@ void NetworkSettings::read_objective(Options& o) {
                              "implicit one at every Nth recorded step; 0: never");
   jacobian_weight = o.real("jacobian_weight", 0.0, {0, 1e12},
                            "objective equilibrium: weight of the penalty on the size of the Jacobian");
-  panel =
-      o.integer("eq_panel", 0, {0, 1e6},
-                "samples computed at once where there is a pass over them; 0: as many as stay in cache");
+  panel = o.integer("eq_panel", 0, {0, 1e6},
+                    "samples computed at once where there is a pass over them; 0: as many as stay in cache");
   // Read by the solvers themselves; here for -help and the record of the run.
   o.flag("eq_ladder", true, "where an equilibrium is not found, try Newton's method, then Anderson mixing");
   o.real("eq_alpha", 0.0, {0, 1e6},
@@ -106,8 +105,7 @@ void NetworkSettings::require_fitting_model(const Options& options) const {
 
 void NetworkSettings::require_fitting_objective() const {
   const auto only = [&](bool used, const std::string& name, bool fits, const std::string& where) {
-    if (used && !fits)
-      throw usage("-" + name + " is for -objective " + where + ", not for " + objective);
+    if (used && !fits) throw usage("-" + name + " is for -objective " + where + ", not for " + objective);
   };
   const bool equilibrium = objective == "equilibrium";
   only(recompute_every > 0, "recompute_every", objective == "unrolled", "unrolled");

@@ -11,8 +11,8 @@ namespace poise {
 
 /// What has been gathered since the last recorded step.
 struct Interval {
-  Index gradients = 0;  ///< observed ones
-  double loss = 0.0, accuracy = 0.0, penalty = 0.0;  ///< their sums
+  Index gradients = 0;                                     ///< observed ones
+  double loss = 0.0, accuracy = 0.0, penalty = 0.0;        ///< their sums
   Index equilibrium_fallbacks = 0, adjoint_fallbacks = 0;  ///< samples, of all evaluations
 };
 

@@ -22,26 +22,53 @@ bool is_set(const std::string& name) {
 
 }  // namespace
 
-// Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does not
-// change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and -on_failure, by which a run that failed
-// can go on.
+// Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does
+// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and
+// -on_failure, by which a run that failed can go on.
 const std::vector<std::string>& identity_options() {
-  static const std::vector<std::string> names{
-      "data",           "train_samples",   "seed",
-      "features",       "features_width",  "features_constant",
-      "features_zca",   "features_rank_cut", "features_bandwidth",
-      "model",          "weights",         "activation",
-      "gamma",          "margin",          "input_weights",
-      "bias",           "width",           "init_scale_a",
-      "init_scale_v",   "init_scale_b",    "loss",
-      "loss_scale",     "objective",       "depth",
-      "backward",       "neumann_terms",   "jacobian_weight",
-      "dynamics",
-      "step_size",      "method",          "momentum",
-      "adam_beta1",     "adam_beta2",      "adam_epsilon",
-      "weight_decay",   "clip",            "schedule",
-      "schedule_warmup", "schedule_every", "schedule_factor",
-      "batch",          "audit",           "audit_every"};
+  static const std::vector<std::string> names{"data",
+                                              "train_samples",
+                                              "seed",
+                                              "features",
+                                              "features_width",
+                                              "features_constant",
+                                              "features_zca",
+                                              "features_rank_cut",
+                                              "features_bandwidth",
+                                              "model",
+                                              "weights",
+                                              "activation",
+                                              "gamma",
+                                              "margin",
+                                              "input_weights",
+                                              "bias",
+                                              "width",
+                                              "init_scale_a",
+                                              "init_scale_v",
+                                              "init_scale_b",
+                                              "loss",
+                                              "loss_scale",
+                                              "objective",
+                                              "depth",
+                                              "backward",
+                                              "neumann_terms",
+                                              "jacobian_weight",
+                                              "dynamics",
+                                              "step_size",
+                                              "method",
+                                              "momentum",
+                                              "adam_beta1",
+                                              "adam_beta2",
+                                              "adam_epsilon",
+                                              "weight_decay",
+                                              "clip",
+                                              "schedule",
+                                              "schedule_warmup",
+                                              "schedule_every",
+                                              "schedule_factor",
+                                              "batch",
+                                              "audit",
+                                              "audit_every"};
   return names;
 }
 

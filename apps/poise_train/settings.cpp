@@ -50,8 +50,10 @@ void TrainSettings::read_run(Options& o) {
                  "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code "
                  "1). The default is true where the theorem applies");
   if (audit && !beyond.empty())
-    throw usage("-audit true: Theorem 1 is about exact gradient flow of -model softmax_linear on all samples, "
-                "but this run has " + beyond + "; leave -audit out");
+    throw usage(
+        "-audit true: Theorem 1 is about exact gradient flow of -model softmax_linear on all samples, "
+        "but this run has " +
+        beyond + "; leave -audit out");
   audit_every = o.integer("audit_every", 0, {0, 2e9},
                           "record (and audit) every Nth step; the theorem's infimum over time wants 1; 0: "
                           "every step, or with minibatches one step an epoch");
@@ -69,12 +71,13 @@ void TrainSettings::read_run(Options& o) {
 }
 
 void TrainSettings::require_fitting_dynamics(const Options& options) const {
-  const std::vector<std::string> of_descent{"batch", "epochs", "method", "weight_decay", "clip", "schedule",
-                                            "schedule_warmup", "on_failure"};
+  const std::vector<std::string> of_descent{"batch", "epochs",   "method",          "weight_decay",
+                                            "clip",  "schedule", "schedule_warmup", "on_failure"};
   for (const Setting& setting : options.settings())
     if (dynamics != "descent" && setting.value != setting.initial &&
         std::find(of_descent.begin(), of_descent.end(), setting.name) != of_descent.end())
-      throw usage("-" + setting.name + " " + setting.value + " is for -dynamics descent, not for " + dynamics);
+      throw usage("-" + setting.name + " " + setting.value + " is for -dynamics descent, not for " +
+                  dynamics);
   if (batch > 0 && network.objective == "collapsed")
     throw usage("-batch " + std::to_string(batch) +
                 ": -objective collapsed has no minibatches; use -objective equilibrium");

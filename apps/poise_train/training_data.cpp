@@ -91,8 +91,8 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
   const Index inputs = checkpoint.integer("/features", "inputs");
   if (inputs != info_.inputs || width < 1)
     throw Error(ExitCode::bad_input,
-                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs, but " +
-                    settings.data + " has " + std::to_string(info_.inputs),
+                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs, but " + settings.data +
+                    " has " + std::to_string(info_.inputs),
                 true);
   const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
   std::vector<double> transform, offset;

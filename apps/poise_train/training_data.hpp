@@ -13,8 +13,8 @@ namespace poise {
 /// The samples of a run and the features they are seen through.
 class TrainingData {
  public:
-  /// Collective on the world. `grid` must outlive it. Reads the data and fits the features, or takes them from
-  /// `checkpoint`. Throws bad_input.
+  /// Collective on the world. `grid` must outlive it. Reads the data and fits the features, or takes them
+  /// from `checkpoint`. Throws bad_input.
   TrainingData(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint* checkpoint);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }

@@ -6,8 +6,8 @@
 
 namespace poise {
 
-/// Another objective, with a count of the samples that only a ladder of solvers could solve: the dynamics also
-/// evaluate where no observer looks (stages, trial points).
+/// Another objective, with a count of the samples that only a ladder of solvers could solve: the dynamics
+/// also evaluate where no observer looks (stages, trial points).
 class WatchedObjective final : public Objective {
  public:
   struct Tally {
