@@ -91,7 +91,7 @@ class BadInput(TrainingTest):
         self.refuse("-train_samples", 41, words=["-train_samples 41", "only 40"])
         self.refuse("-train_samples", -1, words=["-train_samples", "'-1'"], ranks=(1,))
         self.refuse("-train_samples", "1.5", words=["-train_samples", "an integer"], ranks=(1,))
-        self.refuse("-audit_every", 0, words=["-audit_every"], ranks=(1,))
+        self.refuse("-audit_every", -1, words=["-audit_every"], ranks=(1,))
         self.refuse("-audit", "maybe", words=["-audit", "true or false"], ranks=(1,))
         self.refuse("-resume", "maybe", words=["-resume", "true or false"])
         self.refuse("-dynamics", "descent", "-step_size", 0, words=["-step_size"], ranks=(1,))
@@ -101,15 +101,53 @@ class BadInput(TrainingTest):
         self.refuse("-flow_ts_rtoll", 1e-6, words=["-flow_ts_rtoll", "-flow_ts_rtol"])
         self.refuse("-colapsed_ksp_max_it", 7, words=["-colapsed_ksp_max_it", "-collapsed_ksp_max_it"])
         self.refuse("-eq_snes_max_it", 7, words=["-eq_snes_max_it", "does not use"], ranks=(1,))
-        for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent"],
+        for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent", "minimise"],
                               "features": ["identity", "whiten", "random_relu", "random_fourier"],
-                              "objective": ["collapsed", "equilibrium"], "model": ["softmax_linear"],
+                              "objective": ["collapsed", "equilibrium", "unrolled", "feedforward", "shallow"],
+                              "model": ["softmax_linear", "pointwise", "monotone"],
+                              "weights": ["softmax", "spectral", "free"], "activation": ["tanh", "relu", "softplus"],
+                              "backward": ["exact", "neumann", "one_step"],
                               "loss_scale": ["mean", "sum"]}.items():
             self.refuse("-" + name, "nonsense", words=["-" + name, "'nonsense'", *choices], ranks=(1,))
         self.refuse("-dynamics", "descend", words=["did you mean 'descent'"])
         self.refuse("-flow_ts_type", "rungekutta", words=["TS type", "rungekutta"])
         self.refuse("-collapsed_ksp_type", "gmress", words=["KSP type", "gmress"])
         self.refuse("-objective", "equilibrium", "-eq_snes_rtol", "small", words=["small", "-help petsc"])
+
+    def test_options_that_do_not_go_together(self):
+        descent = ["-dynamics", "descent"]
+        pointwise = ["-model", "pointwise"]
+        cases = [
+            (["-depth", 0], ["-depth", "'0'"]),
+            ([*pointwise, "-objective", "unrolled", "-depth", 0], ["-depth", "'0'"]),
+            ([*pointwise, *descent, "-batch", 41], ["-batch 41", "40 training samples"]),
+            ([*pointwise, *descent, "-train_samples", 9, "-batch", 10], ["-batch 10", "9 training samples"]),
+            ([*pointwise, "-batch", 4], ["-batch 4", "-dynamics descent", "flow"]),
+            ([*pointwise, "-dynamics", "minimise", "-batch", 4], ["-batch 4", "-dynamics descent", "minimise"]),
+            ([*descent, "-batch", 4], ["-batch 4", "-objective collapsed"]),
+            ([*pointwise, *descent, "-epochs", 2], ["-epochs 2", "-batch"]),
+            (["-method", "adam"], ["-method adam", "-dynamics descent"]),
+            ([*pointwise, "-objective", "collapsed"], ["-objective collapsed", "softmax_linear", "pointwise"]),
+            (["-activation", "tanh"], ["-activation tanh", "linear", "-model pointwise"]),
+            (["-weights", "free"], ["-weights free", "-model pointwise"]),
+            (["-model", "monotone", "-weights", "free"], ["-weights free", "monotone"]),
+            (["-input_weights", "true"], ["-input_weights", "-model pointwise"]),
+            (["-width", 9], ["-width 9", "7 features"]),
+            ([*pointwise, "-input_weights", "false", "-width", 9], ["-width 9", "7 features"]),
+            ([*pointwise, "-width", 0], ["-width", "'0'"]),
+            (["-model", "monotone", "-margin", 0], ["-margin", "'0'"]),
+            ([*pointwise, "-objective", "unrolled", "-backward", "one_step"], ["-backward", "equilibrium", "unrolled"]),
+            ([*pointwise, "-objective", "unrolled", "-jacobian_weight", 1], ["-jacobian_weight", "unrolled"]),
+            (["-objective", "shallow", "-gradient_check", 1], ["-gradient_check", "shallow"]),
+            ([*pointwise, "-recompute_every", 3], ["-recompute_every", "unrolled"]),
+            ([*pointwise, "-dynamics", "minimise", "-backward", "neumann"], ["minimise", "-backward"]),
+            ([*pointwise, "-audit", "true"], ["-audit true", "-model pointwise", "softmax_linear"]),
+            ([*descent, "-method", "momentum", "-audit", "true"], ["-audit true", "-method"]),
+            ([*pointwise, "-eq_snes_type", "forwardbackward"], ["forwardbackward", "relu or identity"]),
+        ]
+        for index, (options, words) in enumerate(cases):
+            self.refuse(*options, words=words, ranks=(1, 3) if index % 5 == 1 else (1,))
+        self.refuse(*pointwise, "-eq_snes_type", "forwardbackward", words=["forwardbackward"], ranks=(3,))
 
     def test_words_on_the_command_line(self):
         done = train("train", "-data", self.regression)
