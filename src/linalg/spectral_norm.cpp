@@ -63,6 +63,10 @@ void SpectralNorm::set_start() {
     start[i] = right_[i] + scale * random.normal(static_cast<std::uint64_t>(matrix_.row_begin() + i));
 }
 
+void SpectralNorm::forget() {
+  std::fill(right_.begin(), right_.end(), 0.0);
+}
+
 double SpectralNorm::compute() {
   static const LogEvent event("SpectralNorm");
   const auto scope = event.begin();

@@ -11,6 +11,9 @@
 namespace poise {
 namespace {
 
+/// Default of the absolute tolerance: an equilibrium of relu may be 0, to which no tolerance is relative.
+constexpr double smallest_state = 1e-30;
+
 SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   register_solver_types();
   SnesHandle snes;
@@ -23,7 +26,7 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
     check(SNESLineSearchSetType(search, defaults.search ? SNESLINESEARCHBT : SNESLINESEARCHBASIC));
     if (!defaults.search) check(SNESLineSearchSetComputeNorms(search, PETSC_FALSE));
   }
-  check(SNESSetTolerances(snes.get(), 1e-50, defaults.rtol, PETSC_DEFAULT, 1000, PETSC_MAX_INT));
+  check(SNESSetTolerances(snes.get(), smallest_state, defaults.rtol, PETSC_DEFAULT, 1000, PETSC_MAX_INT));
   KSP ksp = nullptr;
   check(SNESGetKSP(snes.get(), &ksp));
   check(KSPSetType(ksp, KSPGMRES));
