@@ -82,8 +82,14 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* 
       this));
   check(SNESSetJacobian(
       snes_.get(), jacobian_->get(), jacobian_->get(),
-      +[](SNES, Vec z, Mat, Mat, void* self) -> PetscErrorCode {
-        return guarded([&] { static_cast<PanelSnes*>(self)->prepare_linear_solve(z); });
+      +[](SNES snes, Vec z, Mat, Mat, void* context) -> PetscErrorCode {
+        return guarded([&] {
+          auto* self = static_cast<PanelSnes*>(context);
+          if (snes == self->snes_.get())
+            self->prepare_linear_solve(z);
+          else
+            self->linearise(z);
+        });
       },
       this));
   check(SNESSetConvergenceTest(
@@ -156,6 +162,14 @@ bool PanelSnes::wants_mean_field() const {
   check(KSPGetPC(ksp, &pc));
   check(PCGetType(pc, &type));
   return type != nullptr && std::string_view(type) == pc_mean_field;
+}
+
+// For a solver inside of this one (composite, npc), which has its own residual and tolerances.
+void PanelSnes::linearise(Vec z) {
+  ++applications_;
+  const ReadArray state(z);
+  map_.apply(columns_, state.data(), injection_, h_.data());
+  map_.linearise(columns_, state.data(), h_.data(), slopes_.data());
 }
 
 SNESConvergedReason PanelSnes::test_convergence(Index iteration) {
