@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poise/base/error.hpp"
-
 namespace poise {
 
 std::vector<ParameterBlock> Pointwise::blocks(const Shape& shape, Index m) {
@@ -22,67 +20,19 @@ Pointwise::Pointwise(const ParameterLayout& layout, const Shape& shape)
       shape_(shape),
       weights_(make_weights(shape.weights, layout, shape.gamma)),
       matrix_(layout.grid().feature(), layout.block_offsets()),
-      gradient_(layout.grid().feature(), layout.block_offsets()) {
-  Index columns = layout.width();
-  if (shape.input_weights) {
-    const auto offsets = layout.grid().feature_offsets(shape.features);
-    input_ = std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
-    input_gradient_ = std::make_unique<RowBlockMatrix>(layout.grid().feature(), layout.block_offsets(), offsets);
-    columns = std::max(columns, shape.features);
-  }
-  if (shape.bias) {
-    bias_.resize(static_cast<std::size_t>(layout.block().size()));
-    bias_gradient_.resize(bias_.size());
-  }
-  slice_.resize(static_cast<std::size_t>(layout.slice().size() * columns));
-}
-
-Index Pointwise::local_features() const {
-  return input_ ? input_->local_columns() : local_states();
-}
-
-namespace {
-
-/// The columns of one block out of this rank's rows of θ, and back.
-void take_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* theta, double* out) {
-  for (Index i = 0; i < layout.slice().size(); ++i)
-    std::copy_n(theta + i * layout.row_length() + block.offset, block.columns, out + i * block.columns);
-}
-
-void put_columns(const ParameterLayout& layout, const ParameterBlock& block, const double* in, double* theta) {
-  for (Index i = 0; i < layout.slice().size(); ++i)
-    std::copy_n(in + i * block.columns, block.columns, theta + i * layout.row_length() + block.offset);
-}
-
-void clear(RowBlockMatrix& matrix) {
-  std::fill_n(matrix.rows(), matrix.local_rows() * matrix.width(), 0.0);
-}
-
-}  // namespace
+      gradient_(layout.grid().feature(), layout.block_offsets()),
+      input_(layout, shape.input_weights ? "V" : "", shape.bias ? "b" : ""),
+      slice_(static_cast<std::size_t>(layout.slice().size() * layout.width())) {}
 
 void Pointwise::set_parameters(Vec theta) {
   weights_->evaluate(theta, slice_.data());
   layout_.gather_block(slice_.data(), layout_.width(), matrix_.rows());
   const ReadArray values(theta);
-  if (input_) {
-    take_columns(layout_, layout_.block_of("V"), values.data(), slice_.data());
-    layout_.gather_block(slice_.data(), shape_.features, input_->rows());
-  }
-  if (shape_.bias) {
-    take_columns(layout_, layout_.block_of("b"), values.data(), slice_.data());
-    layout_.gather_block(slice_.data(), 1, bias_.data());
-  }
+  input_.set_parameters(values.data());
 }
 
 void Pointwise::inject(Index p, const double* features, double* injection) const {
-  const Index rows = local_states();
-  if (input_)
-    input_->multiply(p, features, injection);
-  else
-    std::copy_n(features, rows * p, injection);
-  if (!shape_.bias) return;
-  for (Index c = 0; c < p; ++c)
-    for (Index i = 0; i < rows; ++i) injection[c * rows + i] += bias_[i];
+  input_.multiply(p, features, injection);
 }
 
 void Pointwise::apply(Index p, const double* z, const double* injection, double* h) const {
@@ -109,9 +59,8 @@ void Pointwise::jacobian_transpose(Index p, const double* slopes, const double* 
 }
 
 void Pointwise::clear_gradient() {
-  clear(gradient_);
-  if (input_) clear(*input_gradient_);
-  std::fill(bias_gradient_.begin(), bias_gradient_.end(), 0.0);
+  std::fill_n(gradient_.rows(), gradient_.local_rows() * gradient_.width(), 0.0);
+  input_.clear_gradient();
 }
 
 void Pointwise::add_gradient(Index p, const double* slopes, const double* z, const double* features,
@@ -126,10 +75,7 @@ void Pointwise::add_gradient(Index p, const double* slopes, const double* z, con
 void Pointwise::add_preactivation_gradient(Index p, const double* delta, const double* z,
                                            const double* features) {
   add_weight_gradient(p, delta, z);
-  if (input_) input_gradient_->add_outer_product(p, delta, features);
-  if (!shape_.bias) return;
-  for (Index c = 0; c < p; ++c)
-    for (Index i = 0; i < local_states(); ++i) bias_gradient_[i] += delta[c * local_states() + i];
+  input_.add_gradient(p, delta, features);
 }
 
 void Pointwise::add_weight_gradient(Index p, const double* left, const double* right) {
@@ -140,14 +86,7 @@ void Pointwise::write_gradient(Vec gradient) {
   layout_.reduce_block(gradient_.rows(), layout_.width(), slice_.data());
   WriteArray values(gradient);
   weights_->pullback(slice_.data(), values.data());
-  if (input_) {
-    layout_.reduce_block(input_gradient_->rows(), shape_.features, slice_.data());
-    put_columns(layout_, layout_.block_of("V"), slice_.data(), values.data());
-  }
-  if (shape_.bias) {
-    layout_.reduce_block(bias_gradient_.data(), 1, slice_.data());
-    put_columns(layout_, layout_.block_of("b"), slice_.data(), values.data());
-  }
+  input_.write_gradient(values.data());
 }
 
 }  // namespace poise

@@ -5,6 +5,7 @@
 
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/activation.hpp"
+#include "poise/model/dense_layer.hpp"
 #include "poise/model/equilibrium_map.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/model/weights.hpp"
@@ -19,10 +20,10 @@ class Pointwise : public EquilibriumMap {
   struct Shape {
     Activation activation = Activation::tanh;
     WeightKind weights = WeightKind::softmax;
-    double gamma = 0.9;         ///< γ, or μ of monotone weights
-    bool input_weights = false; ///< V
-    bool bias = false;          ///< b
-    Index features = 0;         ///< d, rows of x̂ on all ranks of grid.feature; with V only, else it is m
+    double gamma = 0.9;          ///< γ, or μ of monotone weights
+    bool input_weights = false;  ///< V
+    bool bias = false;           ///< b
+    Index features = 0;          ///< d, rows of x̂ on all ranks of grid.feature; with V only, else it is m
   };
   /// The model's parameter blocks, for ParameterLayout: those of the weights, then V (scale 1/√d), b (0).
   [[nodiscard]] static std::vector<ParameterBlock> blocks(const Shape& shape, Index m);
@@ -31,7 +32,7 @@ class Pointwise : public EquilibriumMap {
   Pointwise(const ParameterLayout& layout, const Shape& shape);
 
   [[nodiscard]] Index local_states() const override { return layout_.block().size(); }
-  [[nodiscard]] Index local_features() const override;
+  [[nodiscard]] Index local_features() const override { return input_.local_inputs(); }
   [[nodiscard]] bool linear() const override { return shape_.activation == Activation::identity; }
   [[nodiscard]] std::optional<PointwiseForm> pointwise_form() const override {
     return PointwiseForm{matrix_, shape_.activation};
@@ -62,12 +63,11 @@ class Pointwise : public EquilibriumMap {
   const ParameterLayout& layout_;
   Shape shape_;
   std::unique_ptr<Weights> weights_;
-  RowBlockMatrix matrix_;                             // W over grid.feature
-  RowBlockMatrix gradient_;                           // ∂L/∂W over grid.feature
-  std::unique_ptr<RowBlockMatrix> input_, input_gradient_;  // V, ∂L/∂V
-  std::vector<double> bias_, bias_gradient_;          // rows of this rank's block
-  std::vector<double> slice_;                         // rows of this rank's slice, for gather and reduce
-  mutable std::vector<double> scaled_;                // slopes times what is multiplied
+  RowBlockMatrix matrix_;               // W over grid.feature
+  RowBlockMatrix gradient_;             // ∂L/∂W over grid.feature
+  DenseLayer input_;                    // u from x̂
+  std::vector<double> slice_;           // rows of this rank's slice, for gather and reduce
+  mutable std::vector<double> scaled_;  // slopes times what is multiplied
 };
 
 }  // namespace poise

@@ -26,10 +26,17 @@ SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& p
   std::iota(all_test_.begin(), all_test_.end(), 0);
 }
 
-Index SampleObjective::panel_width(Index count) const {
-  const Index number = (count + panel_ - 1) / panel_;
+namespace {
+
+/// Width of the fewest equal panels, none wider than `most`.
+Index equal_width(Index count, Index most) {
+  const Index number = (count + most - 1) / most;
   return number > 0 ? (count + number - 1) / number : 1;
 }
+
+}  // namespace
+
+Index SampleObjective::panel_width(Index count) const { return equal_width(count, panel_); }
 
 void SampleObjective::load_parameters(Vec theta) {
   load_network(theta);
@@ -73,7 +80,8 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
                               Evaluation& result) {
   const Index q = layout_.outputs();
   const auto count = static_cast<Index>(local.size());
-  const Index width = panel_width(count);
+  // A minibatch's panels are no wider than those of its whole set, for which subclasses have made room.
+  const Index width = equal_width(count, panel_width(panel.samples.count));
   LossSum sum;
   for (Index first = 0; first < count; first += width) {
     panel.local = local.data() + first;

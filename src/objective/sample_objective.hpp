@@ -13,7 +13,9 @@ namespace poise {
 /// from the features and propagates ∂L/∂z back. Subclasses: equilibrium, unrolled, feedforward, shallow.
 class SampleObjective : public Objective {
  public:
-  Evaluation value_and_gradient(Vec theta, Vec gradient) override { return value_and_gradient(theta, gradient, {}); }
+  Evaluation value_and_gradient(Vec theta, Vec gradient) override {
+    return value_and_gradient(theta, gradient, {});
+  }
   Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch) override;
   Score test(Vec theta) override;
 
@@ -26,13 +28,13 @@ class SampleObjective : public Objective {
   /// Some samples on their way through the network. Blocks are column-major, one column a sample.
   struct Panel {
     const SampleSet& samples;
-    const Index* local;            ///< which samples of this rank: p numbers
-    Index p;                       ///< columns
-    bool training;                 ///< of the training set (whose samples may be remembered), not of the test set
-    double scale;                  ///< s of the loss
-    std::vector<double> features;  ///< d_f x p
-    std::vector<double> state;     ///< z: m_f x p, filled by `forward`
-    std::vector<double> cotangent; ///< ∂L/∂z: m_f x p, given to `backward`
+    const Index* local;  ///< which samples of this rank: p numbers
+    Index p;             ///< columns
+    bool training;       ///< of the training set (whose samples may be remembered), not of the test set
+    double scale;        ///< s of the loss
+    std::vector<double> features;   ///< d_f x p
+    std::vector<double> state;      ///< z: m_f x p, filled by `forward`
+    std::vector<double> cotangent;  ///< ∂L/∂z: m_f x p, given to `backward`
   };
 
   /// Collective on the world. Takes θ for the panels that follow.
@@ -46,7 +48,8 @@ class SampleObjective : public Objective {
   /// Collective on the world. Before the first and after the last panel of a pass over training samples.
   virtual void begin_pass(Vec /*theta*/, const Batch& /*batch*/) {}
   virtual void end_pass(Evaluation& /*result*/) {}
-  /// The widest panel for `count` samples of this rank: they are cut into equal panels.
+  /// The widest panel for a set of `count` samples of this rank, and for every minibatch of it: they are cut
+  /// into equal panels.
   [[nodiscard]] Index panel_width(Index count) const;
 
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }

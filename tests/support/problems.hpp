@@ -20,12 +20,21 @@ inline std::vector<int> feature_rank_choices() {
   return choices;
 }
 
-/// A seeded problem whose entries depend on global indices alone, so that it is the same on every grid.
-inline SampleSet random_samples(const ParameterLayout& layout, LossKind loss, Index n, std::uint64_t seed) {
+/// Rows of this rank's feature block out of `d`.
+inline Range local_rows(const ProcessGrid& grid, Index d) {
+  const auto offsets = grid.feature_offsets(d);
+  const auto f = static_cast<std::size_t>(grid.feature_index());
+  return {offsets[f], offsets[f + 1]};
+}
+
+/// A seeded problem whose entries depend on global indices alone, so that it is the same on every grid. `d`:
+/// features of a sample, 0: as many as the state has.
+inline SampleSet random_samples(const ParameterLayout& layout, LossKind loss, Index n, std::uint64_t seed,
+                                Index d = 0) {
   const CounterRandom features(seed, Stream::synthetic_inputs);
   const CounterRandom targets(seed, Stream::synthetic_noise);
   const Range columns = layout.grid().samples(n);
-  const Range rows = layout.block();
+  const Range rows = local_rows(layout.grid(), d > 0 ? d : layout.width());
   const Index q = layout.outputs();
   SampleSet set{n, columns.size(), {}, {}};
   for (Index i = columns.begin; i < columns.end; ++i) {
@@ -40,9 +49,10 @@ inline SampleSet random_samples(const ParameterLayout& layout, LossKind loss, In
   return set;
 }
 
-inline Problem random_problem(const ParameterLayout& layout, LossKind loss, Index n, Index n_test = 0) {
-  return {loss, true, layout.outputs(), random_samples(layout, loss, n, 11),
-          random_samples(layout, loss, n_test, 12)};
+inline Problem random_problem(const ParameterLayout& layout, LossKind loss, Index n, Index n_test = 0,
+                              Index d = 0) {
+  return {loss, true, layout.outputs(), random_samples(layout, loss, n, 11, d),
+          random_samples(layout, loss, n_test, 12, d)};
 }
 
 /// All entries of θ on every rank, natural order.

@@ -6,7 +6,7 @@
 #include "poise/model/softmax_linear.hpp"
 #include "poise/objective/collapsed_objective.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
-#include "support/problems.hpp"
+#include "support/gradients.hpp"
 
 namespace poise {
 namespace {
@@ -79,23 +79,7 @@ TEST_P(Objectives, GradientHasTaylorRemainderOfSecondOrder) {
   for (const int feature_ranks : feature_rank_choices()) {
     for (const bool use_collapsed : {true, false}) {
       BothObjectives setup(feature_ranks, GetParam(), 7, 20);
-      Objective& objective = setup.objective(use_collapsed);
-      const VecHandle gradient = duplicate(setup.theta.get());
-      const VecHandle scratch = duplicate(setup.theta.get());
-      const VecHandle direction = duplicate(setup.theta.get());
-      const VecHandle moved = duplicate(setup.theta.get());
-      setup.layout.initialise(direction.get(), 99, 1.0, 1.0);
-      const double value = objective.value_and_gradient(setup.theta.get(), gradient.get()).train.loss;
-      double slope = 0.0;
-      check(VecDot(gradient.get(), direction.get(), &slope));
-      double remainder[2];
-      const double steps[2] = {4e-3, 2e-3};
-      for (int k = 0; k < 2; ++k) {
-        check(VecWAXPY(moved.get(), steps[k], direction.get(), setup.theta.get()));
-        const double there = objective.value_and_gradient(moved.get(), scratch.get()).train.loss;
-        remainder[k] = std::abs(there - value - steps[k] * slope);
-      }
-      EXPECT_GE(std::log2(remainder[0] / remainder[1]), 1.9);
+      EXPECT_GE(taylor_order(setup.objective(use_collapsed), setup.layout, setup.theta.get()), 1.9);
     }
   }
 }
@@ -140,6 +124,22 @@ TEST_P(Objectives, PanelWidthDoesNotChangeTheGradient) {
     const std::vector<double> now = all_entries(gradient.get());
     if (reference.empty()) reference = now;
     for (std::size_t e = 0; e < now.size(); ++e) EXPECT_NEAR(now[e], reference[e], 1e-10);
+  }
+}
+
+TEST_P(Objectives, MinibatchEqualsTheProblemOfItsSamplesAlone) {
+  // 9 samples go through in panels of 3, the 4 of the minibatch must fit in there.
+  for (const int feature_ranks : feature_rank_choices()) {
+    for (const Index n : {9, 23}) {
+      BothObjectives setup(feature_ranks, GetParam(), 7, n);
+      const Batch batch = every_nth(setup.grid, setup.problem.train, 2, 1);
+      const Gradient part = gradient_of(setup.equilibrium, setup.theta.get(), batch);
+      setup.problem.train = alone(setup.problem.train, batch);
+      EquilibriumObjective other(setup.layout, setup.map, setup.problem, 4);
+      const Gradient own = gradient_of(other, setup.theta.get());
+      EXPECT_LE(relative_distance(part.entries, own.entries), 1e-10);
+      EXPECT_NEAR(part.loss, own.loss, 1e-10 * own.loss);
+    }
   }
 }
 

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "poise/linalg/row_block_matrix.hpp"
+#include "poise/model/parameter_layout.hpp"
+
+namespace poise {
+
+/// One dense layer y = W x + b and its gradient, W (m x d) and b (m x 1) two blocks of the parameters. W may
+/// be missing, and is then the identity (d = m); b may be missing. A block of p columns is d_f x p (x) or m_f
+/// x p (y), column-major, the rows of this rank's feature block.
+class DenseLayer {
+ public:
+  /// Not collective. `layout` must outlive the layer. `weights`, `bias`: names of blocks of the layout, or
+  /// empty where the layer has none. Throws failure if the layout has no such block.
+  DenseLayer(const ParameterLayout& layout, const std::string& weights, const std::string& bias);
+
+  /// d_f, rows of a block of inputs on this rank.
+  [[nodiscard]] Index local_inputs() const;
+  /// Collective on the world. Takes the layer out of `theta`, this rank's rows of θ.
+  void set_parameters(const double* theta);
+  /// Collective on grid.feature(). y = W x + b for p columns; they must not overlap.
+  void multiply(Index p, const double* x, double* y) const;
+  /// Collective on grid.feature(). out (d_f x p) = Wᵀ delta (m_f x p); they must not overlap.
+  void multiply_transpose(Index p, const double* delta, double* out) const;
+
+  /// Forgets the gradient gathered so far.
+  void clear_gradient();
+  /// Collective on grid.feature(). Adds the gradient of a function of y at x: `delta` (m_f x p) is its
+  /// derivative with respect to y.
+  void add_gradient(Index p, const double* delta, const double* x);
+  /// Collective on the world. Sums what all ranks gathered into the layer's columns of this rank's rows.
+  void write_gradient(double* gradient);
+
+ private:
+  /// A block of parameters, this rank's rows.
+  void gather(const ParameterBlock& block, const double* theta, double* rows);
+  void reduce(const ParameterBlock& block, const double* rows, double* gradient);
+
+  const ParameterLayout& layout_;
+  const ParameterBlock* weights_block_ = nullptr;
+  const ParameterBlock* bias_block_ = nullptr;
+  std::unique_ptr<RowBlockMatrix> weights_, weights_gradient_;
+  std::vector<double> bias_, bias_gradient_;  // rows of this rank's block
+  std::vector<double> slice_;                 // rows of this rank's slice, for gather and reduce
+};
+
+}  // namespace poise

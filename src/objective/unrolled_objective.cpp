@@ -1,0 +1,93 @@
+#include "poise/objective/unrolled_objective.hpp"
+
+#include <algorithm>
+
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+
+namespace poise {
+namespace {
+
+void grow(std::vector<double>& workspace, Index size) {
+  workspace.resize(std::max(workspace.size(), static_cast<std::size_t>(size)));
+}
+
+}  // namespace
+
+UnrolledObjective::UnrolledObjective(const ParameterLayout& layout, EquilibriumMap& map,
+                                     const Problem& problem, Index panel, const Unrolled& settings)
+    : SampleObjective(layout, problem, map.local_states(), map.local_features(), panel),
+      map_(map),
+      rows_(map.local_states()),
+      depth_(settings.depth),
+      length_(settings.recompute_every) {
+  if (depth_ < 1)
+    throw bad_input("-depth " + std::to_string(depth_) + ": an explicit network has at least one layer");
+  if (length_ < 0)
+    throw bad_input("-recompute_every " + std::to_string(length_) +
+                    ": give a number of layers, or 0 for never");
+  if (length_ == 0 || length_ > depth_) length_ = depth_;
+}
+
+void UnrolledObjective::prepare(Index p, bool with_gradient) {
+  stride_ = rows_ * p;
+  grow(injection_, stride_);
+  grow(next_, stride_);
+  if (!with_gradient) return;
+  grow(starts_, segments() * stride_);
+  grow(layers_, length_ * stride_);
+  grow(slopes_, map_.slope_rows() * p);
+  grow(lambda_, stride_);
+}
+
+void UnrolledObjective::run_without_history(Panel& panel) {
+  std::fill(panel.state.begin(), panel.state.end(), 0.0);
+  for (Index l = 0; l < depth_; ++l) {
+    map_.apply(panel.p, panel.state.data(), injection_.data(), next_.data());
+    std::copy_n(next_.begin(), stride_, panel.state.begin());
+  }
+}
+
+void UnrolledObjective::run_segment(Index s, Index p) {
+  const double* z = starts_.data() + s * stride_;
+  double* h = layers_.data();
+  for (Index l = 0; l < layers_of(s); ++l, z = h, h += stride_) map_.apply(p, z, injection_.data(), h);
+}
+
+void UnrolledObjective::forward(Panel& panel, bool with_gradient, Evaluation&) {
+  static const LogEvent event("Unrolled");
+  const auto scope = event.begin();
+  prepare(panel.p, with_gradient);
+  map_.inject(panel.p, panel.features.data(), injection_.data());
+  if (!with_gradient) return run_without_history(panel);
+  std::fill_n(starts_.begin(), stride_, 0.0);
+  for (Index s = 0; s < segments(); ++s) {
+    run_segment(s, panel.p);
+    const auto last = layers_.begin() + (layers_of(s) - 1) * stride_;
+    std::copy_n(last, stride_,
+                s + 1 < segments() ? starts_.begin() + (s + 1) * stride_ : panel.state.begin());
+  }
+}
+
+void UnrolledObjective::propagate_segment(Index s, const Panel& panel) {
+  for (Index l = layers_of(s) - 1; l >= 0; --l) {
+    const double* z = l > 0 ? layers_.data() + (l - 1) * stride_ : starts_.data() + s * stride_;
+    map_.linearise(panel.p, z, layers_.data() + l * stride_, slopes_.data());
+    map_.add_gradient(panel.p, slopes_.data(), z, panel.features.data(), lambda_.data());
+    if (s == 0 && l == 0) return;  // nothing depends on z⁽⁰⁾
+    map_.jacobian_transpose(panel.p, slopes_.data(), lambda_.data(), next_.data());
+    lambda_.swap(next_);
+  }
+}
+
+void UnrolledObjective::backward(Panel& panel, Evaluation&) {
+  static const LogEvent event("UnrolledBack");
+  const auto scope = event.begin();
+  std::copy_n(panel.cotangent.begin(), stride_, lambda_.begin());
+  for (Index s = segments() - 1; s >= 0; --s) {
+    if (s + 1 < segments()) run_segment(s, panel.p);  // the last one is still there
+    propagate_segment(s, panel);
+  }
+}
+
+}  // namespace poise

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "poise/model/equilibrium_map.hpp"
+#include "poise/objective/sample_objective.hpp"
+
+namespace poise {
+
+/// Shape of the explicit weight-tied network.
+struct Unrolled {
+  Index depth = 1;            ///< H >= 1, option -depth
+  Index recompute_every = 0;  ///< k, option -recompute_every: keep every k-th state only; 0: keep all of them
+};
+
+/// theory.md 2.4, the explicit counterpart of an equilibrium model: z⁽ˡ⁾ = h(z⁽ˡ⁻¹⁾), l = 1..H, where z⁽⁰⁾ is
+/// zero, with exact back-propagation through the layers, for every EquilibriumMap. The layers of one panel
+/// are kept for it: H blocks of states; with k > 0, ⌈H/k⌉ + k blocks, and all segments of k layers but the
+/// last are computed once more. Both give the same gradient to the bit. Nothing is solved, so the Outcomes
+/// stay empty; a state that is not finite ends in a loss that is not. `-objective unrolled`.
+class UnrolledObjective final : public SampleObjective {
+ public:
+  /// Not collective. `layout`, `map` and `problem` must outlive it. `panel`: most samples at once. Throws
+  /// bad_input if the depth is below 1 or k is negative.
+  UnrolledObjective(const ParameterLayout& layout, EquilibriumMap& map, const Problem& problem, Index panel,
+                    const Unrolled& settings);
+
+  /// Numbers kept on this rank for back-propagation, of the widest panel so far. Not collective.
+  [[nodiscard]] Index numbers_kept() const { return static_cast<Index>(starts_.size() + layers_.size()); }
+
+ private:
+  void load_network(Vec theta) override { map_.set_parameters(theta); }
+  void clear_network_gradient() override { map_.clear_gradient(); }
+  void write_network_gradient(Vec gradient) override { map_.write_gradient(gradient); }
+  void forward(Panel& panel, bool with_gradient, Evaluation& result) override;
+  void backward(Panel& panel, Evaluation& result) override;
+
+  void prepare(Index p, bool with_gradient);
+  void run_without_history(Panel& panel);
+  /// Fills layers_ with the states of segment s, from its start.
+  void run_segment(Index s, Index p);
+  /// Takes λ of the segment's last state, in `lambda_`, to that of its start.
+  void propagate_segment(Index s, const Panel& panel);
+
+  [[nodiscard]] Index segments() const { return (depth_ + length_ - 1) / length_; }
+  /// Layers of segment s.
+  [[nodiscard]] Index layers_of(Index s) const { return std::min(length_, depth_ - s * length_); }
+
+  EquilibriumMap& map_;
+  Index rows_, depth_;
+  Index length_;                // layers of a segment: k, or all
+  Index stride_ = 0;            // numbers of a block of states of the panel
+  std::vector<double> starts_;  // z⁽ˢᵏ⁾ of every segment s, a block each
+  std::vector<double> layers_;  // the states of one segment after its start, a block each
+  std::vector<double> injection_, slopes_, lambda_, next_;
+};
+
+}  // namespace poise
