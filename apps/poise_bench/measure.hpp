@@ -42,7 +42,7 @@ struct Timing {
   [[nodiscard]] double best_share_of_dgemm() const;
 
  private:
-  /// Median of flops / (seconds * unit) over the runs; no units: 1e9.
+  /// Median over the runs of their rate, 1e9 flops a second, over units[run]; without units: the rate.
   [[nodiscard]] double rate(const std::vector<double>& units) const;
 };
 

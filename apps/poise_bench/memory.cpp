@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+
 #include "poise/base/check.hpp"
 #include "poise_bench/gradient_case.hpp"
 #include "poise_bench/scaling.hpp"
@@ -29,9 +31,11 @@ BenchReport measure_growth(const BenchSettings& settings, MPI_Comm comm, Workloa
   return report;
 }
 
-/// The first gradient of a process also takes what libraries need once (buffers of BLAS and MPI).
-void warm_up(const BenchSettings& settings, MPI_Comm comm, int feature_ranks) {
-  Workload workload(comm, "depth_memory", settings, settings.n, feature_ranks);
+/// The first gradients of a process also take what libraries need once (code, buffers of BLAS and MPI).
+void warm_up(BenchSettings settings, MPI_Comm comm) {
+  settings.m = std::min<Index>(settings.m, 64);
+  Workload workload(comm, "depth_memory", settings, std::min<Index>(settings.n, 512), settings.feature_ranks);
+  (void)EquilibriumCase(workload, settings).run();
   (void)UnrolledCase(workload, settings, 1).run();
 }
 
@@ -72,7 +76,7 @@ std::vector<BenchReport> measure_depth_memory(const BenchSettings& general, MPI_
   // Blocks of one case go back to the system before the next one: glibc would raise the threshold and keep
   // them.
   (void)mallopt(M_MMAP_THRESHOLD, 65536);
-  warm_up(settings, comm, settings.feature_ranks);
+  warm_up(settings, comm);
   Workload workload(comm, "depth_memory", settings, settings.n, settings.feature_ranks);
   DgemmProbe probe(settings.dgemm_size);
   (void)probe.gflops(comm);
