@@ -113,7 +113,7 @@ def panel_times(axes, rows):
     axes.margins(x=0.25)
     axes.set_yticks(positions, [label(row) for row in rows], fontsize=9)
     axes.grid(False, axis="y")
-    axes.set_xlabel("ms a gradient (median, fastest to slowest); share of dgemm's speed")
+    axes.set_xlabel("ms (orange: share of a large dgemm's speed)")
     axes.set_title("Time of a gradient")
 
 
@@ -144,8 +144,14 @@ def panel_memory(axes, rows):
         name = "unrolled" + (f", every {every:.0f}th state kept" if every else "")
         axes.plot(*zip(*points), marker="o", color=colour, label=name)
     axes.set_xscale("log", base=2)
-    axes.set_yscale("symlog", linthresh=1.0)
-    axes.set_xlabel("depth")
+    depths = sorted({row["depth"] for row in unrolled})
+    axes.set_xticks(depths, [f"{depth:.0f}" for depth in depths])
+    sizes = [row["working_mb"] for row in rows]
+    if min(sizes) > 0 and max(sizes) / min(sizes) > 50:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xlabel("depth of the network")
     axes.set_ylabel("MB a rank")
     axes.set_title("Memory of a gradient")
     axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0)

@@ -23,7 +23,28 @@ double gradient_flops(const Workload& workload, double columns, double outer) {
          6.0 * rows * static_cast<double>(workload.layout.outputs()) * samples;
 }
 
+/// Of a gradient: everything but flops and solves.
+Work work_of_products(const Workload& workload, const ProductCount& before, const ProductCount& after) {
+  Work work;
+  work.columns = after.columns - before.columns;
+  work.samples = static_cast<double>(workload.problem.train.count);
+  work.bytes = after.bytes - before.bytes;
+  work.messages = after.messages - before.messages;
+  // A product gathers a column, or adds up a column of partial sums: each of its m numbers goes to, or comes
+  // from, the P_f − 1 ranks that do not own it. That is m (P_f − 1) numbers for the P_f ranks together.
+  const double ranks = workload.grid.feature_ranks();
+  work.bytes_model =
+      8.0 * static_cast<double>(workload.layout.width()) * work.columns * (ranks - 1.0) / ranks;
+  return work;
+}
+
 }  // namespace
+
+void ProductCount::add(const RowBlockMatrix& matrix) {
+  columns += static_cast<double>(matrix.columns_multiplied());
+  bytes += matrix.traffic().bytes;
+  messages += matrix.traffic().messages;
+}
 
 EquilibriumCase::EquilibriumCase(Workload& workload, const BenchSettings& settings)
     : workload_(workload),
@@ -44,35 +65,22 @@ void EquilibriumCase::prepare() {
     check(VecAXPY(workload_.theta.get(), -relative_step_ * theta / gradient, workload_.gradient.get()));
 }
 
-EquilibriumCase::Count EquilibriumCase::count() const {
-  Count sum{static_cast<double>(map_.columns_multiplied() + objective_.columns_multiplied())};
-  const auto add = [&sum](const RowBlockMatrix& matrix) {
-    sum.bytes += matrix.traffic().bytes;
-    sum.messages += matrix.traffic().messages;
-  };
-  add(map_.pointwise_form()->weights);
-  if (const auto& mean = objective_.equilibrium().mean_field()) add(mean->matrix());
+ProductCount EquilibriumCase::count() const {
+  ProductCount sum;
+  sum.add(map_.pointwise_form()->weights);
+  if (const auto& mean = objective_.equilibrium().mean_field()) sum.add(mean->matrix());
   return sum;
 }
 
 Work EquilibriumCase::run() {
-  const Count before = count();
+  const ProductCount before = count();
   const Evaluation result = objective_.value_and_gradient(workload_.theta.get(), workload_.gradient.get());
-  const Count after = count();
   have_gradient_ = true;
-  Work work;
-  work.columns = after.columns - before.columns;
-  work.samples = static_cast<double>(workload_.problem.train.count);
+  Work work = work_of_products(workload_, before, count());
   work.flops = gradient_flops(workload_, work.columns, work.samples);
-  work.bytes = after.bytes - before.bytes;
-  work.messages = after.messages - before.messages;
-  // A product gathers a column, or adds up a column of partial sums: each of its m numbers goes to, or comes
-  // from, the P_f − 1 ranks that do not own it. That is m (P_f − 1) numbers for the P_f ranks together.
-  const double ranks = workload_.grid.feature_ranks();
-  work.bytes_model =
-      8.0 * static_cast<double>(workload_.layout.width()) * work.columns * (ranks - 1.0) / ranks;
   // Each of the P_f ranks reports the same samples.
-  work.fallbacks = static_cast<double>(result.equilibrium.fallbacks + result.adjoint.fallbacks) / ranks;
+  work.fallbacks = static_cast<double>(result.equilibrium.fallbacks + result.adjoint.fallbacks) /
+                   workload_.grid.feature_ranks();
   work.residual = std::max(result.equilibrium.residual, result.adjoint.residual);
   work.equilibrium_iterations = static_cast<double>(result.equilibrium.iterations);
   work.adjoint_iterations = static_cast<double>(result.adjoint.iterations);
@@ -88,11 +96,12 @@ UnrolledCase::UnrolledCase(Workload& workload, const BenchSettings& settings, In
                  Unrolled{.depth = depth, .recompute_every = settings.recompute_every}) {}
 
 Work UnrolledCase::run() {
-  const Index before = map_.columns_multiplied();
+  ProductCount before;
+  before.add(map_.pointwise_form()->weights);
   (void)objective_.value_and_gradient(workload_.theta.get(), workload_.gradient.get());
-  Work work;
-  work.columns = static_cast<double>(map_.columns_multiplied() - before);
-  work.samples = static_cast<double>(workload_.problem.train.count);
+  ProductCount after;
+  after.add(map_.pointwise_form()->weights);
+  Work work = work_of_products(workload_, before, after);
   work.flops = gradient_flops(workload_, work.columns, static_cast<double>(depth_) * work.samples);
   work.products = work.samples > 0.0 ? work.columns / work.samples : 0.0;
   return work;

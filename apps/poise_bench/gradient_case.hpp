@@ -7,6 +7,12 @@
 
 namespace poise {
 
+/// Products with matrices, on this rank.
+struct ProductCount {
+  double columns = 0.0, bytes = 0.0, messages = 0.0;
+  void add(const RowBlockMatrix& matrix);
+};
+
 /// Loss and gradient by equilibria and adjoints, from a cold start or along steps of descent (Recipe::warm).
 class EquilibriumCase final : public BenchCase {
  public:
@@ -18,11 +24,8 @@ class EquilibriumCase final : public BenchCase {
   [[nodiscard]] Index warmups() const override { return workload_.recipe.warm ? 3 : 1; }
 
  private:
-  struct Count {
-    double columns = 0.0, bytes = 0.0, messages = 0.0;
-  };
   /// So far: products with the weights and with the solver's own matrix.
-  [[nodiscard]] Count count() const;
+  [[nodiscard]] ProductCount count() const;
 
   Workload& workload_;
   double relative_step_;

@@ -20,12 +20,8 @@ BenchReport measure_growth(const BenchSettings& settings, MPI_Comm comm, Workloa
   (void)malloc_trim(0);
   const double before = resident_mb();
   const std::unique_ptr<BenchCase> bench_case = make();
-  Timing timing;
-  Work work;
-  const double gflops = probe.gflops(comm);
-  (void)time_once(comm, *bench_case, work);
+  const Timing timing = measure(comm, *bench_case, probe, settings.repeat);
   const double grown = largest(comm, resident_mb() - before);
-  timing.add(time_once(comm, *bench_case, work), gflops, work);
   BenchReport report(comm, "depth_memory", settings, settings.n, workload.grid, timing);
   report.add("working_mb", grown);
   return report;

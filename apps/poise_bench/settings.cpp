@@ -74,8 +74,9 @@ BenchSettings BenchSettings::from(Options& o) {
   s.n = o.integer("n", s.n, {1, most}, "samples; -case memory, -scaling weak: samples of each rank");
   s.q = o.integer("q", s.q, {1, most}, "outputs");
   s.gamma = o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0: 0.9, of hard 0.99");
-  s.repeat = o.integer("repeat", 0, {0, most},
-                       "measured runs, after those that are not counted; 0: 15, of tanh_warm 20");
+  s.repeat =
+      o.integer("repeat", 0, {0, most},
+                "measured runs, after those that are not counted; 0: 15, of tanh_warm 20, of depth_memory 3");
   s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and samples"));
   s.init_scale_a =
       o.real("init_scale_a", 1.0, {0, 1e6}, "A is this times N(0,1), of the tanh cases N(0,1)/(2 sqrt(m))");
@@ -98,7 +99,8 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
   const bool hard = case_name == "hard";
   if (s.m == 0) s.m = hard ? 256 : 512;
   if (s.gamma == 0.0) s.gamma = hard ? 0.99 : 0.9;
-  if (s.repeat == 0) s.repeat = case_name == "tanh_warm" ? 20 : 15;
+  const Index runs = case_name == "tanh_warm" ? 20 : case_name == "depth_memory" ? 3 : 15;
+  if (s.repeat == 0) s.repeat = runs;
   return s;
 }
 
