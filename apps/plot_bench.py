@@ -55,6 +55,7 @@ STYLE = {
     "lines.linewidth": 2.0,
     "pdf.fonttype": 42,
 }
+NUMBERS = ("m", "n", "ranks", "seconds", "share_of_dgemm")  # that every row must have
 NO_GRADIENT = {"product", "lambda_min", "memory", "depth_memory", "scaling"}
 
 
@@ -87,9 +88,10 @@ def read(path):
     """The rows of one file, a dictionary each."""
     try:
         rows = read_csv(path) if path.endswith(".csv") else read_hdf5(path)
-    except (OSError, RuntimeError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, RuntimeError, TypeError, ValueError, csv.Error) as error:
         fail(f"{path}: cannot be read: {error}")
-    if not rows or any("case" not in row or "seconds" not in row for row in rows):
+    if not rows or not all("case" in row and "grid" in row for row in rows) or not all(
+            isinstance(row.get(key), float) for row in rows for key in NUMBERS):
         fail(f"{path}: no results of poise-bench in it")
     return rows
 

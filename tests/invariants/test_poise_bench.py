@@ -78,7 +78,7 @@ def check_line(line, ranks):
         assert line["comm_messages"] >= ranks, line
     if name == "hard":  # a factor of 0.99 takes log(1e-8) / log(0.99) steps, once forward and once backward
         assert 300 < line["plain_products"] < 8000 and line["products_ratio"] > 10, line
-        assert line["seconds_ratio"] > 0, line
+        assert line["seconds_ratio"] > 0 and 0 < line["plain_residual"] <= 2e-8, line
 
 
 def check_costs(lines):
@@ -161,12 +161,18 @@ def check_files(program, mpiexec, folder):
     check_figure(folder, [every, spread, depths, scaling])
     check_figure(folder, [depths])
     check_figure(folder, [os.path.join(folder, "none.h5")], 2)
+    other = os.path.join(folder, "other.csv")
+    with open(other, "w", encoding="utf-8") as file:
+        file.write("case,seconds\nproduct,fast\n")
+    check_figure(folder, [other], 2)
 
 
 def check_refusals(program, mpiexec, folder):
     missing = os.path.join(folder, "missing", "a.csv")
+    directory = os.path.join(folder, "directory.h5")
+    os.mkdir(directory)
     for wrong in (["-case", "nothing"], ["-case", "product", "-repeats", "3"], ["-loss", "logistic"],
-                  ["-out", "results.txt"], ["-out", missing], ["-depths", "1,x"],
+                  ["-out", "results.txt"], ["-out", missing], ["-out", directory], ["-depths", "1,x"],
                   ["-case", "scaling", "-scaling", "weak", "-scaling_of", "product"]):
         done = launch(program, mpiexec, 2, TINY + wrong)
         assert done.returncode == 2, f"{wrong}: exit code {done.returncode}"
