@@ -39,8 +39,14 @@ void RowBlockMatrix::set_counts(Index p) const {
   workspace_.resize(std::max(workspace_.size(), static_cast<std::size_t>(width() * p)));
 }
 
+void RowBlockMatrix::count_traffic(Index numbers) const {
+  traffic_.bytes += static_cast<double>(sizeof(double)) * static_cast<double>(numbers);
+  traffic_.messages += static_cast<double>(size_ - 1);
+}
+
 void RowBlockMatrix::begin_gather(Index p, const double* x, MPI_Request* request) const {
   set_counts(p);
+  count_traffic(counts_[rank_] * static_cast<Index>(size_ - 1));
   check_mpi(MPI_Iallgatherv(x, counts_[rank_], MPI_DOUBLE, workspace_.data(), counts_.data(),
                             displacements_.data(), MPI_DOUBLE, comm_, request));
 }
@@ -48,6 +54,7 @@ void RowBlockMatrix::begin_gather(Index p, const double* x, MPI_Request* request
 const double* RowBlockMatrix::gather(Index p, const double* x) const {
   if (size_ == 1) return x;
   set_counts(p);
+  count_traffic(counts_[rank_] * static_cast<Index>(size_ - 1));
   check_mpi(MPI_Allgatherv(x, counts_[rank_], MPI_DOUBLE, workspace_.data(), counts_.data(),
                            displacements_.data(), MPI_DOUBLE, comm_));
   return workspace_.data();
@@ -85,6 +92,7 @@ void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) con
     multiply_rows_transpose(local_rows(), columns, p, rows() + columns_[g], width(), x, local_rows(), false,
                             workspace_.data() + displacements_[g], columns);
   }
+  count_traffic(width() * p - counts_[rank_]);
   check_mpi(MPI_Reduce_scatter(workspace_.data(), y, counts_.data(), MPI_DOUBLE, MPI_SUM, comm_));
 }
 

@@ -48,9 +48,18 @@ class RowBlockMatrix {
   /// Columns multiplied so far by M or Mᵀ.
   [[nodiscard]] Index columns_multiplied() const { return columns_multiplied_; }
 
+  /// What this rank had to send so far for gathers and reduce-scatters: every other rank's part of a block
+  /// once, which no implementation of the collectives undercuts, and that many messages.
+  struct Traffic {
+    double bytes = 0.0, messages = 0.0;
+  };
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+
  private:
   void begin_gather(Index p, const double* x, MPI_Request* request) const;
   void set_counts(Index p) const;
+  /// Counts that `numbers` doubles leave this rank, in a message to each of the others.
+  void count_traffic(Index numbers) const;
   /// y (m_r x p) = or += the columns of block g times its states.
   void multiply_block(std::size_t g, Index p, const double* x, bool add, double* y) const;
 
@@ -64,6 +73,7 @@ class RowBlockMatrix {
   mutable std::vector<int> counts_;
   mutable std::vector<int> displacements_;
   mutable Index columns_multiplied_ = 0;
+  mutable Traffic traffic_;
 };
 
 }  // namespace poise
