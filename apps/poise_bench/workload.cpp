@@ -32,7 +32,8 @@ SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& setti
 Recipe Recipe::of(const std::string& case_name, const BenchSettings& settings) {
   Recipe recipe;
   const bool tanh = case_name == "tanh_cold" || case_name == "tanh_warm" || case_name == "depth_memory";
-  recipe.shape = {.activation = tanh ? Activation::tanh : Activation::identity,
+  const bool linear = !tanh && case_name != "hard";
+  recipe.shape = {.activation = linear ? Activation::identity : Activation::tanh,
                   .weights = tanh ? WeightKind::free : WeightKind::softmax,
                   .gamma = settings.gamma};
   if (tanh || case_name == "hard") recipe.rtol = 1e-8;

@@ -69,11 +69,12 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   register_solver_types();
   if (const auto form = map.pointwise_form(); form && !mean_)
     mean_ = std::make_shared<MeanField>(form->weights);
-  main_ = std::make_unique<Krylov>(
-      *this, columns, "adj_", default_rtol,
-      ColumnSolver::Defaults{.type = prefer_mean_field && mean_ ? ksp_mean_field : KSPGMRES});
-  ladder_ = Options().flag("adj_ladder", true, "");
+  const ColumnSolver::Defaults defaults{.type = prefer_mean_field && mean_ ? ksp_mean_field : KSPGMRES};
+  main_ = std::make_unique<Krylov>(*this, 1, "adj_", default_rtol, defaults);
   type_ = main_->solver.type();
+  if (!is_column_iteration(type_))
+    main_ = std::make_unique<Krylov>(*this, columns, "adj_", default_rtol, defaults);
+  ladder_ = Options().flag("adj_ladder", true, "");
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
   if (type_ == ksp_mean_field && !mean_)
     throw Error(ExitCode::bad_input,
@@ -117,7 +118,7 @@ Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rh
 
 Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double* rhs, double* lambda,
                                      bool warm) {
-  if (type_ != ksp_mean_field && type_ != ksp_neumann) return main_->solve(p, slopes, rhs, lambda, warm);
+  if (!is_column_iteration(type_)) return main_->solve(p, slopes, rhs, lambda, warm);
   if (!warm) std::copy_n(rhs, map_.local_states() * p, lambda);
   const ColumnIteration::Limits limits{.relative = main_->solver.rtol(),
                                        .iterations = main_->solver.max_iterations(),
@@ -210,7 +211,7 @@ Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, d
   update_mean_field(p, slopes);
   Outcome outcome = first_attempt(p, slopes, rhs, lambda, warm);
   outcome.solve = "adjoint (adj_)";
-  const bool measured = type_ != ksp_mean_field && type_ != ksp_neumann && outcome.converged;
+  const bool measured = !is_column_iteration(type_) && outcome.converged;
   if (measured) return outcome;  // by the ColumnSolver
   std::vector<Index> left = verify(p, slopes, rhs, lambda, outcome);
   if (!left.empty() && ladder_) {

@@ -51,8 +51,11 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
 void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index samples) {
   PanelSnes::Defaults defaults{.rtol = default_rtol};
   if (mean_ && MeanField::affordable(mean_->weights(), samples)) defaults.type = snes_mean_field;
-  main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
+  // The iterations of this folder need none of a PanelSnes's memory: it only reads their options.
+  main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), 1, defaults);
   type_ = main_->type();
+  if (!is_column_iteration(type_))
+    main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
 }
 
 void EquilibriumSolver::make_iteration() {
