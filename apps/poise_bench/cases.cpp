@@ -3,21 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poise/model/softmax_linear.hpp"
 #include "poise/objective/collapsed_objective.hpp"
-#include "poise/objective/equilibrium_objective.hpp"
+#include "poise/base/check.hpp"
 #include "poise/theory/smallest_eigenvalue.hpp"
+#include "poise_bench/gradient_case.hpp"
 
 namespace poise {
 namespace {
 
-/// What the speed of the gradients is stated for.
+/// What the speed of the collapsed gradients is stated for.
 constexpr double bench_rtol = 1e-10;
-
-/// 2 m_r m p: this rank's part of products with p columns in all.
-double product_flops(const RowBlockMatrix& matrix, Index columns) {
-  return 2.0 * static_cast<double>(matrix.local_rows() * matrix.width()) * static_cast<double>(columns);
-}
 
 class ProductCase final : public BenchCase {
  public:
@@ -34,7 +29,12 @@ class ProductCase final : public BenchCase {
     matrix_.multiply_transpose(q_, x_.data(), y_.data());
     double error = 0.0;  // both products of the constant matrix keep columns of ones
     for (const double y : y_) error = std::max(error, std::abs(y - 1.0));
-    return {product_flops(matrix_, 2 * q_), 2, error};
+    Work work;
+    work.columns = static_cast<double>(2 * q_);
+    work.flops = product_flops(matrix_, work.columns);
+    work.products = 2;
+    work.residual = error;
+    return work;
   }
 
  private:
@@ -55,7 +55,7 @@ class CollapsedCase final : public BenchCase {
     { const WriteArray touched(workload_.theta.get()); }
     const Index before = model_.softmax().columns_multiplied();
     const Evaluation result = objective_.value_and_gradient(workload_.theta.get(), workload_.gradient.get());
-    const Index columns = model_.softmax().columns_multiplied() - before;
+    const auto columns = static_cast<double>(model_.softmax().columns_multiplied() - before);
     const auto q = static_cast<double>(workload_.layout.outputs());
     const double own_rows = static_cast<double>(workload_.layout.slice().size());
     double flops = product_flops(model_.softmax(), columns) +
@@ -63,8 +63,14 @@ class CollapsedCase final : public BenchCase {
     if (loss_.gram() == nullptr)
       flops += 4.0 * q * static_cast<double>(workload_.layout.block().size()) *
                static_cast<double>(workload_.problem.train.count);
-    return {flops, result.equilibrium.products + result.adjoint.products,
-            std::max(result.equilibrium.residual, result.adjoint.residual)};
+    Work work;
+    work.flops = flops;
+    work.columns = columns;
+    work.residual = std::max(result.equilibrium.residual, result.adjoint.residual);
+    work.equilibrium_iterations = static_cast<double>(result.equilibrium.iterations);
+    work.adjoint_iterations = static_cast<double>(result.adjoint.iterations);
+    work.products = static_cast<double>(result.equilibrium.products + result.adjoint.products);
+    return work;
   }
 
  private:
@@ -72,33 +78,6 @@ class CollapsedCase final : public BenchCase {
   CollapsedModel model_;
   ShallowLoss loss_;
   CollapsedObjective objective_;
-};
-
-class EquilibriumCase final : public BenchCase {
- public:
-  EquilibriumCase(Workload& workload, const BenchSettings& settings)
-      : workload_(workload),
-        map_(workload.layout, settings.gamma),
-        objective_(workload.layout, map_, workload.problem,
-                   settings.panel > 0 ? settings.panel
-                                      : EquilibriumObjective::default_panel(workload.layout.block().size()),
-                   bench_rtol) {}
-  Work run() override {
-    const Index before = map_.columns_multiplied();
-    const Evaluation result = objective_.value_and_gradient(workload_.theta.get(), workload_.gradient.get());
-    const auto columns = static_cast<double>(map_.columns_multiplied() - before);
-    const auto rows = static_cast<double>(map_.local_states());
-    const auto count = static_cast<double>(workload_.problem.train.count);
-    const double flops = 2.0 * rows * static_cast<double>(workload_.layout.width()) * (columns + count) +
-                         6.0 * rows * static_cast<double>(workload_.layout.outputs()) * count;
-    return {flops, result.equilibrium.products + result.adjoint.products,
-            std::max(result.equilibrium.residual, result.adjoint.residual)};
-  }
-
- private:
-  Workload& workload_;
-  SoftmaxLinear map_;
-  EquilibriumObjective objective_;
 };
 
 class SmallestEigenvalueCase final : public BenchCase {
@@ -114,8 +93,12 @@ class SmallestEigenvalueCase final : public BenchCase {
     dynamics_.update(model_.w());
     solver_.set_eigenvectors({});
     const SmallestEigenvalue result = solver_.solve();
-    return {product_flops(model_.softmax(), model_.softmax().columns_multiplied() - before), result.products,
-            result.residual * result.lambda_min};
+    Work work;
+    work.columns = static_cast<double>(model_.softmax().columns_multiplied() - before);
+    work.flops = product_flops(model_.softmax(), work.columns);
+    work.residual = result.residual * result.lambda_min;
+    work.products = static_cast<double>(result.products);
+    return work;
   }
 
  private:
@@ -126,11 +109,26 @@ class SmallestEigenvalueCase final : public BenchCase {
 
 }  // namespace
 
+double product_flops(const RowBlockMatrix& matrix, double columns) {
+  return 2.0 * static_cast<double>(matrix.local_rows() * matrix.width()) * columns;
+}
+
+Work Work::over(MPI_Comm comm) const {
+  double sums[] = {flops, columns, samples, bytes, messages, bytes_model, fallbacks};
+  double largest[] = {residual, equilibrium_iterations, adjoint_iterations};
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 7, MPI_DOUBLE, MPI_SUM, comm));
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, largest, 3, MPI_DOUBLE, MPI_MAX, comm));
+  Work all{sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], largest[0], largest[1], largest[2]};
+  all.products = products;
+  return all;
+}
+
 std::unique_ptr<BenchCase> make_case(const std::string& name, Workload& workload,
                                      const BenchSettings& settings) {
   if (name == "product") return std::make_unique<ProductCase>(workload);
   if (name == "collapsed") return std::make_unique<CollapsedCase>(workload, settings);
   if (name == "lambda_min") return std::make_unique<SmallestEigenvalueCase>(workload, settings);
+  if (name == "equilibrium_gmres") return make_krylov(workload, settings);
   return std::make_unique<EquilibriumCase>(workload, settings);
 }
 

@@ -7,7 +7,8 @@ namespace {
 constexpr const char* usage =
     "poise-bench: times products, gradients and eigenvalues beside a large dgemm of the same run\n"
     "  mpirun -n 2 poise-bench -case collapsed -m 512 -n 4096\n"
-    "  mpirun -n 2 poise-bench -case scaling -scaling_of equilibrium -m 2048 -grid_feature_ranks 2";
+    "  mpirun -n 2 poise-bench -case scaling -scaling_of equilibrium -m 2048 -grid_feature_ranks 2\n"
+    "  mpirun -n 2 poise-bench -case all -out results.h5    (then: plot_bench.py results.h5)";
 
 }  // namespace
 

@@ -1,19 +1,17 @@
 #include "poise_bench/measure.hpp"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <numeric>
 
 #include "poise/base/check.hpp"
 #include "poise/linalg/blas.hpp"
 
 namespace poise {
 namespace {
-
-double largest(MPI_Comm comm, double value) {
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_MAX, comm));
-  return value;
-}
 
 double sum(MPI_Comm comm, double value) {
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, comm));
@@ -36,6 +34,11 @@ double slowest(MPI_Comm comm, Body body) {
 }
 
 }  // namespace
+
+double largest(MPI_Comm comm, double value) {
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_MAX, comm));
+  return value;
+}
 
 DgemmProbe::DgemmProbe(Index size)
     : size_(size), a_(static_cast<std::size_t>(size * size), 1.0), b_(a_), c_(a_) {}
@@ -65,37 +68,76 @@ double read_rate(MPI_Comm comm, Index doubles) {
   return best;
 }
 
+void Timing::add(double one_seconds, double one_dgemm_gflops, const Work& one_work) {
+  seconds.push_back(one_seconds);
+  dgemm_gflops.push_back(one_dgemm_gflops);
+  flops.push_back(one_work.flops);
+  works.push_back(one_work);
+}
+
+Work Timing::work() const {
+  Work sum;
+  for (const Work& one : works) {
+    for (double Work::*entry :
+         {&Work::flops, &Work::columns, &Work::samples, &Work::bytes, &Work::messages, &Work::bytes_model,
+          &Work::fallbacks, &Work::equilibrium_iterations, &Work::adjoint_iterations, &Work::products})
+      sum.*entry += one.*entry / static_cast<double>(works.size());
+    sum.residual = std::max(sum.residual, one.residual);
+  }
+  return sum;
+}
+
+double Timing::rate(const std::vector<double>& units) const {
+  std::vector<double> rates;
+  for (std::size_t r = 0; r < seconds.size(); ++r)
+    rates.push_back(1e-9 * flops[r] / seconds[r] / (units.empty() ? 1.0 : units[r]));
+  return median(rates);
+}
+
 double Timing::gflops() const {
-  return 1e-9 * flops / median(seconds);
+  return rate({});
 }
 
 double Timing::share_of_dgemm() const {
-  std::vector<double> shares;
-  for (std::size_t r = 0; r < seconds.size(); ++r)
-    shares.push_back(1e-9 * flops / seconds[r] / dgemm_gflops[r]);
-  return median(shares);
+  return rate(dgemm_gflops);
 }
 
 double Timing::best_share_of_dgemm() const {
-  return 1e-9 * flops / *std::min_element(seconds.begin(), seconds.end()) /
-         *std::max_element(dgemm_gflops.begin(), dgemm_gflops.end());
+  double best = 0.0;
+  for (std::size_t r = 0; r < seconds.size(); ++r) best = std::max(best, 1e-9 * flops[r] / seconds[r]);
+  return best / *std::max_element(dgemm_gflops.begin(), dgemm_gflops.end());
 }
 
 double time_once(MPI_Comm comm, BenchCase& bench_case, Work& work) {
-  return slowest(comm, [&] { work = bench_case.run(); });
+  bench_case.prepare();
+  const double seconds = slowest(comm, [&] { work = bench_case.run(); });
+  work = work.over(comm);
+  return seconds;
 }
 
 Timing measure(MPI_Comm comm, BenchCase& bench_case, DgemmProbe& probe, Index repeat) {
   Timing timing;
   (void)probe.gflops(comm);
-  (void)bench_case.run();
+  Work work;
+  for (Index r = 0; r < bench_case.warmups(); ++r) (void)time_once(comm, bench_case, work);
   for (Index r = 0; r < repeat; ++r) {
-    timing.dgemm_gflops.push_back(probe.gflops(comm));
-    timing.seconds.push_back(time_once(comm, bench_case, timing.work));
+    const double gflops = probe.gflops(comm);
+    const double seconds = time_once(comm, bench_case, work);
+    timing.add(seconds, gflops, work);
   }
-  timing.work.residual = largest(comm, timing.work.residual);
-  timing.flops = sum(comm, timing.work.flops);
   return timing;
+}
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double resident_mb() {
+  std::ifstream file("/proc/self/statm");
+  double size = 0.0;
+  double resident = 0.0;
+  file >> size >> resident;
+  return file ? resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1048576.0 : 0.0;
 }
 
 double median(std::vector<double> values) {

@@ -28,28 +28,40 @@ class DgemmProbe {
 struct Timing {
   std::vector<double> seconds;  ///< of the slowest rank
   std::vector<double> dgemm_gflops;
-  double flops = 0.0;  ///< of one run, all ranks
-  Work work;           ///< of one run, this rank; the residual is the largest of the ranks
+  std::vector<double> flops;  ///< all ranks
+  std::vector<Work> works;    ///< see Work::over
 
+  void add(double one_seconds, double one_dgemm_gflops, const Work& one_work);
+  /// Average over the runs; the residual is the largest of them.
+  [[nodiscard]] Work work() const;
   [[nodiscard]] double gflops() const;
   /// Median over the repeats of the rate in units of the probe's rate beside it: with flops that are all
   /// dense products, the share of the time that they need at the speed of a large one.
   [[nodiscard]] double share_of_dgemm() const;
   /// The fastest run against the fastest probe.
   [[nodiscard]] double best_share_of_dgemm() const;
+
+ private:
+  /// Median over the runs of their rate, 1e9 flops a second, over units[run]; without units: the rate.
+  [[nodiscard]] double rate(const std::vector<double>& units) const;
 };
 
-/// Collective. Seconds of one run on the slowest rank.
+/// Collective. Seconds of one run on the slowest rank; `work`: of all ranks.
 double time_once(MPI_Comm comm, BenchCase& bench_case, Work& work);
-/// Collective. One run that is not counted, then `repeat` that are.
+/// Collective. Runs that are not counted, then `repeat` that are.
 [[nodiscard]] Timing measure(MPI_Comm comm, BenchCase& bench_case, DgemmProbe& probe, Index repeat);
 
 [[nodiscard]] double median(std::vector<double> values);
+[[nodiscard]] double mean(const std::vector<double>& values);
 
 /// Collective. Largest resident memory so far, MB: of rank 0 and of the rank with the most.
 struct PeakMemory {
   double rank0 = 0.0, most = 0.0;
 };
 [[nodiscard]] PeakMemory peak_memory(MPI_Comm comm);
+/// Not collective. Resident memory of this process now, MB; 0 where the system does not tell.
+[[nodiscard]] double resident_mb();
+/// Collective. The largest value of the ranks.
+[[nodiscard]] double largest(MPI_Comm comm, double value);
 
 }  // namespace poise

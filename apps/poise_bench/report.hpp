@@ -4,11 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "poise/io/hdf5.hpp"
 #include "poise_bench/measure.hpp"
 
 namespace poise {
 
-/// What is printed of one case: a line of a table and one line of JSON.
+/// What is printed of one case: a line of a table and one line of JSON. Files get the same entries.
 class BenchReport {
  public:
   /// Collective on `comm` (peak memory).
@@ -20,9 +21,13 @@ class BenchReport {
   [[nodiscard]] std::string json() const;
   [[nodiscard]] std::string row() const { return row_; }
   static std::string header();
+  /// Names and values in the order of the JSON; a number that is not finite is null there.
+  [[nodiscard]] const std::vector<std::pair<std::string, H5Value>>& entries() const { return entries_; }
 
  private:
-  std::vector<std::pair<std::string, std::string>> entries_;
+  void add_work(const Work& work, const ProcessGrid& grid);
+
+  std::vector<std::pair<std::string, H5Value>> entries_;
   std::string row_;
 };
 

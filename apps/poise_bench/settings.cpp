@@ -1,25 +1,85 @@
 #include "poise_bench/settings.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
 #include "poise/base/error.hpp"
+#include "poise_bench/output.hpp"
 
 namespace poise {
+namespace {
+
+constexpr double most = 1e9;
+
+const std::vector<std::string> single_cases = {"product",   "collapsed", "equilibrium", "equilibrium_gmres",
+                                               "tanh_cold", "tanh_warm", "hard",        "lambda_min"};
+
+/// "1,4,16" as ascending numbers.
+std::vector<Index> parse_depths(const std::string& text) {
+  std::vector<Index> depths;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    Index depth = 0;
+    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), depth);
+    if (code != std::errc() || end != word.data() + word.size() || depth < 1 || depth > 1000000)
+      throw Error(ExitCode::bad_input, "-depths " + text + ": give numbers from 1 to 1000000, as in 1,4,16",
+                  true);
+    depths.push_back(depth);
+  }
+  if (depths.empty()) throw Error(ExitCode::bad_input, "-depths is empty: give numbers, as in 1,4,16", true);
+  std::sort(depths.begin(), depths.end());
+  return depths;
+}
+
+void read_cases(Options& o, BenchSettings& s) {
+  std::vector<std::string> cases = single_cases;
+  cases.insert(cases.end(), {"memory", "depth_memory", "scaling", "all"});
+  s.name = o.choice("case", "all", cases,
+                    "what is measured; all: product, collapsed, equilibrium, tanh_cold, tanh_warm, hard, "
+                    "lambda_min");
+  s.scaling_of = o.choice("scaling_of", "equilibrium", single_cases,
+                          "-case scaling: what runs on one rank and on all of them in turn");
+  s.weak = o.choice("scaling", "strong", {"strong", "weak"},
+                    "-case scaling: the same problem on all ranks, or n samples for each of them") == "weak";
+  s.depths =
+      parse_depths(o.text("depths", "1,4,16,64", "-case depth_memory: depths of the unrolled network"));
+  s.recompute_every = o.integer("recompute_every", 0, {0, most},
+                                "-case depth_memory: the unrolled network keeps every k-th state; 0: all");
+  s.plain_samples = o.integer("plain_samples", s.plain_samples, {1, most},
+                              "-case hard: samples of a rank that plain iteration solves for; its time is "
+                              "scaled to n samples");
+  s.relative_step = o.real("relative_step", s.relative_step, {0, 1},
+                           "-case tanh_warm: |step| between gradients over |theta|");
+}
+
+void check(const BenchSettings& s) {
+  const auto refuse = [](const std::string& message) { throw Error(ExitCode::bad_input, message, true); };
+  if (s.loss == LossKind::logistic && s.q != 1) refuse("-loss logistic has one output: add -q 1");
+  if (s.loss == LossKind::cross_entropy && s.q < 2)
+    refuse("-loss cross_entropy needs at least two outputs: raise -q");
+  if (s.gamma == 1.0) refuse("-gamma 1 does not contract: choose less");
+  const bool fixed = s.scaling_of == "product" || s.scaling_of == "collapsed" || s.scaling_of == "lambda_min";
+  if (s.name == "scaling" && s.weak && fixed)
+    refuse("-scaling weak grows the samples, on which " + s.scaling_of +
+           " does not depend: choose another -scaling_of");
+}
+
+}  // namespace
 
 BenchSettings BenchSettings::from(Options& o) {
-  constexpr double most = 1e9;
   BenchSettings s;
-  s.name = o.choice("case", "all",
-                    {"product", "collapsed", "equilibrium", "lambda_min", "memory", "scaling", "all"},
-                    "what is measured; all: the first four");
-  s.scaling_of = o.choice("scaling_of", "equilibrium", {"product", "collapsed", "equilibrium", "lambda_min"},
-                          "-case scaling: what runs on one rank and on all of them in turn");
-  s.m = o.integer("m", s.m, {1, most}, "state width");
-  s.n = o.integer("n", s.n, {1, most}, "samples; -case memory: samples of each rank");
+  read_cases(o, s);
+  s.m = o.integer("m", 0, {0, most}, "state width; 0: 512, of hard 256");
+  s.n = o.integer("n", s.n, {1, most}, "samples; -case memory, -scaling weak: samples of each rank");
   s.q = o.integer("q", s.q, {1, most}, "outputs");
-  s.gamma = o.real("gamma", s.gamma, {0, 1, true}, "contraction factor of the model");
+  s.gamma = o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0: 0.9, of hard 0.99");
   s.repeat =
-      o.integer("repeat", s.repeat, {1, most}, "measured runs; one more comes first and is not counted");
+      o.integer("repeat", 0, {0, most},
+                "measured runs, after those that are not counted; 0: 15, of tanh_warm 20, of depth_memory 3");
   s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and samples"));
-  s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6}, "A is this times N(0,1)");
+  s.init_scale_a =
+      o.real("init_scale_a", 1.0, {0, 1e6}, "A is this times N(0,1), of the tanh cases N(0,1)/(2 sqrt(m))");
   s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "B is this times N(0,1)/sqrt(m)");
   s.loss = parse_loss(
       o.choice("loss", "cross_entropy", {"squared", "logistic", "cross_entropy"}, "loss of a sample"));
@@ -28,16 +88,28 @@ BenchSettings BenchSettings::from(Options& o) {
   s.panel = o.integer("eq_panel", 0, {0, 1e6}, "samples solved at once; 0: as many as stay in cache");
   s.dgemm_size = o.integer("dgemm_size", s.dgemm_size, {1, 1e5},
                            "rows of the square product every time is compared with");
-  if (s.loss == LossKind::logistic && s.q != 1)
-    throw Error(ExitCode::bad_input, "-loss logistic has one output: add -q 1", true);
-  if (s.loss == LossKind::cross_entropy && s.q < 2)
-    throw Error(ExitCode::bad_input, "-loss cross_entropy needs at least two outputs: raise -q", true);
+  s.out = o.text("out", "", "FILE.csv or FILE.h5 that gets the results, too");
+  check(s);
+  check_output_name(s.out);
+  return s;
+}
+
+BenchSettings BenchSettings::of(const std::string& case_name) const {
+  BenchSettings s = *this;
+  const bool hard = case_name == "hard";
+  if (s.m == 0) s.m = hard ? 256 : 512;
+  if (s.gamma == 0.0) s.gamma = hard ? 0.99 : 0.9;
+  const Index runs = case_name == "tanh_warm" ? 20 : case_name == "depth_memory" ? 3 : 15;
+  if (s.repeat == 0) s.repeat = runs;
   return s;
 }
 
 void declare_bench_solvers(Options& options) {
-  options.solver("eq_", "SNES", "newtonls with full steps and GMRES, worst sample to 1e-10");
-  options.solver("adj_", "KSP", "gmres, worst sample to the equilibria's tolerance");
+  options.solver("eq_", "SNES", "meanfield, where it pays; else newtonls with full steps and GMRES");
+  options.solver("eq_newton_", "SNES", "newtonls with GMRES: where eq_ failed");
+  options.solver("eq_anderson_", "SNES", "anderson: where eq_newton_ failed");
+  options.solver("adj_", "KSP", "meanfield, where the equilibria have it; else gmres; to their tolerance");
+  options.solver("adj_gmres_", "KSP", "gmres: where adj_ failed");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-10");
   options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
   options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");

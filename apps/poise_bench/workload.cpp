@@ -6,7 +6,7 @@ namespace poise {
 namespace {
 
 /// Standard normal features; labels, or for the squared loss standard normal targets.
-SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& settings, Index n) {
+SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& settings, double scale, Index n) {
   const CounterRandom features(settings.seed, Stream::synthetic_inputs);
   const CounterRandom targets(settings.seed, Stream::synthetic_noise);
   const Range columns = layout.grid().samples(n);
@@ -16,7 +16,7 @@ SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& setti
   set.features.reserve(static_cast<std::size_t>(rows.size() * columns.size()));
   set.targets.reserve(static_cast<std::size_t>(q * columns.size()));
   for (Index i = columns.begin; i < columns.end; ++i) {
-    for (Index k = rows.begin; k < rows.end; ++k) set.features.push_back(features.normal(i, k));
+    for (Index k = rows.begin; k < rows.end; ++k) set.features.push_back(scale * features.normal(i, k));
     const auto label = static_cast<Index>(targets.uniform(i) * static_cast<double>(q == 1 ? 2 : q));
     for (Index c = 0; c < q; ++c) {
       if (settings.loss == LossKind::squared) set.targets.push_back(targets.normal(i, c + 1));
@@ -29,10 +29,26 @@ SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& setti
 
 }  // namespace
 
-Workload::Workload(MPI_Comm comm, const BenchSettings& settings, Index samples, int feature_ranks)
-    : grid(comm, feature_ranks),
-      layout(grid, settings.m, settings.q),
-      problem{settings.loss, true, settings.q, draw_samples(layout, settings, samples), {}},
+Recipe Recipe::of(const std::string& case_name, const BenchSettings& settings) {
+  Recipe recipe;
+  const bool tanh = case_name == "tanh_cold" || case_name == "tanh_warm" || case_name == "depth_memory";
+  const bool linear = !tanh && case_name != "hard";
+  recipe.shape = {.activation = linear ? Activation::identity : Activation::tanh,
+                  .weights = tanh ? WeightKind::free : WeightKind::softmax,
+                  .gamma = settings.gamma};
+  if (tanh || case_name == "hard") recipe.rtol = 1e-8;
+  if (case_name == "hard") recipe.feature_scale = 0.02;
+  recipe.warm = case_name == "tanh_warm";
+  return recipe;
+}
+
+Workload::Workload(MPI_Comm comm, const std::string& case_name, const BenchSettings& settings, Index samples,
+                   int feature_ranks)
+    : recipe(Recipe::of(case_name, settings)),
+      grid(comm, feature_ranks),
+      layout(grid, settings.m, settings.q, Pointwise::blocks(recipe.shape, settings.m)),
+      problem{
+          settings.loss, true, settings.q, draw_samples(layout, settings, recipe.feature_scale, samples), {}},
       theta(layout.create()),
       gradient(layout.create()) {
   layout.initialise(theta.get(), settings.seed, settings.init_scale_a, settings.init_scale_b);

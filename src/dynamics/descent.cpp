@@ -17,8 +17,8 @@ void report_reduction(Vec theta, const DynamicsState& state, double step_size, c
   check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta), &comm));
   check_mpi(MPI_Comm_rank(comm, &rank));
   if (rank == 0)
-    std::fprintf(stderr, "poise: warning: step %lld failed (%s); it is taken again with step size %s\n",
-                 static_cast<long long>(state.step + 1), error.what(), to_text(step_size).c_str());
+    std::fprintf(stderr, "poise: warning: step %s failed (%s); it is taken again with step size %s\n",
+                 std::to_string(state.step + 1).c_str(), error.what(), to_text(step_size).c_str());
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ double Descent::step_size_at(const DynamicsState& state) const {
 }
 
 Evaluation Descent::evaluate(Vec theta, const DynamicsState& state) {
-  const Evaluation evaluation =
+  Evaluation evaluation =
       batches_ == nullptr ? objective_.value_and_gradient(theta, gradient_.get())
                           : objective_.value_and_gradient(theta, gradient_.get(), batches_->at(state.step));
   require_finite_loss(evaluation.train.loss);

@@ -73,6 +73,7 @@ double DescentSettings::schedule_at(Index k, Index max_steps) const {
   if (k < schedule_warmup) return static_cast<double>(k + 1) / static_cast<double>(schedule_warmup);
   const Index since = k - schedule_warmup;
   const auto length = static_cast<double>(std::max<Index>(1, max_steps - schedule_warmup));
+  const Index changes = since / schedule_every;
   const double progress = std::min(1.0, static_cast<double>(since) / length);
   switch (schedule) {
     case Schedule::constant:
@@ -80,7 +81,7 @@ double DescentSettings::schedule_at(Index k, Index max_steps) const {
     case Schedule::cosine:
       return schedule_factor + (1.0 - schedule_factor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
     case Schedule::step:
-      return std::pow(schedule_factor, static_cast<double>(since / schedule_every));
+      return std::pow(schedule_factor, static_cast<double>(changes));
     case Schedule::linear:
       return 1.0 + (schedule_factor - 1.0) * progress;
   }

@@ -33,9 +33,9 @@ enum class StopReason { reached_time, reached_steps, stopped_by_observer, conver
 class Dynamics {
  public:
   virtual ~Dynamics() = default;
-  /// Runs from `state` (changed in place, as is `theta`) until the time or the number of steps is reached, or
-  /// the observer stops it. The observer sees the start only if `state.step` is 0: a resumed run has shown it
-  /// before.
+  /// Runs from `state` (changed in place, as is `theta`) until the time or the number of steps is reached, a
+  /// minimum is found, or the observer stops it. The observer sees the start only if `state.step` is 0: a
+  /// resumed run has shown it before.
   virtual StopReason run(Vec theta, DynamicsState& state, const Observer& observer) = 0;
   /// What it carries from step to step besides the state: Vecs in the layout of θ, by name. The Dynamics owns
   /// them. To go on exactly, save their entries beside θ when the observer has returned, and write them back

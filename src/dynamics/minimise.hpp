@@ -18,9 +18,10 @@ namespace poise {
 ///
 /// A trial point of a line search or trust region where the evaluation fails is handed to TAO as one that is
 /// too high, so that it tries a shorter step; only if the search then finds nothing is the failure an error.
+/// At the start and in a product with the Hessian it is one at once.
 ///
 /// All samples enter every evaluation. What TAO has learnt of the curvature is not part of the state: a
-/// resumed run starts afresh from θ, and so takes other steps than a straight one, to the same minimum.
+/// resumed run starts afresh from θ, and so takes other steps than a straight one.
 class Minimise final : public Dynamics {
  public:
   /// Collective on the communicator of `theta_like`. `objective` must outlive it. Ends after `max_steps`

@@ -13,6 +13,8 @@ namespace {
 
 /// Narrower blocks are gathered at once: a product that short is over before a message has moved.
 constexpr Index overlapped_columns = 32;
+/// Of the blocks of transposed products; the communicator is Poise's own.
+constexpr int transposed_tag = 7;
 
 }  // namespace
 
@@ -39,8 +41,14 @@ void RowBlockMatrix::set_counts(Index p) const {
   workspace_.resize(std::max(workspace_.size(), static_cast<std::size_t>(width() * p)));
 }
 
+void RowBlockMatrix::count_traffic(Index numbers) const {
+  traffic_.bytes += static_cast<double>(sizeof(double)) * static_cast<double>(numbers);
+  traffic_.messages += static_cast<double>(size_ - 1);
+}
+
 void RowBlockMatrix::begin_gather(Index p, const double* x, MPI_Request* request) const {
   set_counts(p);
+  count_traffic(counts_[rank_] * static_cast<Index>(size_ - 1));
   check_mpi(MPI_Iallgatherv(x, counts_[rank_], MPI_DOUBLE, workspace_.data(), counts_.data(),
                             displacements_.data(), MPI_DOUBLE, comm_, request));
 }
@@ -48,6 +56,7 @@ void RowBlockMatrix::begin_gather(Index p, const double* x, MPI_Request* request
 const double* RowBlockMatrix::gather(Index p, const double* x) const {
   if (size_ == 1) return x;
   set_counts(p);
+  count_traffic(counts_[rank_] * static_cast<Index>(size_ - 1));
   check_mpi(MPI_Allgatherv(x, counts_[rank_], MPI_DOUBLE, workspace_.data(), counts_.data(),
                            displacements_.data(), MPI_DOUBLE, comm_));
   return workspace_.data();
@@ -74,18 +83,46 @@ void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
     if (g != rank_) multiply_block(g, p, workspace_.data() + displacements_[g], true, y);
 }
 
+void RowBlockMatrix::multiply_transpose_block(std::size_t g, Index p, const double* x, double* y) const {
+  const Index columns = columns_[g + 1] - columns_[g];
+  multiply_rows_transpose(local_rows(), columns, p, rows() + columns_[g], width(), x, local_rows(), false, y,
+                          columns);
+}
+
 void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
-  if (size_ == 1)
-    return multiply_rows_transpose(local_rows(), width(), p, rows(), width(), x, local_rows(), false, y,
-                                   width());
+  if (size_ == 1) return multiply_transpose_block(0, p, x, y);
   set_counts(p);
-  for (std::size_t g = 0; g < size_; ++g) {
-    const Index columns = columns_[g + 1] - columns_[g];
-    multiply_rows_transpose(local_rows(), columns, p, rows() + columns_[g], width(), x, local_rows(), false,
-                            workspace_.data() + displacements_[g], columns);
-  }
+  count_traffic(width() * p - counts_[rank_]);
+  if (p >= overlapped_columns) return multiply_transpose_overlapped(p, x, y);
+  for (std::size_t g = 0; g < size_; ++g)
+    multiply_transpose_block(g, p, x, workspace_.data() + displacements_[g]);
   check_mpi(MPI_Reduce_scatter(workspace_.data(), y, counts_.data(), MPI_DOUBLE, MPI_SUM, comm_));
+}
+
+// Every block goes to its rank as soon as it is computed; the own one is computed while they travel.
+void RowBlockMatrix::multiply_transpose_overlapped(Index p, const double* x, double* y) const {
+  const auto size = static_cast<std::size_t>(counts_[rank_]);
+  received_.resize(std::max(received_.size(), size * (size_ - 1)));
+  requests_.clear();
+  for (std::size_t k = 1; k < size_; ++k) {
+    const std::size_t from = (rank_ + size_ - k) % size_;
+    check_mpi(MPI_Irecv(received_.data() + (k - 1) * size, counts_[rank_], MPI_DOUBLE, static_cast<int>(from),
+                        transposed_tag, comm_, &requests_.emplace_back()));
+  }
+  for (std::size_t k = 1; k < size_; ++k) {
+    const std::size_t to = (rank_ + k) % size_;
+    double* block = workspace_.data() + displacements_[to];
+    multiply_transpose_block(to, p, x, block);
+    check_mpi(MPI_Isend(block, counts_[to], MPI_DOUBLE, static_cast<int>(to), transposed_tag, comm_,
+                        &requests_.emplace_back()));
+  }
+  multiply_transpose_block(rank_, p, x, y);
+  check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE));
+  for (std::size_t k = 0; k + 1 < size_; ++k) {
+    const double* block = received_.data() + k * size;
+    for (std::size_t i = 0; i < size; ++i) y[i] += block[i];
+  }
 }
 
 void RowBlockMatrix::add_outer_product(Index p, const double* x, const double* y) {

@@ -15,8 +15,9 @@ namespace poise {
 /// `grid.feature` for equilibria, over `grid.world` for the collapsed model.
 ///
 /// Products gather the states (wide blocks: overlapped with the product of the rank's own block) because
-/// that moves p m numbers for 2 p m^2 / P flops; gathered blocks stay contiguous a rank, so nothing is
-/// repacked. A rank may hold no rows. The workspace grows to the widest block seen and is then reused.
+/// that moves p m numbers for 2 p m^2 / P flops; transposed products send every block as soon as it is
+/// computed. Gathered blocks stay contiguous a rank, so nothing is repacked. A rank may hold no rows. The
+/// workspace grows to the widest block seen and is then reused.
 class RowBlockMatrix {
  public:
   /// `offsets`: size of comm + 1 numbers from 0 to m. `comm` must outlive the matrix.
@@ -48,11 +49,23 @@ class RowBlockMatrix {
   /// Columns multiplied so far by M or Mᵀ.
   [[nodiscard]] Index columns_multiplied() const { return columns_multiplied_; }
 
+  /// What this rank had to send so far for gathers and reduce-scatters: every other rank's part of a block
+  /// once, which no implementation of the collectives undercuts, and that many messages.
+  struct Traffic {
+    double bytes = 0.0, messages = 0.0;
+  };
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+
  private:
   void begin_gather(Index p, const double* x, MPI_Request* request) const;
   void set_counts(Index p) const;
+  /// Counts that `numbers` doubles leave this rank, in a message to each of the others.
+  void count_traffic(Index numbers) const;
   /// y (m_r x p) = or += the columns of block g times its states.
   void multiply_block(std::size_t g, Index p, const double* x, bool add, double* y) const;
+  /// y (m_g x p) = the columns of block g, transposed, times x.
+  void multiply_transpose_block(std::size_t g, Index p, const double* x, double* y) const;
+  void multiply_transpose_overlapped(Index p, const double* x, double* y) const;
 
   MPI_Comm comm_;
   std::vector<Index> offsets_;
@@ -60,10 +73,12 @@ class RowBlockMatrix {
   std::size_t rank_ = 0;
   std::size_t size_ = 1;
   AlignedDoubles rows_;
-  mutable std::vector<double> workspace_;
+  mutable std::vector<double> workspace_, received_;
+  mutable std::vector<MPI_Request> requests_;
   mutable std::vector<int> counts_;
   mutable std::vector<int> displacements_;
   mutable Index columns_multiplied_ = 0;
+  mutable Traffic traffic_;
 };
 
 }  // namespace poise

@@ -18,8 +18,8 @@ namespace {
 constexpr Index basis = 40;
 constexpr PetscInt restarts = 1000;
 constexpr double default_tolerance = 1e-12;
-/// Size of the random part of a start, relative to the vector found before. Without it a solve that starts
-/// from an exact singular vector finds that one again, also when another singular value has overtaken it.
+/// Size of the random part of a start, relative to the vector found before. From an exact singular vector the
+/// bidiagonalisation breaks down at once and learns of a value that has overtaken it from rounding alone.
 constexpr double random_part = 1e-2;
 
 }  // namespace
@@ -61,6 +61,10 @@ void SpectralNorm::set_start() {
   WriteArray start(v_.get());
   for (Index i = 0; i < matrix_.local_rows(); ++i)
     start[i] = right_[i] + scale * random.normal(static_cast<std::uint64_t>(matrix_.row_begin() + i));
+}
+
+void SpectralNorm::forget() {
+  std::fill(right_.begin(), right_.end(), 0.0);
 }
 
 double SpectralNorm::compute() {

@@ -23,6 +23,8 @@ class SpectralNorm {
   /// time from random numbers that do not depend on the ranks. Throws failure if the matrix holds a NaN or an
   /// Inf, or if the solver does not converge.
   double compute();
+  /// Not collective. The next `compute` starts as the first one does.
+  void forget();
   /// Left and right singular vector of the last `compute`, this rank's rows; 0 for M = 0.
   [[nodiscard]] const std::vector<double>& left() const { return left_; }
   [[nodiscard]] const std::vector<double>& right() const { return right_; }

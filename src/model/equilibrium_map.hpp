@@ -41,6 +41,9 @@ class EquilibriumMap {
   /// Collective on the world. Takes θ (ParameterLayout) for all following calls.
   virtual void set_parameters(Vec theta) = 0;
 
+  /// Not collective. Forgets what earlier parameters left for later ones: see Objective::forget.
+  virtual void forget() {}
+
   /// What the equation takes from the features φ(x) (d_f x p), once a sample: the injection u (m_f x p).
   /// Default: the features themselves.
   virtual void inject(Index p, const double* features, double* injection) const {

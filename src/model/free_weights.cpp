@@ -24,6 +24,7 @@ class FreeWeights final : public Weights {
     put_columns(layout_, block_, k, gradient);
   }
 
+  void forget() override { norm_.forget(); }
   Certificate certificate() override { return {"2", gamma_ * norm_.compute()}; }
 
  private:

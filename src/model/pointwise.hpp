@@ -39,6 +39,7 @@ class Pointwise : public EquilibriumMap {
                          shape_.weights == WeightKind::monotone ? shape_.gamma : 0.0};
   }
   void set_parameters(Vec theta) override;
+  void forget() override { weights_->forget(); }
   void inject(Index p, const double* features, double* injection) const override;
   void apply(Index p, const double* z, const double* injection, double* h) const override;
   void linearise(Index p, const double* z, const double* h, double* slopes) const override;

@@ -30,6 +30,7 @@ class SpectralWeights final : public Weights {
     put_columns(layout_, block_, k, gradient);
   }
 
+  void forget() override { norm_.forget(); }
   Certificate certificate() override { return {"2", gamma_}; }
 
  private:

@@ -31,6 +31,8 @@ class Weights {
   /// the gradient with respect to the parameters: into their columns of `gradient`, this rank's rows of
   /// layout.row_length().
   virtual void pullback(double* k, double* gradient) = 0;
+  /// Not collective. Forgets what earlier calls left for later ones: see Objective::forget.
+  virtual void forget() {}
   /// Collective on the world, after `evaluate`.
   [[nodiscard]] virtual Certificate certificate() = 0;
 };

@@ -51,6 +51,7 @@ std::string EquilibriumObjective::gradient_label() const {
 }
 
 void EquilibriumObjective::forget() {
+  map_.forget();
   if (warm_) warm_->clear();
 }
 

@@ -30,7 +30,9 @@ class Minibatches {
   /// An own sample of the cached epoch, counted on this rank.
   struct Member {
     Index batch, sample;
-    auto operator<=>(const Member&) const = default;
+    bool operator<(const Member& other) const {
+      return batch != other.batch ? batch < other.batch : sample < other.sample;
+    }
   };
   [[nodiscard]] std::uint64_t shuffled(std::uint64_t epoch, std::uint64_t value) const;
   void sort_epoch(Index epoch) const;

@@ -29,6 +29,8 @@ class UnrolledObjective final : public SampleObjective {
   /// Numbers kept on this rank for back-propagation, of the widest panel so far. Not collective.
   [[nodiscard]] Index numbers_kept() const { return static_cast<Index>(starts_.size() + layers_.size()); }
 
+  void forget() override { map_.forget(); }
+
  private:
   void load_network(Vec theta) override { map_.set_parameters(theta); }
   void clear_network_gradient() override { map_.clear_gradient(); }

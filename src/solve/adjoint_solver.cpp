@@ -13,6 +13,9 @@
 namespace poise {
 namespace {
 
+constexpr std::size_t mixing_depth = 5;
+constexpr Index most_mixed_iterations = 150;
+
 LinearMap identity_minus(Index size, LinearMap map) {
   return [size, map = std::move(map)](const double* v, double* out) {
     map(v, out);
@@ -66,11 +69,12 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   register_solver_types();
   if (const auto form = map.pointwise_form(); form && !mean_)
     mean_ = std::make_shared<MeanField>(form->weights);
-  main_ = std::make_unique<Krylov>(
-      *this, columns, "adj_", default_rtol,
-      ColumnSolver::Defaults{.type = prefer_mean_field && mean_ ? ksp_mean_field : KSPGMRES});
-  ladder_ = Options().flag("adj_ladder", true, "");
+  const ColumnSolver::Defaults defaults{.type = prefer_mean_field && mean_ ? ksp_mean_field : KSPGMRES};
+  main_ = std::make_unique<Krylov>(*this, 1, "adj_", default_rtol, defaults);
   type_ = main_->solver.type();
+  if (!is_column_iteration(type_))
+    main_ = std::make_unique<Krylov>(*this, columns, "adj_", default_rtol, defaults);
+  ladder_ = Options().flag("adj_ladder", true, "");
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
   if (type_ == ksp_mean_field && !mean_)
     throw Error(ExitCode::bad_input,
@@ -114,7 +118,7 @@ Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rh
 
 Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double* rhs, double* lambda,
                                      bool warm) {
-  if (type_ != ksp_mean_field && type_ != ksp_neumann) return main_->solve(p, slopes, rhs, lambda, warm);
+  if (!is_column_iteration(type_)) return main_->solve(p, slopes, rhs, lambda, warm);
   if (!warm) std::copy_n(rhs, map_.local_states() * p, lambda);
   const ColumnIteration::Limits limits{.relative = main_->solver.rtol(),
                                        .iterations = main_->solver.max_iterations(),
@@ -148,30 +152,58 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
   return left;
 }
 
-void AdjointSolver::climb(const std::vector<Index>& left, const double* slopes, const double* rhs,
-                          double* lambda, Outcome& outcome) {
-  const Index rows = map_.local_states();
-  const Index slope_rows = map_.slope_rows();
-  const auto p = static_cast<Index>(left.size());
-  const Index width = std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
-  auto& rung = rungs_[width];
-  if (!rung)
+Index AdjointSolver::rung_width(Index p) const {
+  return std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
+}
+
+std::string AdjointSolver::mix(Index p, Outcome& outcome) {
+  auto& iteration = mixed_[rung_width(p)];
+  if (!iteration)
+    iteration = std::make_unique<MeanFieldAdjoint>(comm_, rung_width(p), *mean_, map_.linear(), mixing_depth);
+  left_lambda_ = left_rhs_;
+  const ColumnIteration::Limits limits{
+      .relative = main_->solver.rtol(), .iterations = most_mixed_iterations, .patient = true};
+  const auto result = iteration->run(p, left_slopes_.data(), left_rhs_.data(), left_lambda_.data(), limits);
+  outcome.products += result.products;
+  outcome.iterations = std::max(outcome.iterations, result.iterations);
+  return result.reason.empty() ? "CONVERGED" : result.reason;
+}
+
+std::string AdjointSolver::run_gmres(Index p, Outcome& outcome) {
+  auto& rung = rungs_[rung_width(p)];
+  if (!rung) {
+    const bool mean = mean_ && mean_->valid();
     rung = std::make_unique<Krylov>(
-        *this, width, "adj_gmres_", main_->solver.rtol(),
-        ColumnSolver::Defaults{.preconditioner = mean_ && mean_->valid() ? pc_mean_field : PCNONE,
-                               .restart = 100});
-  left_slopes_.resize(static_cast<std::size_t>(slope_rows * p));
-  left_rhs_.resize(static_cast<std::size_t>(rows * p));
-  left_lambda_.resize(left_rhs_.size());
-  for (Index k = 0; k < p; ++k) {
-    std::copy_n(slopes + left[k] * slope_rows, slope_rows, left_slopes_.data() + k * slope_rows);
-    std::copy_n(rhs + left[k] * rows, rows, left_rhs_.data() + k * rows);
+        *this, rung_width(p), "adj_gmres_", main_->solver.rtol(),
+        ColumnSolver::Defaults{.preconditioner = mean ? pc_mean_field : PCNONE, .restart = 100});
   }
   const Outcome step = rung->solve(p, left_slopes_.data(), left_rhs_.data(), left_lambda_.data(), false);
   outcome.products += step.products;
   outcome.iterations = std::max(outcome.iterations, step.iterations);
-  outcome.reason += ", adj_gmres_: " + step.reason;
-  for (Index k = 0; k < p; ++k) std::copy_n(left_lambda_.data() + k * rows, rows, lambda + left[k] * rows);
+  return step.reason;
+}
+
+// As EquilibriumSolver::climb.
+std::vector<Index> AdjointSolver::climb(std::vector<Index> left, Index p, const double* slopes,
+                                        const double* rhs, double* lambda, Outcome& outcome) {
+  const Index rows = map_.local_states();
+  const Index slope_rows = map_.slope_rows();
+  for (int k = type_ == ksp_mean_field ? 0 : 1; k < 2 && !left.empty(); ++k) {
+    const auto count = static_cast<Index>(left.size());
+    left_slopes_.resize(static_cast<std::size_t>(slope_rows * count));
+    left_rhs_.resize(static_cast<std::size_t>(rows * count));
+    left_lambda_.resize(left_rhs_.size());
+    for (Index c = 0; c < count; ++c) {
+      std::copy_n(slopes + left[c] * slope_rows, slope_rows, left_slopes_.data() + c * slope_rows);
+      std::copy_n(rhs + left[c] * rows, rows, left_rhs_.data() + c * rows);
+    }
+    outcome.reason +=
+        k == 0 ? ", mixed: " + mix(count, outcome) : ", adj_gmres_: " + run_gmres(count, outcome);
+    for (Index c = 0; c < count; ++c)
+      std::copy_n(left_lambda_.data() + c * rows, rows, lambda + left[c] * rows);
+    left = verify(p, slopes, rhs, lambda, outcome);
+  }
+  return left;
 }
 
 Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, double* lambda, bool warm) {
@@ -179,14 +211,13 @@ Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, d
   update_mean_field(p, slopes);
   Outcome outcome = first_attempt(p, slopes, rhs, lambda, warm);
   outcome.solve = "adjoint (adj_)";
-  const bool measured = type_ != ksp_mean_field && type_ != ksp_neumann && outcome.converged;
+  const bool measured = !is_column_iteration(type_) && outcome.converged;
   if (measured) return outcome;  // by the ColumnSolver
   std::vector<Index> left = verify(p, slopes, rhs, lambda, outcome);
   if (!left.empty() && ladder_) {
     outcome.reason = type_ + ": " + outcome.reason;
-    climb(left, slopes, rhs, lambda, outcome);
     outcome.fallbacks = static_cast<Index>(left.size());
-    left = verify(p, slopes, rhs, lambda, outcome);
+    left = climb(std::move(left), p, slopes, rhs, lambda, outcome);
   }
   outcome.converged = left.empty();
   return outcome;

@@ -46,8 +46,14 @@ class AdjointSolver {
   Outcome first_attempt(Index p, const double* slopes, const double* rhs, double* lambda, bool warm);
   std::vector<Index> verify(Index p, const double* slopes, const double* rhs, const double* lambda,
                             Outcome& outcome);
-  void climb(const std::vector<Index>& left, const double* slopes, const double* rhs, double* lambda,
-             Outcome& outcome);
+  /// The ladder; returns what no rung has solved.
+  std::vector<Index> climb(std::vector<Index> left, Index p, const double* slopes, const double* rhs,
+                           double* lambda, Outcome& outcome);
+  /// Rungs, on the samples in left_slopes_ and left_rhs_, into left_lambda_: the mean-field iteration with
+  /// mixing, and GMRES.
+  std::string mix(Index p, Outcome& outcome);
+  std::string run_gmres(Index p, Outcome& outcome);
+  [[nodiscard]] Index rung_width(Index p) const;
 
   /// A ColumnSolver with blocks of its own width.
   struct Krylov {
@@ -66,6 +72,7 @@ class AdjointSolver {
   std::shared_ptr<MeanField> mean_;
   Backward backward_;
   std::unique_ptr<Krylov> main_;
+  std::map<Index, std::unique_ptr<MeanFieldAdjoint>> mixed_;  // by width, as are the rungs
   std::map<Index, std::unique_ptr<Krylov>> rungs_;
   std::string type_;
   bool ladder_ = true, preconditioned_ = false;

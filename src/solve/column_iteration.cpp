@@ -7,11 +7,16 @@
 
 namespace poise {
 
-ColumnIteration::ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks)
+ColumnIteration::ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks,
+                                 std::size_t depth)
     : comm_(comm),
       rows_(rows),
       columns_(columns),
-      blocks_(blocks, std::vector<double>(static_cast<std::size_t>(rows * columns))),
+      depth_(depth),
+      first_mixed_(blocks),
+      dots_(static_cast<std::size_t>(columns) * (depth * (depth + 3) / 2)),
+      blocks_(blocks + (depth > 0 ? 4 + 2 * depth : 0),
+              std::vector<double>(static_cast<std::size_t>(rows * columns))),
       progress_(static_cast<std::size_t>(columns)),
       norms_(static_cast<std::size_t>(2 * columns)) {
   check_mpi(MPI_Comm_size(comm, &ranks_));
@@ -38,6 +43,7 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
   Result result;
   for (Index slot = 0; slot < p; ++slot) progress_[slot] = {slot, {}};
   Index active = p;
+  mixed_ = 0;
   while (active > 0 && result.iterations < limits.iterations) {
     first_product_ = result.iterations == 0;
     product(active);

@@ -32,8 +32,9 @@ class ColumnIteration {
   ColumnIteration& operator=(const ColumnIteration&) = delete;
 
  protected:
-  /// `comm`: the ranks that hold the rows. All blocks are rows x columns.
-  ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks);
+  /// `comm`: the ranks that hold the rows. All blocks are rows x columns. `depth`: of Anderson mixing, for
+  /// which 4 + 2 depth more blocks follow; 0: none.
+  ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks, std::size_t depth = 0);
 
   /// Collective on `comm`. Iterates the first p columns of the blocks.
   Result iterate(Index p, const Limits& limits);
@@ -44,7 +45,15 @@ class ColumnIteration {
   /// Whether the product at hand is the first one of a panel.
   [[nodiscard]] bool first_product() const { return first_product_; }
 
-  /// Collective. The product of one iteration, for the first p slots.
+  /// Anderson mixing of every column by itself, for a map x -> n(x): `measure` puts n(x) and f = n(x) − x
+  /// where `mapped` and `change` say, and `mix`, Collective on `comm`, gives the next x of the first p slots:
+  /// n − Σ γ_j Δn_j, where γ minimises ‖f − Σ γ_j Δf_j‖ over the last `depth` iterations.
+  [[nodiscard]] std::size_t depth() const { return depth_; }
+  [[nodiscard]] double* mapped(Index slot) { return column(first_mixed_, slot); }
+  [[nodiscard]] double* change(Index slot) { return column(first_mixed_ + 1, slot); }
+  void mix(Index p, std::size_t x);
+
+  /// Collective on `comm`. The product of one iteration, for the first p slots.
   virtual void product(Index p) = 0;
   /// After a product: takes the step of a slot and gives the squares of its residual and of the scale that it
   /// is compared with, over the local rows.
@@ -60,11 +69,17 @@ class ColumnIteration {
   /// Whether a slot converges too slowly to go on with.
   [[nodiscard]] bool hopeless(const Progress& progress, Index iteration, double residual, double limit) const;
   void remove(Index slot, Index last);
+  void remember_changes(Index p);
+  /// Δfᵀ Δf (lower triangle) and Δfᵀ f of the held changes of a slot, over the local rows.
+  void products_of_changes(Index slot, std::size_t held, double* out);
 
   MPI_Comm comm_;
   int ranks_ = 1;
   Index rows_, columns_;
   bool first_product_ = true;
+  std::size_t depth_, first_mixed_;
+  Index mixed_ = 0;  // iterations that mixing has seen of this panel
+  std::vector<double> dots_;
   std::vector<std::vector<double>> blocks_;
   std::vector<Progress> progress_;
   std::vector<double> norms_;

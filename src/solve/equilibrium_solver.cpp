@@ -12,6 +12,9 @@
 namespace poise {
 namespace {
 
+constexpr std::size_t mixing_depth = 5;
+constexpr Index most_mixed_iterations = 150;
+
 PanelSnes::Defaults newton_rung(double rtol, bool mean_field) {
   return {.prefix = "eq_newton_",
           .type = SNESNEWTONLS,
@@ -48,8 +51,11 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
 void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index samples) {
   PanelSnes::Defaults defaults{.rtol = default_rtol};
   if (mean_ && MeanField::affordable(mean_->weights(), samples)) defaults.type = snes_mean_field;
-  main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
+  // The iterations of this folder need none of a PanelSnes's memory: it only reads their options.
+  main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), 1, defaults);
   type_ = main_->type();
+  if (!is_column_iteration(type_))
+    main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
 }
 
 void EquilibriumSolver::make_iteration() {
@@ -169,31 +175,60 @@ std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, d
 }
 
 PanelSnes& EquilibriumSolver::rung(const PanelSnes::Defaults& defaults, Index p) {
-  const Index width = std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
+  const Index width = rung_width(p);
   auto& found = rungs_[{defaults.prefix, width}];
   if (!found) found = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), width, defaults);
   return *found;
 }
 
-void EquilibriumSolver::climb(const std::vector<Index>& left, const double* injection, double* z,
-                              Outcome& outcome) {
+Index EquilibriumSolver::rung_width(Index p) const {
+  return std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
+}
+
+std::string EquilibriumSolver::mix(Index p, Outcome& outcome) {
+  auto& iteration = mixed_[rung_width(p)];
+  if (!iteration)
+    iteration = std::make_unique<MeanFieldIteration>(comm_, rung_width(p), *mean_,
+                                                     map_.pointwise_form()->activation, mixing_depth);
+  left_y_.assign(left_z_.size(), 0.0);
+  const ColumnIteration::Limits limits{.relative = main_->rtol(),
+                                       .absolute = main_->atol(),
+                                       .iterations = most_mixed_iterations,
+                                       .patient = true};
+  const auto result = iteration->run(p, left_injection_.data(), left_y_.data(), left_z_.data(), limits);
+  outcome.products += result.products;
+  outcome.iterations = std::max(outcome.iterations, result.iterations);
+  return result.reason.empty() ? "CONVERGED" : result.reason;
+}
+
+std::string EquilibriumSolver::run_rung(const PanelSnes::Defaults& defaults, Index p, Outcome& outcome) {
+  left_z_ = left_injection_;
+  const Outcome step = rung(defaults, p).solve(p, left_injection_.data(), left_z_.data());
+  outcome.products += step.products;
+  outcome.iterations = std::max(outcome.iterations, step.iterations);
+  return step.reason;
+}
+
+// Every rung gets the samples that the ones before it did not solve, and hands on what is left.
+std::vector<Index> EquilibriumSolver::climb(std::vector<Index> left, Index p, const double* injection,
+                                            double* z, double* slopes, Outcome& outcome) {
   const Index rows = map_.local_states();
-  const auto p = static_cast<Index>(left.size());
-  left_injection_.resize(static_cast<std::size_t>(rows * p));
-  left_z_.resize(left_injection_.size());
-  for (Index k = 0; k < p; ++k)
-    std::copy_n(injection + left[k] * rows, rows, left_injection_.data() + k * rows);
   const bool mean = mean_ && mean_->valid();
-  for (const PanelSnes::Defaults& defaults : {newton_rung(rtol(), mean), anderson_rung(rtol())}) {
-    left_z_ = left_injection_;
-    const Outcome step = rung(defaults, p).solve(p, left_injection_.data(), left_z_.data());
-    outcome.products += step.products;
-    outcome.iterations = std::max(outcome.iterations, step.iterations);
-    outcome.reason += ", " + defaults.prefix + ": " + step.reason;
-    if (!step.converged) continue;
-    for (Index k = 0; k < p; ++k) std::copy_n(left_z_.data() + k * rows, rows, z + left[k] * rows);
-    return;
+  const std::vector<PanelSnes::Defaults> snes_rungs{newton_rung(rtol(), mean), anderson_rung(rtol())};
+  const bool mixing = type_ == snes_mean_field;
+  for (std::size_t k = mixing ? 0 : 1; k <= snes_rungs.size() && !left.empty(); ++k) {
+    const auto count = static_cast<Index>(left.size());
+    left_injection_.resize(static_cast<std::size_t>(rows * count));
+    left_z_.resize(left_injection_.size());
+    for (Index c = 0; c < count; ++c)
+      std::copy_n(injection + left[c] * rows, rows, left_injection_.data() + c * rows);
+    outcome.reason +=
+        k == 0 ? ", mixed: " + mix(count, outcome)
+               : ", " + snes_rungs[k - 1].prefix + ": " + run_rung(snes_rungs[k - 1], count, outcome);
+    for (Index c = 0; c < count; ++c) std::copy_n(left_z_.data() + c * rows, rows, z + left[c] * rows);
+    left = verify(p, injection, z, slopes, outcome);
   }
+  return left;
 }
 
 Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {
@@ -203,9 +238,8 @@ Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, do
   std::vector<Index> left = verify(p, injection, z, slopes, outcome);
   if (!left.empty() && ladder_) {
     outcome.reason = type_ + ": " + outcome.reason;
-    climb(left, injection, z, outcome);
     outcome.fallbacks = static_cast<Index>(left.size());
-    left = verify(p, injection, z, slopes, outcome);
+    left = climb(std::move(left), p, injection, z, slopes, outcome);
   }
   outcome.converged = left.empty();
   if (memory.block != nullptr && type_ != snes_mean_field)

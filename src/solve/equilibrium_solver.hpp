@@ -66,7 +66,14 @@ class EquilibriumSolver {
   Outcome first_attempt(Index p, const double* injection, double* z, const Memory& memory);
   /// True residuals of all columns into residuals_ (over what is allowed); slopes; columns that failed.
   std::vector<Index> verify(Index p, const double* injection, double* z, double* slopes, Outcome& outcome);
-  void climb(const std::vector<Index>& left, const double* injection, double* z, Outcome& outcome);
+  /// The ladder; returns what no rung has solved.
+  std::vector<Index> climb(std::vector<Index> left, Index p, const double* injection, double* z,
+                           double* slopes, Outcome& outcome);
+  /// The mean-field iteration with mixing on the samples in left_injection_; into left_z_.
+  std::string mix(Index p, Outcome& outcome);
+  /// The same by a PanelSnes.
+  std::string run_rung(const PanelSnes::Defaults& defaults, Index p, Outcome& outcome);
+  [[nodiscard]] Index rung_width(Index p) const;
   PanelSnes& rung(const PanelSnes::Defaults& defaults, Index p);
 
   MPI_Comm comm_;
@@ -80,9 +87,10 @@ class EquilibriumSolver {
   std::unique_ptr<MeanFieldIteration> mean_iteration_;
   std::unique_ptr<ForwardBackwardIteration> forward_backward_;
   std::unique_ptr<PeacemanRachfordIteration> peaceman_rachford_;
-  double alpha_ = 0.0;  // of the splittings; 0: from the margin
+  double alpha_ = 0.0;                                          // of the splittings; 0: from the margin
+  std::map<Index, std::unique_ptr<MeanFieldIteration>> mixed_;  // by width, as are the rungs
   std::map<std::pair<std::string, Index>, std::unique_ptr<PanelSnes>> rungs_;
-  std::vector<double> h_, y_, norms_, slope_sum_, left_injection_, left_z_;
+  std::vector<double> h_, y_, norms_, slope_sum_, left_injection_, left_z_, left_y_;
 };
 
 }  // namespace poise

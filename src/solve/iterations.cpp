@@ -50,8 +50,8 @@ void PicardIteration::finish(Index slot, Index target, bool) {
 }
 
 MeanFieldIteration::MeanFieldIteration(MPI_Comm comm, Index columns, const MeanField& mean,
-                                       Activation activation)
-    : ColumnIteration(comm, mean.weights().local_rows(), columns, 3),
+                                       Activation activation, std::size_t depth)
+    : ColumnIteration(comm, mean.weights().local_rows(), columns, 3, depth),
       mean_(mean),
       activation_(activation),
       value_(static_cast<std::size_t>(rows())) {}
@@ -71,6 +71,7 @@ ColumnIteration::Result MeanFieldIteration::run(Index p, const double* injection
 }
 
 void MeanFieldIteration::product(Index p) {
+  if (depth() > 0 && !first_product()) mix(p, 2);
   mean_.matrix().multiply(p, block(2), block(0));
 }
 
@@ -80,16 +81,19 @@ void MeanFieldIteration::measure(Index slot, double& residual, double& scale) {
   double* g = column(2, slot);
   double* z = value_.data();
   activate_sum(activation_, rows(), y, column(1, slot), z);
-  double change = 0.0;
+  double* next = depth() > 0 ? mapped(slot) : g;
+  double distance = 0.0;
   double size = 0.0;
-#pragma omp simd reduction(+ : change, size)
+  if (depth() > 0)
+    for (Index i = 0; i < rows(); ++i) change(slot)[i] = z[i] - d[i] * y[i] - g[i];
+#pragma omp simd reduction(+ : distance, size)
   for (Index i = 0; i < rows(); ++i) {
-    const double next = z[i] - d[i] * y[i];
-    change += (next - g[i]) * (next - g[i]);
+    const double image = z[i] - d[i] * y[i];
+    distance += (image - g[i]) * (image - g[i]);
     size += z[i] * z[i];
-    g[i] = next;
+    next[i] = image;
   }
-  residual = mean_.weight_norm() * mean_.weight_norm() * change;
+  residual = mean_.weight_norm() * mean_.weight_norm() * distance;
   scale = size;
 }
 
@@ -98,8 +102,9 @@ void MeanFieldIteration::finish(Index slot, Index target, bool) {
   activate_sum(activation_, rows(), column(0, slot), column(1, slot), z_ + target * rows());
 }
 
-MeanFieldAdjoint::MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear)
-    : ColumnIteration(comm, mean.weights().local_rows(), columns, 4), mean_(mean), linear_(linear) {}
+MeanFieldAdjoint::MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear,
+                                   std::size_t depth)
+    : ColumnIteration(comm, mean.weights().local_rows(), columns, 4, depth), mean_(mean), linear_(linear) {}
 
 ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, const double* rhs,
                                               double* lambda, const Limits& limits) {
@@ -123,6 +128,7 @@ ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, con
 }
 
 void MeanFieldAdjoint::product(Index p) {
+  if (depth() > 0 && !first_product()) mix(p, 3);
   mean_.matrix().multiply_transpose(p, block(3), block(0));
 }
 
@@ -132,16 +138,19 @@ void MeanFieldAdjoint::measure(Index slot, double& residual, double& scale) {
   const double* s = column(2, slot);
   const double* d = mean_.slopes();
   double* w = column(3, slot);
-  double change = 0.0;
+  double* next = depth() > 0 ? mapped(slot) : w;
+  double distance = 0.0;
   double size = 0.0;
-#pragma omp simd reduction(+ : change, size)
+  if (depth() > 0)
+    for (Index i = 0; i < rows(); ++i) change(slot)[i] = s[i] * (r[i] + v[i]) - d[i] * v[i] - w[i];
+#pragma omp simd reduction(+ : distance, size)
   for (Index i = 0; i < rows(); ++i) {
-    const double next = s[i] * (r[i] + v[i]) - d[i] * v[i];
-    change += (next - w[i]) * (next - w[i]);
+    const double image = s[i] * (r[i] + v[i]) - d[i] * v[i];
+    distance += (image - w[i]) * (image - w[i]);
     size += r[i] * r[i];
-    w[i] = next;
+    next[i] = image;
   }
-  residual = mean_.weight_norm() * mean_.weight_norm() * change;
+  residual = mean_.weight_norm() * mean_.weight_norm() * distance;
   scale = size;
 }
 

@@ -31,7 +31,8 @@ class PicardIteration final : public ColumnIteration {
 /// by.
 class MeanFieldIteration final : public ColumnIteration {
  public:
-  MeanFieldIteration(MPI_Comm comm, Index columns, const MeanField& mean, Activation activation);
+  MeanFieldIteration(MPI_Comm comm, Index columns, const MeanField& mean, Activation activation,
+                     std::size_t depth = 0);
   /// Collective. `y`: start on entry, Wz (nearly) on return; `z`: equilibria on return; all rows x p.
   Result run(Index p, const double* injection, double* y, double* z, const Limits& limits);
 
@@ -51,7 +52,7 @@ class MeanFieldIteration final : public ColumnIteration {
 /// D̄)v, residual at most ‖W‖₂ ‖w − w_before‖.
 class MeanFieldAdjoint final : public ColumnIteration {
  public:
-  MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear);
+  MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear, std::size_t depth = 0);
   /// Collective. `lambda`: start on entry, solution on return; slopes (ignored if linear), rhs, lambda: rows
   /// x p.
   Result run(Index p, const double* slopes, const double* rhs, double* lambda, const Limits& limits);

@@ -11,6 +11,9 @@
 namespace poise {
 namespace {
 
+/// Default of the absolute tolerance: an equilibrium of relu may be 0, to which no tolerance is relative.
+constexpr double smallest_state = 1e-30;
+
 SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   register_solver_types();
   SnesHandle snes;
@@ -23,7 +26,7 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
     check(SNESLineSearchSetType(search, defaults.search ? SNESLINESEARCHBT : SNESLINESEARCHBASIC));
     if (!defaults.search) check(SNESLineSearchSetComputeNorms(search, PETSC_FALSE));
   }
-  check(SNESSetTolerances(snes.get(), 1e-50, defaults.rtol, PETSC_DEFAULT, 1000, PETSC_MAX_INT));
+  check(SNESSetTolerances(snes.get(), smallest_state, defaults.rtol, PETSC_DEFAULT, 1000, PETSC_MAX_INT));
   KSP ksp = nullptr;
   check(SNESGetKSP(snes.get(), &ksp));
   check(KSPSetType(ksp, KSPGMRES));
@@ -79,8 +82,14 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* 
       this));
   check(SNESSetJacobian(
       snes_.get(), jacobian_->get(), jacobian_->get(),
-      +[](SNES, Vec z, Mat, Mat, void* self) -> PetscErrorCode {
-        return guarded([&] { static_cast<PanelSnes*>(self)->prepare_linear_solve(z); });
+      +[](SNES snes, Vec z, Mat, Mat, void* context) -> PetscErrorCode {
+        return guarded([&] {
+          auto* self = static_cast<PanelSnes*>(context);
+          if (snes == self->snes_.get())
+            self->prepare_linear_solve(z);
+          else
+            self->linearise(z);
+        });
       },
       this));
   check(SNESSetConvergenceTest(
@@ -153,6 +162,14 @@ bool PanelSnes::wants_mean_field() const {
   check(KSPGetPC(ksp, &pc));
   check(PCGetType(pc, &type));
   return type != nullptr && std::string_view(type) == pc_mean_field;
+}
+
+// For a solver inside of this one (composite, npc), which has its own residual and tolerances.
+void PanelSnes::linearise(Vec z) {
+  ++applications_;
+  const ReadArray state(z);
+  map_.apply(columns_, state.data(), injection_, h_.data());
+  map_.linearise(columns_, state.data(), h_.data(), slopes_.data());
 }
 
 SNESConvergedReason PanelSnes::test_convergence(Index iteration) {

@@ -46,6 +46,7 @@ class PanelSnes {
  private:
   void compute_residual(Vec z, Vec residual);
   void prepare_linear_solve(Vec z);
+  void linearise(Vec z);
   SNESConvergedReason test_convergence(Index iteration);
   /// Largest ‖z − h‖/(rtol ‖h‖ + atol) of the columns, its column, and the smallest tolerance not yet met.
   struct Worst {

@@ -126,6 +126,13 @@ PetscErrorCode create_ksp(KSP ksp) {
 
 }  // namespace
 
+bool is_column_iteration(const std::string& type) {
+  for (const char* name :
+       {snes_mean_field, snes_picard, snes_forward_backward, snes_peaceman_rachford, ksp_neumann})
+    if (type == name) return true;
+  return false;
+}
+
 void register_solver_types() {
   static bool done = false;
   if (done) return;

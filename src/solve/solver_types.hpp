@@ -3,6 +3,7 @@
 #include <petscsnes.h>
 
 #include <functional>
+#include <string>
 
 #include "poise/base/process_grid.hpp"
 #include "poise/solve/mean_field.hpp"
@@ -18,6 +19,9 @@ inline constexpr const char* ksp_mean_field = "meanfield";                 // -a
 inline constexpr const char* ksp_neumann = "neumann";                      // -adj_ksp_type
 inline constexpr const char* pc_mean_field = "meanfield";                  // -eq_pc_type, -adj_pc_type
 inline constexpr const char* pc_sample_lu = "samplelu";                    // -eq_pc_type, -adj_pc_type
+
+/// Whether a SNES or KSP type is one of them.
+[[nodiscard]] bool is_column_iteration(const std::string& type);
 
 /// Registers them with PETSc; does nothing after the first time. Not collective. The solvers run inside the
 /// panel solvers of this folder, where columns can leave; PETSc's own use of them is an error that says so.

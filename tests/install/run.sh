@@ -26,6 +26,15 @@ cmake --build "$scratch/build"
 "$mpiexec" -n 2 --oversubscribe "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
 grep -qx '2 ranks: every row is 28' "$scratch/output"
 
+# A model of a user's own trains, and to the same numbers on any number of ranks.
+digits="$scratch/moved/share/poise/data/digits.h5"
+for ranks in 1 2; do
+  "$mpiexec" -n "$ranks" --oversubscribe "$scratch/build/own_model" -data "$digits" >"$scratch/own_model.$ranks"
+done
+cat "$scratch/own_model.1"
+cmp "$scratch/own_model.1" "$scratch/own_model.2"
+grep -q 'step 60: .* accuracy 9[0-9]' "$scratch/own_model.1"
+
 # The installed programs find the installed libraries.
 for program in "$scratch"/moved/bin/poise-*; do
   [ -x "$program" ] || continue

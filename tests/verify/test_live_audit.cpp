@@ -101,7 +101,9 @@ TEST(LiveAuditTest, SumScaleMultipliesKappaAndTheExcessByN) {
 
 TEST(LiveAuditTest, TooLongADescentStepIsCaughtAtItsStep) {
   AuditedRun run(1, LossKind::squared, 0.8, 6, 3, 25);
-  Descent descent(*run.objective, run.theta.get(), 5.0, 1e9, 50);
+  DescentSettings settings;
+  settings.step_size = 5.0;
+  Descent descent(*run.objective, run.theta.get(), settings, 1e9, 50);
   const auto points = run.follow(descent);
   ASSERT_FALSE(run.audit->rates().held());
   ASSERT_TRUE(run.audit->rates().first_violation().has_value());

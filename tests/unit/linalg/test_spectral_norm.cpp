@@ -125,14 +125,20 @@ TEST_P(SpectralNorms, OfTinyAndHugeMatricesAreAsAccurate) {
 INSTANTIATE_TEST_SUITE_P(Widths, SpectralNorms, testing::Values(1, 2, 3, 14, 60));
 
 TEST(SpectralNormOvertaken, AnotherSingularValueIsFoundFromAnExactSingularVector) {
-  // The start is the singular vector of 2, exact to rounding, when the value of another one has become 2.5.
+  // The start is the singular vector of 2, exact to rounding, when another value has become a little larger.
   const Index m = 60;
   Distributed d(m);
-  d.set([](Index i, Index j) { return i == j ? (i == 0 ? 2.0 : 1.0 / static_cast<double>(i)) : 0.0; });
+  const auto spectrum = [](double second) {
+    return [second](Index i, Index j) {
+      if (i != j) return 0.0;
+      return i == 0 ? 2.0 : (i == 1 ? second : 1.9 - 0.01 * static_cast<double>(i));
+    };
+  };
+  d.set(spectrum(1.5));
   SpectralNorm norm(d.matrix);
   EXPECT_NEAR(norm.compute(), 2.0, 1e-13);
-  d.set([](Index i, Index j) { return i == j ? (i == 0 ? 2.0 : 2.5 / static_cast<double>(i)) : 0.0; });
-  EXPECT_NEAR(norm.compute(), 2.5, 1e-13);
+  d.set(spectrum(2.0002));
+  EXPECT_NEAR(norm.compute(), 2.0002, 1e-13);
 }
 
 void expect_failure(SpectralNorm& norm, const std::string& part) {

@@ -5,7 +5,7 @@
 
 #include "model_cases.hpp"
 #include "model_on_grid.hpp"
-#include "poise/base/options.hpp"
+#include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 #include "support/problems.hpp"
 
@@ -14,16 +14,12 @@ namespace {
 
 using testing_support::feature_rank_choices;
 
-/// -eq_snes_atol in these tests. An equilibrium of relu may be 0, to which no tolerance is relative, and
-/// rounding in the other samples of the panel then keeps it from the default, 1e-50. Far below rtol of every
-/// other sample.
+/// Default of -eq_snes_atol: an equilibrium of relu may be 0, to which no tolerance is relative.
 constexpr double zero_state = 1e-30;
 
 template <class Model>
 class EquilibriumModels : public testing::Test {
  protected:
-  void SetUp() override { PetscOptionsSetValue(nullptr, "-eq_snes_atol", to_text(zero_state).c_str()); }
-  void TearDown() override { PetscOptionsClearValue(nullptr, "-eq_snes_atol"); }
   /// Runs the body on every grid, and on widths that leave ranks without rows.
   template <class Body>
   void on_every_grid(Body body) {

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""A figure from the results of poise-bench (-out FILE.csv or FILE.h5): time of a gradient with its share of a large
+dgemm's speed, and, where they were measured, speed-ups and memory against depth."""
+
+import argparse
+import csv
+import os
+import sys
+
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+SCHEMA = "poise-bench-1"
+
+
+def fail(message):
+    """Ends the program with one message and the exit code of bad input."""
+    print(f"plot_bench.py: error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+try:
+    import h5py
+    import matplotlib
+    import numpy as np
+except ImportError as error:
+    # A python3 that comes first in PATH may lack the modules while the distribution's has them.
+    if "POISE_PLOT_BENCH_RETRY" not in os.environ and os.path.exists(SYSTEM_PYTHON):
+        os.environ["POISE_PLOT_BENCH_RETRY"] = "1"
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
+    fail(f"needs h5py and matplotlib: apt install python3-h5py python3-matplotlib ({error})")
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
+
+# Okabe and Ito's colours, told apart by colour-blind readers.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
+
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.linewidth": 2.0,
+    "pdf.fonttype": 42,
+}
+NUMBERS = ("m", "n", "ranks", "seconds", "share_of_dgemm")  # that every row must have
+NO_GRADIENT = {"product", "lambda_min", "memory", "depth_memory", "scaling"}
+
+
+def number(value):
+    """A number where it is one, else text; None for an empty entry."""
+    if value == "":
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def read_csv(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [{key: number(value) for key, value in row.items() if key} for row in csv.DictReader(file)]
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
+
+
+def read_hdf5(path):
+    with h5py.File(path, "r") as file:
+        schema = file.attrs.get("schema", "none")
+        if schema != SCHEMA:
+            fail(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
+        return [{key: value if isinstance(value, str) else float(value) for key, value in group.attrs.items()}
+                for group in file.values()]
+
+
+def read(path):
+    """The rows of one file, a dictionary each."""
+    try:
+        rows = read_csv(path) if path.endswith(".csv") else read_hdf5(path)
+    except (OSError, RuntimeError, TypeError, ValueError, csv.Error) as error:
+        fail(f"{path}: cannot be read: {error}")
+    if not rows or not all("case" in row and "grid" in row for row in rows) or not all(
+            isinstance(row.get(key), float) for row in rows for key in NUMBERS):
+        fail(f"{path}: no results of poise-bench in it")
+    return rows
+
+
+def label(row):
+    return f"{row['case']}\nm {row['m']:.0f}, n {row['n']:.0f}, {row['grid']}"
+
+
+def panel_times(axes, rows):
+    """A bar a case on a log scale: the median, from the fastest to the slowest run; share of dgemm beside it."""
+    positions = np.arange(len(rows))[::-1]
+    medians = np.array([row["seconds"] for row in rows])
+    low = medians - np.array([row.get("seconds_min", row["seconds"]) for row in rows])
+    high = np.array([row.get("seconds_max", row["seconds"]) for row in rows]) - medians
+    axes.barh(positions, 1e3 * medians, xerr=[1e3 * low, 1e3 * high], color=BLUE, ecolor=GREY, capsize=3, height=0.6)
+    for position, row in zip(positions, rows):
+        axes.annotate(f"{row['share_of_dgemm']:.0%}", (1e3 * row.get("seconds_max", row["seconds"]), position),
+                      textcoords="offset points", xytext=(6, 0), va="center", fontsize=10, color=ORANGE,
+                      fontweight="bold")
+    axes.set_xscale("log")
+    axes.margins(x=0.25)
+    axes.set_yticks(positions, [label(row) for row in rows], fontsize=9)
+    axes.grid(False, axis="y")
+    axes.set_xlabel("ms (orange: share of a large dgemm's speed)")
+    axes.set_title("Time of a gradient")
+
+
+def panel_speedups(axes, rows):
+    """A bar a comparison with one rank, beside that of independent products on the same ranks."""
+    positions = np.arange(len(rows))
+    axes.bar(positions - 0.2, [row["speedup"] for row in rows], 0.38, color=BLUE, label="measured")
+    axes.bar(positions + 0.2, [row.get("dgemm_speedup", np.nan) for row in rows], 0.38, color=GREY,
+             label="independent dgemms")
+    for position, row in zip(positions, rows):
+        axes.plot([position - 0.42, position + 0.42], [row["ranks"]] * 2, color=RED, linestyle="--",
+                  label="ranks" if position == 0 else None)
+    names = [f"{row.get('scaling_of', '')}\n{row.get('scaling', 'strong')}, {row['grid']}" for row in rows]
+    axes.set_xticks(positions, names, fontsize=9)
+    axes.set_ylabel("speed-up over one rank")
+    axes.set_title("Speed-up")
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0, ncol=3)
+
+
+def panel_memory(axes, rows):
+    """Memory of the unrolled network against its depth; the equilibrium's is a line."""
+    for k, row in enumerate(row for row in rows if row.get("network") == "equilibrium"):
+        axes.axhline(row["working_mb"], color=BLUE, label="equilibrium" if k == 0 else None)
+    unrolled = [row for row in rows if row.get("network") == "unrolled"]
+    for every, colour in zip(sorted({row.get("recompute_every", 0.0) for row in unrolled}), (ORANGE, GREEN, RED) * 9):
+        points = sorted((row["depth"], row["working_mb"]) for row in unrolled
+                        if row.get("recompute_every", 0.0) == every)
+        name = "unrolled" + (f", every {every:.0f}th state kept" if every else "")
+        axes.plot(*zip(*points), marker="o", color=colour, label=name)
+    axes.set_xscale("log", base=2)
+    depths = sorted({row["depth"] for row in unrolled})
+    axes.set_xticks(depths, [f"{depth:.0f}" for depth in depths])
+    sizes = [row["working_mb"] for row in rows]
+    if min(sizes) > 0 and max(sizes) / min(sizes) > 50:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xlabel("depth of the network")
+    axes.set_ylabel("MB a rank")
+    axes.set_title("Memory of a gradient")
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0)
+
+
+def figure_of(rows):
+    panels = [
+        (panel_times, [row for row in rows if row["case"] not in NO_GRADIENT]),
+        (panel_speedups, [row for row in rows if "speedup" in row]),
+        (panel_memory, [row for row in rows if "working_mb" in row]),
+    ]
+    panels = [(panel, chosen) for panel, chosen in panels if chosen]
+    if not panels:
+        fail("neither gradients, nor speed-ups, nor memory against depth in these files")
+    height = max(4.8, 1.8 + 0.6 * max(len(chosen) for _, chosen in panels))
+    figure, axes = plt.subplots(1, len(panels), figsize=(5.6 * len(panels) + 1.0, height), squeeze=False)
+    for one, (panel, chosen) in zip(axes[0], panels):
+        panel(one, chosen)
+        one.minorticks_off()
+    figure.tight_layout(w_pad=2.5)
+    return figure
+
+
+def output_files(arguments):
+    """Where the figure goes: -o FILE with its ending, or one file a format."""
+    known = plt.gcf().canvas.get_supported_filetypes()
+    plt.close("all")
+    formats = [f.strip().lower() for f in arguments.format.split(",") if f.strip()] if arguments.format else []
+    stem = os.path.splitext(arguments.files[0])[0]
+    if arguments.output:
+        stem, ending = os.path.splitext(arguments.output)
+        if ending.lstrip(".").lower() not in known:  # "-o a/run.v2" has no ending of a format
+            stem, ending = arguments.output, ""
+        formats = formats or [ending.lstrip(".").lower() or "png"]
+    formats = formats or ["png", "pdf"]
+    for name in formats:
+        if name not in known:
+            fail(f"format '{name}' is not one of {', '.join(sorted(known))}")
+    return [f"{stem}.{name}" for name in dict.fromkeys(formats)]
+
+
+def save(figure, path):
+    """Writes under another name first, so that a viewer never meets half a figure."""
+    stem, ending = os.path.splitext(path)
+    partial = f"{stem}.part{os.getpid()}{ending}"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        figure.savefig(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.remove(partial)
+        fail(f"{path}: cannot be written: {error}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="plot_bench.py", description=__doc__)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="what poise-bench -out wrote: .csv or .h5")
+    parser.add_argument("-o", "--output", metavar="FIGURE", help="the figure (default: beside FILE, .png and .pdf)")
+    parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
+    arguments = parser.parse_args()
+
+    plt.rcParams.update(STYLE)
+    paths = output_files(arguments)
+    figure = figure_of([row for path in arguments.files for row in read(path)])
+    for path in paths:
+        save(figure, path)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
