@@ -53,7 +53,13 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), provenance(experiment),
             config_, past),
-      seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()) {}
+      seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()) {
+  if (!experiment.state().shown) return;
+  // Resumed: the point that it starts from is good, and saved.
+  kept_.keep(experiment.point(experiment.theta(), experiment.state()));
+  last_saved_ = experiment.state().step;
+  last_path_ = checkpoint_path(directory.checkpoints(), last_saved_);
+}
 
 ExitCode Run::go() {
   report_.header();

@@ -76,9 +76,11 @@ void EquilibriumSolver::make_iteration() {
   const bool any_step = same_proximal_operator_for_every_step(form->activation);
   if (type_ == snes_forward_backward) {
     if (!any_step || (form->margin == 0.0 && alpha_ == 0.0))
-      throw bad_input(
+      throw Error(
+          ExitCode::bad_input,
           "-eq_snes_type forwardbackward is for -activation relu or identity, and needs monotone weights "
-          "or -eq_alpha; try peacemanrachford or meanfield");
+          "or -eq_alpha; try peacemanrachford or meanfield",
+          true);
     forward_backward_ = std::make_unique<ForwardBackwardIteration>(comm_, columns_, *form);
     return;
   }

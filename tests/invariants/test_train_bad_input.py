@@ -6,27 +6,10 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, TrainingTest, files, train
+from training import BAD_INPUT, DIGITS, RefusalTest, train
 
 
-class BadInput(TrainingTest):
-    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3)):
-        """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
-        run = run or self.new_run()
-        options = [*(["-data", data or self.regression] if data != "" else []), *options]
-        before = files(run)
-        for count in ranks:
-            done = train(*options, "-run", run, ranks=count)
-            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
-            with self.subTest(options=options, ranks=count, messages=messages):
-                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
-                self.assertEqual(len(messages), 1, done.stderr)
-                for word in words:
-                    self.assertIn(word, messages[0])
-                self.assertNotIn("PETSC ERROR", done.stderr)
-                self.assertEqual(files(run), before)
-                self.assertTrue(before or not os.path.exists(run))
-
+class BadInput(RefusalTest):
     def write(self, name, **sets):
         path = self.path(name)
         with h5py.File(path, "w") as file:
@@ -113,41 +96,6 @@ class BadInput(TrainingTest):
         self.refuse("-flow_ts_type", "rungekutta", words=["TS type", "rungekutta"])
         self.refuse("-collapsed_ksp_type", "gmress", words=["KSP type", "gmress"])
         self.refuse("-objective", "equilibrium", "-eq_snes_rtol", "small", words=["small", "-help petsc"])
-
-    def test_options_that_do_not_go_together(self):
-        descent = ["-dynamics", "descent"]
-        pointwise = ["-model", "pointwise"]
-        cases = [
-            (["-depth", 0], ["-depth", "'0'"]),
-            ([*pointwise, "-objective", "unrolled", "-depth", 0], ["-depth", "'0'"]),
-            ([*pointwise, *descent, "-batch", 41], ["-batch 41", "40 training samples"]),
-            ([*pointwise, *descent, "-train_samples", 9, "-batch", 10], ["-batch 10", "9 training samples"]),
-            ([*pointwise, "-batch", 4], ["-batch 4", "-dynamics descent", "flow"]),
-            ([*pointwise, "-dynamics", "minimise", "-batch", 4], ["-batch 4", "-dynamics descent", "minimise"]),
-            ([*descent, "-batch", 4], ["-batch 4", "-objective collapsed"]),
-            ([*pointwise, *descent, "-epochs", 2], ["-epochs 2", "-batch"]),
-            (["-method", "adam"], ["-method adam", "-dynamics descent"]),
-            ([*pointwise, "-objective", "collapsed"], ["-objective collapsed", "softmax_linear", "pointwise"]),
-            (["-activation", "tanh"], ["-activation tanh", "linear", "-model pointwise"]),
-            (["-weights", "free"], ["-weights free", "-model pointwise"]),
-            (["-model", "monotone", "-weights", "free"], ["-weights free", "monotone"]),
-            (["-input_weights", "true"], ["-input_weights", "-model pointwise"]),
-            (["-width", 9], ["-width 9", "7 features"]),
-            ([*pointwise, "-input_weights", "false", "-width", 9], ["-width 9", "7 features"]),
-            ([*pointwise, "-width", 0], ["-width", "'0'"]),
-            (["-model", "monotone", "-margin", 0], ["-margin", "'0'"]),
-            ([*pointwise, "-objective", "unrolled", "-backward", "one_step"], ["-backward", "equilibrium", "unrolled"]),
-            ([*pointwise, "-objective", "unrolled", "-jacobian_weight", 1], ["-jacobian_weight", "unrolled"]),
-            (["-objective", "shallow", "-gradient_check", 1], ["-gradient_check", "shallow"]),
-            ([*pointwise, "-recompute_every", 3], ["-recompute_every", "unrolled"]),
-            ([*pointwise, "-dynamics", "minimise", "-backward", "neumann"], ["minimise", "-backward"]),
-            ([*pointwise, "-audit", "true"], ["-audit true", "-model pointwise", "softmax_linear"]),
-            ([*descent, "-method", "momentum", "-audit", "true"], ["-audit true", "-method"]),
-            ([*pointwise, "-eq_snes_type", "forwardbackward"], ["forwardbackward", "relu or identity"]),
-        ]
-        for index, (options, words) in enumerate(cases):
-            self.refuse(*options, words=words, ranks=(1, 3) if index % 5 == 1 else (1,))
-        self.refuse(*pointwise, "-eq_snes_type", "forwardbackward", words=["forwardbackward"], ranks=(3,))
 
     def test_words_on_the_command_line(self):
         done = train("train", "-data", self.regression)

@@ -145,3 +145,24 @@ class TrainingTest(unittest.TestCase):
         for name in left:
             np.testing.assert_allclose(left[name], right[name], rtol=0, err_msg=name,
                                        atol=tolerance * np.abs(left[name]).max())
+
+
+class RefusalTest(TrainingTest):
+    """What bad input must lead to: one message, exit code 2, nothing created or changed."""
+
+    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3)):
+        """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
+        run = run or self.new_run()
+        options = [*(["-data", data or self.regression] if data != "" else []), *options]
+        before = files(run)
+        for count in ranks:
+            done = train(*options, "-run", run, ranks=count)
+            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
+            with self.subTest(options=options, ranks=count, messages=messages):
+                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+                self.assertEqual(len(messages), 1, done.stderr)
+                for word in words:
+                    self.assertIn(word, messages[0])
+                self.assertNotIn("PETSC ERROR", done.stderr)
+                self.assertEqual(files(run), before)
+                self.assertTrue(before or not os.path.exists(run))
