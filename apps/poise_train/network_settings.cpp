@@ -39,14 +39,17 @@ void NetworkSettings::read_model(Options& o) {
                "model pointwise: W = gamma softmax(A), gamma A/max(1, |A|_2), or gamma A, which need not "
                "have an equilibrium");
   weights = model == "monotone" ? WeightKind::monotone : parse_weights(kind);
-  activation =
-      parse_activation(o.choice("activation", default_activation(model, objective), activation_names(),
-                                "a of the models pointwise and monotone, and of the objective feedforward"));
+  activation = parse_activation(o.choice(
+      "activation", default_activation(model, objective), activation_names(),
+      "a of the models pointwise (default tanh) and monotone (relu), and of the objective feedforward "
+      "(relu)"));
   gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
   margin = o.real("margin", 0.5, {1e-6, 1}, "model monotone: how much I - W exceeds 0");
-  input_weights =
-      o.flag("input_weights", !linear, "train input weights V; without them the features are the injection");
-  bias = o.flag("bias", !linear, "train biases b");
+  input_weights = o.flag(
+      "input_weights", !linear,
+      "train input weights V (default true for pointwise and monotone); without them the features are the "
+      "injection");
+  bias = o.flag("bias", !linear, "train biases b (default true for pointwise and monotone)");
   width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
                     "state width m where there are input weights (default 128) and of the objective "
                     "feedforward; else m is the number of features (0)");
@@ -58,9 +61,11 @@ void NetworkSettings::read_objective(Options& o) {
   recompute_every = o.integer("recompute_every", 0, {0, 1e6},
                               "objective unrolled: keep every Kth layer only and compute the others again "
                               "on the way back; 0: keep all");
-  warm_start = o.flag("warm_start", true,
-                      "objective equilibrium: start equilibria and adjoints from those found before, which "
-                      "are kept in memory; results change within the tolerances only");
+  warm_start = o.flag(
+      "warm_start", true,
+      "objective equilibrium: start equilibria and adjoints from those found before, which "
+      "are kept in memory; results change within the tolerances only. A run that a signal stopped between "
+      "scheduled checkpoints then equals the straight one to these tolerances, else exactly");
   const std::string name =
       o.choice("backward", "exact", {"exact", "neumann", "one_step"},
                "objective equilibrium: the adjoint exactly; by -neumann_terms terms of its Neumann series; "

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/petsc/vec.hpp"
 
@@ -88,10 +89,15 @@ void Recorder::measure_gradient(HistoryRow& row, const DynamicsState& state, Vec
   const Index every = settings_.network.gradient_check;
   if (reference == nullptr || state.step / experiment_.record_every() % every != 0) return;
   if (!exact_) exact_ = duplicate(gradient);
-  if (const Minibatches* batches = experiment_.batches())
-    (void)reference->value_and_gradient(experiment_.theta(), exact_.get(), batches->at(state.step));
-  else
-    (void)reference->value_and_gradient(experiment_.theta(), exact_.get());
+  try {
+    if (const Minibatches* batches = experiment_.batches())
+      (void)reference->value_and_gradient(experiment_.theta(), exact_.get(), batches->at(state.step));
+    else
+      (void)reference->value_and_gradient(experiment_.theta(), exact_.get());
+  } catch (const Error& error) {
+    if (!is_failed_evaluation(error)) throw;
+    return;  // there is no exact gradient, as for an unrolled network without equilibria
+  }
   double inner = 0.0, norm = 0.0, difference = 0.0;
   check(VecDot(gradient, exact_.get(), &inner));
   check(VecNorm(exact_.get(), NORM_2, &norm));

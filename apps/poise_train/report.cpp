@@ -76,10 +76,13 @@ void Report::row(const HistoryRow& row, bool last) {
   const std::string train = accuracy ? number(100.0 * row.train_accuracy, "%.2f%%") : "-";
   const std::string test =
       accuracy ? number(100.0 * row.test_accuracy, "%.2f%%") : number(row.test_loss, "%.4g");
-  std::printf("%8.0f %10.5g %12.6g %11s %11s %10s %8s %8s %8s\n", row.step,
-              experiment_.batches() ? row.epoch : row.t, row.loss, number(row.loss_excess, "%.4g").c_str(),
-              number(bound, "%.4g").c_str(), number(row.lambda_min, "%.5f").c_str(), train.c_str(),
-              test.c_str(), duration(left).c_str());
+  const bool audit = experiment_.audit() != nullptr;
+  std::printf(
+      "%8.0f %10.5g %12.6g %11s %11s %10s %8s %8s %8s\n", row.step, experiment_.batches() ? row.epoch : row.t,
+      row.loss, number(audit ? row.loss_excess : row.grad_norm, "%.4g").c_str(),
+      number(audit ? bound : row.contraction, "%.4g").c_str(),
+      audit ? number(row.lambda_min, "%.5f").c_str() : number(row.equilibrium_iterations, "%.0f").c_str(),
+      train.c_str(), test.c_str(), duration(left).c_str());
   std::fflush(stdout);
 }
 

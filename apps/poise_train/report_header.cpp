@@ -21,8 +21,10 @@ void Report::header() const {
   print_ranks();
   std::printf("  run       %s\n", run_.c_str());
   print_audit();
+  const bool audit = experiment_.audit() != nullptr;
   std::printf("\n%8s %10s %12s %11s %11s %10s %8s %8s %8s\n", "step", experiment_.batches() ? "epoch" : "t",
-              "loss", "excess", "bound", "lambda_min", "train", "test", "left");
+              "loss", audit ? "excess" : "gradient", audit ? "bound" : "contraction",
+              audit ? "lambda_min" : "iterations", "train", "test", "left");
   std::fflush(stdout);
 }
 
