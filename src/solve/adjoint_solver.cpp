@@ -74,7 +74,7 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
   if (type_ == ksp_mean_field && !mean_)
     throw Error(ExitCode::bad_input,
-                "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u, true); try gmres");
+                "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u); try gmres", true);
   const auto size = static_cast<std::size_t>(map.local_states() * columns);
   image_.resize(size);
   norms_.resize(static_cast<std::size_t>(2 * columns));

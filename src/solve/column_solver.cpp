@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "poise/solve/column_norms.hpp"
+#include "poise/solve/solver_types.hpp"
 
 namespace poise {
 
@@ -37,9 +38,9 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
-  if (defaults.preconditioner != PCNONE) check(KSPSetPCSide(ksp_.get(), PC_RIGHT));
   check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
   check(KSPSetFromOptions(ksp_.get()));
+  precondition_on_the_right(ksp_.get());
   PetscInt max_iterations = 0;
   PetscReal divergence = 0.0;
   check(KSPGetTolerances(ksp_.get(), &rtol_, nullptr, &divergence, &max_iterations));

@@ -61,7 +61,8 @@ void EquilibriumSolver::make_iteration() {
   if (!form)
     throw Error(ExitCode::bad_input,
                 "-eq_snes_type " + type_ +
-                    " needs a model of the form h(z) = a(Wz + u, true); try newtonls or anderson");
+                    " needs a model of the form h(z) = a(Wz + u); try newtonls or anderson",
+                true);
   if (type_ == snes_mean_field) {
     y_.resize(static_cast<std::size_t>(map_.local_states() * columns_));
     mean_iteration_ = std::make_unique<MeanFieldIteration>(comm_, columns_, *mean_, form->activation);
@@ -206,8 +207,14 @@ Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, do
     climb(left, injection, z, outcome);
     outcome.fallbacks = static_cast<Index>(left.size());
     left = verify(p, injection, z, slopes, outcome);
+    // What the iteration left there is where it gave up.
+    if (memory.block != nullptr && type_ == snes_mean_field) {
+      mean_->weights().multiply(p, z, memory.block);
+      ++outcome.products;
+    }
   }
   outcome.converged = left.empty();
+  if (!outcome.converged) parameters_changed();  // its mean may hold a NaN of this panel
   if (memory.block != nullptr && type_ != snes_mean_field)
     std::copy_n(z, map_.local_states() * p, memory.block);
   return outcome;

@@ -6,6 +6,7 @@
 
 #include "poise/base/random.hpp"
 #include "poise/model/softmax_linear.hpp"
+#include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 #include "support/problems.hpp"
 
