@@ -140,7 +140,8 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
   outcome.worst_sample = 0;
   for (Index c = 0; c < p; ++c) {
     const double residual = norms_[c] > 0.0 ? norms_[p + c] / norms_[c] : norms_[p + c];
-    if (!(norms_[p + c] <= 2.0 * main_->solver.rtol() * norms_[c])) left.push_back(c);
+    if (!std::isfinite(norms_[c]) || !(norms_[p + c] <= 2.0 * main_->solver.rtol() * norms_[c]))
+      left.push_back(c);
     if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
     outcome.residual = residual;
     outcome.worst_sample = c;

@@ -114,7 +114,8 @@ void EquilibriumSolver::update_mean_field(Index p, const double* injection, cons
       activate(activation, rows * p, injection, h_.data());
     activation_slope(activation, rows * p, h_.data(), h_.data());
     for (Index c = 0; c < p; ++c)
-      for (Index i = 0; i < rows; ++i) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
+      for (Index i = 0; i < rows; ++i)  // one broken sample must not break the others
+        if (std::isfinite(h_[c * rows + i])) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
   }
   mean_->update(slope_sum_.data());
 }
@@ -161,7 +162,7 @@ std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, d
   for (Index c = 0; c < p; ++c) {
     const double size = norms_[c];
     const double residual = size > 0.0 ? norms_[p + c] / size : norms_[p + c];
-    if (!(norms_[p + c] <= rtol() * size + main_->atol())) left.push_back(c);
+    if (!std::isfinite(size) || !(norms_[p + c] <= rtol() * size + main_->atol())) left.push_back(c);
     if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
     outcome.residual = residual;
     outcome.worst_sample = c;
@@ -197,6 +198,18 @@ void EquilibriumSolver::climb(const std::vector<Index>& left, const double* inje
   }
 }
 
+// What the mean-field iteration left in the memory of these columns is where it gave up.
+void EquilibriumSolver::remember(const std::vector<Index>& left, const double* z, double* memory,
+                                 Outcome& outcome) {
+  const Index rows = map_.local_states();
+  const auto p = static_cast<Index>(left.size());
+  for (Index k = 0; k < p; ++k) std::copy_n(z + left[k] * rows, rows, left_z_.data() + k * rows);
+  mean_->weights().multiply(p, left_z_.data(), left_injection_.data());
+  ++outcome.products;
+  for (Index k = 0; k < p; ++k)
+    std::copy_n(left_injection_.data() + k * rows, rows, memory + left[k] * rows);
+}
+
 Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {
   update_mean_field(p, injection, memory);
   Outcome outcome = first_attempt(p, injection, z, memory);
@@ -206,15 +219,10 @@ Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, do
     outcome.reason = type_ + ": " + outcome.reason;
     climb(left, injection, z, outcome);
     outcome.fallbacks = static_cast<Index>(left.size());
+    if (memory.block != nullptr && type_ == snes_mean_field) remember(left, z, memory.block, outcome);
     left = verify(p, injection, z, slopes, outcome);
-    // What the iteration left there is where it gave up.
-    if (memory.block != nullptr && type_ == snes_mean_field) {
-      mean_->weights().multiply(p, z, memory.block);
-      ++outcome.products;
-    }
   }
   outcome.converged = left.empty();
-  if (!outcome.converged) parameters_changed();  // its mean may hold a NaN of this panel
   if (memory.block != nullptr && type_ != snes_mean_field)
     std::copy_n(z, map_.local_states() * p, memory.block);
   return outcome;

@@ -67,6 +67,7 @@ class EquilibriumSolver {
   /// True residuals of all columns into residuals_ (over what is allowed); slopes; columns that failed.
   std::vector<Index> verify(Index p, const double* injection, double* z, double* slopes, Outcome& outcome);
   void climb(const std::vector<Index>& left, const double* injection, double* z, Outcome& outcome);
+  void remember(const std::vector<Index>& left, const double* z, double* memory, Outcome& outcome);
   PanelSnes& rung(const PanelSnes::Defaults& defaults, Index p);
 
   MPI_Comm comm_;

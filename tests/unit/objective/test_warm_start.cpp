@@ -254,12 +254,13 @@ TEST_P(WarmDescent, GivesTheLossAndGradientOfAColdOneWithLessWork) {
         check(VecCopy(guide.theta.get(), cold.theta.get()));
         check(VecCopy(guide.theta.get(), warm.theta.get()));
       }
-      EXPECT_EQ(warm.work[0], cold.work[0]) << "nothing is known at first";
+      // What the ladder solved is multiplied once more, to be remembered.
+      EXPECT_NEAR(warm.work[0], cold.work[0], 0.02 * cold.work[0]) << "nothing is known at first";
       for (int k = 3; k < steps; ++k) EXPECT_LT(warm.work[k], 0.95 * cold.work[k]) << "step " << k;
       warm.objective.forget();
       (void)warm.evaluate(minibatches ? every_nth(warm.grid, warm.problem.train, 2, 0) : Batch{});
       (void)cold.evaluate(minibatches ? every_nth(cold.grid, cold.problem.train, 2, 0) : Batch{});
-      EXPECT_EQ(warm.work.back(), cold.work.back()) << "forgotten";
+      EXPECT_NEAR(warm.work.back(), cold.work.back(), 0.02 * cold.work.back()) << "forgotten";
     }
 }
 

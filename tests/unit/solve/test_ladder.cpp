@@ -146,7 +146,7 @@ TEST(Ladder, AnEquationWithoutSolutionFailsOnAllRanksNamingTheWorstSampleAndTheR
 
 TEST(Ladder, ANotANumberInOneSampleFailsAndTheNextPanelIsSolved) {
   for (const int feature_ranks : feature_rank_choices()) {
-    ModelOnGrid<TanhSoftmax> model(feature_ranks, 9);
+    ModelOnGrid<PointwiseCase<Act::sigmoid, Kind::softmax, Input::plain, 90>> model(feature_ranks, 9);
     const Block u = model.inject(4, model.random_features(4, 3));
     Block broken(u);
     if (model.layout.block().contains(5)) broken[2 * model.rows() + 5 - model.layout.block().begin] = NAN;
@@ -166,6 +166,20 @@ TEST(Ladder, ANotANumberInOneSampleFailsAndTheNextPanelIsSolved) {
         EXPECT_EQ(next.outcome.fallbacks, 0) << next.outcome.reason;
       }
     }
+  }
+}
+
+TEST(Ladder, AnAdjointTooLargeForANormFails) {
+  ModelOnGrid<TanhSoftmax> model(1, 9);
+  const Block slopes(static_cast<std::size_t>(2 * model.rows()), 0.5);
+  Block rhs = model.random_states(2, 5);
+  for (Index i = 0; i < model.rows(); ++i) rhs[i] *= 1e200;  // its square is infinite
+  for (const char* type : {"meanfield", "neumann", "gmres"}) {
+    const GivenOptions given(OptionList{{"adj_ksp_type", type}});
+    SCOPED_TRACE(given.text());
+    AdjointSolver solver(model.grid.feature(), model.map, 2, 1e-12);
+    Block lambda(rhs.size());
+    EXPECT_FALSE(solver.solve(2, slopes.data(), rhs.data(), lambda.data()).converged);
   }
 }
 
@@ -265,16 +279,21 @@ TEST(Compaction, FinishedColumnsCostNoMoreProducts) {
 TEST(Compaction, OfTheMeanFieldIterationSavesProductsToo) {
   const Index p = 5;
   for (const int feature_ranks : feature_rank_choices()) {
-    ModelOnGrid<TanhSoftmax> model(feature_ranks, 14);
-    Block u = model.random_states(p, 3);
-    for (Index i = 0; i < model.rows(); ++i) u[i] = u[model.rows() + i] = 0.0;  // nothing to iterate
+    ModelOnGrid<PointwiseCase<Act::sigmoid, Kind::softmax, Input::plain, 90>> model(feature_ranks, 14);
+    const Block u = model.random_states(p, 3);
     const GivenOptions given(OptionList{{"eq_snes_type", "meanfield"}});
     EquilibriumSolver solver(model.grid.feature(), model.map, p);
-    const Solved solved = solve_cold(solver, model.map, p, u);
-    ASSERT_TRUE(solved.outcome.converged);
-    ASSERT_EQ(solved.outcome.fallbacks, 0);
-    EXPECT_GT(solver.columns_multiplied(), 0);
-    EXPECT_LE(solver.columns_multiplied(), (p - 2) * solved.outcome.iterations + 2);
+    Block z(u), slopes(u.size()), memory(u.size());
+    const Outcome cold = solver.solve(p, u.data(), z.data(), slopes.data(), {memory.data(), false});
+    ASSERT_TRUE(cold.converged);
+    // Two columns start where they end, the others at 0.
+    std::fill(memory.begin() + 2 * model.rows(), memory.end(), 0.0);
+    const Index before = solver.columns_multiplied();
+    const Outcome mixed = solver.solve(p, u.data(), z.data(), slopes.data(), {memory.data(), true});
+    ASSERT_TRUE(mixed.converged);
+    ASSERT_EQ(mixed.fallbacks, 0);
+    ASSERT_GE(mixed.iterations, 5);
+    EXPECT_LE(solver.columns_multiplied() - before, (p - 2) * mixed.iterations + 2 * 2);
   }
 }
 
@@ -295,7 +314,10 @@ TEST(Memory, OfTheSameProblemSavesProductsAndChangesNothing) {
       expect_contract(second, relative_residuals(model.grid.feature(), model.map, p, u, z),
                       1.001 * solver.rtol());
       EXPECT_LE(relative_difference(model.grid.feature(), z, cold), 1e-10);
-      EXPECT_LE(second.products, std::min<Index>(4, first.products - 1));
+      EXPECT_LT(second.products, first.products);
+      if (std::string(type) != "peacemanrachford") {  // whose auxiliary variable is not remembered
+        EXPECT_LE(second.products, 4);
+      }
     }
   }
 }
