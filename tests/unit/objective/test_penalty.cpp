@@ -14,8 +14,8 @@ using namespace testing_support;
 
 struct Penalised {
   Penalised(int feature_ranks, const Pointwise::Shape& of, double weight, std::uint64_t seed = 3,
-            Index n = 10, Index m = 7)
-      : grid(MPI_COMM_WORLD, feature_ranks),
+            Index n = 10, Index m = 7, MPI_Comm world = MPI_COMM_WORLD)
+      : grid(world, feature_ranks),
         shape(of),
         layout(grid, m, 3, Pointwise::blocks(shape, m)),
         problem(random_problem(layout, LossKind::squared, n, 0, shape.input_weights ? shape.features : m)),
@@ -93,22 +93,16 @@ TEST_P(Penalty, GradientOfLossAndPenaltyHasTaylorRemainderOfSecondOrder) {
 }
 
 TEST_P(Penalty, IsTheSameOnEveryGrid) {
-  double reference = -1.0;
-  std::vector<double> entries;
-  for (const int feature_ranks : feature_rank_choices())
-    for (const Index n : {10}) {
-      Penalised penalised(feature_ranks, GetParam().shape, 0.7, 3, n);
-      const VecHandle gradient = duplicate(penalised.theta.get());
-      const Evaluation evaluation = penalised.evaluate(penalised.theta.get(), gradient.get());
-      const auto now = all_entries(gradient.get());
-      if (reference < 0.0) {
-        // One rank with the whole problem, whatever the ranks of this test.
-        reference = evaluation.penalty;
-        entries = now;
-      }
-      EXPECT_NEAR(evaluation.penalty, reference, 1e-11 * reference);
-      EXPECT_LE(relative_distance(now, entries), 1e-10);
-    }
+  Penalised alone(1, GetParam().shape, 0.7, 3, 10, 7, MPI_COMM_SELF);
+  const VecHandle reference = duplicate(alone.theta.get());
+  const double penalty = alone.evaluate(alone.theta.get(), reference.get()).penalty;
+  const std::vector<double> entries = all_entries(reference.get());
+  for (const int feature_ranks : feature_rank_choices()) {
+    Penalised penalised(feature_ranks, GetParam().shape, 0.7);
+    const VecHandle gradient = duplicate(penalised.theta.get());
+    EXPECT_NEAR(penalised.evaluate(penalised.theta.get(), gradient.get()).penalty, penalty, 1e-11 * penalty);
+    EXPECT_LE(relative_distance(all_entries(gradient.get()), entries), 1e-10);
+  }
 }
 
 TEST_P(Penalty, LeavesTheLossAloneAndIsProportionalToItsWeight) {

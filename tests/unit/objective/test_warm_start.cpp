@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "poise/base/error.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
 #include "support/given_options.hpp"
 #include "support/gradients.hpp"
@@ -262,6 +263,21 @@ TEST_P(WarmDescent, GivesTheLossAndGradientOfAColdOneWithLessWork) {
       (void)cold.evaluate(minibatches ? every_nth(cold.grid, cold.problem.train, 2, 0) : Batch{});
       EXPECT_NEAR(warm.work.back(), cold.work.back(), 0.02 * cold.work.back()) << "forgotten";
     }
+}
+
+TEST(EquilibriumOutcome, OfAMinibatchNamesTheWorstSampleOfThisRank) {
+  Descent setup(1, false, true);
+  const Batch batch = every_nth(setup.grid, setup.problem.train, 2, 1);
+  std::string message = "nothing was thrown";
+  if (setup.grid.sample_ranks() == 1) {
+    for (Index i = 0; i < 6; ++i) setup.problem.train.features[static_cast<std::size_t>(15 * 6 + i)] = NAN;
+    try {
+      (void)setup.evaluate(batch);
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    EXPECT_NE(message.find("worst sample 15 of this rank"), std::string::npos) << message;
+  }
 }
 
 TEST(InexactBackward, IsNamedAndUsableAndItsResidualIsNotANumber) {

@@ -43,7 +43,7 @@ std::vector<OptionList> suitable_types<ReluMonotone>() {
 }
 template <>
 std::vector<OptionList> suitable_types<SkewMonotone>() {
-  return {type("peacemanrachford"), newton, newton_mean_field};
+  return {type("peacemanrachford")};  // full Newton steps need not converge
 }
 
 template <class Model>
@@ -77,7 +77,7 @@ TYPED_TEST(SolverTypes, AllFindTheSameEquilibriaWithoutALadder) {
     if (model.grid.feature_ranks() == 1) types.push_back(newton_sample_lu);
     for (OptionList options : types) {
       options.emplace_back("eq_ladder", "false");
-      options.emplace_back("eq_snes_max_it", "20000");
+      options.emplace_back("eq_snes_max_it", "5000");
       options.emplace_back("eq_snes_atol", "1e-14");  // an equilibrium of relu may be 0
       const GivenOptions given(options);
       SCOPED_TRACE(given.text());
@@ -96,14 +96,21 @@ TYPED_TEST(SolverTypes, AllFindTheSameEquilibriaWithoutALadder) {
   });
 }
 
+/// Of any of the models: this splitting converges for all of them.
+template <class Model>
+Solved equilibria_of(ModelOnGrid<Model>& model, const Block& u) {
+  const GivenOptions given({{"eq_snes_type", "peacemanrachford"}, {"eq_snes_max_it", "5000"}});
+  EquilibriumSolver solver(model.grid.feature(), model.map, panel_columns);
+  return solve_cold(solver, model.map, used_columns, u);
+}
+
 const OptionList gmres = {{"adj_ksp_type", "gmres"}};
 
 TYPED_TEST(SolverTypes, AllFindTheSameAdjointsWithoutALadder) {
   this->on_every_grid([](ModelOnGrid<TypeParam>& model) {
     const MPI_Comm comm = model.grid.feature();
     const Block u = model.inject(used_columns, model.random_features(used_columns, 3));
-    EquilibriumSolver equilibria(comm, model.map, panel_columns);
-    const Solved state = solve_cold(equilibria, model.map, used_columns, u);
+    const Solved state = equilibria_of(model, u);
     require(state.outcome);
     const Block rhs = model.random_states(used_columns, 5);
     std::vector<OptionList> types = {gmres,
@@ -136,8 +143,7 @@ TYPED_TEST(SolverTypes, AdjointFromANearbyStartIsTheSame) {
   this->on_every_grid([](ModelOnGrid<TypeParam>& model) {
     const MPI_Comm comm = model.grid.feature();
     const Block u = model.inject(used_columns, model.random_features(used_columns, 3));
-    EquilibriumSolver equilibria(comm, model.map, panel_columns);
-    const Solved state = solve_cold(equilibria, model.map, used_columns, u);
+    const Solved state = equilibria_of(model, u);
     const Block rhs = model.random_states(used_columns, 5);
     const bool contraction = model.map.certificate().norm != "monotone";
     for (const std::string name : {"gmres", "meanfield", "neumann"}) {

@@ -119,7 +119,10 @@ TEST(Ladder, AnEquationWithoutSolutionFailsOnAllRanksNamingTheWorstSampleAndTheR
     ModelOnGrid<Free> model(feature_ranks, 10);
     const Block u(static_cast<std::size_t>(3 * model.rows()), 1.0);
     for (const char* type : {"meanfield", "picard", "newtonls", "anderson"}) {
-      const GivenOptions given(OptionList{{"eq_snes_type", type}});
+      const GivenOptions given({{"eq_snes_type", type},
+                                {"eq_snes_max_it", "500"},  // plain iteration overflows on the way
+                                {"eq_newton_snes_max_it", "20"},
+                                {"eq_anderson_snes_max_it", "60"}});
       SCOPED_TRACE(given.text());
       EquilibriumSolver solver(model.grid.feature(), model.map, 3);
       set_weights(model, 0.01);
@@ -199,6 +202,26 @@ TEST(Ladder, ANotANumberOfAnAdjointFails) {
       EXPECT_TRUE(std::isnan(outcome.residual));
     }
   }
+}
+
+TEST(OutcomeTest, MergedOnesHaveTheWorstResidualAndANotANumberStays) {
+  const auto panel = [](double residual, Index worst) {
+    return Outcome{.solve = "s", .reason = "r", .converged = true, .residual = residual, .worst_sample = worst};
+  };
+  Outcome all;
+  all.merge(panel(1e-13, 1), 0);
+  all.merge(panel(3e-13, 2), 10);
+  all.merge(panel(2e-13, 3), 20);
+  EXPECT_EQ(all.residual, 3e-13);
+  EXPECT_EQ(all.worst_sample, 12);
+  EXPECT_TRUE(all.converged);
+  Outcome broken = panel(NAN, 4);
+  broken.converged = false;
+  all.merge(broken, 30);
+  all.merge(panel(1.0, 5), 40);
+  EXPECT_TRUE(std::isnan(all.residual));
+  EXPECT_EQ(all.worst_sample, 34);
+  EXPECT_FALSE(all.converged);
 }
 
 /// A panel whose columns need very different numbers of iterations: the more an injection saturates tanh, the
