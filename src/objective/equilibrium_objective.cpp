@@ -96,8 +96,7 @@ void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
   const auto scope = event.begin();
   if (settings_.jacobian_weight > 0.0) add_penalty(panel, result);
   const bool warm = warm_ && warm_->predict(adjoints, panel.local, panel.p, lambda_.data());
-  Outcome outcome =
-      adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
+  Outcome outcome = adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
   if (warm_) warm_->record(adjoints, panel.local, panel.p, lambda_.data());
   name_worst_sample(outcome, panel.local);
   result.adjoint.merge(outcome, 0);

@@ -67,7 +67,8 @@ std::string ColumnSolver::preconditioner() const {
 void ColumnSolver::load_scaled(const double* rhs) {
   column_norms(comm_, rows_, columns_, rhs, norms_.data());
   for (Index c = 0; c < columns_; ++c) {
-    if (!std::isfinite(norms_[c])) norms_[c] = std::numeric_limits<double>::quiet_NaN();  // too large to solve
+    if (!std::isfinite(norms_[c]))
+      norms_[c] = std::numeric_limits<double>::quiet_NaN();  // too large to solve
     const double scale = norms_[c] == 0.0 ? 0.0 : 1.0 / norms_[c];
     for (Index i = c * rows_; i < (c + 1) * rows_; ++i) scaled_rhs_[i] = scale * rhs[i];
   }

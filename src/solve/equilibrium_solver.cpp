@@ -59,10 +59,10 @@ void EquilibriumSolver::make_iteration() {
   if (type_ != snes_mean_field && !splitting) return;
   const auto form = map_.pointwise_form();
   if (!form)
-    throw Error(ExitCode::bad_input,
-                "-eq_snes_type " + type_ +
-                    " needs a model of the form h(z) = a(Wz + u); try newtonls or anderson",
-                true);
+    throw Error(
+        ExitCode::bad_input,
+        "-eq_snes_type " + type_ + " needs a model of the form h(z) = a(Wz + u); try newtonls or anderson",
+        true);
   if (type_ == snes_mean_field) {
     y_.resize(static_cast<std::size_t>(map_.local_states() * columns_));
     mean_iteration_ = std::make_unique<MeanFieldIteration>(comm_, columns_, *mean_, form->activation);
@@ -206,8 +206,7 @@ void EquilibriumSolver::remember(const std::vector<Index>& left, const double* z
   for (Index k = 0; k < p; ++k) std::copy_n(z + left[k] * rows, rows, left_z_.data() + k * rows);
   mean_->weights().multiply(p, left_z_.data(), left_injection_.data());
   ++outcome.products;
-  for (Index k = 0; k < p; ++k)
-    std::copy_n(left_injection_.data() + k * rows, rows, memory + left[k] * rows);
+  for (Index k = 0; k < p; ++k) std::copy_n(left_injection_.data() + k * rows, rows, memory + left[k] * rows);
 }
 
 Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {

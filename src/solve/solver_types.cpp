@@ -145,7 +145,8 @@ void precondition_on_the_right(KSP ksp) {
   PC pc = nullptr;
   check(KSPGetOptionsPrefix(ksp, &prefix));
   check(PetscOptionsHasName(nullptr, prefix, "-ksp_pc_side", &chosen));
-  check(PetscObjectTypeCompareAny(reinterpret_cast<PetscObject>(ksp), &known, KSPGMRES, KSPFGMRES, KSPBCGS, ""));
+  check(PetscObjectTypeCompareAny(reinterpret_cast<PetscObject>(ksp), &known, KSPGMRES, KSPFGMRES, KSPBCGS,
+                                  ""));
   check(KSPGetPC(ksp, &pc));
   check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(pc), PCNONE, &none));
   if (chosen == PETSC_FALSE && known == PETSC_TRUE && none == PETSC_FALSE) check(KSPSetPCSide(ksp, PC_RIGHT));

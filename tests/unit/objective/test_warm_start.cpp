@@ -234,7 +234,9 @@ INSTANTIATE_TEST_SUITE_P(Types, WarmDescent, testing::Values("meanfield", "picar
                          [](const auto& info) { return info.param; });
 
 TEST_P(WarmDescent, GivesTheLossAndGradientOfAColdOneWithLessWork) {
-  const std::string adjoint = GetParam() == "picard" ? "neumann" : GetParam() == "newtonls" ? "gmres" : "meanfield";
+  const std::string adjoint = GetParam() == "picard"     ? "neumann"
+                              : GetParam() == "newtonls" ? "gmres"
+                                                         : "meanfield";
   const GivenOptions given({{"eq_snes_type", GetParam()}, {"adj_ksp_type", adjoint}});
   for (const int feature_ranks : feature_rank_choices())
     for (const bool minibatches : {false, true}) {

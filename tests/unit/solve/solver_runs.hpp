@@ -51,8 +51,8 @@ inline Block relative_residuals(MPI_Comm comm, const EquilibriumMap& map, Index 
 }
 
 /// ‖λ − (∂h/∂z)ᵀλ − r‖/‖r‖ of every sample.
-inline Block relative_adjoint_residuals(MPI_Comm comm, const EquilibriumMap& map, Index p, const Block& slopes,
-                                        const Block& rhs, const Block& lambda) {
+inline Block relative_adjoint_residuals(MPI_Comm comm, const EquilibriumMap& map, Index p,
+                                        const Block& slopes, const Block& rhs, const Block& lambda) {
   Block image(rhs.size()), size(static_cast<std::size_t>(p)), residual(size);
   map.jacobian_transpose(p, slopes.data(), lambda.data(), image.data());
   for (std::size_t i = 0; i < image.size(); ++i) image[i] = lambda[i] - image[i] - rhs[i];

@@ -27,19 +27,24 @@ template <class Model>
 std::vector<OptionList> suitable_types();
 template <>
 std::vector<OptionList> suitable_types<Linear>() {
-  return {type("meanfield"), type("picard"), newton, newton_mean_field, type("peacemanrachford"),
-          {{"eq_snes_type", "forwardbackward"}, {"eq_alpha", "0.7"}}, type("anderson"), type("ngmres"),
-          type("qn"), richardson};
+  return {
+      type("meanfield"), type("picard"),           newton,
+      newton_mean_field, type("peacemanrachford"), {{"eq_snes_type", "forwardbackward"}, {"eq_alpha", "0.7"}},
+      type("anderson"),  type("ngmres"),           type("qn"),
+      richardson};
 }
 template <>
 std::vector<OptionList> suitable_types<TanhSoftmax>() {
-  return {type("meanfield"), type("picard"), newton, newton_mean_field, type("peacemanrachford"),
-          type("anderson"), type("ngmres"), type("qn"), richardson};
+  return {type("meanfield"), type("picard"), newton,     newton_mean_field, type("peacemanrachford"),
+          type("anderson"),  type("ngmres"), type("qn"), richardson};
 }
 template <>
 std::vector<OptionList> suitable_types<ReluMonotone>() {
-  return {type("forwardbackward"), type("peacemanrachford"),
-          {{"eq_snes_type", "peacemanrachford"}, {"eq_alpha", "0.5"}}, newton, newton_mean_field};
+  return {type("forwardbackward"),
+          type("peacemanrachford"),
+          {{"eq_snes_type", "peacemanrachford"}, {"eq_alpha", "0.5"}},
+          newton,
+          newton_mean_field};
 }
 template <>
 std::vector<OptionList> suitable_types<SkewMonotone>() {
@@ -130,9 +135,9 @@ TYPED_TEST(SolverTypes, AllFindTheSameAdjointsWithoutALadder) {
       AdjointSolver solver(comm, model.map, panel_columns, 1e-12);
       Solved solved{{}, Block(rhs.size()), {}};
       solved.outcome = solver.solve(used_columns, state.slopes.data(), rhs.data(), solved.x.data());
-      expect_contract(
-          solved.outcome,
-          relative_adjoint_residuals(comm, model.map, used_columns, state.slopes, rhs, solved.x), 2.001e-12);
+      expect_contract(solved.outcome,
+                      relative_adjoint_residuals(comm, model.map, used_columns, state.slopes, rhs, solved.x),
+                      2.001e-12);
       if (reference.empty()) reference = solved.x;
       EXPECT_LE(relative_difference(comm, solved.x, reference), 1e-9);
     }
@@ -230,8 +235,8 @@ TEST_F(OtherMaps, HaveTheSameEquilibriaFromEverySolver) {
   on_every_grid([](const ProcessGrid& grid, const TwoLayerMap& map, const Range& rows) {
     const Block u = random_block(rows, used_columns, 3);
     Block reference;
-    for (OptionList options : {OptionList{}, type("picard"), newton, type("anderson"), type("ngmres"),
-                               type("qn"), richardson}) {
+    for (OptionList options :
+         {OptionList{}, type("picard"), newton, type("anderson"), type("ngmres"), type("qn"), richardson}) {
       options.emplace_back("eq_ladder", "false");
       const GivenOptions given(options);
       SCOPED_TRACE(given.text());
@@ -260,8 +265,7 @@ TEST_F(OtherMaps, HaveTheSameAdjointsFromEverySolver) {
       Block lambda(rhs.size());
       const Outcome outcome = solver.solve(used_columns, state.slopes.data(), rhs.data(), lambda.data());
       expect_contract(
-          outcome,
-          relative_adjoint_residuals(grid.feature(), map, used_columns, state.slopes, rhs, lambda),
+          outcome, relative_adjoint_residuals(grid.feature(), map, used_columns, state.slopes, rhs, lambda),
           2.001e-12);
       if (reference.empty()) reference = lambda;
       EXPECT_LE(relative_difference(grid.feature(), lambda, reference), 1e-9);

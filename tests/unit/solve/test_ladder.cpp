@@ -15,7 +15,8 @@ using testing_support::OptionList;
 using Stiff = PointwiseCase<Act::tanh, Kind::softmax, Input::plain, 99>;
 using Free = PointwiseCase<Act::relu, Kind::free, Input::plain, 100>;
 
-/// With slopes near 1 and γ = 0.99 the equilibrium is far from the injection, at which the mean slopes are taken.
+/// With slopes near 1 and γ = 0.99 the equilibrium is far from the injection, at which the mean slopes are
+/// taken.
 struct HardPanel {
   static constexpr Index p = 12;
   explicit HardPanel(int feature_ranks) : model(feature_ranks, 60), u(model.random_states(p, 3)) {
@@ -32,8 +33,7 @@ TEST(Ladder, SolvesWhatTheMeanFieldIterationGivesUpAndSaysWhichRungsItTook) {
     const GivenOptions given(OptionList{{"eq_snes_type", "meanfield"}});
     EquilibriumSolver solver(comm, hard.model.map, HardPanel::p);
     const Solved solved = solve_cold(solver, hard.model.map, HardPanel::p, hard.u);
-    expect_contract(solved.outcome,
-                    relative_residuals(comm, hard.model.map, HardPanel::p, hard.u, solved.x),
+    expect_contract(solved.outcome, relative_residuals(comm, hard.model.map, HardPanel::p, hard.u, solved.x),
                     1.001 * solver.rtol());
     EXPECT_GT(solved.outcome.fallbacks, 0);
     EXPECT_LE(solved.outcome.fallbacks, HardPanel::p);
@@ -89,9 +89,9 @@ TEST(Ladder, OfAdjointsSolvesWhatTheChosenSolverDoesNot) {
       AdjointSolver solver(comm, hard.model.map, HardPanel::p, 1e-12);
       Block lambda(rhs.size());
       const Outcome outcome = solver.solve(HardPanel::p, slopes.data(), rhs.data(), lambda.data());
-      expect_contract(
-          outcome,
-          relative_adjoint_residuals(comm, hard.model.map, HardPanel::p, slopes, rhs, lambda), 2.001e-12);
+      expect_contract(outcome,
+                      relative_adjoint_residuals(comm, hard.model.map, HardPanel::p, slopes, rhs, lambda),
+                      2.001e-12);
       EXPECT_EQ(outcome.fallbacks, HardPanel::p);
       EXPECT_TRUE(contains(outcome.reason, "neumann: too many iterations, adj_gmres_: CONVERGED"))
           << outcome.reason;
@@ -114,7 +114,8 @@ void set_weights(ModelOnGrid<Free>& model, double entry) {
 }
 
 TEST(Ladder, AnEquationWithoutSolutionFailsOnAllRanksNamingTheWorstSampleAndTheRungs) {
-  // z = max(0, Wz + u) with W = 1 1ᵀ/2, u = 1: Σz = mΣz/2 + m has no solution ≥ 0 for m > 2. W = 0.01 1 1ᵀ has.
+  // z = max(0, Wz + u) with W = 1 1ᵀ/2, u = 1: Σz = mΣz/2 + m has no solution ≥ 0 for m > 2. W = 0.01 1 1ᵀ
+  // has.
   for (const int feature_ranks : feature_rank_choices()) {
     ModelOnGrid<Free> model(feature_ranks, 10);
     const Block u(static_cast<std::size_t>(3 * model.rows()), 1.0);
@@ -206,7 +207,8 @@ TEST(Ladder, ANotANumberOfAnAdjointFails) {
 
 TEST(OutcomeTest, MergedOnesHaveTheWorstResidualAndANotANumberStays) {
   const auto panel = [](double residual, Index worst) {
-    return Outcome{.solve = "s", .reason = "r", .converged = true, .residual = residual, .worst_sample = worst};
+    return Outcome{
+        .solve = "s", .reason = "r", .converged = true, .residual = residual, .worst_sample = worst};
   };
   Outcome all;
   all.merge(panel(1e-13, 1), 0);
@@ -229,7 +231,8 @@ TEST(OutcomeTest, MergedOnesHaveTheWorstResidualAndANotANumberStays) {
 Block of_different_difficulty(const ModelOnGrid<TanhSoftmax>& model, Index p) {
   Block u = model.random_states(p, 3);
   for (Index c = 0; c < p; ++c)
-    for (Index i = 0; i < model.rows(); ++i) u[c * model.rows() + i] *= 0.05 * std::pow(4.0, static_cast<double>(c));
+    for (Index i = 0; i < model.rows(); ++i)
+      u[c * model.rows() + i] *= 0.05 * std::pow(4.0, static_cast<double>(c));
   return u;
 }
 

@@ -126,8 +126,7 @@ TEST(MeanFieldTest, AnotherUpdateForgetsTheFirst) {
     twice.update(w.own_slopes());
     MeanField once(w.matrix);
     once.update(w.own_slopes());
-    for (Index e = 0; e < w.rows * w.m; ++e)
-      EXPECT_EQ(twice.matrix().rows()[e], once.matrix().rows()[e]);
+    for (Index e = 0; e < w.rows * w.m; ++e) EXPECT_EQ(twice.matrix().rows()[e], once.matrix().rows()[e]);
     EXPECT_EQ(twice.weight_norm(), once.weight_norm());
   });
 }
@@ -155,8 +154,8 @@ double largest_singular_value(Dense a, Index m) {
   const PetscBLASInt length = 10 * n;
   PetscBLASInt info = 0;
   Dense values(static_cast<std::size_t>(m)), work(static_cast<std::size_t>(length));
-  LAPACKgesvd_("N", "N", &n, &n, a.data(), &n, values.data(), nullptr, &one, nullptr, &one, work.data(), &length,
-               &info);
+  LAPACKgesvd_("N", "N", &n, &n, a.data(), &n, values.data(), nullptr, &one, nullptr, &one, work.data(),
+               &length, &info);
   EXPECT_EQ(info, 0);
   return values[0];
 }
