@@ -35,6 +35,9 @@ struct PanelPreconditioner {
   bool transposed = false;                ///< the operator is (I − ∂h/∂z)ᵀ
   Index columns = 0;
 };
+/// To be called when a KSP has its options: preconditions GMRES and BiCGStab on the right, whose residual is
+/// the true one that Poise's tolerances mean, unless the options choose a side. Not collective.
+void precondition_on_the_right(KSP ksp);
 /// `data` must outlive the Mat.
 void attach_preconditioner(Mat mat, PanelPreconditioner& data);
 
