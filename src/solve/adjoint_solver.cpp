@@ -76,6 +76,7 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
     main_ = std::make_unique<Krylov>(*this, columns, "adj_", default_rtol, defaults);
   ladder_ = Options().flag("adj_ladder", true, "");
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
+  require_suited(main_->solver.preconditioner(), "-adj_pc_type", mean_ ? &mean_->weights() : nullptr);
   if (type_ == ksp_mean_field && !mean_)
     throw Error(ExitCode::bad_input,
                 "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u); try gmres", true);

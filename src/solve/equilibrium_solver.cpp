@@ -56,6 +56,7 @@ void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index sa
   type_ = main_->type();
   if (!is_column_iteration(type_))
     main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
+  require_suited(main_->preconditioner(), "-eq_pc_type", mean_ ? &mean_->weights() : nullptr);
 }
 
 void EquilibriumSolver::make_iteration() {
@@ -77,9 +78,11 @@ void EquilibriumSolver::make_iteration() {
   const bool any_step = same_proximal_operator_for_every_step(form->activation);
   if (type_ == snes_forward_backward) {
     if (!any_step || (form->margin == 0.0 && alpha_ == 0.0))
-      throw bad_input(
+      throw Error(
+          ExitCode::bad_input,
           "-eq_snes_type forwardbackward is for -activation relu or identity, and needs monotone weights "
-          "or -eq_alpha; try peacemanrachford or meanfield");
+          "or -eq_alpha; try peacemanrachford or meanfield",
+          true);
     forward_backward_ = std::make_unique<ForwardBackwardIteration>(comm_, columns_, *form);
     return;
   }
@@ -102,7 +105,7 @@ void EquilibriumSolver::parameters_changed() {
 
 void EquilibriumSolver::update_mean_field(Index p, const double* injection, const Memory& memory) {
   const bool splitting = type_ == snes_peaceman_rachford;
-  const bool wanted = type_ == snes_mean_field || splitting || main_->wants_mean_field();
+  const bool wanted = type_ == snes_mean_field || splitting || main_->preconditioner() == pc_mean_field;
   if (!mean_ || mean_->valid() || !wanted) return;
   const Index rows = map_.local_states();
   if (splitting) {

@@ -156,14 +156,14 @@ std::string PanelSnes::type() const {
   return type;
 }
 
-bool PanelSnes::wants_mean_field() const {
+std::string PanelSnes::preconditioner() const {
   KSP ksp = nullptr;
   PC pc = nullptr;
   PCType type = nullptr;
   check(SNESGetKSP(snes_.get(), &ksp));
   check(KSPGetPC(ksp, &pc));
   check(PCGetType(pc, &type));
-  return type != nullptr && std::string_view(type) == pc_mean_field;
+  return type == nullptr ? "" : type;
 }
 
 // For a solver inside of this one (composite, npc), which has its own residual and tolerances.

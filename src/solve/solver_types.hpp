@@ -27,6 +27,11 @@ inline constexpr const char* pc_sample_lu = "samplelu";                    // -e
 /// panel solvers of this folder, where columns can leave; PETSc's own use of them is an error that says so.
 void register_solver_types();
 
+/// Collective on the world. Throws bad_input if a preconditioner of that name does not suit a model with
+/// these weights (null: not of the form a(Wz + u)). `option`: where it was chosen.
+void require_suited(const std::string& preconditioner, const std::string& option,
+                    const RowBlockMatrix* weights);
+
 /// What the preconditioners of a panel need; composed with the operator Mat.
 struct PanelPreconditioner {
   const MeanField* mean = nullptr;  ///< valid when the preconditioner is applied
