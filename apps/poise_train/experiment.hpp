@@ -4,13 +4,13 @@
 
 #include "poise/dynamics/dynamics.hpp"
 #include "poise/io/checkpoint.hpp"
-#include "poise/io/dataset.hpp"
-#include "poise/model/feature_map.hpp"
-#include "poise/model/softmax_linear.hpp"
-#include "poise/objective/collapsed_objective.hpp"
-#include "poise/objective/equilibrium_objective.hpp"
+#include "poise/objective/minibatches.hpp"
 #include "poise/theory/live_audit.hpp"
+#include "poise_train/network.hpp"
+#include "poise_train/point.hpp"
 #include "poise_train/settings.hpp"
+#include "poise_train/training_data.hpp"
+#include "poise_train/watched_objective.hpp"
 
 namespace poise {
 
@@ -20,47 +20,56 @@ class Experiment {
   /// Collective. Reads the data, fits the features (or takes them from `checkpoint`, which also gives θ and
   /// the state of dynamics and audit), makes model, objective, dynamics and audit. Throws bad_input.
   Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint);
+  Experiment(const Experiment&) = delete;  // its parts point at one another
+  Experiment& operator=(const Experiment&) = delete;
 
   [[nodiscard]] const ProcessGrid& grid() const { return grid_; }
-  [[nodiscard]] const DatasetInfo& data() const { return info_; }
-  [[nodiscard]] const Problem& problem() const { return problem_; }
-  [[nodiscard]] const FeatureMap& features() const { return *features_; }
-  [[nodiscard]] const ParameterLayout& layout() const { return *layout_; }
-  [[nodiscard]] Vec theta() const { return theta_.get(); }
-  [[nodiscard]] Objective& objective() { return *objective_; }
+  [[nodiscard]] const TrainingData& data() const { return data_; }
+  [[nodiscard]] const Problem& problem() const { return data_.problem(); }
+  [[nodiscard]] Network& network() { return network_; }
+  [[nodiscard]] const ParameterLayout& layout() const { return network_.layout(); }
+  [[nodiscard]] WatchedObjective& objective() { return objective_; }
   [[nodiscard]] Dynamics& dynamics() { return *dynamics_; }
   [[nodiscard]] LiveAudit* audit() { return audit_.get(); }
+  /// Null if every step is of all samples.
+  [[nodiscard]] const Minibatches* batches() const { return batches_.get(); }
+  [[nodiscard]] Vec theta() const { return theta_.get(); }
   [[nodiscard]] DynamicsState& state() { return state_; }
+  [[nodiscard]] Interval& interval() { return interval_; }
+  /// Where the run ends at the latest; infinite where time does not count.
+  [[nodiscard]] double end_time() const { return end_time_; }
+  [[nodiscard]] Index max_steps() const { return max_steps_; }
+  /// Steps from one recorded to the next.
+  [[nodiscard]] Index record_every() const { return record_every_; }
   /// Whether the share of right classes means anything.
   [[nodiscard]] bool has_accuracy() const {
-    return info_.classification || problem_.loss == LossKind::logistic;
+    return data_.info().classification || problem().loss == LossKind::logistic;
   }
   /// Collective. Training loss and accuracy, by a pass over the samples where the evaluation has no accuracy.
   [[nodiscard]] Score train_score(const Evaluation& evaluation);
 
-  /// Collective. All of the run as a checkpoint stores it; borrows from this object.
-  void save(Snapshot& snapshot);
+  /// Collective. Where the run stands with θ at `theta`; borrows it and the vectors of the dynamics.
+  [[nodiscard]] Point point(Vec theta, const DynamicsState& state);
+  /// Collective. All of the run at `point` as a checkpoint stores it; borrows from this object and the point.
+  void save(Snapshot& snapshot, const Point& point);
 
  private:
-  void read_data(const TrainSettings& settings, const Checkpoint* checkpoint);
-  [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
-  void build_features(const TrainSettings& settings, const SampleBlock& train, const Checkpoint* checkpoint);
-  void build_solvers(const TrainSettings& settings);
+  void make_dynamics(const TrainSettings& settings);
   void restore(const Checkpoint& checkpoint);
+  void restore_audit(const Checkpoint& checkpoint);
 
   ProcessGrid grid_;
-  DatasetInfo info_;
-  Problem problem_;
-  std::unique_ptr<FeatureMap> features_;
-  std::unique_ptr<ParameterLayout> layout_;
-  std::unique_ptr<SoftmaxLinear> map_;
-  std::unique_ptr<CollapsedModel> model_;
-  std::unique_ptr<ShallowLoss> shallow_;
-  std::unique_ptr<Objective> objective_;
-  std::unique_ptr<Dynamics> dynamics_;
+  TrainingData data_;
+  Network network_;
+  WatchedObjective objective_;
+  std::unique_ptr<Minibatches> batches_;
   std::unique_ptr<LiveAudit> audit_;
+  std::unique_ptr<Dynamics> dynamics_;
   VecHandle theta_;
   DynamicsState state_;
+  Interval interval_;
+  double end_time_ = 0.0;
+  Index max_steps_ = 0, record_every_ = 1;
 };
 
 }  // namespace poise

@@ -1,39 +1,41 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "poise_train/experiment.hpp"
+#include "poise_train/history_row.hpp"
 
 namespace poise {
 
-/// One row of the history (run.h5, /history) and of the table on the terminal.
-struct HistoryRow {
-  double step = 0, t = 0, loss = 0, loss_excess = 0, grad_norm = 0, train_accuracy = 0, test_loss = 0,
-         test_accuracy = 0, lambda_min = 0, lambda_T = 0, lambda_floor = 0, kappa = 0, kappa_measured = 0,
-         bound = 0, bound_integrated = 0, equilibrium_iterations = 0, adjoint_iterations = 0,
-         wall_seconds = 0;
-  [[nodiscard]] static const std::vector<std::string>& columns();
-  [[nodiscard]] std::vector<double> values() const;
-};
-
-/// What a person sees: printed by rank 0, other ranks print nothing. Not collective.
+/// What a person sees: printed by rank 0, other ranks print nothing. Not collective but where it says so.
 class Report {
  public:
+  /// Collective: the header tells of the model at the θ of the start.
   Report(Experiment& experiment, const TrainSettings& settings, const std::string& run);
 
   void header() const;
   /// Prints a row if it is the first, if a twentieth of the run has passed since the last one, or if 5 s
   /// have.
   void row(const HistoryRow& row, bool last);
-  void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds) const;
+  void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
+               const WatchedObjective::Tally& fallbacks) const;
 
  private:
+  void print_data() const;
+  void print_model() const;
+  void print_gradient() const;
+  void print_dynamics() const;
+  void print_ranks() const;
+  void print_audit() const;
+  void print_fallbacks(const WatchedObjective::Tally& fallbacks) const;
+  [[nodiscard]] std::string certificate_text() const;
   [[nodiscard]] double progress(const HistoryRow& row) const;
 
   Experiment& experiment_;
   const TrainSettings& settings_;
   std::string run_;
+  Certificate certificate_;
+  double warm_bytes_;
   bool speaks_;
   double last_step_ = -1.0;
   double last_progress_ = -1.0;
@@ -41,5 +43,8 @@ class Report {
   double start_progress_ = -1.0;
   double start_time_ = 0.0;
 };
+
+/// "1 step", "2 steps", "2 classes".
+[[nodiscard]] std::string plural(Index count, const std::string& word);
 
 }  // namespace poise

@@ -6,14 +6,11 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise_train/settings.hpp"
+#include "poise_train/run_options.hpp"
+#include "poise_train/usage.hpp"
 
 namespace poise {
 namespace {
-
-Error usage(const std::string& message) {
-  return {ExitCode::bad_input, message, true};
-}
 
 /// Without HDF5's stack behind it.
 std::string first_line(const std::string& text) {

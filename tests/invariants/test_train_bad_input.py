@@ -6,27 +6,10 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, TrainingTest, files, train
+from training import BAD_INPUT, DIGITS, RefusalTest, train
 
 
-class BadInput(TrainingTest):
-    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3)):
-        """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
-        run = run or self.new_run()
-        options = [*(["-data", data or self.regression] if data != "" else []), *options]
-        before = files(run)
-        for count in ranks:
-            done = train(*options, "-run", run, ranks=count)
-            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
-            with self.subTest(options=options, ranks=count, messages=messages):
-                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
-                self.assertEqual(len(messages), 1, done.stderr)
-                for word in words:
-                    self.assertIn(word, messages[0])
-                self.assertNotIn("PETSC ERROR", done.stderr)
-                self.assertEqual(files(run), before)
-                self.assertTrue(before or not os.path.exists(run))
-
+class BadInput(RefusalTest):
     def write(self, name, **sets):
         path = self.path(name)
         with h5py.File(path, "w") as file:
@@ -91,7 +74,7 @@ class BadInput(TrainingTest):
         self.refuse("-train_samples", 41, words=["-train_samples 41", "only 40"])
         self.refuse("-train_samples", -1, words=["-train_samples", "'-1'"], ranks=(1,))
         self.refuse("-train_samples", "1.5", words=["-train_samples", "an integer"], ranks=(1,))
-        self.refuse("-audit_every", 0, words=["-audit_every"], ranks=(1,))
+        self.refuse("-audit_every", -1, words=["-audit_every"], ranks=(1,))
         self.refuse("-audit", "maybe", words=["-audit", "true or false"], ranks=(1,))
         self.refuse("-resume", "maybe", words=["-resume", "true or false"])
         self.refuse("-dynamics", "descent", "-step_size", 0, words=["-step_size"], ranks=(1,))
@@ -101,9 +84,12 @@ class BadInput(TrainingTest):
         self.refuse("-flow_ts_rtoll", 1e-6, words=["-flow_ts_rtoll", "-flow_ts_rtol"])
         self.refuse("-colapsed_ksp_max_it", 7, words=["-colapsed_ksp_max_it", "-collapsed_ksp_max_it"])
         self.refuse("-eq_snes_max_it", 7, words=["-eq_snes_max_it", "does not use"], ranks=(1,))
-        for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent"],
+        for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent", "minimise"],
                               "features": ["identity", "whiten", "random_relu", "random_fourier"],
-                              "objective": ["collapsed", "equilibrium"], "model": ["softmax_linear"],
+                              "objective": ["collapsed", "equilibrium", "unrolled", "feedforward", "shallow"],
+                              "model": ["softmax_linear", "pointwise", "monotone"],
+                              "weights": ["softmax", "spectral", "free"], "activation": ["tanh", "relu", "softplus"],
+                              "backward": ["exact", "neumann", "one_step"],
                               "loss_scale": ["mean", "sum"]}.items():
             self.refuse("-" + name, "nonsense", words=["-" + name, "'nonsense'", *choices], ranks=(1,))
         self.refuse("-dynamics", "descend", words=["did you mean 'descent'"])

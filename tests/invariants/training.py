@@ -29,7 +29,7 @@ ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 
 DONE, FAILED, BAD_INPUT, REQUEUE = 0, 1, 2, 75
 
 # Work done, not results: time, and Krylov steps, which depend on what shares a panel.
-WORK = {"wall_seconds", "equilibrium_iterations", "adjoint_iterations"}
+WORK = {"wall_seconds", "equilibrium_iterations", "adjoint_iterations", "equilibrium_fallbacks", "adjoint_fallbacks"}
 
 
 def command(options, ranks):
@@ -54,7 +54,22 @@ def checkpoints(run):
 
 def parameters(path):
     with h5py.File(path, "r") as file:
-        return {name: file["parameters"][name][:] for name in ("A", "B")}
+        return {name: values[:] for name, values in file["parameters"].items()}
+
+
+def moments(path):
+    """What the dynamics carry from step to step, by name and parameter block."""
+    found = {}
+    with h5py.File(path, "r") as file:
+        file["dynamics"].visititems(
+            lambda name, item: found.update({name: item[:]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def attributes(run):
+    """The root attributes of the run file."""
+    with h5py.File(os.path.join(run, "run.h5"), "r") as file:
+        return {name: value.decode() if isinstance(value, bytes) else value for name, value in file.attrs.items()}
 
 
 def files(folder):
@@ -130,3 +145,24 @@ class TrainingTest(unittest.TestCase):
         for name in left:
             np.testing.assert_allclose(left[name], right[name], rtol=0, err_msg=name,
                                        atol=tolerance * np.abs(left[name]).max())
+
+
+class RefusalTest(TrainingTest):
+    """What bad input must lead to: one message, exit code 2, nothing created or changed."""
+
+    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3)):
+        """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
+        run = run or self.new_run()
+        options = [*(["-data", data or self.regression] if data != "" else []), *options]
+        before = files(run)
+        for count in ranks:
+            done = train(*options, "-run", run, ranks=count)
+            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
+            with self.subTest(options=options, ranks=count, messages=messages):
+                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+                self.assertEqual(len(messages), 1, done.stderr)
+                for word in words:
+                    self.assertIn(word, messages[0])
+                self.assertNotIn("PETSC ERROR", done.stderr)
+                self.assertEqual(files(run), before)
+                self.assertTrue(before or not os.path.exists(run))

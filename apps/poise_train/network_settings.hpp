@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+
+#include "poise/base/options.hpp"
+#include "poise/model/pointwise.hpp"
+#include "poise/solve/adjoint_solver.hpp"
+
+namespace poise {
+
+/// The options that say what is trained and how its loss and gradient are computed.
+struct NetworkSettings {
+  std::string model = "softmax_linear", objective = "collapsed";
+  WeightKind weights = WeightKind::softmax;
+  Activation activation = Activation::identity;
+  double gamma = 0.8;   ///< γ
+  double margin = 0.5;  ///< μ of the monotone model
+  bool input_weights = false, bias = false;
+  Index width = 0;  ///< state width; 0: that of the features
+  double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;
+  Index depth = 10, recompute_every = 0;
+  bool warm_start = true;
+  Backward backward;
+  double jacobian_weight = 0.0;
+  Index gradient_check = 0;
+  Index panel = 0;
+
+  /// Declares and reads them all. Throws bad_input, also where they do not go together.
+  static NetworkSettings from(Options& options);
+
+  [[nodiscard]] bool has_equilibrium_model() const {
+    return objective != "feedforward" && objective != "shallow";
+  }
+  /// Whether the loss and its exact gradient are those of the deep equilibrium linear model, which is what
+  /// Theorem 1 is about.
+  [[nodiscard]] bool theorem_applies() const {
+    return model == "softmax_linear" &&
+           (objective == "collapsed" ||
+            (objective == "equilibrium" && backward.exact() && jacobian_weight == 0.0));
+  }
+  /// Whether the state width is -width, not that of the features.
+  [[nodiscard]] bool has_own_width() const {
+    return objective == "feedforward" || (has_equilibrium_model() && input_weights);
+  }
+  /// Of an equilibrium model on `features` features.
+  [[nodiscard]] Pointwise::Shape shape(Index features) const {
+    return {.activation = activation,
+            .weights = weights,
+            .gamma = weights == WeightKind::monotone ? margin : gamma,
+            .input_weights = input_weights,
+            .bias = bias,
+            .features = features};
+  }
+
+ private:
+  void read_model(Options& options);
+  void read_objective(Options& options);
+  void require_fitting_model(const Options& options) const;
+  void require_fitting_objective() const;
+};
+
+}  // namespace poise

@@ -1,0 +1,139 @@
+#include <slepcsys.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "poise/base/version.hpp"
+#include "poise/linalg/blas.hpp"
+#include "poise_train/report.hpp"
+
+namespace poise {
+
+void Report::header() const {
+  if (!speaks_) return;
+  std::printf("poise-train %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
+              git_commit().c_str(), PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR,
+              SLEPC_VERSION_MAJOR, SLEPC_VERSION_MINOR, SLEPC_VERSION_SUBMINOR);
+  print_data();
+  print_model();
+  print_gradient();
+  print_dynamics();
+  print_ranks();
+  std::printf("  run       %s\n", run_.c_str());
+  print_audit();
+  std::printf("\n%8s %10s %12s %11s %11s %10s %8s %8s %8s\n", "step", experiment_.batches() ? "epoch" : "t",
+              "loss", "excess", "bound", "lambda_min", "train", "test", "left");
+  std::fflush(stdout);
+}
+
+void Report::print_data() const {
+  const DatasetInfo& data = experiment_.data().info();
+  const FeatureMap& features = experiment_.data().features();
+  std::printf("  data      %s: %s, %s, %s, %s\n", data.path.c_str(),
+              plural(experiment_.problem().train.total, "training sample").c_str(),
+              plural(data.test_samples, "test sample").c_str(), plural(data.inputs, "input").c_str(),
+              plural(data.outputs, data.classification ? "class" : "target").c_str());
+  std::printf("  features  %s, %lld: %lld from %s%s\n", to_string(features.kind()).c_str(),
+              static_cast<long long>(features.width()), static_cast<long long>(features.transform_rows()),
+              plural(data.inputs, "input").c_str(), features.constant() ? " and the constant" : "");
+}
+
+void Report::print_model() const {
+  const NetworkSettings& network = settings_.network;
+  const ParameterLayout& layout = experiment_.layout();
+  const std::string activation = to_string(network.activation);
+  std::string text;
+  if (network.objective == "shallow")
+    text = "shallow";
+  else if (network.objective == "feedforward")
+    text = "feedforward, " + plural(network.depth, "layer") + ", " + activation;
+  else if (network.model == "softmax_linear")
+    text = "softmax_linear, gamma = " + to_text(network.gamma);
+  else if (network.model == "monotone")
+    text = "monotone, margin = " + to_text(network.margin) + ", " + activation;
+  else
+    text = "pointwise, " + to_string(network.weights) + " weights, gamma = " + to_text(network.gamma) + ", " +
+           activation;
+  std::printf("  model     %s, m = %lld, q = %lld, %lld parameters\n", text.c_str(),
+              static_cast<long long>(layout.width()), static_cast<long long>(layout.outputs()),
+              static_cast<long long>(layout.width() * layout.row_length()));
+  if (!certificate_.norm.empty()) std::printf("  equilibria %s\n", certificate_text().c_str());
+}
+
+std::string Report::certificate_text() const {
+  const std::string norm = certificate_.norm == "1" ? "₁" : "₂";
+  const std::string bound =
+      "‖∂h/∂z‖" + norm + " ≤ " + to_text(std::round(certificate_.contraction * 1e6) / 1e6);
+  if (settings_.network.weights == WeightKind::monotone)
+    return "well posed for every P, Q: I - W is monotone with margin " + to_text(settings_.network.margin);
+  if (settings_.network.weights != WeightKind::free) return "well posed for every A: " + bound;
+  return certificate_.well_posed() ? "well posed at the start: " + bound + ", watched"
+                                   : "not certified: " + bound + ", equilibria are monitored";
+}
+
+void Report::print_gradient() const {
+  const NetworkSettings& network = settings_.network;
+  std::string text = network.objective + " objective";
+  if (network.objective == "unrolled") text += " of " + plural(network.depth, "layer");
+  text += ", gradient " + experiment_.network().gradient_label();
+  if (warm_bytes_ > 0.0) {
+    char memory[64];
+    std::snprintf(memory, sizeof memory, ", warm starts take %.3g MB a rank", warm_bytes_ / 1e6);
+    text += memory;
+  }
+  std::printf("  loss      %s, %s over the samples, %s\n", to_string(settings_.loss).c_str(),
+              settings_.mean ? "mean" : "sum", text.c_str());
+}
+
+void Report::print_dynamics() const {
+  std::string until = "step " + std::to_string(experiment_.max_steps());
+  if (std::isfinite(experiment_.end_time()))
+    until = "t = " + to_text(experiment_.end_time()) + " or " + until;
+  if (settings_.dynamics == "flow") {
+    std::printf("  dynamics  flow to t = %s\n", to_text(experiment_.end_time()).c_str());
+    return;
+  }
+  if (settings_.dynamics == "minimise") {
+    std::printf("  dynamics  minimise, to a minimum or %s\n", until.c_str());
+    return;
+  }
+  static const char* const methods[] = {"descent", "descent with momentum",
+                                        "descent with Nesterov's momentum", "Adam"};
+  std::string batches;
+  if (const Minibatches* minibatches = experiment_.batches())
+    batches = ", batches of " + std::to_string(settings_.batch) + ", " +
+              std::to_string(minibatches->batches_per_epoch()) + " an epoch";
+  std::printf("  dynamics  %s, step size %s%s, to %s\n", methods[static_cast<int>(settings_.descent.method)],
+              to_text(settings_.descent.step_size).c_str(), batches.c_str(), until.c_str());
+}
+
+void Report::print_ranks() const {
+  const ProcessGrid& grid = experiment_.grid();
+  const BlasInfo blas = blas_info();
+  // The folder tells which BLAS a generic libblas.so.3 is.
+  const auto slash = blas.file.rfind('/', blas.file.rfind('/') - 1);
+  std::printf("  ranks     %d = %d over features x %d over samples; %s, %s a rank\n", grid.size(),
+              grid.feature_ranks(), grid.sample_ranks(),
+              blas.file.substr(slash == std::string::npos ? 0 : slash + 1).c_str(),
+              plural(blas.threads, "BLAS thread").c_str());
+}
+
+void Report::print_audit() const {
+  LiveAudit* audit = experiment_.audit();
+  if (audit == nullptr) return;
+  const LeastSquaresReference* reference = audit->reference();
+  if (reference != nullptr)
+    std::printf(
+        "  audit     Theorem 1: kappa = %.6g, rank of the features %lld of %lld, L* = %.10g, floor of "
+        "lambda_min %.3g\n",
+        reference->kappa(), static_cast<long long>(reference->rank()),
+        static_cast<long long>(experiment_.layout().width()), reference->optimal_loss(),
+        audit->constants().lambda_floor);
+  else
+    std::printf(
+        "  audit     Theorem 1 with the measured kappa (no global one for this loss), L - 0 for L - L*, "
+        "floor of lambda_min %.3g\n",
+        audit->constants().lambda_floor);
+}
+
+}  // namespace poise

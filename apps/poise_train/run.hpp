@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poise/io/run_directory.hpp"
+#include "poise/io/run_file.hpp"
+#include "poise_train/experiment.hpp"
+#include "poise_train/point.hpp"
+#include "poise_train/recorder.hpp"
+#include "poise_train/report.hpp"
+
+namespace poise {
+
+/// One training run: what happens at every step, and what is written where.
+///
+/// A checkpoint is a point from which a run goes on as if it had not stopped, bit by bit. Warm starts would
+/// break that: the run that goes on has them, the one that restarts has not. So at every checkpoint that
+/// -checkpoint_every schedules, the run computes its gradient without warm starts and forgets them, as a
+/// restart does. A checkpoint at another step (on request by a signal, or at the end of a run that is then
+/// made longer) leaves, with -warm_start, a resumed run that equals the straight one to the tolerance of the
+/// solvers only.
+class Run {
+ public:
+  /// Collective. All arguments but `past` must outlive it.
+  Run(Experiment& experiment, const TrainSettings& settings, const Options& options,
+      const RunDirectory& directory, const History& past);
+  /// Collective. Throws failure if a solve failed or a bound was violated.
+  ExitCode go();
+
+ private:
+  bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
+  void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
+  void save(const Point& point);
+  void forget(Vec theta, Vec gradient);
+  [[nodiscard]] bool checkpoint_at(Index step) const;
+  /// Where the last good parameters are after an error, as a part of its message.
+  std::string rescue();
+  void require_held() const;
+
+  Experiment& experiment_;
+  const TrainSettings& settings_;
+  const RunDirectory& directory_;
+  std::vector<std::pair<std::string, std::string>> config_;
+  Recorder recorder_;
+  Report report_;
+  RunFile file_;
+  KeptPoint kept_;
+  double seconds_before_;
+  double start_ = 0.0;
+  HistoryRow first_, last_;
+  Index recorded_ = 0;
+  Index last_saved_ = -1;
+  std::string last_path_;
+  bool asked_to_stop_ = false;
+};
+
+}  // namespace poise

@@ -1,0 +1,110 @@
+#include "poise_train/run_options.hpp"
+
+#include <petscsys.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+
+namespace poise {
+namespace {
+
+bool is_set(const std::string& name) {
+  PetscBool set = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, ("-" + name).c_str(), &set));
+  return set == PETSC_TRUE;
+}
+
+}  // namespace
+
+// Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does
+// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and
+// -on_failure, by which a run that failed can go on.
+const std::vector<std::string>& identity_options() {
+  static const std::vector<std::string> names{"data",
+                                              "train_samples",
+                                              "seed",
+                                              "features",
+                                              "features_width",
+                                              "features_constant",
+                                              "features_zca",
+                                              "features_rank_cut",
+                                              "features_bandwidth",
+                                              "model",
+                                              "weights",
+                                              "activation",
+                                              "gamma",
+                                              "margin",
+                                              "input_weights",
+                                              "bias",
+                                              "width",
+                                              "init_scale_a",
+                                              "init_scale_v",
+                                              "init_scale_b",
+                                              "loss",
+                                              "loss_scale",
+                                              "objective",
+                                              "depth",
+                                              "backward",
+                                              "neumann_terms",
+                                              "jacobian_weight",
+                                              "dynamics",
+                                              "step_size",
+                                              "method",
+                                              "momentum",
+                                              "adam_beta1",
+                                              "adam_beta2",
+                                              "adam_epsilon",
+                                              "weight_decay",
+                                              "clip",
+                                              "schedule",
+                                              "schedule_warmup",
+                                              "schedule_every",
+                                              "schedule_factor",
+                                              "batch",
+                                              "audit",
+                                              "audit_every"};
+  return names;
+}
+
+void recall_options(MPI_Comm comm) {
+  Options before;  // of this start; those of the run are not yet known
+  if (!before.flag("resume", false, "")) return;
+  const std::string run = before.text("run", "", "");
+  const std::string path = run + "/options.txt";
+  std::string text;
+  on_root(comm, [&] {
+    if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
+    std::ifstream file(path);
+    if (!file) throw bad_input("-resume: there is no " + path + "; is -run the directory of an earlier run?");
+    std::stringstream content;
+    content << file.rdbuf();
+    text = content.str();
+  });
+  std::istringstream lines(broadcast(comm, text));
+  for (std::string line; std::getline(lines, line);) {
+    const auto blank = line.find(' ');
+    if (line.empty() || line[0] != '-') continue;
+    const std::string name = line.substr(1, blank - 1);
+    const std::string value = blank == std::string::npos ? "" : line.substr(blank + 1);
+    if (name != "grid_feature_ranks" && !is_set(name))
+      check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+  }
+}
+
+std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved) {
+  const std::vector<std::string> left_out{"run", "resume"};  // they belong to one attempt, not to the run
+  std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
+  for (const auto& [name, value] : resolved) {
+    const bool skip = std::find(left_out.begin(), left_out.end(), name) != left_out.end();
+    if (!skip && !value.empty()) text += "-" + name + " " + value + "\n";
+  }
+  return text;
+}
+
+}  // namespace poise

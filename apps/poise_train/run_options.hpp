@@ -1,0 +1,21 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace poise {
+
+/// Options that make a run what it is: a resumed run must have the same ones.
+[[nodiscard]] const std::vector<std::string>& identity_options();
+
+/// Collective. With -resume: takes every option that is not set from RUN/options.txt, but for the process
+/// grid, which may be another one. Throws bad_input if there is no such file.
+void recall_options(MPI_Comm comm);
+
+/// The text of options.txt: one "-name value" a line.
+[[nodiscard]] std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved);
+
+}  // namespace poise

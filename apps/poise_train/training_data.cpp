@@ -1,0 +1,129 @@
+#include "poise_train/training_data.hpp"
+
+#include <string>
+#include <utility>
+
+#include "poise/base/agree.hpp"
+#include "poise/model/parameter_layout.hpp"
+#include "poise_train/usage.hpp"
+
+namespace poise {
+namespace {
+
+/// Outputs q that a loss needs on these data; throws bad_input where they do not go together.
+Index outputs_for(LossKind loss, const DatasetInfo& info) {
+  const auto refuse = [&](const std::string& why) {
+    return Error(ExitCode::bad_input, "-loss " + to_string(loss) + " on " + info.path + ": " + why, true);
+  };
+  if (loss == LossKind::cross_entropy) {
+    if (!info.classification) throw refuse("the data have /targets, not /labels; use -loss squared");
+    if (info.outputs < 2) throw refuse("the data have a single class");
+  }
+  if (loss == LossKind::logistic) {
+    if (info.classification && info.outputs != 2)
+      throw refuse("the data have " + std::to_string(info.outputs) +
+                   " classes, not 2; use -loss cross_entropy");
+    if (!info.classification && info.outputs != 1)
+      throw refuse("the data have " + std::to_string(info.outputs) +
+                   " target columns; one of 0 and 1 is needed");
+    return 1;
+  }
+  return info.outputs;
+}
+
+}  // namespace
+
+TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
+                           const Checkpoint* checkpoint)
+    : grid_(grid) {
+  problem_.loss = settings.loss;
+  problem_.mean = settings.mean;
+  const Dataset dataset(grid_.world(), settings.data);
+  info_ = dataset.info();
+  problem_.outputs = outputs_for(settings.loss, info_);
+  if (settings.train_samples > info_.samples)
+    throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
+                " holds only " + std::to_string(info_.samples));
+  const Index total = settings.train_samples > 0 ? settings.train_samples : info_.samples;
+  if (settings.batch > total)
+    throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
+                " training samples; choose at most so many, or 0 for all");
+  SampleBlock train = dataset.read_train(grid_.samples(total));
+  if (checkpoint != nullptr)
+    restore_features(settings, *checkpoint);
+  else
+    fit_features(settings, train);
+  problem_.train = make_samples(std::move(train), total);
+  if (info_.test_samples > 0)
+    problem_.test = make_samples(dataset.read_test(grid_.samples(info_.test_samples)), info_.test_samples);
+  if (problem_.loss != LossKind::logistic) return;
+  require_binary(problem_.train);
+  require_binary(problem_.test);
+}
+
+void TrainingData::require_binary(const SampleSet& samples) const {
+  agree(grid_.world(), [&] {
+    for (const double y : samples.targets)
+      if (y != 0.0 && y != 1.0)
+        throw bad_input("-loss logistic: the targets must be 0 or 1, but one is " + to_text(y));
+  });
+}
+
+SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
+  SampleSet set{total, block.count, {}, {}};
+  set.features.resize(static_cast<std::size_t>(features_->rows().size() * block.count));
+  features_->apply(block.count, block.features.data(), set.features.data());
+  if (problem_.loss == LossKind::logistic && info_.classification) {
+    set.targets.assign(block.labels.begin(), block.labels.end());
+  } else {
+    set.targets = std::move(block.targets);
+  }
+  return set;
+}
+
+void TrainingData::fit_features(const TrainSettings& settings, const SampleBlock& train) {
+  features_ = std::make_unique<FeatureMap>(grid_, settings.features, info_.inputs, train.count,
+                                           train.features.data());
+}
+
+void TrainingData::restore_features(const TrainSettings& settings, const Checkpoint& checkpoint) {
+  const Index width = checkpoint.integer("/features", "width");
+  const Index inputs = checkpoint.integer("/features", "inputs");
+  if (inputs != info_.inputs || width < 1)
+    throw Error(ExitCode::bad_input,
+                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs, but " + settings.data +
+                    " has " + std::to_string(info_.inputs),
+                true);
+  const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
+  std::vector<double> transform, offset;
+  if (checkpoint.has("/features/transform")) {
+    transform.resize(static_cast<std::size_t>(rows.size() * inputs));
+    checkpoint.read_rows("/features/transform", width, inputs, rows, transform.data(), inputs);
+  }
+  if (checkpoint.has("/features/offset")) {
+    offset.resize(static_cast<std::size_t>(rows.size()));
+    checkpoint.read_rows("/features/offset", width, 1, rows, offset.data(), 1);
+  }
+  features_ = std::make_unique<FeatureMap>(
+      grid_, settings.features.kind, checkpoint.integer("/features", "constant") != 0, width,
+      checkpoint.read_array("/features/mean", {inputs}), std::move(transform), std::move(offset));
+}
+
+void TrainingData::save(Snapshot& snapshot) const {
+  const FeatureMap& f = *features_;
+  // Ranks of one feature row block hold the same rows; each writes a part of them, as of any m x k matrix.
+  const Range part = ParameterLayout(grid_, f.width(), problem_.outputs).slice();
+  const Index skip = part.begin - f.rows().begin;
+  snapshot.add_text("/features", "kind", to_string(f.kind()));
+  snapshot.add_integer("/features", "width", f.width());
+  snapshot.add_integer("/features", "inputs", f.inputs());
+  snapshot.add_integer("/features", "constant", f.constant() ? 1 : 0);
+  snapshot.add_array("/features/mean", {f.inputs()}, f.mean());
+  if (f.kind() != FeatureKind::identity)
+    snapshot.add_rows("/features/transform", f.width(), f.inputs(), part,
+                      f.transform().data() + skip * f.inputs(), f.inputs());
+  if (f.kind() >= FeatureKind::random_relu)
+    snapshot.add_rows("/features/offset", f.width(), 1, part, f.offset().data() + skip, 1);
+}
+
+}  // namespace poise

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+
+#include "poise/io/checkpoint.hpp"
+#include "poise/io/dataset.hpp"
+#include "poise/model/feature_map.hpp"
+#include "poise/objective/sample_set.hpp"
+#include "poise_train/settings.hpp"
+
+namespace poise {
+
+/// The samples of a run and the features they are seen through.
+class TrainingData {
+ public:
+  /// Collective on the world. `grid` must outlive it. Reads the data and fits the features, or takes them
+  /// from `checkpoint`. Throws bad_input.
+  TrainingData(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint* checkpoint);
+
+  [[nodiscard]] const DatasetInfo& info() const { return info_; }
+  [[nodiscard]] const Problem& problem() const { return problem_; }
+  [[nodiscard]] const FeatureMap& features() const { return *features_; }
+  /// Not collective. Adds the features; the snapshot borrows from this object.
+  void save(Snapshot& snapshot) const;
+
+ private:
+  void fit_features(const TrainSettings& settings, const SampleBlock& train);
+  void restore_features(const TrainSettings& settings, const Checkpoint& checkpoint);
+  [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
+  void require_binary(const SampleSet& samples) const;
+
+  const ProcessGrid& grid_;
+  DatasetInfo info_;
+  Problem problem_;
+  std::unique_ptr<FeatureMap> features_;
+};
+
+}  // namespace poise
