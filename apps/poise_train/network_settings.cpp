@@ -81,10 +81,11 @@ void NetworkSettings::read_objective(Options& o) {
   panel = o.integer("eq_panel", 0, {0, 1e6},
                     "samples computed at once where there is a pass over them; 0: as many as stay in cache");
   // Read by the solvers themselves; here for -help and the record of the run.
-  o.flag("eq_ladder", true, "where an equilibrium is not found, try Newton's method, then Anderson mixing");
+  o.flag("eq_ladder", true,
+         "where equilibria are not found, try the next solvers, among them eq_newton_ and eq_anderson_");
   o.real("eq_alpha", 0.0, {0, 1e6},
          "eq_snes_type forwardbackward and peacemanrachford: step of the splitting; 0: automatic");
-  o.flag("adj_ladder", true, "where an adjoint is not found, try GMRES");
+  o.flag("adj_ladder", true, "where adjoints are not found, try the next solvers, among them adj_gmres_");
 }
 
 void NetworkSettings::require_fitting_model(const Options& options) const {

@@ -70,6 +70,13 @@ void EquilibriumObjective::end_pass(Evaluation& result) {
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &result.penalty, 1, MPI_DOUBLE, MPI_SUM, layout().grid().world()));
 }
 
+namespace {
+/// From a column of a panel to a sample of this rank: those of a minibatch do not follow each other.
+void name_worst_sample(Outcome& outcome, const Index* local) {
+  if (outcome.worst_sample >= 0) outcome.worst_sample = local[outcome.worst_sample];
+}
+}  // namespace
+
 void EquilibriumObjective::forward(Panel& panel, bool with_gradient, Evaluation& result) {
   static const LogEvent event("Equilibrium");
   const auto scope = event.begin();
@@ -78,10 +85,11 @@ void EquilibriumObjective::forward(Panel& panel, bool with_gradient, Evaluation&
   const bool remember = warm_ && panel.training && with_gradient;
   EquilibriumSolver::Memory memory;
   if (remember) memory = {memory_.data(), warm_->predict(states, panel.local, panel.p, memory_.data())};
-  const Outcome outcome =
+  Outcome outcome =
       equilibrium_->solve(panel.p, injection_.data(), panel.state.data(), slopes_.data(), memory);
   if (remember) warm_->record(states, panel.local, panel.p, memory_.data());
-  result.equilibrium.merge(outcome, panel.local[0]);
+  name_worst_sample(outcome, panel.local);
+  result.equilibrium.merge(outcome, 0);
 }
 
 void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
@@ -89,10 +97,10 @@ void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
   const auto scope = event.begin();
   if (settings_.jacobian_weight > 0.0) add_penalty(panel, result);
   const bool warm = warm_ && warm_->predict(adjoints, panel.local, panel.p, lambda_.data());
-  const Outcome outcome =
-      adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
+  Outcome outcome = adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
   if (warm_) warm_->record(adjoints, panel.local, panel.p, lambda_.data());
-  result.adjoint.merge(outcome, panel.local[0]);
+  name_worst_sample(outcome, panel.local);
+  result.adjoint.merge(outcome, 0);
   map_.add_gradient(panel.p, slopes_.data(), panel.state.data(), panel.features.data(), lambda_.data());
 }
 

@@ -76,9 +76,10 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
     main_ = std::make_unique<Krylov>(*this, columns, "adj_", default_rtol, defaults);
   ladder_ = Options().flag("adj_ladder", true, "");
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
+  require_suited(main_->solver.preconditioner(), "-adj_pc_type", mean_ ? &mean_->weights() : nullptr);
   if (type_ == ksp_mean_field && !mean_)
     throw Error(ExitCode::bad_input,
-                "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u, true); try gmres");
+                "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u); try gmres", true);
   const auto size = static_cast<std::size_t>(map.local_states() * columns);
   image_.resize(size);
   norms_.resize(static_cast<std::size_t>(2 * columns));
@@ -144,7 +145,8 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
   outcome.worst_sample = 0;
   for (Index c = 0; c < p; ++c) {
     const double residual = norms_[c] > 0.0 ? norms_[p + c] / norms_[c] : norms_[p + c];
-    if (!(norms_[p + c] <= 2.0 * main_->solver.rtol() * norms_[c])) left.push_back(c);
+    if (!std::isfinite(norms_[c]) || !(norms_[p + c] <= 2.0 * main_->solver.rtol() * norms_[c]))
+      left.push_back(c);
     if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
     outcome.residual = residual;
     outcome.worst_sample = c;

@@ -56,8 +56,8 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
     for (Index slot = active - 1; slot >= 0; --slot) {
       const double residual = std::sqrt(norms_[2 * slot]);
       const double limit = limits.relative * std::sqrt(norms_[2 * slot + 1]) + limits.absolute;
-      const bool done = residual <= limit;
-      const bool broken = !std::isfinite(residual);
+      const bool broken = !std::isfinite(residual) || !std::isfinite(limit);
+      const bool done = !broken && residual <= limit;
       const bool slow = !limits.patient && hopeless(progress_[slot], result.iterations, residual, limit);
       progress_[slot].earlier[result.iterations % 4] = residual;
       if (!done && !broken && !slow) continue;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "poise/solve/column_norms.hpp"
+#include "poise/solve/solver_types.hpp"
 
 namespace poise {
 
@@ -37,9 +39,9 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
-  if (defaults.preconditioner != PCNONE) check(KSPSetPCSide(ksp_.get(), PC_RIGHT));
   check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
   check(KSPSetFromOptions(ksp_.get()));
+  precondition_on_the_right(ksp_.get());
   PetscInt max_iterations = 0;
   PetscReal divergence = 0.0;
   check(KSPGetTolerances(ksp_.get(), &rtol_, nullptr, &divergence, &max_iterations));
@@ -65,7 +67,9 @@ std::string ColumnSolver::preconditioner() const {
 void ColumnSolver::load_scaled(const double* rhs) {
   column_norms(comm_, rows_, columns_, rhs, norms_.data());
   for (Index c = 0; c < columns_; ++c) {
-    const double scale = norms_[c] > 0.0 ? 1.0 / norms_[c] : 0.0;
+    if (!std::isfinite(norms_[c]))
+      norms_[c] = std::numeric_limits<double>::quiet_NaN();  // too large to solve
+    const double scale = norms_[c] == 0.0 ? 0.0 : 1.0 / norms_[c];
     for (Index i = c * rows_; i < (c + 1) * rows_; ++i) scaled_rhs_[i] = scale * rhs[i];
   }
 }

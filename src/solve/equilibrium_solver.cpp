@@ -56,6 +56,7 @@ void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index sa
   type_ = main_->type();
   if (!is_column_iteration(type_))
     main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
+  require_suited(main_->preconditioner(), "-eq_pc_type", mean_ ? &mean_->weights() : nullptr);
 }
 
 void EquilibriumSolver::make_iteration() {
@@ -65,9 +66,10 @@ void EquilibriumSolver::make_iteration() {
   if (type_ != snes_mean_field && !splitting) return;
   const auto form = map_.pointwise_form();
   if (!form)
-    throw Error(ExitCode::bad_input,
-                "-eq_snes_type " + type_ +
-                    " needs a model of the form h(z) = a(Wz + u, true); try newtonls or anderson");
+    throw Error(
+        ExitCode::bad_input,
+        "-eq_snes_type " + type_ + " needs a model of the form h(z) = a(Wz + u); try newtonls or anderson",
+        true);
   if (type_ == snes_mean_field) {
     y_.resize(static_cast<std::size_t>(map_.local_states() * columns_));
     mean_iteration_ = std::make_unique<MeanFieldIteration>(comm_, columns_, *mean_, form->activation);
@@ -103,7 +105,7 @@ void EquilibriumSolver::parameters_changed() {
 
 void EquilibriumSolver::update_mean_field(Index p, const double* injection, const Memory& memory) {
   const bool splitting = type_ == snes_peaceman_rachford;
-  const bool wanted = type_ == snes_mean_field || splitting || main_->wants_mean_field();
+  const bool wanted = type_ == snes_mean_field || splitting || main_->preconditioner() == pc_mean_field;
   if (!mean_ || mean_->valid() || !wanted) return;
   const Index rows = map_.local_states();
   if (splitting) {
@@ -121,7 +123,8 @@ void EquilibriumSolver::update_mean_field(Index p, const double* injection, cons
       activate(activation, rows * p, injection, h_.data());
     activation_slope(activation, rows * p, h_.data(), h_.data());
     for (Index c = 0; c < p; ++c)
-      for (Index i = 0; i < rows; ++i) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
+      for (Index i = 0; i < rows; ++i)  // one broken sample must not break the others
+        if (std::isfinite(h_[c * rows + i])) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
   }
   mean_->update(slope_sum_.data());
 }
@@ -168,7 +171,7 @@ std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, d
   for (Index c = 0; c < p; ++c) {
     const double size = norms_[c];
     const double residual = size > 0.0 ? norms_[p + c] / size : norms_[p + c];
-    if (!(norms_[p + c] <= rtol() * size + main_->atol())) left.push_back(c);
+    if (!std::isfinite(size) || !(norms_[p + c] <= rtol() * size + main_->atol())) left.push_back(c);
     if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
     outcome.residual = residual;
     outcome.worst_sample = c;
@@ -233,6 +236,19 @@ std::vector<Index> EquilibriumSolver::climb(std::vector<Index> left, Index p, co
   return left;
 }
 
+// What the mean-field iteration left in the memory of these columns is where it gave up.
+void EquilibriumSolver::remember(const std::vector<Index>& left, const double* z, double* memory,
+                                 Outcome& outcome) {
+  const Index rows = map_.local_states();
+  const auto p = static_cast<Index>(left.size());
+  left_z_.resize(static_cast<std::size_t>(rows * p));
+  left_injection_.resize(left_z_.size());
+  for (Index k = 0; k < p; ++k) std::copy_n(z + left[k] * rows, rows, left_z_.data() + k * rows);
+  mean_->weights().multiply(p, left_z_.data(), left_injection_.data());
+  ++outcome.products;
+  for (Index k = 0; k < p; ++k) std::copy_n(left_injection_.data() + k * rows, rows, memory + left[k] * rows);
+}
+
 Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {
   update_mean_field(p, injection, memory);
   Outcome outcome = first_attempt(p, injection, z, memory);
@@ -241,7 +257,9 @@ Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, do
   if (!left.empty() && ladder_) {
     outcome.reason = type_ + ": " + outcome.reason;
     outcome.fallbacks = static_cast<Index>(left.size());
+    const std::vector<Index> failed = left;
     left = climb(std::move(left), p, injection, z, slopes, outcome);
+    if (memory.block != nullptr && type_ == snes_mean_field) remember(failed, z, memory.block, outcome);
   }
   outcome.converged = left.empty();
   if (memory.block != nullptr && type_ != snes_mean_field)

@@ -74,6 +74,8 @@ class EquilibriumSolver {
   /// The same by a PanelSnes.
   std::string run_rung(const PanelSnes::Defaults& defaults, Index p, Outcome& outcome);
   [[nodiscard]] Index rung_width(Index p) const;
+  /// W z of the columns that the ladder solved, into the memory.
+  void remember(const std::vector<Index>& left, const double* z, double* memory, Outcome& outcome);
   PanelSnes& rung(const PanelSnes::Defaults& defaults, Index p);
 
   MPI_Comm comm_;

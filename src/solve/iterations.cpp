@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 
 namespace poise {
@@ -162,7 +163,10 @@ void MeanFieldAdjoint::finish(Index slot, Index target, bool) {
 
 NeumannIteration::NeumannIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns)
     : ColumnIteration(comm, map.local_states(), columns, 4), map_(map) {
-  if (map.slope_rows() != 0 && map.slope_rows() != map.local_states())
+  // Ranks must agree: on some of them the rows may be as many by chance.
+  int fits = map.slope_rows() == 0 || map.slope_rows() == map.local_states() ? 1 : 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, comm));
+  if (fits == 0)
     throw Error(ExitCode::bad_input,
                 "-adj_ksp_type neumann does not fit this model: its slopes are no block of states", true);
 }

@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "poise/base/error.hpp"
@@ -35,7 +36,7 @@ struct [[nodiscard]] Outcome {
     iterations = std::max(iterations, other.iterations);
     products += other.products;
     fallbacks += other.fallbacks;
-    if (!(other.residual < residual)) {  // a NaN counts
+    if (!std::isnan(residual) && !(other.residual < residual)) {  // a NaN wins and stays
       residual = other.residual;
       worst_sample = first + other.worst_sample;
     }

@@ -36,7 +36,6 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   PC pc = nullptr;
   check(KSPGetPC(ksp, &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
-  if (defaults.preconditioner != PCNONE) check(KSPSetPCSide(ksp, PC_RIGHT));
   return snes;
 }
 
@@ -100,6 +99,9 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* 
       },
       this, nullptr));
   check(SNESSetFromOptions(snes_.get()));
+  KSP ksp = nullptr;
+  check(SNESGetKSP(snes_.get(), &ksp));
+  precondition_on_the_right(ksp);
   PetscInt max_iterations = 0;
   check(SNESGetTolerances(snes_.get(), &atol_, &rtol_, nullptr, &max_iterations, nullptr));
   max_iterations_ = max_iterations;
@@ -154,14 +156,14 @@ std::string PanelSnes::type() const {
   return type;
 }
 
-bool PanelSnes::wants_mean_field() const {
+std::string PanelSnes::preconditioner() const {
   KSP ksp = nullptr;
   PC pc = nullptr;
   PCType type = nullptr;
   check(SNESGetKSP(snes_.get(), &ksp));
   check(KSPGetPC(ksp, &pc));
   check(PCGetType(pc, &type));
-  return type != nullptr && std::string_view(type) == pc_mean_field;
+  return type == nullptr ? "" : type;
 }
 
 // For a solver inside of this one (composite, npc), which has its own residual and tolerances.

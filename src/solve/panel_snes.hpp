@@ -40,8 +40,8 @@ class PanelSnes {
   [[nodiscard]] Index max_iterations() const { return max_iterations_; }
   /// The SNES type that the options chose.
   [[nodiscard]] std::string type() const;
-  /// Whether its preconditioner is the mean field.
-  [[nodiscard]] bool wants_mean_field() const;
+  /// The type of the inner solver's preconditioner that the options chose.
+  [[nodiscard]] std::string preconditioner() const;
 
  private:
   void compute_residual(Vec z, Vec residual);

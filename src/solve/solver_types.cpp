@@ -144,6 +144,32 @@ void register_solver_types() {
   done = true;
 }
 
+void precondition_on_the_right(KSP ksp) {
+  const char* prefix = nullptr;
+  PetscBool chosen = PETSC_FALSE;
+  PetscBool known = PETSC_FALSE;
+  PetscBool none = PETSC_FALSE;
+  PC pc = nullptr;
+  check(KSPGetOptionsPrefix(ksp, &prefix));
+  check(PetscOptionsHasName(nullptr, prefix, "-ksp_pc_side", &chosen));
+  check(PetscObjectTypeCompareAny(reinterpret_cast<PetscObject>(ksp), &known, KSPGMRES, KSPFGMRES, KSPBCGS,
+                                  ""));
+  check(KSPGetPC(ksp, &pc));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(pc), PCNONE, &none));
+  if (chosen == PETSC_FALSE && known == PETSC_TRUE && none == PETSC_FALSE) check(KSPSetPCSide(ksp, PC_RIGHT));
+}
+
+void require_suited(const std::string& preconditioner, const std::string& option,
+                    const RowBlockMatrix* weights) {
+  if (preconditioner != pc_mean_field && preconditioner != pc_sample_lu) return;
+  if (weights == nullptr)
+    throw Error(ExitCode::bad_input,
+                option + " " + preconditioner + " needs a model of the form h(z) = a(Wz + u); use none",
+                true);
+  if (preconditioner == pc_sample_lu && weights->offsets().size() > 2)
+    throw Error(ExitCode::bad_input, option + " samplelu needs -grid_feature_ranks 1", true);
+}
+
 void attach_preconditioner(Mat mat, PanelPreconditioner& data) {
   PetscContainer container = nullptr;
   MPI_Comm comm = MPI_COMM_NULL;

@@ -27,6 +27,11 @@ inline constexpr const char* pc_sample_lu = "samplelu";                    // -e
 /// panel solvers of this folder, where columns can leave; PETSc's own use of them is an error that says so.
 void register_solver_types();
 
+/// Collective on the world. Throws bad_input if a preconditioner of that name does not suit a model with
+/// these weights (null: not of the form a(Wz + u)). `option`: where it was chosen.
+void require_suited(const std::string& preconditioner, const std::string& option,
+                    const RowBlockMatrix* weights);
+
 /// What the preconditioners of a panel need; composed with the operator Mat.
 struct PanelPreconditioner {
   const MeanField* mean = nullptr;  ///< valid when the preconditioner is applied
@@ -35,6 +40,9 @@ struct PanelPreconditioner {
   bool transposed = false;                ///< the operator is (I − ∂h/∂z)ᵀ
   Index columns = 0;
 };
+/// To be called when a KSP has its options: preconditions GMRES and BiCGStab on the right, whose residual is
+/// the true one that Poise's tolerances mean, unless the options choose a side. Not collective.
+void precondition_on_the_right(KSP ksp);
 /// `data` must outlive the Mat.
 void attach_preconditioner(Mat mat, PanelPreconditioner& data);
 

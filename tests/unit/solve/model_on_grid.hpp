@@ -7,6 +7,7 @@
 #include "poise/base/random.hpp"
 #include "poise/model/equilibrium_map.hpp"
 #include "poise/model/parameter_layout.hpp"
+#include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {

@@ -8,6 +8,7 @@
 #include "poise/model/softmax_linear.hpp"
 #include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
+#include "support/given_options.hpp"
 #include "support/problems.hpp"
 
 namespace poise {
@@ -85,7 +86,7 @@ TEST(EquilibriumSolver, ANotANumberEndsInAFailedOutcomeNotInANumber) {
 TEST(EquilibriumSolver, TooFewIterationsAreReportedWithReasonAndResidual) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ParameterLayout layout(grid, 40, 1);
-  PetscOptionsInsertString(nullptr, "-adj_ksp_max_it 2 -adj_ladder false");
+  const testing_support::GivenOptions given({{"adj_ksp_max_it", "2"}, {"adj_ladder", "false"}});
   SoftmaxLinear map(layout, 0.99);
   const VecHandle theta = layout.create();
   layout.initialise(theta.get(), 3, 4.0, 1.0);
@@ -94,8 +95,6 @@ TEST(EquilibriumSolver, TooFewIterationsAreReportedWithReasonAndResidual) {
   for (int i = 0; i < 40; ++i) rhs[i] = std::sin(i * i);
   AdjointSolver solver(grid.feature(), map, 1, 1e-12);
   const Outcome outcome = solver.solve(1, nullptr, rhs.data(), lambda.data());
-  PetscOptionsClearValue(nullptr, "-adj_ksp_max_it");
-  PetscOptionsClearValue(nullptr, "-adj_ladder");
   EXPECT_FALSE(outcome.converged);
   EXPECT_GT(outcome.residual, 1e-12);
   try {

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <petscsys.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poise/base/check.hpp"
+
+namespace poise::testing_support {
+
+using OptionList = std::vector<std::pair<std::string, std::string>>;
+
+/// Options of PETSc's database for the time of a scope; names without the dash.
+class GivenOptions {
+ public:
+  explicit GivenOptions(OptionList options) : options_(std::move(options)) {
+    for (const auto& [name, value] : options_)
+      check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+  }
+  ~GivenOptions() {
+    for (const auto& option : options_) PetscOptionsClearValue(nullptr, ("-" + option.first).c_str());
+  }
+  GivenOptions(const GivenOptions&) = delete;
+  GivenOptions& operator=(const GivenOptions&) = delete;
+
+  [[nodiscard]] std::string text() const {
+    std::string all;
+    for (const auto& [name, value] : options_) all += "-" + name + " " + value + " ";
+    return all;
+  }
+
+ private:
+  OptionList options_;
+};
+
+}  // namespace poise::testing_support
