@@ -49,7 +49,7 @@ class Failures(TrainingTest):
             self.assertIn("halved", done.stdout)
 
     def test_a_step_that_overflows(self):
-        options = ["-model", "pointwise", "-width", 8, "-dynamics", "descent", "-step_size", 1e156, "-time", 1e300,
+        options = ["-objective", "shallow", "-dynamics", "descent", "-step_size", 1e156, "-time", 1e300,
                    "-steps", 1]
         for ranks in (1, 2):
             run, message = self.fail(*options, ranks=ranks)
