@@ -18,7 +18,7 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
     MPIEXEC=${MPIEXEC})
-  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 120 LABELS invariants ENVIRONMENT "${environment}")
+  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
