@@ -20,7 +20,7 @@ namespace poise {
 /// -checkpoint_every schedules, the run computes its gradient without warm starts and forgets them, as a
 /// restart does. A checkpoint at another step (on request by a signal, or at the end of a run that is then
 /// made longer) leaves, with -warm_start, a resumed run that equals the straight one to the tolerance of the
-/// solvers only. So do spectral weights always, whose norm is found from that of the step before.
+/// solvers only.
 class Run {
  public:
   /// Collective. All arguments but `past` must outlive it.

@@ -87,8 +87,6 @@ void TrainSettings::require_fitting_dynamics(const Options& options) const {
   if (dynamics != "minimise") return;
   if (!network.backward.exact())
     throw usage("-dynamics minimise needs the exact gradient; leave -backward out");
-  if (network.jacobian_weight > 0.0)
-    throw usage("-dynamics minimise has no -jacobian_weight; use -dynamics descent");
 }
 
 std::string TrainSettings::beyond_the_theorem() const {

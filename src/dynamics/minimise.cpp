@@ -114,7 +114,7 @@ void Minimise::evaluate(Vec theta) {
 void Minimise::objective(Vec theta, double& loss, Vec gradient) {
   try {
     evaluate(theta);
-    loss = known_.evaluation.train.loss;
+    loss = known_.evaluation.train.loss + known_.evaluation.penalty;
     check(VecCopy(known_.gradient.get(), gradient));
   } catch (const Error& error) {
     if (!accepted_.is_set || !is_failed_evaluation(error)) throw;
@@ -131,7 +131,7 @@ void Minimise::too_high(Vec theta, double& loss, Vec gradient) {
   double slope = 0.0;
   check(VecWAXPY(step, -1.0, accepted_.theta.get(), theta));
   check(VecDot(accepted_.gradient.get(), step, &slope));
-  loss = accepted_.evaluation.train.loss + std::abs(slope);
+  loss = accepted_.evaluation.train.loss + accepted_.evaluation.penalty + std::abs(slope);
   check(VecCopy(accepted_.gradient.get(), gradient));
   check(VecScale(gradient, -3.0));
 }
