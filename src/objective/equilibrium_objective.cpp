@@ -1,6 +1,7 @@
 #include "poise/objective/equilibrium_objective.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
@@ -8,22 +9,47 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+namespace {
+
+Index samples_at_once(const Problem& problem, const EquilibriumSettings& settings) {
+  return settings.samples > 0 ? std::min(settings.samples, problem.train.count) : problem.train.count;
+}
+
+/// The type of the equilibria that the options or the default choose, before there is a solver.
+std::string equilibrium_type(const EquilibriumMap& map, Index samples) {
+  std::array<char, 64> given{};
+  PetscBool set = PETSC_FALSE;
+  check(PetscOptionsGetString(nullptr, nullptr, "-eq_snes_type", given.data(), given.size(), &set));
+  return set == PETSC_TRUE ? given.data() : EquilibriumSolver::default_type(map, samples);
+}
+
+Index panel_for(const EquilibriumMap& map, Index samples) {
+  return EquilibriumObjective::default_panel(map.local_states(),
+                                             !is_column_iteration(equilibrium_type(map, samples)));
+}
+
+std::string default_adjoint(const std::string& type, const EquilibriumMap& map) {
+  if (type == snes_mean_field) return ksp_mean_field;
+  return type == snes_picard && map.pointwise_form() ? ksp_neumann : KSPGMRES;
+}
+
+}  // namespace
 
 EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map,
                                            const Problem& problem, const EquilibriumSettings& settings)
-    : SampleObjective(layout, problem, map.local_states(), map.local_features(),
-                      settings.panel > 0 ? settings.panel : default_panel(map.local_states())),
+    : SampleObjective(
+          layout, problem, map.local_states(), map.local_features(),
+          settings.panel > 0 ? settings.panel : panel_for(map, samples_at_once(problem, settings))),
       map_(map),
       settings_(settings) {
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
-  const Index samples =
-      settings.samples > 0 ? std::min(settings.samples, problem.train.count) : problem.train.count;
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
-  equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol, samples);
+  equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol,
+                                                     samples_at_once(problem, settings));
   adjoint_ =
       std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol(), equilibrium_->mean_field(),
-                                      equilibrium_->type() == snes_mean_field, settings.backward);
+                                      default_adjoint(equilibrium_->type(), map), settings.backward);
   const auto size = static_cast<std::size_t>(map.local_states() * columns);
   injection_.resize(size);
   slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
@@ -41,8 +67,8 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
   }
 }
 
-Index EquilibriumObjective::default_panel(Index rows) {
-  return std::clamp<Index>(131072 / std::max<Index>(rows, 1), 16, 512);
+Index EquilibriumObjective::default_panel(Index rows, bool krylov) {
+  return std::clamp<Index>((krylov ? 65536 : 131072) / std::max<Index>(rows, 1), 16, 512);
 }
 
 std::string EquilibriumObjective::gradient_label() const {
@@ -70,12 +96,12 @@ void EquilibriumObjective::end_pass(Evaluation& result) {
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &result.penalty, 1, MPI_DOUBLE, MPI_SUM, layout().grid().world()));
 }
 
-namespace {
-/// From a column of a panel to a sample of this rank: those of a minibatch do not follow each other.
-void name_worst_sample(Outcome& outcome, const Index* local) {
-  if (outcome.worst_sample >= 0) outcome.worst_sample = local[outcome.worst_sample];
+// From a column of a panel to a sample of this rank: those of a minibatch do not follow each other.
+void EquilibriumObjective::merge(Outcome outcome, const Panel& panel, Outcome& into) {
+  if (outcome.worst_sample >= 0) outcome.worst_sample = panel.local[outcome.worst_sample];
+  outcome.panel = panel.number;
+  into.merge(outcome, 0);
 }
-}  // namespace
 
 void EquilibriumObjective::forward(Panel& panel, bool with_gradient, Evaluation& result) {
   static const LogEvent event("Equilibrium");
@@ -85,11 +111,10 @@ void EquilibriumObjective::forward(Panel& panel, bool with_gradient, Evaluation&
   const bool remember = warm_ && panel.training && with_gradient;
   EquilibriumSolver::Memory memory;
   if (remember) memory = {memory_.data(), warm_->predict(states, panel.local, panel.p, memory_.data())};
-  Outcome outcome =
+  const Outcome outcome =
       equilibrium_->solve(panel.p, injection_.data(), panel.state.data(), slopes_.data(), memory);
   if (remember) warm_->record(states, panel.local, panel.p, memory_.data());
-  name_worst_sample(outcome, panel.local);
-  result.equilibrium.merge(outcome, 0);
+  merge(outcome, panel, result.equilibrium);
 }
 
 void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
@@ -97,10 +122,10 @@ void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
   const auto scope = event.begin();
   if (settings_.jacobian_weight > 0.0) add_penalty(panel, result);
   const bool warm = warm_ && warm_->predict(adjoints, panel.local, panel.p, lambda_.data());
-  Outcome outcome = adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
+  const Outcome outcome =
+      adjoint_->solve(panel.p, slopes_.data(), panel.cotangent.data(), lambda_.data(), warm);
   if (warm_) warm_->record(adjoints, panel.local, panel.p, lambda_.data());
-  name_worst_sample(outcome, panel.local);
-  result.adjoint.merge(outcome, 0);
+  merge(outcome, panel, result.adjoint);
   map_.add_gradient(panel.p, slopes_.data(), panel.state.data(), panel.features.data(), lambda_.data());
 }
 

@@ -39,8 +39,8 @@ class EquilibriumObjective final : public SampleObjective {
   EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map, const Problem& problem,
                        Index panel, double rtol = 1e-12)
       : EquilibriumObjective(layout, map, problem, EquilibriumSettings{.panel = panel, .rtol = rtol}) {}
-  /// Samples a panel whose working set stays in cache, for blocks of `rows` rows.
-  [[nodiscard]] static Index default_panel(Index rows);
+  /// Samples a panel whose working set stays in cache, for blocks of `rows` rows; a Krylov basis takes more.
+  [[nodiscard]] static Index default_panel(Index rows, bool krylov = false);
   void forget() override;
 
   /// "exact", or which inexact gradient this is: for the run file.
@@ -60,6 +60,7 @@ class EquilibriumObjective final : public SampleObjective {
   void backward(Panel& panel, Evaluation& result) override;
   void begin_pass(Vec theta, const Batch& batch) override;
   void end_pass(Evaluation& result) override;
+  static void merge(Outcome outcome, const Panel& panel, Outcome& into);
   void add_penalty(Panel& panel, Evaluation& result);
 
   EquilibriumMap& map_;

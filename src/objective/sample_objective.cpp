@@ -88,6 +88,7 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
   const Index width = equal_width(count, panel_width(panel.samples.count));
   LossSum sum;
   for (Index first = 0; first < count; first += width) {
+    panel.number = first / width;
     panel.local = local.data() + first;
     panel.p = std::min(width, count - first);
     panel.features.resize(static_cast<std::size_t>(feature_rows_ * panel.p));
@@ -129,7 +130,7 @@ Evaluation SampleObjective::value_and_gradient(Vec theta, Vec gradient, const Ba
   std::fill(readout_gradient_.begin(), readout_gradient_.end(), 0.0);
   begin_pass(theta, batch);
   const Index total = batch.all ? problem_.train.total : batch.total;
-  Panel panel{problem_.train, nullptr, 0, true, problem_.scale(total), {}, {}, {}};
+  Panel panel{problem_.train, nullptr, 0, 0, true, problem_.scale(total), {}, {}, {}};
   const LossSum sum = pass(panel, batch.all ? all_train_ : batch.local, true, result);
   result.train = score(problem_.train, total, sum);
   require_finite_loss(result.train.loss);
@@ -142,7 +143,7 @@ Score SampleObjective::test(Vec theta) {
   if (problem_.test.total == 0) return {};
   Evaluation result;
   load_parameters(theta);
-  Panel panel{problem_.test, nullptr, 0, false, problem_.scale(problem_.test.total), {}, {}, {}};
+  Panel panel{problem_.test, nullptr, 0, 0, false, problem_.scale(problem_.test.total), {}, {}, {}};
   return score(problem_.test, problem_.test.total, pass(panel, all_test_, false, result));
 }
 

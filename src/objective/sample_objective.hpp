@@ -30,6 +30,7 @@ class SampleObjective : public Objective {
     const SampleSet& samples;
     const Index* local;  ///< which samples of this rank: p numbers
     Index p;             ///< columns
+    Index number = 0;    ///< of the panel in its pass
     bool training;       ///< of the training set (whose samples may be remembered), not of the test set
     double scale;        ///< s of the loss
     std::vector<double> features;   ///< d_f x p

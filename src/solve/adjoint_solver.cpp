@@ -63,18 +63,21 @@ Outcome AdjointSolver::Krylov::solve(Index p, const double* slopes, const double
 }
 
 AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol,
-                             std::shared_ptr<MeanField> mean, bool prefer_mean_field,
+                             std::shared_ptr<MeanField> mean, const std::string& default_type,
                              const Backward& backward)
     : comm_(comm), map_(map), columns_(columns), mean_(std::move(mean)), backward_(backward) {
   register_solver_types();
   if (const auto form = map.pointwise_form(); form && !mean_)
     mean_ = std::make_shared<MeanField>(form->weights);
-  const ColumnSolver::Defaults defaults{.type = prefer_mean_field && mean_ ? ksp_mean_field : KSPGMRES};
+  const ColumnSolver::Defaults defaults{.type = default_type};
   main_ = std::make_unique<Krylov>(*this, 1, "adj_", default_rtol, defaults);
   type_ = main_->solver.type();
   if (!is_column_iteration(type_))
     main_ = std::make_unique<Krylov>(*this, columns, "adj_", default_rtol, defaults);
   ladder_ = Options().flag("adj_ladder", true, "");
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, "-adj_ksp_type", &given));
+  patient_ = given == PETSC_TRUE && type_ == ksp_neumann;
   preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
   require_suited(main_->solver.preconditioner(), "-adj_pc_type", mean_ ? &mean_->weights() : nullptr);
   if (type_ == ksp_mean_field && !mean_)
@@ -123,7 +126,7 @@ Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double
   if (!warm) std::copy_n(rhs, map_.local_states() * p, lambda);
   const ColumnIteration::Limits limits{.relative = main_->solver.rtol(),
                                        .iterations = main_->solver.max_iterations(),
-                                       .patient = !ladder_ || type_ == ksp_neumann};
+                                       .patient = !ladder_ || patient_};
   const auto result = type_ == ksp_mean_field ? mean_iteration_->run(p, slopes, rhs, lambda, limits)
                                               : neumann_->run(p, slopes, rhs, lambda, limits);
   return {.solve = {},

@@ -31,7 +31,7 @@ class AdjointSolver {
  public:
   /// Collective on `comm` (grid.feature()). `mean`: shared with the equilibria, or null for one of its own.
   AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol,
-                std::shared_ptr<MeanField> mean = nullptr, bool prefer_mean_field = false,
+                std::shared_ptr<MeanField> mean = nullptr, const std::string& default_type = KSPGMRES,
                 const Backward& backward = {});
   AdjointSolver(const AdjointSolver&) = delete;
   AdjointSolver& operator=(const AdjointSolver&) = delete;
@@ -75,7 +75,7 @@ class AdjointSolver {
   std::map<Index, std::unique_ptr<MeanFieldAdjoint>> mixed_;  // by width, as are the rungs
   std::map<Index, std::unique_ptr<Krylov>> rungs_;
   std::string type_;
-  bool ladder_ = true, preconditioned_ = false;
+  bool ladder_ = true, patient_ = false, preconditioned_ = false;
   std::unique_ptr<MeanFieldAdjoint> mean_iteration_;
   std::unique_ptr<NeumannIteration> neumann_;
   std::vector<double> image_, norms_, mean_slopes_, left_slopes_, left_rhs_, left_lambda_;

@@ -1,7 +1,6 @@
 #include "poise/solve/equilibrium_solver.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "poise/base/check.hpp"
@@ -12,20 +11,10 @@
 namespace poise {
 namespace {
 
-constexpr std::size_t mixing_depth = 5;
-constexpr Index most_mixed_iterations = 150;
-
-PanelSnes::Defaults newton_rung(double rtol, bool mean_field) {
-  return {.prefix = "eq_newton_",
-          .type = SNESNEWTONLS,
-          .rtol = rtol,
-          .search = true,
-          .preconditioner = mean_field ? pc_mean_field : PCNONE,
-          .restart = 100};
-}
-
-PanelSnes::Defaults anderson_rung(double rtol) {
-  return {.prefix = "eq_anderson_", .type = SNESANDERSON, .rtol = rtol};
+bool is_given(const char* option) {
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, option, &given));
+  return given == PETSC_TRUE;
 }
 
 }  // namespace
@@ -34,23 +23,25 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
                                      double default_rtol, Index samples)
     : comm_(comm), map_(map), columns_(columns) {
   if (const auto form = map.pointwise_form()) mean_ = std::make_shared<MeanField>(form->weights);
-  choose_type(columns, default_rtol, samples > 0 ? samples : columns);
   ladder_ = Options().flag("eq_ladder", true, "");
+  choose_type(columns, default_rtol, samples > 0 ? samples : columns);
   const auto size = static_cast<std::size_t>(map.local_states() * columns);
   h_.resize(size);
   norms_.resize(static_cast<std::size_t>(2 * columns));
   slope_sum_.resize(static_cast<std::size_t>(map.local_states()));
   make_iteration();
-  // Here, so that the options of the ladder count as known whether or not it is climbed.
-  if (ladder_) {
-    (void)rung(newton_rung(rtol(), mean_ != nullptr), 1);
-    (void)rung(anderson_rung(rtol()), 1);
-  }
+  if (ladder_) declare_ladder();
+}
+
+std::string EquilibriumSolver::default_type(const EquilibriumMap& map, Index samples) {
+  const auto form = map.pointwise_form();
+  if (form && MeanField::affordable(form->weights, samples)) return snes_mean_field;
+  return map.linear() ? SNESNEWTONLS : snes_picard;
 }
 
 void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index samples) {
-  PanelSnes::Defaults defaults{.rtol = default_rtol};
-  if (mean_ && MeanField::affordable(mean_->weights(), samples)) defaults.type = snes_mean_field;
+  PanelSnes::Defaults defaults{.type = default_type(map_, samples), .rtol = default_rtol};
+  patient_ = is_given("-eq_snes_type");
   // The iterations of this folder need none of a PanelSnes's memory: it only reads their options.
   main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), 1, defaults);
   type_ = main_->type();
@@ -133,7 +124,7 @@ Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, doubl
   const ColumnIteration::Limits limits{.relative = main_->rtol(),
                                        .absolute = main_->atol(),
                                        .iterations = main_->max_iterations(),
-                                       .patient = !ladder_ || type_ != snes_mean_field};
+                                       .patient = !ladder_ || (patient_ && type_ != snes_mean_field)};
   ColumnIteration::Result result;
   if (type_ == snes_mean_field) {
     double* y = memory.block != nullptr ? memory.block : y_.data();
@@ -156,11 +147,20 @@ Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, doubl
           .products = result.products};
 }
 
+// A PanelSnes has measured its residual itself: h at what it returned.
+const double* EquilibriumSolver::known_image(const Outcome& outcome) const {
+  return !is_column_iteration(type_) && outcome.fallbacks == 0 ? main_->image() : nullptr;
+}
+
 std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, double* z, double* slopes,
                                              Outcome& outcome) {
   const Index rows = map_.local_states();
-  map_.apply(p, z, injection, h_.data());
-  ++outcome.products;
+  if (const double* known = known_image(outcome)) {
+    std::copy_n(known, rows * p, h_.data());
+  } else {
+    map_.apply(p, z, injection, h_.data());
+    ++outcome.products;
+  }
   map_.linearise(p, z, h_.data(), slopes);
   column_norms(comm_, rows, p, h_.data(), norms_.data());
   for (Index i = 0; i < rows * p; ++i) h_[i] -= z[i];
@@ -177,76 +177,6 @@ std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, d
     outcome.worst_sample = c;
   }
   return left;
-}
-
-PanelSnes& EquilibriumSolver::rung(const PanelSnes::Defaults& defaults, Index p) {
-  const Index width = rung_width(p);
-  auto& found = rungs_[{defaults.prefix, width}];
-  if (!found) found = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), width, defaults);
-  return *found;
-}
-
-Index EquilibriumSolver::rung_width(Index p) const {
-  return std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
-}
-
-std::string EquilibriumSolver::mix(Index p, Outcome& outcome) {
-  auto& iteration = mixed_[rung_width(p)];
-  if (!iteration)
-    iteration = std::make_unique<MeanFieldIteration>(comm_, rung_width(p), *mean_,
-                                                     map_.pointwise_form()->activation, mixing_depth);
-  left_y_.assign(left_z_.size(), 0.0);
-  const ColumnIteration::Limits limits{.relative = main_->rtol(),
-                                       .absolute = main_->atol(),
-                                       .iterations = most_mixed_iterations,
-                                       .patient = true};
-  const auto result = iteration->run(p, left_injection_.data(), left_y_.data(), left_z_.data(), limits);
-  outcome.products += result.products;
-  outcome.iterations = std::max(outcome.iterations, result.iterations);
-  return result.reason.empty() ? "CONVERGED" : result.reason;
-}
-
-std::string EquilibriumSolver::run_rung(const PanelSnes::Defaults& defaults, Index p, Outcome& outcome) {
-  left_z_ = left_injection_;
-  const Outcome step = rung(defaults, p).solve(p, left_injection_.data(), left_z_.data());
-  outcome.products += step.products;
-  outcome.iterations = std::max(outcome.iterations, step.iterations);
-  return step.reason;
-}
-
-// Every rung gets the samples that the ones before it did not solve, and hands on what is left.
-std::vector<Index> EquilibriumSolver::climb(std::vector<Index> left, Index p, const double* injection,
-                                            double* z, double* slopes, Outcome& outcome) {
-  const Index rows = map_.local_states();
-  const bool mean = mean_ && mean_->valid();
-  const std::vector<PanelSnes::Defaults> snes_rungs{newton_rung(rtol(), mean), anderson_rung(rtol())};
-  const bool mixing = type_ == snes_mean_field;
-  for (std::size_t k = mixing ? 0 : 1; k <= snes_rungs.size() && !left.empty(); ++k) {
-    const auto count = static_cast<Index>(left.size());
-    left_injection_.resize(static_cast<std::size_t>(rows * count));
-    left_z_.resize(left_injection_.size());
-    for (Index c = 0; c < count; ++c)
-      std::copy_n(injection + left[c] * rows, rows, left_injection_.data() + c * rows);
-    outcome.reason +=
-        k == 0 ? ", mixed: " + mix(count, outcome)
-               : ", " + snes_rungs[k - 1].prefix + ": " + run_rung(snes_rungs[k - 1], count, outcome);
-    for (Index c = 0; c < count; ++c) std::copy_n(left_z_.data() + c * rows, rows, z + left[c] * rows);
-    left = verify(p, injection, z, slopes, outcome);
-  }
-  return left;
-}
-
-// What the mean-field iteration left in the memory of these columns is where it gave up.
-void EquilibriumSolver::remember(const std::vector<Index>& left, const double* z, double* memory,
-                                 Outcome& outcome) {
-  const Index rows = map_.local_states();
-  const auto p = static_cast<Index>(left.size());
-  left_z_.resize(static_cast<std::size_t>(rows * p));
-  left_injection_.resize(left_z_.size());
-  for (Index k = 0; k < p; ++k) std::copy_n(z + left[k] * rows, rows, left_z_.data() + k * rows);
-  mean_->weights().multiply(p, left_z_.data(), left_injection_.data());
-  ++outcome.products;
-  for (Index k = 0; k < p; ++k) std::copy_n(left_injection_.data() + k * rows, rows, memory + left[k] * rows);
 }
 
 Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {

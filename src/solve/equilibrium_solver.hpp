@@ -18,12 +18,13 @@ namespace poise {
 /// eq_snes_rtol ‖h(z)‖ + eq_snes_atol for EVERY sample (not relative to the start: only so can a good start
 /// save work); the true residual of every sample is computed at the end.
 ///
-/// -eq_snes_type: `meanfield` (default where its factorisation pays, see MeanField::affordable), `picard`,
-/// `forwardbackward` and `peacemanrachford` (step -eq_alpha; default 1, forwardbackward: from the margin of
-/// monotonicity) iterate every sample by itself and let finished ones leave; PETSc's types (`newtonls` with
-/// GMRES is the other default, `anderson`, `ngmres`, `qn`, …) solve a panel as one system. Where samples fail
-/// a ladder follows (-eq_ladder): Newton's method with backtracking and GMRES (prefix eq_newton_), then
-/// Anderson mixing (prefix eq_anderson_), each from the injection.
+/// -eq_snes_type: `meanfield` (default where its factorisation pays, see MeanField::affordable), `picard`
+/// (the default else, if the map is not linear), `forwardbackward` and `peacemanrachford` (step -eq_alpha;
+/// default 1, forwardbackward: from the margin of monotonicity) iterate every sample by itself and let
+/// finished ones leave; PETSc's types (`newtonls` with GMRES is the other default, `anderson`, `ngmres`,
+/// `qn`, …) solve a panel as one system. Where samples fail a ladder follows (-eq_ladder): Newton's method
+/// with backtracking and GMRES (prefix eq_newton_), then Anderson mixing (prefix eq_anderson_), each from the
+/// injection.
 class EquilibriumSolver {
  public:
   /// Collective on `comm` (grid.feature()). `map` must outlive the solver; at most `columns` columns a panel.
@@ -50,6 +51,9 @@ class EquilibriumSolver {
     return solve(p, injection, z, slopes, Memory());
   }
 
+  /// The default of -eq_snes_type for a map that is solved for so many samples of a rank at one set of
+  /// parameters: meanfield where it pays, else newtonls with GMRES for a linear map and picard for others.
+  [[nodiscard]] static std::string default_type(const EquilibriumMap& map, Index samples);
   [[nodiscard]] double rtol() const { return main_->rtol(); }
   [[nodiscard]] const std::string& type() const { return type_; }
   /// The mean field that adjoints may share; null where the map has none.
@@ -64,6 +68,9 @@ class EquilibriumSolver {
   void update_mean_field(Index p, const double* injection, const Memory& memory);
   /// One run of the chosen solver; columns that failed are found by `verify`.
   Outcome first_attempt(Index p, const double* injection, double* z, const Memory& memory);
+  void declare_ladder();
+  /// h at the solution of the last solve, where its solver has left it.
+  [[nodiscard]] const double* known_image(const Outcome& outcome) const;
   /// True residuals of all columns into residuals_ (over what is allowed); slopes; columns that failed.
   std::vector<Index> verify(Index p, const double* injection, double* z, double* slopes, Outcome& outcome);
   /// The ladder; returns what no rung has solved.
@@ -85,6 +92,7 @@ class EquilibriumSolver {
   std::unique_ptr<PanelSnes> main_;
   std::string type_;
   bool ladder_ = true;
+  bool patient_ = false;  // the type was asked for by name: it is not given up early
   std::unique_ptr<PicardIteration> picard_;
   std::unique_ptr<MeanFieldIteration> mean_iteration_;
   std::unique_ptr<ForwardBackwardIteration> forward_backward_;

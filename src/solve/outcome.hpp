@@ -23,6 +23,7 @@ struct [[nodiscard]] Outcome {
   double residual = 0.0;    ///< true residual of the worst sample, relative (see the solver)
   Index fallbacks = 0;      ///< samples that another solver of the ladder had to solve
   Index worst_sample = -1;  ///< the column it belongs to, counted on this rank
+  Index panel = -1;         ///< the panel it is in, counted on this rank; -1: there is only one
 
   /// Whether it is no failure: a network without solves has nothing that could fail.
   [[nodiscard]] bool usable() const { return converged || solve.empty(); }
@@ -39,6 +40,7 @@ struct [[nodiscard]] Outcome {
     if (!std::isnan(residual) && !(other.residual < residual)) {  // a NaN wins and stays
       residual = other.residual;
       worst_sample = first + other.worst_sample;
+      panel = other.panel;
     }
   }
 };
@@ -52,7 +54,8 @@ inline const Outcome& require(const Outcome& outcome, bool world = false) {
               "the " + outcome.solve + " solve failed: " + outcome.reason + " after " +
                   std::to_string(outcome.iterations) + " iterations, relative residual " +
                   to_text(outcome.residual) + " (worst sample " + std::to_string(outcome.worst_sample) +
-                  " of this rank); allow more iterations, loosen the tolerance, or choose another solver by "
+                  " of this rank" + (outcome.panel < 0 ? "" : ", in panel " + std::to_string(outcome.panel)) +
+                  "); allow more iterations, loosen the tolerance, or choose another solver by "
                   "its prefix",
               world);
 }

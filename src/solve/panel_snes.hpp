@@ -34,6 +34,8 @@ class PanelSnes {
   /// the start on entry, the last iterate on return. A NaN of the map becomes a failed Outcome.
   Outcome solve(Index p, const double* injection, double* z);
 
+  /// h at what the last `solve` returned: m_f x columns.
+  [[nodiscard]] const double* image() const { return h_.data(); }
   [[nodiscard]] Index columns() const { return columns_; }
   [[nodiscard]] double rtol() const { return rtol_; }
   [[nodiscard]] double atol() const { return atol_; }
