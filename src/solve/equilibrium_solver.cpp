@@ -147,16 +147,16 @@ Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, doubl
           .products = result.products};
 }
 
-// A PanelSnes has measured its residual itself: h at what it returned.
-const double* EquilibriumSolver::known_image(const Outcome& outcome) const {
-  return !is_column_iteration(type_) && outcome.fallbacks == 0 ? main_->image() : nullptr;
+// A PanelSnes has measured its residual itself.
+bool EquilibriumSolver::image_is_known(const Outcome& outcome) const {
+  return !is_column_iteration(type_) && outcome.fallbacks == 0;
 }
 
 std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, double* z, double* slopes,
                                              Outcome& outcome) {
   const Index rows = map_.local_states();
-  if (const double* known = known_image(outcome)) {
-    std::copy_n(known, rows * p, h_.data());
+  if (image_is_known(outcome)) {
+    std::copy_n(main_->image(), rows * p, h_.data());
   } else {
     map_.apply(p, z, injection, h_.data());
     ++outcome.products;

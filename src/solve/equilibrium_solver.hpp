@@ -69,8 +69,8 @@ class EquilibriumSolver {
   /// One run of the chosen solver; columns that failed are found by `verify`.
   Outcome first_attempt(Index p, const double* injection, double* z, const Memory& memory);
   void declare_ladder();
-  /// h at the solution of the last solve, where its solver has left it.
-  [[nodiscard]] const double* known_image(const Outcome& outcome) const;
+  /// Whether the solver has left h at the solution in its image().
+  [[nodiscard]] bool image_is_known(const Outcome& outcome) const;
   /// True residuals of all columns into residuals_ (over what is allowed); slopes; columns that failed.
   std::vector<Index> verify(Index p, const double* injection, double* z, double* slopes, Outcome& outcome);
   /// The ladder; returns what no rung has solved.
