@@ -13,6 +13,11 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 
+// PETSc declares the BLAS of its own precision only.
+extern "C" void sgemm_(const char*, const char*, const PetscBLASInt*, const PetscBLASInt*,
+                       const PetscBLASInt*, const float*, const float*, const PetscBLASInt*, const float*,
+                       const PetscBLASInt*, const float*, float*, const PetscBLASInt*);
+
 namespace poise {
 namespace {
 
@@ -23,10 +28,10 @@ PetscBLASInt narrow(Index n) {
   return static_cast<PetscBLASInt>(n);
 }
 
-}  // namespace
-
-void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alpha, const double* a, Index lda,
-          const double* b, Index ldb, double beta, double* c, Index ldc) {
+/// BLAS's gemm with the checks of its integers; `multiply` is dgemm or sgemm.
+template <class Real, class Multiply>
+void checked_gemm(Multiply multiply, char op_a, char op_b, Index rows, Index cols, Index inner, Real alpha,
+                  const Real* a, Index lda, const Real* b, Index ldb, Real beta, Real* c, Index ldc) {
   if (rows == 0 || cols == 0) return;
   const PetscBLASInt m = narrow(rows);
   const PetscBLASInt n = narrow(cols);
@@ -34,7 +39,19 @@ void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alph
   const PetscBLASInt stride_a = std::max<PetscBLASInt>(1, narrow(lda));
   const PetscBLASInt stride_b = std::max<PetscBLASInt>(1, narrow(ldb));
   const PetscBLASInt stride_c = narrow(ldc);
-  BLASgemm_(&op_a, &op_b, &m, &n, &k, &alpha, a, &stride_a, b, &stride_b, &beta, c, &stride_c);
+  multiply(&op_a, &op_b, &m, &n, &k, &alpha, a, &stride_a, b, &stride_b, &beta, c, &stride_c);
+}
+
+}  // namespace
+
+void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alpha, const double* a, Index lda,
+          const double* b, Index ldb, double beta, double* c, Index ldc) {
+  checked_gemm(BLASgemm_, op_a, op_b, rows, cols, inner, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, float alpha, const float* a, Index lda,
+          const float* b, Index ldb, float beta, float* c, Index ldc) {
+  checked_gemm(sgemm_, op_a, op_b, rows, cols, inner, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 BlasInfo blas_info() {

@@ -13,6 +13,10 @@ namespace poise {
 void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, double alpha, const double* a, Index lda,
           const double* b, Index ldb, double beta, double* c, Index ldc);
 
+/// The same in single precision.
+void gemm(char op_a, char op_b, Index rows, Index cols, Index inner, float alpha, const float* a, Index lda,
+          const float* b, Index ldb, float beta, float* c, Index ldc);
+
 /// Which BLAS runs and how.
 struct BlasInfo {
   std::string file;        ///< that provides dgemm

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "poise/base/check.hpp"
 
@@ -44,6 +45,7 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
   for (Index slot = 0; slot < p; ++slot) progress_[slot] = {slot, {}};
   Index active = p;
   mixed_ = 0;
+  nearest_ = 0.0;  // unknown: the start may be good
   while (active > 0 && result.iterations < limits.iterations) {
     first_product_ = result.iterations == 0;
     product(active);
@@ -53,6 +55,7 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
     if (ranks_ > 1)
       check_mpi(MPI_Allreduce(MPI_IN_PLACE, norms_.data(), static_cast<int>(2 * active), MPI_DOUBLE, MPI_SUM,
                               comm_));
+    nearest_ = std::numeric_limits<double>::infinity();
     for (Index slot = active - 1; slot >= 0; --slot) {
       const double residual = std::sqrt(norms_[2 * slot]);
       const double limit = limits.relative * std::sqrt(norms_[2 * slot + 1]) + limits.absolute;
@@ -60,7 +63,10 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
       const bool done = !broken && residual <= limit;
       const bool slow = !limits.patient && hopeless(progress_[slot], result.iterations, residual, limit);
       progress_[slot].earlier[result.iterations % 4] = residual;
-      if (!done && !broken && !slow) continue;
+      if (!done && !broken && !slow) {
+        nearest_ = std::min(nearest_, residual / std::sqrt(norms_[2 * slot + 1]));
+        continue;
+      }
       if (!done) {
         result.left.push_back(progress_[slot].column);
         if (result.reason.empty()) result.reason = broken ? "not a number" : "slow convergence";

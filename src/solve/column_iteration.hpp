@@ -45,6 +45,9 @@ class ColumnIteration {
   /// Whether the product at hand is the first one of a panel.
   [[nodiscard]] bool first_product() const { return first_product_; }
 
+  /// Whether no column is within reach of single precision: the residual of each is above 1e-5 of its scale.
+  [[nodiscard]] bool far_from_done() const { return nearest_ > 1e-5; }
+
   /// Anderson mixing of every column by itself, for a map x -> n(x): `measure` puts n(x) and f = n(x) − x
   /// where `mapped` and `change` say, and `mix`, Collective on `comm`, gives the next x of the first p slots:
   /// n − Σ γ_j Δn_j, where γ minimises ‖f − Σ γ_j Δf_j‖ over the last `depth` iterations.
@@ -77,6 +80,7 @@ class ColumnIteration {
   int ranks_ = 1;
   Index rows_, columns_;
   bool first_product_ = true;
+  double nearest_ = 0.0;  // smallest residual over scale of the active columns, after the last product
   std::size_t depth_, first_mixed_;
   Index mixed_ = 0;  // iterations that mixing has seen of this panel
   std::vector<double> dots_;

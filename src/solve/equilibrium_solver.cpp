@@ -30,6 +30,7 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
   norms_.resize(static_cast<std::size_t>(2 * columns));
   slope_sum_.resize(static_cast<std::size_t>(map.local_states()));
   make_iteration();
+  if (mean_ && Options().flag("eq_float32", false, "")) mean_->allow_single();
   if (ladder_) declare_ladder();
 }
 
@@ -142,7 +143,9 @@ Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, doubl
       return main_->solve(p, injection, z);
   }
   return {.solve = {},
-          .reason = result.reason.empty() ? "CONVERGED" : result.reason,
+          .reason = !result.reason.empty()                            ? result.reason
+                    : mean_ && mean_->single_columns_multiplied() > 0 ? "CONVERGED_WITH_FLOAT32_PRODUCTS"
+                                                                      : "CONVERGED",
           .iterations = result.iterations,
           .products = result.products};
 }

@@ -22,7 +22,9 @@ namespace poise {
 /// (the default else, if the map is not linear), `forwardbackward` and `peacemanrachford` (step -eq_alpha;
 /// default 1, forwardbackward: from the margin of monotonicity) iterate every sample by itself and let
 /// finished ones leave; PETSc's types (`newtonls` with GMRES is the other default, `anderson`, `ngmres`,
-/// `qn`, …) solve a panel as one system. Where samples fail a ladder follows (-eq_ladder): Newton's method
+/// `qn`, …) solve a panel as one system. -eq_float32: products of the mean-field iterations, also of the
+/// adjoints, are in single precision while residuals are far above its rounding; residuals are always judged in
+/// double precision, and the Outcome's reason says so. Where samples fail a ladder follows (-eq_ladder): Newton's method
 /// with backtracking and GMRES (prefix eq_newton_), then Anderson mixing (prefix eq_anderson_), each from the
 /// injection.
 class EquilibriumSolver {
@@ -59,7 +61,7 @@ class EquilibriumSolver {
   /// The mean field that adjoints may share; null where the map has none.
   [[nodiscard]] const std::shared_ptr<MeanField>& mean_field() const { return mean_; }
   /// Columns multiplied by matrices other than the weights so far.
-  [[nodiscard]] Index columns_multiplied() const { return mean_ ? mean_->matrix().columns_multiplied() : 0; }
+  [[nodiscard]] Index columns_multiplied() const { return mean_ ? mean_->columns_multiplied() : 0; }
 
  private:
   void make_iteration();

@@ -73,7 +73,7 @@ ColumnIteration::Result MeanFieldIteration::run(Index p, const double* injection
 
 void MeanFieldIteration::product(Index p) {
   if (depth() > 0 && !first_product()) mix(p, 2);
-  mean_.matrix().multiply(p, block(2), block(0));
+  mean_.multiply(p, block(2), block(0), depth() == 0 && far_from_done());
 }
 
 void MeanFieldIteration::measure(Index slot, double& residual, double& scale) {
@@ -130,7 +130,7 @@ ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, con
 
 void MeanFieldAdjoint::product(Index p) {
   if (depth() > 0 && !first_product()) mix(p, 3);
-  mean_.matrix().multiply_transpose(p, block(3), block(0));
+  mean_.multiply_transpose(p, block(3), block(0), depth() == 0 && far_from_done());
 }
 
 void MeanFieldAdjoint::measure(Index slot, double& residual, double& scale) {

@@ -9,6 +9,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/mpi_count.hpp"
+#include "poise/linalg/blas.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {
@@ -81,8 +82,36 @@ void MeanField::update(const double* d) {
     LAPACKgetrs_("N", &size, &right_hand_sides, factors_.data(), &size, pivots_.data(), k_.rows(), &size,
                  &info);
   if (info != 0) throw failure("the mean-field matrix I - diag(slope) W is singular or not a number");
+  if (single_allowed_) single_.assign(k_.rows(), k_.rows() + rows * m);
   weight_norm_ = estimated_norm(weights_);
   valid_ = true;
+}
+
+void MeanField::allow_single() {
+  if (weights_.offsets().size() > 2)
+    throw Error(ExitCode::bad_input, "-eq_float32 needs -grid_feature_ranks 1", true);
+  single_allowed_ = true;
+}
+
+// K is stored by rows, so in BLAS's order it is Kᵀ.
+void MeanField::multiply_single(char transposed, Index p, const double* x, double* out) const {
+  const Index m = weights_.width();
+  const auto size = static_cast<std::size_t>(m * p);
+  single_x_.assign(x, x + size);
+  single_out_.resize(std::max(single_out_.size(), size));
+  gemm(transposed, 'N', m, p, m, 1.0F, single_.data(), m, single_x_.data(), m, 0.0F, single_out_.data(), m);
+  std::copy_n(single_out_.begin(), size, out);
+  single_columns_ += p;
+}
+
+void MeanField::multiply(Index p, const double* x, double* out, bool single) const {
+  if (single && single_allowed_) return multiply_single('T', p, x, out);
+  k_.multiply(p, x, out);
+}
+
+void MeanField::multiply_transpose(Index p, const double* x, double* out, bool single) const {
+  if (single && single_allowed_) return multiply_single('N', p, x, out);
+  k_.multiply_transpose(p, x, out);
 }
 
 void MeanField::solve(Index p, const double* v, double* out) const {

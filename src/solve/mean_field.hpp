@@ -38,6 +38,17 @@ class MeanField {
   void solve(Index p, const double* v, double* out) const;
   void solve_transpose(Index p, const double* v, double* out) const;
 
+  /// Not collective. Lets products be taken in single precision (-eq_float32): a copy of K is kept for them.
+  /// Throws bad_input, on every rank, if one copy of the weights is spread over several ranks.
+  void allow_single();
+  /// Collective. out = K x or Kᵀ x for p columns. `single`: in single precision, if that is allowed, to a
+  /// relative error of about 1e-7; an iteration may use it while its residual is far above that.
+  void multiply(Index p, const double* x, double* out, bool single) const;
+  void multiply_transpose(Index p, const double* x, double* out, bool single) const;
+  /// Columns multiplied by K or Kᵀ so far, in either precision.
+  [[nodiscard]] Index columns_multiplied() const { return k_.columns_multiplied() + single_columns_; }
+  [[nodiscard]] Index single_columns_multiplied() const { return single_columns_; }
+
   /// Whether K pays for `samples` samples of this rank: it costs as much as a few products with all of them.
   [[nodiscard]] static bool affordable(const RowBlockMatrix& weights, Index samples);
 
@@ -47,6 +58,12 @@ class MeanField {
   std::vector<double> slopes_, factors_, all_slopes_;
   std::vector<int> pivots_;
   mutable std::vector<double> scaled_;
+  void multiply_single(char transposed, Index p, const double* x, double* out) const;
+
+  bool single_allowed_ = false;
+  std::vector<float> single_;  // K
+  mutable std::vector<float> single_x_, single_out_;
+  mutable Index single_columns_ = 0;
   double weight_norm_ = 1.0;
   bool valid_ = false;
 };

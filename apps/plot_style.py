@@ -1,0 +1,54 @@
+"""What the figures of Poise share: modules, colours, style, and how a script ends."""
+
+import os
+import sys
+
+# A run that goes on keeps its file open for writing; reading it must not fail for that.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def fail(message):
+    """Ends the program with one message and the exit code of bad input."""
+    print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+try:
+    import h5py
+    import matplotlib
+    import numpy as np
+except ImportError as error:
+    # A python3 that comes first in PATH may lack the modules while the distribution's has them.
+    if "POISE_PLOT_RETRY" not in os.environ and os.path.exists(SYSTEM_PYTHON):
+        os.environ["POISE_PLOT_RETRY"] = "1"
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, os.path.abspath(sys.argv[0]), *sys.argv[1:]])
+    fail(f"needs h5py and matplotlib: apt install python3-h5py python3-matplotlib ({error})")
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
+
+# Okabe and Ito's colours, told apart by colour-blind readers.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
+
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "legend.handlelength": 2.4,
+    "lines.linewidth": 2.0,
+    "pdf.fonttype": 42,
+}
