@@ -8,11 +8,6 @@
 namespace poise {
 namespace {
 
-Index panel(const Workload& workload, const BenchSettings& settings) {
-  return settings.panel > 0 ? settings.panel
-                            : EquilibriumObjective::default_panel(workload.layout.block().size());
-}
-
 /// Flops on this rank of `columns` products, `outer` outer products of the gradient and the readout with its
 /// two derivatives of every sample. What is no product of a panel, a factorisation above all, is left out:
 /// it shows as a smaller rate.
@@ -50,10 +45,10 @@ EquilibriumCase::EquilibriumCase(Workload& workload, const BenchSettings& settin
     : workload_(workload),
       relative_step_(settings.relative_step),
       map_(workload.layout, workload.recipe.shape),
-      objective_(workload.layout, map_, workload.problem,
-                 EquilibriumSettings{.panel = panel(workload, settings),
-                                     .rtol = workload.recipe.rtol,
-                                     .warm_start = workload.recipe.warm}) {}
+      objective_(
+          workload.layout, map_, workload.problem,
+          EquilibriumSettings{
+              .panel = settings.panel, .rtol = workload.recipe.rtol, .warm_start = workload.recipe.warm}) {}
 
 void EquilibriumCase::prepare() {
   if (!workload_.recipe.warm || !have_gradient_) return;
@@ -92,7 +87,10 @@ UnrolledCase::UnrolledCase(Workload& workload, const BenchSettings& settings, In
     : workload_(workload),
       map_(workload.layout, workload.recipe.shape),
       depth_(depth),
-      objective_(workload.layout, map_, workload.problem, panel(workload, settings),
+      objective_(workload.layout, map_, workload.problem,
+                 settings.panel > 0 ? settings.panel
+                                    : EquilibriumObjective::default_panel(workload.layout.width() /
+                                                                          workload.grid.feature_ranks()),
                  Unrolled{.depth = depth, .recompute_every = settings.recompute_every}) {}
 
 Work UnrolledCase::run() {

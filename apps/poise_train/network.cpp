@@ -88,9 +88,8 @@ void Network::build(const TrainSettings& settings, const Problem& problem, Index
   } else if (kind == "shallow") {
     objective_ = std::make_unique<ShallowObjective>(layout_, problem, panel);
   } else {
-    EquilibriumSettings equilibrium = equilibrium_settings(settings, grid);
-    equilibrium.panel = panel;
-    auto objective = std::make_unique<EquilibriumObjective>(layout_, *map_, problem, equilibrium);
+    auto objective =
+        std::make_unique<EquilibriumObjective>(layout_, *map_, problem, equilibrium_settings(settings, grid));
     equilibrium_ = objective.get();
     objective_ = std::move(objective);
   }

@@ -11,8 +11,12 @@
 namespace poise {
 namespace {
 
-Index samples_at_once(const Problem& problem, const EquilibriumSettings& settings) {
-  return settings.samples > 0 ? std::min(settings.samples, problem.train.count) : problem.train.count;
+/// The same on every rank, so that all choose the same solver and the same panels.
+Index samples_at_once(const ParameterLayout& layout, const Problem& problem,
+                      const EquilibriumSettings& settings) {
+  const Index ranks = layout.grid().sample_ranks();
+  const Index all = std::max<Index>(1, (problem.train.total + ranks - 1) / ranks);
+  return settings.samples > 0 ? std::min(settings.samples, all) : all;
 }
 
 /// The type of the equilibria that the options or the default choose, before there is a solver.
@@ -23,8 +27,8 @@ std::string equilibrium_type(const EquilibriumMap& map, Index samples) {
   return set == PETSC_TRUE ? given.data() : EquilibriumSolver::default_type(map, samples);
 }
 
-Index panel_for(const EquilibriumMap& map, Index samples) {
-  return EquilibriumObjective::default_panel(map.local_states(),
+Index panel_for(const ParameterLayout& layout, const EquilibriumMap& map, Index samples) {
+  return EquilibriumObjective::default_panel(layout.width() / layout.grid().feature_ranks(),
                                              !is_column_iteration(equilibrium_type(map, samples)));
 }
 
@@ -37,16 +41,17 @@ std::string default_adjoint(const std::string& type, const EquilibriumMap& map) 
 
 EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, EquilibriumMap& map,
                                            const Problem& problem, const EquilibriumSettings& settings)
-    : SampleObjective(
-          layout, problem, map.local_states(), map.local_features(),
-          settings.panel > 0 ? settings.panel : panel_for(map, samples_at_once(problem, settings))),
+    : SampleObjective(layout, problem, map.local_states(), map.local_features(),
+                      settings.panel > 0
+                          ? settings.panel
+                          : panel_for(layout, map, samples_at_once(layout, problem, settings))),
       map_(map),
       settings_(settings) {
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
   equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol,
-                                                     samples_at_once(problem, settings));
+                                                     samples_at_once(layout, problem, settings));
   adjoint_ =
       std::make_unique<AdjointSolver>(comm, map, columns, equilibrium_->rtol(), equilibrium_->mean_field(),
                                       default_adjoint(equilibrium_->type(), map), settings.backward);

@@ -184,5 +184,22 @@ TEST(CollapsedModelTest, SolvesOfUAndItsTransposeAreInverseToTheProducts) {
   }
 }
 
+TEST(EquilibriumPanels, AreTheSameOnEveryRankThatSharesSamples) {
+  // 601 rows are 301 and 300 on two ranks, to which panels of 435 and 436 columns would be right.
+  for (const int feature_ranks : feature_rank_choices()) {
+    const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
+    if (grid.sample_ranks() > 1) continue;
+    const Pointwise::Shape shape{.activation = Activation::tanh, .gamma = 0.5};
+    const ParameterLayout layout(grid, 601, 3, Pointwise::blocks(shape, 601));
+    const Problem problem = random_problem(layout, LossKind::squared, 436);
+    Pointwise map(layout, shape);
+    EquilibriumObjective objective(layout, map, problem, EquilibriumSettings{.rtol = 1e-2});
+    const VecHandle theta = layout.create();
+    const VecHandle gradient = layout.create();
+    layout.initialise(theta.get(), 1, 1.0, 1.0);
+    EXPECT_GT(objective.value_and_gradient(theta.get(), gradient.get()).train.loss, 0.0);
+  }
+}
+
 }  // namespace
 }  // namespace poise
