@@ -105,7 +105,8 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
 }
 
 void declare_bench_solvers(Options& options) {
-  options.solver("eq_", "SNES", "meanfield, where it pays; else newtonls with full steps and GMRES");
+  options.solver("eq_", "SNES",
+                 "meanfield where it pays; else newtonls with GMRES for linear maps, picard for others");
   options.solver("eq_newton_", "SNES", "newtonls with GMRES: where eq_ failed");
   options.solver("eq_anderson_", "SNES", "anderson: where eq_newton_ failed");
   options.solver("adj_", "KSP", "meanfield, where the equilibria have it; else gmres; to their tolerance");

@@ -104,9 +104,10 @@ std::string TrainSettings::beyond_the_theorem() const {
 void declare_solvers(Options& options) {
   options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
   options.solver("min_", "TAO", "lmvm, gradient's norm to 1e-8");
-  options.solver("eq_", "SNES",
-                 "meanfield where its factorisation pays, else newtonls with full steps and GMRES; worst "
-                 "sample to 1e-12");
+  options.solver(
+      "eq_", "SNES",
+      "meanfield where its factorisation pays, else newtonls with GMRES for linear maps and picard for "
+      "others; worst sample to 1e-12");
   options.solver("eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails");
   options.solver("eq_anderson_", "SNES", "anderson, where that fails too");
   options.solver("adj_", "KSP",
