@@ -111,7 +111,8 @@ void declare_solvers(Options& options) {
   options.solver("eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails");
   options.solver("eq_anderson_", "SNES", "anderson, where that fails too");
   options.solver("adj_", "KSP",
-                 "meanfield where eq_ is, else gmres; worst sample to the equilibria's tolerance");
+                 "meanfield or neumann where eq_ is meanfield or picard, else gmres; worst sample to the "
+                 "equilibria's tolerance");
   options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
   options.solver("svd_", "SVD", "trlanczos, norms of spectral and free weights to 1e-12");
