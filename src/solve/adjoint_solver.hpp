@@ -23,10 +23,11 @@ struct Backward {
 
 /// The adjoint λ of a panel: (I − ∂h/∂z)ᵀ λ = r at the equilibria (theory.md 3.2), options prefix `adj_`.
 /// Default tolerance: that of the equilibria, because the gradient's error is the sum of both. -adj_ksp_type:
-/// `meanfield` (default where the equilibria have it) and `neumann` iterate every sample by itself and let
-/// finished ones leave; PETSc's types (`gmres` is the other default) solve a panel as one system;
-/// -adj_pc_type `meanfield` preconditions them, `samplelu` is a direct solve of every sample. Where samples
-/// fail, GMRES follows (-adj_ladder, prefix adj_gmres_). True residuals are computed at the end.
+/// `meanfield` and `neumann` iterate every sample by itself and let finished ones leave; PETSc's types
+/// (`gmres` is the default here) solve a panel as one system; -adj_pc_type `meanfield` preconditions them,
+/// `samplelu` is a direct solve of every sample. Where samples fail a ladder follows (-adj_ladder): after
+/// meanfield the same with Anderson mixing of every sample's own iterates, then GMRES (prefix adj_gmres_).
+/// True residuals are computed at the end.
 class AdjointSolver {
  public:
   /// Collective on `comm` (grid.feature()). `mean`: shared with the equilibria, or null for one of its own.

@@ -18,15 +18,19 @@ namespace poise {
 /// eq_snes_rtol ‖h(z)‖ + eq_snes_atol for EVERY sample (not relative to the start: only so can a good start
 /// save work); the true residual of every sample is computed at the end.
 ///
-/// -eq_snes_type: `meanfield` (default where its factorisation pays, see MeanField::affordable), `picard`
-/// (the default else, if the map is not linear), `forwardbackward` and `peacemanrachford` (step -eq_alpha;
-/// default 1, forwardbackward: from the margin of monotonicity) iterate every sample by itself and let
-/// finished ones leave; PETSc's types (`newtonls` with GMRES is the other default, `anderson`, `ngmres`,
-/// `qn`, …) solve a panel as one system. -eq_float32: products of the mean-field iterations, also of the
-/// adjoints, are in single precision while residuals are far above its rounding; residuals are always judged in
-/// double precision, and the Outcome's reason says so. Where samples fail a ladder follows (-eq_ladder): Newton's method
-/// with backtracking and GMRES (prefix eq_newton_), then Anderson mixing (prefix eq_anderson_), each from the
-/// injection.
+/// -eq_snes_type: `meanfield` (default where its factorisation pays, see `default_type`), `picard`,
+/// `forwardbackward` and `peacemanrachford` (step -eq_alpha; default 1, forwardbackward: from the margin of
+/// monotonicity) iterate every sample by itself and let finished ones leave; PETSc's types (`newtonls`,
+/// `anderson`, `ngmres`, `qn`, …) solve a panel as one system.
+///
+/// Where samples fail a ladder follows (-eq_ladder): after meanfield the same with Anderson mixing of every
+/// sample's own iterates; then Newton's method with backtracking and GMRES (prefix eq_newton_); then Anderson
+/// mixing of the panel (prefix eq_anderson_), each from the injection. A default picard or meanfield hands
+/// slow samples on early; a picard that was asked for by name does not.
+///
+/// -eq_float32: products of the mean-field iterations, also of the adjoints, are in single precision while
+/// residuals are far above its rounding; residuals are judged in double precision, and the Outcome's reason
+/// says so.
 class EquilibriumSolver {
  public:
   /// Collective on `comm` (grid.feature()). `map` must outlive the solver; at most `columns` columns a panel.
