@@ -68,6 +68,11 @@ void TrainSettings::read_run(Options& o) {
       o.integer("grid_feature_ranks", 1, {1, 1e6},
                 "ranks over which one copy of the weights is spread, a divisor of the number "
                 "of ranks; the samples are spread over the rest"));
+  const std::string mat_type = o.text("mat_type", "",
+                                      "PETSc's dense matrix type for the products with the weights (dense, "
+                                      "densecuda, densehip), with -grid_feature_ranks 1; none: BLAS");
+  if (!mat_type.empty() && feature_ranks > 1)
+    throw usage("-mat_type " + mat_type + " needs -grid_feature_ranks 1: one rank holds all of the weights");
 }
 
 void TrainSettings::require_fitting_dynamics(const Options& options) const {

@@ -24,7 +24,8 @@ enum class Stream : std::uint32_t {
 
 /// The stream of parameter block k of a model.
 [[nodiscard]] constexpr Stream more_weights(std::size_t k) {
-  return static_cast<Stream>(static_cast<std::uint32_t>(Stream::weights_more) + static_cast<std::uint32_t>(k));
+  return static_cast<Stream>(static_cast<std::uint32_t>(Stream::weights_more) +
+                             static_cast<std::uint32_t>(k));
 }
 
 /// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so the

@@ -30,6 +30,11 @@ RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::v
   rows_.resize(static_cast<std::size_t>(local_rows() * width()));
   counts_.resize(size_);
   displacements_.resize(size_);
+  if (size_ == 1) petsc_ = PetscProduct::from_options(local_rows(), width());
+}
+
+bool RowBlockMatrix::by_petsc(Index p) const {
+  return petsc_ && p >= overlapped_columns;
 }
 
 void RowBlockMatrix::set_counts(Index p) const {
@@ -69,6 +74,7 @@ void RowBlockMatrix::multiply_block(std::size_t g, Index p, const double* x, boo
 
 void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
+  if (by_petsc(p)) return petsc_->multiply(false, rows(), std::exchange(changed_, false), p, x, y);
   if (size_ == 1) return multiply_block(0, p, x, false, y);
   if (p < overlapped_columns) {
     const double* all = gather(p, x);
@@ -91,6 +97,7 @@ void RowBlockMatrix::multiply_transpose_block(std::size_t g, Index p, const doub
 
 void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) const {
   columns_multiplied_ += p;
+  if (by_petsc(p)) return petsc_->multiply(true, rows(), std::exchange(changed_, false), p, x, y);
   if (size_ == 1) return multiply_transpose_block(0, p, x, y);
   set_counts(p);
   count_traffic(width() * p - counts_[rank_]);

@@ -2,10 +2,12 @@
 
 #include <mpi.h>
 
+#include <memory>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
 #include "poise/linalg/aligned.hpp"
+#include "poise/linalg/petsc_product.hpp"
 
 namespace poise {
 
@@ -16,8 +18,9 @@ namespace poise {
 ///
 /// Products gather the states (wide blocks: overlapped with the product of the rank's own block) because
 /// that moves p m numbers for 2 p m^2 / P flops; transposed products send every block as soon as it is
-/// computed. Gathered blocks stay contiguous a rank, so nothing is repacked. A rank may hold no rows. The
-/// workspace grows to the widest block seen and is then reused.
+/// computed. A matrix that one rank holds whole is multiplied with wide blocks by PETSc's Mat where -mat_type
+/// is given (see PetscProduct), else by BLAS. Gathered blocks stay contiguous a rank, so nothing is repacked.
+/// A rank may hold no rows. The workspace grows to the widest block seen and is then reused.
 class RowBlockMatrix {
  public:
   /// `offsets`: size of comm + 1 numbers from 0 to m. `comm` must outlive the matrix.
@@ -34,7 +37,10 @@ class RowBlockMatrix {
   [[nodiscard]] Index local_columns() const { return columns_[rank_ + 1] - columns_[rank_]; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
   /// The local rows, row-major: entry (i, j) of the rank's block at [i * width() + j].
-  [[nodiscard]] double* rows() { return rows_.data(); }
+  [[nodiscard]] double* rows() {
+    changed_ = true;
+    return rows_.data();
+  }
   [[nodiscard]] const double* rows() const { return rows_.data(); }
 
   /// Collective. Y = M X for p columns; x is d_r x p, y is m_r x p; they must not overlap.
@@ -57,6 +63,7 @@ class RowBlockMatrix {
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
 
  private:
+  [[nodiscard]] bool by_petsc(Index p) const;
   void begin_gather(Index p, const double* x, MPI_Request* request) const;
   void set_counts(Index p) const;
   /// Counts that `numbers` doubles leave this rank, in a message to each of the others.
@@ -73,6 +80,8 @@ class RowBlockMatrix {
   std::size_t rank_ = 0;
   std::size_t size_ = 1;
   AlignedDoubles rows_;
+  std::unique_ptr<PetscProduct> petsc_;  // null: BLAS
+  mutable bool changed_ = true;          // since petsc_ took the entries
   mutable std::vector<double> workspace_, received_;
   mutable std::vector<MPI_Request> requests_;
   mutable std::vector<int> counts_;

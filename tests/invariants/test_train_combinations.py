@@ -30,6 +30,7 @@ class Combinations(RefusalTest):
             (["-model", "monotone", "-margin", 0], ["-margin", "'0'"]),
             ([*pointwise, "-objective", "unrolled", "-backward", "one_step"], ["-backward", "equilibrium", "unrolled"]),
             ([*pointwise, "-objective", "unrolled", "-jacobian_weight", 1], ["-jacobian_weight", "unrolled"]),
+            ([*pointwise, "-mat_type", "aij"], ["-mat_type", "dense"]),
             (["-objective", "shallow", "-gradient_check", 1], ["-gradient_check", "shallow"]),
             ([*pointwise, "-recompute_every", 3], ["-recompute_every", "unrolled"]),
             ([*pointwise, "-dynamics", "minimise", "-backward", "neumann"], ["minimise", "-backward"]),

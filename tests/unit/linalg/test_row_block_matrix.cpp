@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "poise/base/error.hpp"
 #include "poise/base/process_grid.hpp"
 #include "poise/base/random.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
+#include "support/given_options.hpp"
 
 namespace poise {
 namespace {
@@ -79,6 +81,31 @@ TEST_P(RowBlocks, OuterProductIsAddedEntryByEntry) {
       EXPECT_NEAR(matrix.rows()[i * m + j], expected, 1e-13);
     }
   }
+}
+
+TEST(RowBlockMatrixByPetsc, ProductsAreThoseOfBlasAlsoWhenEntriesChange) {
+  const Index m = 37, p = 40;
+  const auto product = [&](RowBlockMatrix& matrix, double scale, bool transposed) {
+    for (Index e = 0; e < m * m; ++e) matrix.rows()[e] = scale * matrix_entry(e / m, e % m);
+    std::vector<double> x(m * p), y(m * p);
+    for (Index e = 0; e < m * p; ++e) x[e] = state_entry(e % m, e / m);
+    transposed ? matrix.multiply_transpose(p, x.data(), y.data()) : matrix.multiply(p, x.data(), y.data());
+    return y;
+  };
+  RowBlockMatrix blas(MPI_COMM_SELF, {0, m});
+  const testing_support::GivenOptions given(testing_support::OptionList{{"mat_type", "dense"}});
+  RowBlockMatrix petsc(MPI_COMM_SELF, {0, m});
+  for (const double scale : {1.0, -2.0, 3.0})
+    for (const bool transposed : {false, true}) {
+      const auto expected = product(blas, scale, transposed);
+      const auto found = product(petsc, scale, transposed);
+      for (std::size_t e = 0; e < expected.size(); ++e) EXPECT_NEAR(found[e], expected[e], 1e-12);
+    }
+}
+
+TEST(RowBlockMatrixByPetsc, RefusesATypeThatIsNotDense) {
+  const testing_support::GivenOptions given(testing_support::OptionList{{"mat_type", "aij"}});
+  EXPECT_THROW(RowBlockMatrix(MPI_COMM_SELF, {0, 5}), Error);
 }
 
 // Widths 1, 2 and 3 leave ranks without rows when there are four of them.
