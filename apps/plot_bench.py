@@ -6,7 +6,7 @@ import argparse
 import csv
 import os
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, plt
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
 
 SCHEMA = "poise-bench-1"
 NUMBERS = ("m", "n", "ranks", "seconds", "share_of_dgemm")  # that every row must have
@@ -131,38 +131,6 @@ def figure_of(rows):
     return figure
 
 
-def output_files(arguments):
-    """Where the figure goes: -o FILE with its ending, or one file a format."""
-    known = plt.gcf().canvas.get_supported_filetypes()
-    plt.close("all")
-    formats = [f.strip().lower() for f in arguments.format.split(",") if f.strip()] if arguments.format else []
-    stem = os.path.splitext(arguments.files[0])[0]
-    if arguments.output:
-        stem, ending = os.path.splitext(arguments.output)
-        if ending.lstrip(".").lower() not in known:  # "-o a/run.v2" has no ending of a format
-            stem, ending = arguments.output, ""
-        formats = formats or [ending.lstrip(".").lower() or "png"]
-    formats = formats or ["png", "pdf"]
-    for name in formats:
-        if name not in known:
-            fail(f"format '{name}' is not one of {', '.join(sorted(known))}")
-    return [f"{stem}.{name}" for name in dict.fromkeys(formats)]
-
-
-def save(figure, path):
-    """Writes under another name first, so that a viewer never meets half a figure."""
-    stem, ending = os.path.splitext(path)
-    partial = f"{stem}.part{os.getpid()}{ending}"
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        figure.savefig(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        if os.path.exists(partial):
-            os.remove(partial)
-        fail(f"{path}: cannot be written: {error}")
-
-
 def main():
     parser = argparse.ArgumentParser(prog="plot_bench.py", description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="what poise-bench -out wrote: .csv or .h5")
@@ -171,7 +139,7 @@ def main():
     arguments = parser.parse_args()
 
     plt.rcParams.update(STYLE)
-    paths = output_files(arguments)
+    paths = output_files(arguments, os.path.splitext(arguments.files[0])[0])
     figure = figure_of([row for path in arguments.files for row in read(path)])
     for path in paths:
         save(figure, path)

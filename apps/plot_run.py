@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, plt
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
 
 SCHEMA = "poise-run-1"
 
@@ -233,37 +233,6 @@ def figure_of_comparison(runs):
     return figure
 
 
-def output_files(arguments):
-    """Where the figures go: -o FILE with its ending, or one file a format."""
-    known = plt.gcf().canvas.get_supported_filetypes()
-    formats = [f.strip().lower() for f in arguments.format.split(",") if f.strip()] if arguments.format else []
-    stem = os.path.join(arguments.runs[0], "figures", "run")
-    if arguments.output:
-        stem, ending = os.path.splitext(arguments.output)
-        if ending.lstrip(".").lower() not in known:  # "-o a/run.v2" has no ending of a format
-            stem, ending = arguments.output, ""
-        formats = formats or [ending.lstrip(".").lower() or "png"]
-    formats = formats or ["png", "pdf"]
-    for name in formats:
-        if name not in known:
-            fail(f"format '{name}' is not one of {', '.join(sorted(known))}")
-    return [f"{stem}.{name}" for name in dict.fromkeys(formats)]
-
-
-def save(figure, path):
-    """Writes under another name first, so that a viewer never meets half a figure."""
-    stem, ending = os.path.splitext(path)
-    partial = f"{stem}.part{os.getpid()}{ending}"
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        figure.savefig(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        if os.path.exists(partial):
-            os.remove(partial)
-        fail(f"{path}: cannot be written: {error}")
-
-
 def main():
     parser = argparse.ArgumentParser(prog="plot_run.py", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
@@ -273,7 +242,7 @@ def main():
 
     plt.rcParams.update(STYLE)
     runs = [Run(directory) for directory in arguments.runs]
-    paths = output_files(arguments)
+    paths = output_files(arguments, os.path.join(arguments.runs[0], "figures", "run"))
     figure = figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs)
     for path in paths:
         save(figure, path)

@@ -52,3 +52,33 @@ STYLE = {
     "lines.linewidth": 2.0,
     "pdf.fonttype": 42,
 }
+
+
+def output_files(arguments, stem):
+    """Paths of the figures that --output and --format ask for; `stem` without ending where they do not say."""
+    known = plt.gcf().canvas.get_supported_filetypes()
+    formats = [f.strip().lower() for f in arguments.format.split(",") if f.strip()] if arguments.format else []
+    if arguments.output:
+        stem, ending = os.path.splitext(arguments.output)
+        if ending.lstrip(".").lower() not in known:  # "-o a/run.v2" has no ending of a format
+            stem, ending = arguments.output, ""
+        formats = formats or [ending.lstrip(".").lower() or "png"]
+    formats = formats or ["png", "pdf"]
+    for name in formats:
+        if name not in known:
+            fail(f"format '{name}' is not one of {', '.join(sorted(known))}")
+    return [f"{stem}.{name}" for name in dict.fromkeys(formats)]
+
+
+def save(figure, path):
+    """Writes under another name first, so that a viewer never meets half a figure."""
+    stem, ending = os.path.splitext(path)
+    partial = f"{stem}.part{os.getpid()}{ending}"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        figure.savefig(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.remove(partial)
+        fail(f"{path}: cannot be written: {error}")
