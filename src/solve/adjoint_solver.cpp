@@ -102,7 +102,7 @@ void AdjointSolver::update_mean_field(Index p, const double* slopes) {
   if (!map_.linear())
     for (Index c = 0; c < p; ++c)
       for (Index i = 0; i < rows; ++i) mean_slopes_[i] += slopes[c * rows + i] / static_cast<double>(p);
-  mean_->update(mean_slopes_.data());
+  mean_->update_or_plain(mean_slopes_.data());
 }
 
 Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rhs, double* lambda) {

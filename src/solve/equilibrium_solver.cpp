@@ -118,7 +118,7 @@ void EquilibriumSolver::update_mean_field(Index p, const double* injection, cons
       for (Index i = 0; i < rows; ++i)  // one broken sample must not break the others
         if (std::isfinite(h_[c * rows + i])) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
   }
-  mean_->update(slope_sum_.data());
+  mean_->update_or_plain(slope_sum_.data());
 }
 
 Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, double* z, const Memory& memory) {

@@ -87,6 +87,15 @@ void MeanField::update(const double* d) {
   valid_ = true;
 }
 
+void MeanField::update_or_plain(const double* d) {
+  try {
+    update(d);
+  } catch (const Error&) {  // all ranks have factorised the same matrix
+    std::fill(slopes_.begin(), slopes_.end(), 0.0);
+    update(std::vector<double>(slopes_).data());
+  }
+}
+
 void MeanField::allow_single() {
   if (weights_.offsets().size() > 2)
     throw Error(ExitCode::bad_input, "-eq_float32 needs -grid_feature_ranks 1", true);

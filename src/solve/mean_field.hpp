@@ -23,6 +23,9 @@ class MeanField {
   /// factorisation of an m x m matrix, which every rank holds while this runs. Throws failure if I − D̄W is
   /// singular.
   void update(const double* d);
+  /// Collective. The same; where I − D̄W is singular, D̄ is 0 instead and K is W: iterations are then plain
+  /// ones, and what has no solution is found out by them.
+  void update_or_plain(const double* d);
   /// Forgets K: the weights have changed.
   void invalidate() { valid_ = false; }
   [[nodiscard]] bool valid() const { return valid_; }

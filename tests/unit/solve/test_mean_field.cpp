@@ -148,6 +148,19 @@ TEST(MeanFieldTest, ASingularMatrixIsAnErrorOnEveryRank) {
   }
 }
 
+TEST(MeanFieldTest, PlainIterationTakesThePlaceOfASingularMatrix) {
+  for (const int feature_ranks : feature_rank_choices()) {
+    RandomWeights w(feature_ranks, 5, 0.0);
+    for (Index i = 0; i < w.rows; ++i) w.matrix.rows()[i * w.m + w.begin + i] = 1.0;
+    const Dense ones(static_cast<std::size_t>(w.rows), 1.0);
+    MeanField mean(w.matrix);
+    mean.update_or_plain(ones.data());
+    EXPECT_TRUE(mean.valid());
+    for (Index i = 0; i < w.rows; ++i) EXPECT_EQ(mean.slopes()[i], 0.0);
+    for (Index e = 0; e < w.rows * w.m; ++e) EXPECT_EQ(mean.matrix().rows()[e], w.matrix.rows()[e]);
+  }
+}
+
 double largest_singular_value(Dense a, Index m) {
   const auto n = static_cast<PetscBLASInt>(m);
   const PetscBLASInt one = 1;
