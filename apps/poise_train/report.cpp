@@ -128,4 +128,11 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
   std::fflush(stdout);
 }
 
+void Report::asked_to_stop(Interruptions::Stop who) const {
+  if (!speaks_) return;
+  std::printf("asked to stop by %s; go on with -run %s -resume\n",
+              who == Interruptions::Stop::signal ? "a signal" : "the deadline", run_.c_str());
+  std::fflush(stdout);
+}
+
 }  // namespace poise

@@ -4,6 +4,7 @@
 
 #include "poise_train/experiment.hpp"
 #include "poise_train/history_row.hpp"
+#include "poise_train/interruptions.hpp"
 
 namespace poise {
 
@@ -19,6 +20,8 @@ class Report {
   void row(const HistoryRow& row, bool last);
   void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
                const WatchedObjective::Tally& fallbacks) const;
+  /// Who asked, and how to go on.
+  void asked_to_stop(Interruptions::Stop who) const;
 
  private:
   void print_data() const;

@@ -8,7 +8,6 @@
 #include "poise/base/version.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise_train/date.hpp"
-#include "poise_train/stop_request.hpp"
 
 namespace poise {
 namespace {
@@ -44,7 +43,7 @@ RunFile::Named provenance(Experiment& experiment) {
 }  // namespace
 
 Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& options,
-         const RunDirectory& directory, const History& past)
+         const RunDirectory& directory, Interruptions& interruptions, const History& past)
     : experiment_(experiment),
       settings_(settings),
       directory_(directory),
@@ -53,6 +52,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), provenance(experiment),
             config_, past),
+      interruptions_(interruptions),
       seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()) {
   if (!experiment.state().shown) return;
   // Resumed: the point that it starts from is good, and saved.
@@ -84,7 +84,13 @@ ExitCode Run::go() {
     report_.summary(first_, last_, reason, MPI_Wtime() - start_, recorder_.fallbacks());
   }
   require_held();
-  return asked_to_stop_ ? ExitCode::requeue : ExitCode::done;
+  if (asked_to_stop_ != Interruptions::Stop::no) {
+    report_.asked_to_stop(asked_to_stop_);
+    return ExitCode::requeue;
+  }
+  directory_.mark_done("step " + std::to_string(experiment_.state().step) +
+                       ", t = " + to_text(experiment_.state().t) + ", " + date("%Y-%m-%dT%H:%M:%SZ") + "\n");
+  return ExitCode::done;
 }
 
 bool Run::checkpoint_at(Index step) const {
@@ -94,11 +100,12 @@ bool Run::checkpoint_at(Index step) const {
 bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
   recorder_.gather(evaluation);
   if (recorder_.due(state.step)) record(state, gradient, evaluation);
-  asked_to_stop_ = stop_requested(experiment_.grid().world());
-  const bool goes_on = recorder_.held() && !asked_to_stop_;
+  const Interruptions::Request request = interruptions_.poll();
+  asked_to_stop_ = request.stop;
+  const bool goes_on = recorder_.held() && asked_to_stop_ == Interruptions::Stop::no;
   const bool scheduled = checkpoint_at(state.step);
   const Point point = experiment_.point(theta, state);
-  if (scheduled || !goes_on) save(point);
+  if (scheduled || request.checkpoint || !goes_on) save(point);
   kept_.keep(point);
   if (scheduled) forget(theta, gradient);
   // The next gradient of descent is that of the next step: where a checkpoint follows, without warm starts.
@@ -135,6 +142,7 @@ void Run::save(const Point& point) {
   last_path_ = write_checkpoint(experiment_.grid().world(), directory_.checkpoints(), point.state.step,
                                 snapshot, static_cast<int>(settings_.checkpoint_keep));
   last_saved_ = point.state.step;
+  interruptions_.saved();
 }
 
 std::string Run::rescue() {

@@ -7,6 +7,7 @@
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise_train/experiment.hpp"
+#include "poise_train/interruptions.hpp"
 #include "poise_train/point.hpp"
 #include "poise_train/recorder.hpp"
 #include "poise_train/report.hpp"
@@ -18,15 +19,16 @@ namespace poise {
 /// A checkpoint is a point from which a run goes on as if it had not stopped, bit by bit. Warm starts would
 /// break that: the run that goes on has them, the one that restarts has not. So at every checkpoint that
 /// -checkpoint_every schedules, the run computes its gradient without warm starts and forgets them, as a
-/// restart does. A checkpoint at another step (on request by a signal, or at the end of a run that is then
-/// made longer) leaves, with -warm_start, a resumed run that equals the straight one to the tolerance of the
-/// solvers only.
+/// restart does. A checkpoint at another step (asked for by a signal, a deadline or the clock, or at the end
+/// of a run that is then made longer) leaves, with -warm_start, a resumed run that equals the straight one to
+/// the tolerance of the solvers only.
 class Run {
  public:
   /// Collective. All arguments but `past` must outlive it.
   Run(Experiment& experiment, const TrainSettings& settings, const Options& options,
-      const RunDirectory& directory, const History& past);
-  /// Collective. Throws failure if a solve failed or a bound was violated.
+      const RunDirectory& directory, Interruptions& interruptions, const History& past);
+  /// Collective. Marks the run directory as done if the end of the run was reached. Throws failure if a solve
+  /// failed or a bound was violated.
   ExitCode go();
 
  private:
@@ -46,6 +48,7 @@ class Run {
   Recorder recorder_;
   Report report_;
   RunFile file_;
+  Interruptions& interruptions_;
   KeptPoint kept_;
   double seconds_before_;
   double start_ = 0.0;
@@ -53,7 +56,7 @@ class Run {
   Index recorded_ = 0;
   Index last_saved_ = -1;
   std::string last_path_;
-  bool asked_to_stop_ = false;
+  Interruptions::Stop asked_to_stop_ = Interruptions::Stop::no;
 };
 
 }  // namespace poise

@@ -102,14 +102,15 @@ void recall_options(MPI_Comm comm) {
 
 void recall_options(const std::vector<std::pair<std::string, std::string>>& config) {
   for (const auto& [name, value] : config) {
-    if (name == "run" || name == "resume" || name == "options_file") continue;
+    if (name == "run" || name == "resume" || name == "deadline" || name == "options_file") continue;
     if (!value.empty()) set_unless_given(name, value);
     (void)is_set(name);  // PETSc counts an option as used once it was asked for
   }
 }
 
 std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved) {
-  const std::vector<std::string> left_out{"run", "resume"};  // they belong to one attempt, not to the run
+  const std::vector<std::string> left_out{"run", "resume",
+                                          "deadline"};  // they belong to one attempt, not to the run
   std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
   for (const auto& [name, value] : resolved) {
     const bool skip = std::find(left_out.begin(), left_out.end(), name) != left_out.end();

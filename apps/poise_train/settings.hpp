@@ -21,7 +21,7 @@ struct TrainSettings {
   FeatureOptions features;
   NetworkSettings network;
   DescentSettings descent;
-  double time = 10.0;
+  double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
   LossKind loss = LossKind::squared;
   bool mean = true, audit = true, resume = false;
 

@@ -1,8 +1,7 @@
 #include "poise_train/stop_request.hpp"
 
 #include <csignal>
-
-#include "poise/base/check.hpp"
+#include <initializer_list>
 
 namespace poise {
 namespace {
@@ -17,10 +16,8 @@ void listen_for_stop_requests() {
         signal, +[](int) { requested = 1; });
 }
 
-bool stop_requested(MPI_Comm comm) {
-  int any = requested;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm));
-  return any != 0;
+bool stop_requested() {
+  return requested != 0;
 }
 
 }  // namespace poise

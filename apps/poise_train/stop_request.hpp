@@ -1,7 +1,5 @@
 #pragma once
 
-#include <mpi.h>
-
 namespace poise {
 
 /// Lets USR1 and TERM ask the program to write a checkpoint and stop (exit code 75). The handler only sets a
@@ -9,7 +7,7 @@ namespace poise {
 /// of its own.
 void listen_for_stop_requests();
 
-/// Collective. Whether any rank was asked to stop.
-[[nodiscard]] bool stop_requested(MPI_Comm comm);
+/// Not collective. Whether this rank was asked to stop.
+[[nodiscard]] bool stop_requested();
 
 }  // namespace poise

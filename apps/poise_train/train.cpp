@@ -11,6 +11,7 @@
 #include "poise/linalg/blas.hpp"
 #include "poise_train/date.hpp"
 #include "poise_train/experiment.hpp"
+#include "poise_train/interruptions.hpp"
 #include "poise_train/resume.hpp"
 #include "poise_train/run.hpp"
 #include "poise_train/run_options.hpp"
@@ -36,6 +37,8 @@ ExitCode train(Options& options, MPI_Comm comm) {
         "-data FILE is missing; data/digits.h5 comes with Poise, poise-data makes others (-help lists all "
         "options)");
 
+  Interruptions interruptions(comm, settings.deadline, settings.checkpoint_seconds);  // time runs from here
+
   // Nothing is created before the input has been read and every option is known.
   const std::string path = run_path(comm, settings);
   std::optional<RunDirectory> directory;
@@ -58,13 +61,14 @@ ExitCode train(Options& options, MPI_Comm comm) {
       throw usage("-run " + path +
                   " already holds a run: go on with it by -resume, or choose another directory");
   }
+  directory->clear_done();  // before the options: the old mark must not speak for a later end
   // A resumed run writes them too: the next -resume must know a changed end time.
   directory->write_options(options_text(options.resolved()));
   std::erase_if(past.rows, [&, step = std::find(past.columns.begin(), past.columns.end(), "step") -
                                       past.columns.begin()](const auto& row) {
     return row[step] > static_cast<double>(found.step);
   });
-  Run run(experiment, settings, options, *directory, past);
+  Run run(experiment, settings, options, *directory, interruptions, past);
   return run.go();
 }
 

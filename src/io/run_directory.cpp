@@ -25,4 +25,16 @@ void RunDirectory::write_options(const std::string& text) const {
   on_root(comm_, [&] { replace_file(path_ + "/options.txt", text); });
 }
 
+void RunDirectory::mark_done(const std::string& text) const {
+  on_root(comm_, [&] { replace_file(done_file(), text); });
+}
+
+void RunDirectory::clear_done() const {
+  on_root(comm_, [&] {
+    std::error_code code;
+    if (std::filesystem::remove(done_file(), code)) sync_path(path_);
+    if (code) throw failure("cannot remove '" + done_file() + "': " + code.message());
+  });
+}
+
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include <hdf5_hl.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -136,6 +137,17 @@ TEST(RunDirectory, AFolderThatHoldsARunIsReported) {
   MPI_Barrier(MPI_COMM_WORLD);
   on_root(MPI_COMM_WORLD, [&] { std::ofstream(directory.checkpoints() + "/step-00000010.h5") << "x"; });
   EXPECT_TRUE(RunDirectory(MPI_COMM_WORLD, path).held_run());
+}
+
+TEST(RunDirectory, TheMarkOfARunThatIsDoneCanBeSetAndTakenBack) {
+  const TemporaryFolder folder;
+  const RunDirectory directory(MPI_COMM_WORLD, folder / "run");
+  EXPECT_NO_THROW(directory.clear_done());  // nothing to take back
+  directory.mark_done("step 3\n");
+  EXPECT_TRUE(std::filesystem::exists(directory.done_file()));
+  MPI_Barrier(MPI_COMM_WORLD);  // no rank takes it back before the others have looked
+  directory.clear_done();
+  EXPECT_FALSE(std::filesystem::exists(directory.done_file()));
 }
 
 TEST(RunDirectory, APlaceThatCannotHoldAFolderIsAnErrorOnEveryRank) {

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <mpi.h>
+
+namespace poise {
+
+/// What breaks into a run from outside: signals, a deadline, and a clock that wants checkpoints. The ranks
+/// agree on it once a step.
+class Interruptions {
+ public:
+  /// Collective. `deadline`: seconds from now after which to stop; 0: a tenth, at most 60 s, before the end
+  /// that a batch system announces (SLURM_JOB_END_TIME on rank 0), never if there is none or it has passed.
+  /// `checkpoint_seconds`: wall time between checkpoints; 0: none by the clock. Throws bad_input if the
+  /// announced end is not a number.
+  Interruptions(MPI_Comm comm, double deadline, double checkpoint_seconds);
+
+  enum class Stop { no, signal, deadline };
+  struct Request {
+    Stop stop = Stop::no;
+    bool checkpoint = false;
+  };
+  /// Collective. What was asked for since the start, the same on every rank.
+  [[nodiscard]] Request poll() const;
+  /// Collective only in that every rank must call it: a checkpoint was written, its clock starts anew.
+  void saved();
+
+ private:
+  MPI_Comm comm_;
+  double deadline_, checkpoint_seconds_, last_saved_;  // by MPI_Wtime; the deadline on rank 0 only
+};
+
+}  // namespace poise
