@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# Sourced by the SLURM jobs (*.sbatch). Defines log, require_job, program, set_launch, run_training and what they
+# need. Settings, by the environment: POISE_LAUNCH (mpirun or srun), POISE_BIN (folder of the programs),
+# POISE_MAX_RESTARTS.
+# shellcheck source=jobs/environment.sh
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+log() { printf '%s job %s start %s: %s\n' "$(date -u +%FT%TZ)" "$SLURM_JOB_ID" "${SLURM_RESTART_COUNT:-0}" "$*"; }
+
+# Ends where there is no job around; sets what every rank needs.
+require_job() {
+  [ -n "${SLURM_JOB_ID:-}" ] || die "this is a job of SLURM: submit it with sbatch (--help says how)"
+  if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+  # The ranks are the parallelism; a reader must not be locked out of the file of a run that goes on.
+  export OPENBLAS_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1} OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+  export HDF5_USE_FILE_LOCKING=FALSE
+  announce_end
+}
+
+# Newer SLURM sets SLURM_JOB_END_TIME, at which poise-train has its deadline; older SLURM has to be asked.
+announce_end() {
+  local end
+  [ -z "${SLURM_JOB_END_TIME:-}" ] || return 0
+  end=$(squeue -h -j "$SLURM_JOB_ID" -o %e 2>/dev/null | head -n 1) || return 0
+  end=$(date -d "$end" +%s 2>/dev/null) || return 0  # no limit: N/A
+  export SLURM_JOB_END_TIME=$end
+}
+
+# program NAME: its path.
+program() {
+  local path=${POISE_BIN:-$POISE_ROOT/build/apps}/$1
+  [ -x "$path" ] || die "there is no $path: build Poise first, or set POISE_BIN to the folder of the programs"
+  echo "$path"
+}
+
+# set_launch RANKS NODES: the array `launch`, to put before a program that is to run on RANKS ranks, evenly on the
+# first NODES nodes of the job.
+set_launch() {
+  local ranks=$1 nodes=$2 threads=${SLURM_CPUS_PER_TASK:-1}
+  [ $((ranks % nodes)) -eq 0 ] || nodes=0  # not even: the launcher spreads them as it likes
+  case ${POISE_LAUNCH:-mpirun} in
+    mpirun)
+      launch=(mpirun -n "$ranks")
+      if [ "$nodes" -gt 0 ]; then launch+=(--map-by "ppr:$((ranks / nodes)):node:PE=$threads"); fi
+      ;;
+    srun)
+      # A rank that ends ends the others only after a while: each of them is to return its own exit code.
+      launch=(srun --mpi=pmix --ntasks="$ranks" --cpus-per-task="$threads" --wait=60)
+      if [ "$nodes" -gt 0 ]; then launch+=(--nodes="$nodes" --ntasks-per-node=$((ranks / nodes))); fi
+      ;;
+    *) die "POISE_LAUNCH is '$POISE_LAUNCH': give mpirun or srun" ;;
+  esac
+}
+
+# ---- A training that stops, is requeued and goes on -------------------------------------------------------------
+
+child=
+stop_reason=
+
+# USR1 comes from SLURM (--signal) or from preemption, TERM from scancel and from the end of the time.
+ask_to_stop() {
+  stop_reason=$1
+  log "signal $1: the program is to write a checkpoint and stop"
+  [ -z "$child" ] || forward_usr1
+}
+
+# USR1 kills a launcher that does not yet listen, so this waits until it does: SigCgt is the set of signals caught.
+forward_usr1() {
+  local caught tries
+  for ((tries = 0; tries < 100; tries++)); do
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$child/status" 2>/dev/null) || return 0
+    [ $((0x${caught:-0} >> 9 & 1)) -eq 0 ] || break
+    sleep 0.1
+  done
+  kill -USR1 "$child" 2>/dev/null || true
+}
+
+# wait_for_child: sets `code`. A trap interrupts wait, which then returns more than 128 as a program does that died of
+# a signal; only once the child is gone does a second wait return 127.
+wait_for_child() {
+  local again
+  code=0
+  wait "$child" || code=$?
+  while [ "$code" -gt 128 ]; do
+    again=0
+    wait "$child" 2>/dev/null || again=$?
+    [ "$again" -ne 127 ] || break
+    code=$again
+  done
+}
+
+run_listening() {
+  trap 'ask_to_stop USR1' USR1
+  trap 'ask_to_stop TERM' TERM
+  "$@" &
+  child=$!
+  [ -z "$stop_reason" ] || forward_usr1
+  wait_for_child
+  child=
+  trap '' USR1 TERM  # requeueing signals this shell, which has to finish
+}
+
+# What tells one DONE from another; empty without one.
+mark_of() { stat -c '%i %Z' "$1/DONE" 2>/dev/null || true; }
+
+has_checkpoint() { compgen -G "$1/checkpoints/step-*.h5" >/dev/null; }
+
+# set_training DEFAULT_RUN OPTIONS…: `run`, the run directory, and `options`, those of poise-train for this start.
+set_training() {
+  local default_run=$1 i resume=false
+  shift
+  options=("$@")
+  run=
+  for ((i = 0; i < ${#options[@]}; i++)); do
+    case ${options[i]} in
+      -run) run=${options[i + 1]:-} ;;
+      -resume) resume=true ;;
+    esac
+  done
+  if [ -z "$run" ]; then run=$default_run && options+=(-run "$run"); fi
+  [ "$resume" = false ] || return 0
+  local restarted=$((${SLURM_RESTART_COUNT:-0} > 0))
+  if has_checkpoint "$run"; then
+    # Without DONE the run is an unfinished one. With DONE, poise-train refuses to overwrite it.
+    if [ "$restarted" = 1 ] || [ ! -e "$run/DONE" ]; then options+=(-resume); fi
+  elif [ "$restarted" = 1 ] && [ -e "$run/run.h5" ]; then
+    log "the start before ended without a checkpoint: $run/run.h5 becomes run.h5.old"
+    mv "$run/run.h5" "$run/run.h5.old"
+  fi
+}
+
+job_state() { scontrol show job --oneliner "$SLURM_JOB_ID" | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p'; }
+
+# requeue: for a program that has stopped with a checkpoint. Ends the job.
+requeue() {
+  local most=${POISE_MAX_RESTARTS:-$1}
+  if [ "$(job_state)" = CANCELLED ]; then
+    log "cancelled, hence not requeued; the same sbatch command goes on from the checkpoint"
+  elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$most" ]; then
+    log "not requeued: $most restarts are the most (POISE_MAX_RESTARTS); the same sbatch command goes on"
+  elif scontrol requeue "$SLURM_JOB_ID"; then
+    log "requeued"
+  else
+    log "could not be requeued; the same sbatch command goes on from the checkpoint"
+  fi
+  exit 75
+}
+
+# run_training MAX_RESTARTS DEFAULT_RUN OPTIONS…: poise-train, until its end, over as many restarts as that takes.
+# Ends the job: 0 if the run has reached its end, which only the program's mark DONE proves (mpirun returns 0, too,
+# where a node is lost); 75 if it was stopped; else what the program returned.
+run_training() {
+  local restarts=$1 train before options run code
+  shift
+  train=$(program poise-train)
+  set_training "$@"
+  before=$(mark_of "$run")
+  set_launch "$SLURM_NTASKS" "$SLURM_JOB_NUM_NODES"
+  log "nodes $SLURM_JOB_NODELIST: ${launch[*]} $train ${options[*]}"
+  run_listening "${launch[@]}" "$train" "${options[@]}"
+  log "the program ended with code $code${stop_reason:+ after signal $stop_reason}"
+  local mark
+  mark=$(mark_of "$run")
+  if [ -n "$mark" ] && [ "$mark" != "$before" ]; then
+    log "done: $run"
+    exit 0
+  fi
+  # 138: USR1 came before the ranks listened, so there was nothing to save.
+  if [ "$code" -eq 75 ] || { [ "$code" -eq 138 ] && [ -n "$stop_reason" ]; }; then requeue "$restarts"; fi
+  if [ "$code" -eq 0 ]; then
+    log "FAILED: the launcher returned 0, but the run has not reached its end: was a node lost?"
+    exit 70
+  fi
+  exit "$code"
+}
