@@ -75,18 +75,19 @@ forward_usr1() {
   kill -USR1 "$child" 2>/dev/null || true
 }
 
-# wait_for_child: sets `code`. A trap interrupts wait, which then returns more than 128 as a program does that died of
-# a signal; only once the child is gone does a second wait return 127.
+# wait_for_child: sets `code`. A trap interrupts wait, which then returns more than 128 although the child goes on; once
+# the child is gone, another wait returns its own code, which may be more than 128, too.
 wait_for_child() {
-  local again
+  local own
   code=0
   wait "$child" || code=$?
-  while [ "$code" -gt 128 ]; do
-    again=0
-    wait "$child" 2>/dev/null || again=$?
-    [ "$again" -ne 127 ] || break
-    code=$again
+  while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do
+    code=0
+    wait "$child" || code=$?
   done
+  own=0
+  wait "$child" 2>/dev/null || own=$?
+  if [ "$own" -ne 127 ]; then code=$own; fi
 }
 
 run_listening() {
@@ -129,13 +130,19 @@ set_training() {
   fi
 }
 
-job_state() { scontrol show job --oneliner "$SLURM_JOB_ID" | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p'; }
+# Whether the job still runs, or ends for its time limit only. One that ends otherwise was cancelled, or SLURM requeues
+# it by itself. Cancelled jobs are not shown as that while they end.
+may_be_requeued() {
+  local shown
+  shown=$(scontrol show job --oneliner "$SLURM_JOB_ID") || return 1
+  [[ $shown == *" JobState=RUNNING "* || $shown == *" Reason=TimeLimit "* ]]
+}
 
-# requeue: for a program that has stopped with a checkpoint. Ends the job.
+# requeue MOST: for a program that has stopped with a checkpoint. Ends the job.
 requeue() {
   local most=${POISE_MAX_RESTARTS:-$1}
-  if [ "$(job_state)" = CANCELLED ]; then
-    log "cancelled, hence not requeued; the same sbatch command goes on from the checkpoint"
+  if ! may_be_requeued; then
+    log "ended from outside, hence not requeued here; the same sbatch command goes on from the checkpoint"
   elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$most" ]; then
     log "not requeued: $most restarts are the most (POISE_MAX_RESTARTS); the same sbatch command goes on"
   elif scontrol requeue "$SLURM_JOB_ID"; then

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""One table and one figure of all runs DIR/* of a sweep: DIR/runs.h5, with a row a run, and DIR/figures/runs.png, .pdf.
+The table (schema poise-runs-1) holds /runs/<column>: name, done (1 if the run has reached its end), what the run file
+says of seed, gamma, m and the like, every option that differs between the runs as text below /runs/options, and the
+last value of every column of the history below /runs/last."""
+
+import argparse
+import os
+import sys
+
+from plot_run import Run
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
+
+SCHEMA = "poise-runs-1"
+NUMBERS = ("seed", "gamma", "m", "q", "parameters", "ranks")
+COLOURS = (BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", GREY)
+LINES = ("-", "--", ":", "-.")
+
+
+class Member(Run):
+    """A run of the sweep, with what the table says of it."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.done = os.path.exists(os.path.join(directory, "DONE"))
+
+    def number(self, name):
+        value = self.attribute(name)
+        return float(value) if value is not None else np.nan
+
+    def last(self, name):
+        column = self.columns.get(name)
+        return column[-1] if column is not None and len(column) else np.nan
+
+
+def find_members(directory):
+    if not os.path.isdir(directory):
+        fail(f"{directory}: no such directory")
+    folders = [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
+    members = [Member(folder) for folder in folders if os.path.isfile(os.path.join(folder, "run.h5"))]
+    if not members:
+        fail(f"{directory}: no run in it; a sweep has them in DIR/NAME/run.h5")
+    return members
+
+
+def differing_options(members):
+    """Names of what is not the same in all runs, other than the numbers and what names a single start."""
+    names = sorted({name for member in members for name in member.attributes})
+    apart = {"run", "resume", "started", "host", *NUMBERS}
+    return [name for name in names
+            if name not in apart and len({member.attributes.get(name, "") for member in members}) > 1]
+
+
+def write_table(members, path):
+    partial = f"{path}.part{os.getpid()}"
+    try:
+        with h5py.File(partial, "w") as file:
+            file.attrs["schema"] = SCHEMA
+            group = file.create_group("runs")
+            group["name"] = [member.name for member in members]
+            group["done"] = np.array([member.done for member in members], dtype=np.uint8)
+            for name in NUMBERS:
+                group[name] = [member.number(name) for member in members]
+            for name in differing_options(members):
+                group[f"options/{name}"] = [member.attributes.get(name, "") for member in members]
+            for name in sorted({name for member in members for name in member.columns}):
+                group[f"last/{name}"] = [member.last(name) for member in members]
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.remove(partial)
+        fail(f"{path}: cannot be written: {error}")
+
+
+def panel_curves(axes, members, column, colour, line):
+    for member in members:
+        curve = member.curve(column, positive=True)
+        if curve is not None:
+            axes.plot(*curve, color=colour(member), linestyle=line(member), linewidth=1.2, alpha=0.8)
+    axes.set_yscale("log")
+    axes.set_xlabel("time $t$")
+    axes.set_ylabel(r"$L - L^{*}$" if column == "loss_excess" else "$L$")
+    axes.set_title("Excess loss of every run" if column == "loss_excess" else "Loss of every run")
+
+
+def panel_last(axes, members, column, title, colour):
+    """A dot a run against m, and a line through the medians over the seeds."""
+    for gamma in sorted({member.number("gamma") for member in members}):
+        chosen = [member for member in members if member.number("gamma") == gamma]
+        widths = sorted({member.number("m") for member in chosen})
+        values = [[member.last(column) for member in chosen if member.number("m") == m] for m in widths]
+        for m, some in zip(widths, values):
+            axes.plot([m] * len(some), some, "o", color=colour(chosen[0]), markersize=5, alpha=0.7)
+        axes.plot(widths, [np.median(some) for some in values], color=colour(chosen[0]), label=f"γ = {gamma:g}")
+    axes.set_xlabel("state width $m$")
+    axes.set_title(title)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0, ncol=3)
+
+
+def figure_of(members):
+    gammas = sorted({member.number("gamma") for member in members})
+    widths = sorted({member.number("m") for member in members})
+
+    def colour(member):
+        return COLOURS[gammas.index(member.number("gamma")) % len(COLOURS)]
+
+    def line(member):
+        return LINES[widths.index(member.number("m")) % len(LINES)]
+
+    excess = all(member.curve("loss_excess", True) for member in members)
+    loss = "loss_excess" if excess else "loss"
+    accuracy = any(member.curve("test_accuracy") for member in members)
+    test = "test_accuracy" if accuracy else "test_loss" if any(member.curve("test_loss") for member in members) else None
+    figure, panels = plt.subplots(1, 3 if test else 2, figsize=(14.0 if test else 9.6, 5.2))
+    panel_curves(panels[0], members, loss, colour, line)
+    panel_last(panels[1], members, loss, "Last excess loss" if excess else "Last loss", colour)
+    if all(member.last(loss) > 0 for member in members):
+        panels[1].set_yscale("log")
+    if test:
+        panel_last(panels[2], members, test, "Last test accuracy" if accuracy else "Last test loss", colour)
+    figure.suptitle(f"{len(members)} runs, γ by colour, m by line", x=0.015, ha="left", fontsize=12, color=GREY)
+    figure.tight_layout(rect=(0, 0, 1, 0.98), w_pad=2.5)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="gather_runs.py", description=__doc__)
+    parser.add_argument("directory", metavar="DIR", help="of the sweep: its runs are DIR/*")
+    parser.add_argument("--partial", action="store_true", help="do not fail where runs are not done")
+    parser.add_argument("-o", "--output", metavar="FIGURE", help="the figure (default: DIR/figures/runs.png, .pdf)")
+    parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
+    arguments = parser.parse_args()
+
+    plt.rcParams.update(STYLE)
+    members = find_members(arguments.directory)
+    paths = output_files(arguments, os.path.join(arguments.directory, "figures", "runs"))
+    table = os.path.join(arguments.directory, "runs.h5")
+    write_table(members, table)
+    print(table)
+    figure = figure_of(members)
+    for path in paths:
+        save(figure, path)
+        print(path)
+    unfinished = [member.name for member in members if not member.done]
+    print(f"{len(members)} runs, {len(members) - len(unfinished)} of them done")
+    if unfinished and not arguments.partial:
+        print(f"gather_runs.py: not done: {', '.join(unfinished)}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

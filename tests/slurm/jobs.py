@@ -1,0 +1,178 @@
+"""What the tests of the SLURM jobs share: submitting, waiting, and runs that are interrupted at a moment of choice."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import private_slurm
+
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "invariants"))
+
+import training  # noqa: E402  (found only now)
+
+# A job that has not got there by then hangs; the machine may do much else.
+PATIENCE = 40
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"}
+ENDLESS = 10**9
+
+
+class SlurmTest(unittest.TestCase):
+    """A SLURM and a scratch folder for all tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory(prefix="poise-slurm-")
+        cls.addClassCleanup(scratch.cleanup)
+        cls.scratch = scratch.name
+        # Open MPI names its files after process ids, and other namespaces have the same ones.
+        os.environ["TMPDIR"] = training.ENVIRONMENT["TMPDIR"] = cls.path("mpi")
+        os.makedirs(cls.path("mpi"))
+        slurm = private_slurm.PrivateSlurm(cls.path("slurm"))
+        os.makedirs(slurm.folder)
+        cls.addClassCleanup(slurm.stop)
+        slurm.start()
+        cls.environment = {**training.ENVIRONMENT, **slurm.environment(), "POISE_ROOT": SOURCE,
+                           "POISE_BIN": os.path.dirname(training.TRAIN), "POISE_PYTHON": sys.executable}
+        cls.data = training.synthetic(cls.path("data.h5"), 40, 6, 2, test_samples=7)
+
+    @classmethod
+    def path(cls, *parts):
+        return os.path.join(cls.scratch, *parts)
+
+    def ask(self, *command, check=True, **environment):
+        return subprocess.run(command, env={**self.environment, **environment}, cwd=self.scratch, check=check, text=True,
+                              capture_output=True, timeout=60).stdout
+
+    # ---- Jobs -------------------------------------------------------------------------------------------------------
+
+    def submit(self, script, *arguments, sbatch=(), **environment):
+        """The number of the job. Its log is found under that number."""
+        command = ["sbatch", "--parsable", "--output=%A_%a.log" if "array" in str(sbatch) else "--output=%j.log", *sbatch]
+        return self.ask(*command, os.path.join(SOURCE, "jobs", script), *map(str, arguments), **environment).strip()
+
+    def log(self, job):
+        try:
+            with open(self.path(f"{job}.log"), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def show(self, job):
+        """What scontrol says of it, by name."""
+        text = self.ask("scontrol", "show", "job", "--oneliner", job, check=False)
+        return dict(word.split("=", 1) for word in text.split() if "=" in word)
+
+    def until(self, what, reached, job, patience=PATIENCE):
+        """Polls until `reached()`, and returns what it returned."""
+        limit = time.monotonic() + patience
+        while not (result := reached()):
+            if time.monotonic() > limit:
+                self.fail(f"job {job}: not {what} after {patience} s\n{self.show(job)}\n{self.log(job)}")
+            time.sleep(0.1)
+        return result
+
+    def wait_requeued(self, job, restarts=1):
+        """It waits, now, for its next start, which SLURM puts two minutes ahead."""
+        def requeued():
+            shown = self.show(job)
+            if shown.get("JobState") in FINAL - {"PREEMPTED", "NODE_FAIL"}:
+                self.fail(f"job {job} was not requeued\n{shown}\n{self.log(job)}")
+            return shown.get("JobState") == "PENDING" and int(shown.get("Restarts", 0)) >= restarts
+        self.until("requeued", requeued, job)
+
+    def hurry(self, job):
+        self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+    def wait_end(self, job, state="COMPLETED", code=0):
+        """Until it has ended, in that state and with that exit code; returns what scontrol says of it."""
+        shown = {}
+
+        def ended():
+            shown.update(self.show(job))
+            return shown.get("JobState") in FINAL
+        self.until("ended", ended, job)
+        self.assertEqual(shown["JobState"], state, f"job {job}\n{shown}\n{self.log(job)}")
+        if state in ("COMPLETED", "FAILED"):
+            self.assertEqual(shown["ExitCode"], f"{code}:0", f"job {job}\n{self.log(job)}")
+        return shown
+
+    # ---- Runs -------------------------------------------------------------------------------------------------------
+
+    def options(self, name, steps=ENDLESS):
+        """A file with the options of a run, which may be written again while a job waits."""
+        path = self.path(f"{name}.opts")
+        # Steps so short that no number of them comes near the minimum.
+        lines = [f"-data {self.data}", "-features whiten", "-dynamics descent", "-step_size 1e-5", "-time 1e9",
+                 "-checkpoint_every 50", f"-steps {steps}"]
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        return path
+
+    def start(self, name, script="train.sbatch", sbatch=(), **environment):
+        """An endless run that has already written a checkpoint after its start; the job and the run directory."""
+        run = self.path(name)
+        job = self.submit(script, "-options_file", self.options(name), "-run", run, sbatch=sbatch, **environment)
+        self.until("under way", lambda: self.newest_step(run) > 0, job)
+        return job, run
+
+    def newest_step(self, run):
+        if not os.path.isdir(os.path.join(run, "checkpoints")):
+            return 0
+        return max((int(os.path.basename(path)[5:-3]) for path in training.checkpoints(run)), default=0)
+
+    def let_end(self, name, run):
+        """Gives the endless run, which no job works on now, an end that it has not reached; returns its last step."""
+        self.assertFalse(os.path.exists(os.path.join(run, "DONE")))
+        last = self.newest_step(run) + 60
+        self.options(name, last)
+        return last
+
+    def finish(self, name, job, run, last):
+        """The job goes on to the end."""
+        self.hurry(job)
+        shown = self.wait_end(job)
+        self.assertTrue(os.path.exists(os.path.join(run, "DONE")))
+        self.assertIn(" -resume\n", self.log(job))
+        self.assertEqual(self.newest_step(run), last)
+        self.assert_same_as_straight(name, run)
+        return shown
+
+    def assert_same_as_straight(self, name, run, ranks=2, tolerance=0.0, ignored=frozenset({"wall_seconds"})):
+        """The history of a run that was never interrupted and has known no SLURM, bit by bit with tolerance 0."""
+        straight = self.path(f"{name}-straight")
+        done = training.train("-options_file", self.path(f"{name}.opts"), "-run", straight, ranks=ranks)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        comparison = training.TrainingTest()
+        comparison.assert_same_history(straight, run, tolerance, ignored)
+        comparison.assert_same_parameters(straight, run, tolerance)
+
+    def ranks(self, run):
+        """Process ids of the ranks that work on a run; this namespace has no processes but those of the tests."""
+        found = []
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if words[0].endswith(b"poise-train") and run.encode() in words:
+                found.append(int(process))
+        return found
+
+    def signal_ranks(self, run, number):
+        for process in self.ranks(run):
+            try:
+                os.kill(process, number)
+            except ProcessLookupError:
+                pass
+
+    def freeze(self, run):
+        self.signal_ranks(run, signal.SIGSTOP)
+
+    def thaw(self, run):
+        self.signal_ranks(run, signal.SIGCONT)

@@ -1,0 +1,272 @@
+"""The jobs of jobs/*.sbatch on a real SLURM, which this program starts: what ends, what goes on, and what does not.
+
+Ends with code 77 where the packages of SLURM are not installed.
+"""
+
+import concurrent.futures
+import csv
+import os
+import signal
+import sys
+import unittest
+
+import private_slurm
+
+if __name__ == "__main__":
+    if missing := private_slurm.missing_programs():
+        print(f"skipped: {', '.join(missing)} not found; the packages {private_slurm.PACKAGES} have them")
+        sys.exit(77)
+    private_slurm.enter_namespaces()
+
+import h5py  # noqa: E402  (inside of the namespaces)
+import numpy as np  # noqa: E402
+from jobs import SlurmTest, training  # noqa: E402
+
+ON_TWO_NODES = ("--nodes=2", "--ntasks-per-node=1")
+LAUNCHERS = ("mpirun", "srun")
+
+
+class Jobs(SlurmTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # SLURM looks at time limits every half minute: the others go on in the meantime.
+        pool = concurrent.futures.ThreadPoolExecutor()
+        cls.addClassCleanup(pool.shutdown)
+        if not os.environ.get("NOLIMIT"): cls.time_limit = pool.submit(cls("check_time_limit").check_time_limit)
+
+    # ---- A single training --------------------------------------------------------------------------------------
+
+    def test_a_run_ends_under_both_launchers_on_one_node_and_on_two(self):
+        for launcher in LAUNCHERS:
+            for sbatch in ((), ON_TWO_NODES):
+                with self.subTest(launcher=launcher, sbatch=sbatch):
+                    name = f"end-{launcher}-{len(sbatch)}"
+                    options = self.options(name, 30)
+                    job = self.submit("train.sbatch", "-options_file", options, "-run", self.path(name), sbatch=sbatch,
+                                      POISE_LAUNCH=launcher)
+                    self.wait_end(job)
+                    self.assertIn(f"done: {self.path(name)}", self.log(job))
+                    self.assertNotIn("-resume", self.log(job))
+                    self.assert_same_as_straight(name, self.path(name))
+
+    def check_time_limit(self):
+        job, run = self.start("limit", sbatch=("--time=1", "--signal=B:USR1@50", "--nodelist=n0"))
+        self.freeze(run)  # nothing is to be computed until the signal comes
+        self.until("signalled", lambda: "signal USR1" in self.log(job), job)
+        self.thaw(run)
+        self.wait_requeued(job)
+        last = self.let_end("limit", run)
+        self.finish("limit", job, run, last)
+
+    def test_a_run_goes_on_after_the_signal_before_the_time_limit(self):
+        self.time_limit.result(timeout=300)
+
+    def test_a_run_under_srun_goes_on_after_the_signal(self):
+        job, run = self.start("srun", sbatch=ON_TWO_NODES, POISE_LAUNCH="srun")
+        self.ask("scancel", "--batch", "--signal=USR1", job)
+        self.wait_requeued(job)
+        last = self.let_end("srun", run)
+        self.assertEqual(self.finish("srun", job, run, last)["Restarts"], "1")
+
+    def test_a_preempted_run_goes_on(self):
+        job, run = self.start("preempted", "preemptible.sbatch", ("--nodelist=n1",))
+        urgent = self.ask("sbatch", "--parsable", "--partition=high", "--nodelist=n1", "--exclusive", "--output=%j.log",
+                          "--wrap=true").strip()
+        self.wait_requeued(job)
+        self.wait_end(urgent)
+        self.assertIn("signal USR1", self.log(job))
+        last = self.let_end("preempted", run)
+        self.finish("preempted", job, run, last)
+        self.assertIn("-checkpoint_seconds 120", self.log(job))
+
+    def test_a_run_goes_on_after_a_node_was_lost(self):
+        job, run = self.start("lost", sbatch=ON_TWO_NODES)
+        self.ask("scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=test")
+        try:
+            self.wait_requeued(job)
+        finally:
+            self.ask("scontrol", "update", "NodeName=n1", "State=RESUME")
+        self.until("without ranks", lambda: not self.ranks(run), job)
+        last = self.let_end("lost", run)
+        self.finish("lost", job, run, last)
+
+    def test_a_crash_is_not_requeued_and_the_same_command_goes_on(self):
+        for launcher in LAUNCHERS:
+            with self.subTest(launcher=launcher):
+                name = f"crash-{launcher}"
+                job, run = self.start(name, POISE_LAUNCH=launcher)
+                os.kill(self.ranks(run)[0], signal.SIGKILL)
+                self.until("ended", lambda: self.show(job)["JobState"] != "RUNNING", job)
+                shown = self.show(job)
+                self.assertEqual((shown["JobState"], shown["Restarts"]), ("FAILED", "0"), self.log(job))
+                self.until("without ranks", lambda: not self.ranks(run), job)
+                self.let_end(name, run)
+                again = self.submit("train.sbatch", "-options_file", self.path(f"{name}.opts"), "-run", run)
+                self.wait_end(again)
+                self.assertIn(" -resume\n", self.log(again))
+                self.assert_same_as_straight(name, run)
+
+    def test_a_cancelled_run_is_not_requeued(self):
+        for launcher in LAUNCHERS:
+            with self.subTest(launcher=launcher):
+                job, run = self.start(f"cancelled-{launcher}", POISE_LAUNCH=launcher)
+                self.ask("scancel", job)
+                self.until("without ranks", lambda: not self.ranks(run), job)
+                shown = self.wait_end(job, "CANCELLED")
+                self.assertEqual(shown["Restarts"], "0", self.log(job))
+                self.assertNotIn(": requeued", self.log(job))
+                self.assertFalse(os.path.exists(os.path.join(run, "DONE")))
+
+    def test_what_four_ranks_wrote_goes_on_on_three_and_restarts_are_capped(self):
+        job, run = self.start("four", sbatch=("--nodes=2", "--ntasks-per-node=2"), POISE_MAX_RESTARTS="0")
+        self.ask("scancel", "--batch", "--signal=USR1", job)
+        self.wait_end(job, "FAILED", 75)
+        self.assertIn("not requeued: 0 restarts are the most", self.log(job))
+        self.let_end("four", run)
+        again = self.submit("train.sbatch", "-options_file", self.path("four.opts"), "-run", run,
+                            sbatch=("--nodes=1", "--ntasks-per-node=3"), POISE_LAUNCH="srun")
+        self.wait_end(again)
+        # Rounding of other sums.
+        self.assert_same_as_straight("four", run, 4, 1e-12, training.WORK)
+        self.assertEqual(training.attributes(run)["ranks"], 3)
+
+    def test_bad_input_ends_with_its_code(self):
+        job = self.submit("train.sbatch", "-data", "missing.h5", "-run", self.path("bad"))
+        self.assertEqual(self.wait_end(job, "FAILED", 2)["Restarts"], "0")
+        job = self.submit("train.sbatch", "-data", self.data, POISE_BIN="/nowhere")
+        self.wait_end(job, "FAILED", 2)
+        self.assertIn("there is no /nowhere/poise-train", self.log(job))
+
+    # ---- With a program that stands for poise-train -------------------------------------------------------------
+
+    def fake_program(self, name, text):
+        folder = self.path(name)
+        os.makedirs(folder)
+        path = os.path.join(folder, "poise-train")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/bash\n{text}\n")
+        os.chmod(path, 0o755)
+        return folder
+
+    def test_a_launcher_that_returns_0_is_not_believed_without_done(self):
+        run = self.path("unproven")
+        os.makedirs(run)
+        with open(os.path.join(run, "DONE"), "w", encoding="utf-8"):  # of an earlier end
+            pass
+        job = self.submit("train.sbatch", "-run", run, POISE_BIN=self.fake_program("zero", "exit 0"))
+        self.wait_end(job, "FAILED", 70)
+        self.assertIn("has not reached its end", self.log(job))
+
+    def test_a_signal_that_comes_before_the_ranks_listen_is_answered_by_a_new_start(self):
+        for launcher in LAUNCHERS:
+            with self.subTest(launcher=launcher):
+                run = self.path(f"early-{launcher}")
+                started = f"{run}-started"
+                # It does not listen, and USR1 ends it; the second start comes to the end.
+                text = (f'mkdir -p {run}\nif [ "$SLURM_RESTART_COUNT" = 1 ]; then touch {run}/DONE; exit 0; fi\n'
+                        f'touch {started}\nexec sleep 1000')
+                job = self.submit("train.sbatch", "-run", run, POISE_LAUNCH=launcher,
+                                  POISE_BIN=self.fake_program(f"early-{launcher}-bin", text))
+                self.until("started", lambda: os.path.exists(started), job)
+                self.ask("scancel", "--batch", "--signal=USR1", job)
+                self.wait_requeued(job)
+                self.hurry(job)
+                self.wait_end(job)
+
+    # ---- Sweep, gather, scaling, audit --------------------------------------------------------------------------
+
+    def test_a_sweep_goes_on_by_task_and_is_gathered_once_every_task_is_done(self):
+        sweep, blocked = self.path("sweep"), self.path("sweep", "seed-1_gamma-0.9_m-4")
+        os.makedirs(sweep)
+        with open(blocked, "w", encoding="utf-8"):  # where task 3 wants a folder
+            pass
+        options = self.options("sweep", 4)
+        with open(options, "a", encoding="utf-8") as file:
+            file.write("-deadline 1e-9\n")  # every task stops at once
+        grid = ("--seeds", "0 1", "--gammas", "0.5 0.9", "--widths", "4")
+        shape = ("--ntasks-per-node=1",)
+        array = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=0-3", *shape))
+        gather = self.submit("gather.sbatch", sweep, sbatch=(f"--dependency=afterok:{array}",))
+        tasks = [f"{array}_{k}" for k in range(4)]
+        for task in tasks[:3]:
+            self.wait_requeued(task)
+        self.wait_end(tasks[3], "FAILED", 1)
+        self.options("sweep", 4)
+        for task in tasks[:3]:
+            self.hurry(task)
+        for task in tasks[:3]:
+            self.wait_end(task)
+        self.wait_end(gather, "CANCELLED")  # it would wait for ever
+
+        incomplete = self.submit("gather.sbatch", sweep)
+        self.wait_end(incomplete, "COMPLETED")  # all that are there are done
+        os.remove(blocked)
+        again = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=2-3", *shape))
+        gather = self.submit("gather.sbatch", sweep, sbatch=(f"--dependency=afterok:{again}",))
+        self.wait_end(gather)
+        self.assertIn("seed-1_gamma-0.5_m-4 is done", self.log(f"{again}_2"))
+        self.check_table(sweep)
+
+    def check_table(self, sweep):
+        names = [f"seed-{seed}_gamma-{gamma}_m-4" for seed in (0, 1) for gamma in (0.5, 0.9)]
+        with h5py.File(os.path.join(sweep, "runs.h5"), "r") as file:
+            self.assertEqual(file.attrs["schema"], "poise-runs-1")
+            runs = file["runs"]
+            self.assertEqual([name.decode() for name in runs["name"]], names)
+            self.assertEqual(list(runs["done"]), [1] * 4)
+            self.assertEqual(list(runs["seed"]), [0, 0, 1, 1])
+            self.assertEqual(list(runs["gamma"]), [0.5, 0.9, 0.5, 0.9])
+            for k, name in enumerate(names):
+                history = training.history(os.path.join(sweep, name))
+                self.assertEqual(len(history["step"]), 5)  # none was done twice
+                np.testing.assert_equal(runs["last/loss"][k], history["loss"][-1])
+        for ending in ("png", "pdf"):
+            self.assertGreater(os.path.getsize(os.path.join(sweep, "figures", f"runs.{ending}")), 5000)
+
+    def test_scaling_is_measured_both_ways_on_one_node_and_on_two(self):
+        results = self.path("scaling")
+        small = ("-m", 16, "-n", 32, "-repeat", 1, "-dgemm_size", 32)
+        # Not alone on the nodes: other tests go on.
+        sbatch = ("--oversubscribe", *ON_TWO_NODES)
+        job = self.submit("scaling.sbatch", results, *small, sbatch=sbatch)
+        self.wait_end(job)
+        with open(os.path.join(results, "scaling.csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        grids = {(row["kind"], row["launcher"], row["nodes"], row["grid"]) for row in rows}
+        wanted = {(kind, launcher, nodes, grid) for kind in ("strong", "weak") for launcher in LAUNCHERS
+                  for nodes, grid in (("1", "1x1"), ("2", "1x2"), ("2", "2x1"))}
+        self.assertEqual(grids, wanted)
+        self.assertTrue(all(float(row["speedup"]) > 0 for row in rows))
+        self.assertGreater(os.path.getsize(os.path.join(results, "scaling.png")), 5000)
+
+        # Once more for what is missing, which fails now; what is there stays.
+        os.remove(os.path.join(results, "weak_features_mpirun_2.csv"))
+        job = self.submit("scaling.sbatch", results, "-m", "half", sbatch=sbatch)
+        self.wait_end(job, "FAILED", 1)
+        self.assertIn("1 measurements failed", self.log(job))
+
+    def test_an_audit_follows_the_training(self):
+        options = self.options("audited", 4)
+        job = self.submit("train.sbatch", "-options_file", options, "-run", self.path("audited"), sbatch=("--hold",))
+        audit = self.submit("audit.sbatch", self.path("audited"), sbatch=(f"--dependency=afterok:{job}",))
+        self.ask("scontrol", "release", job)
+        self.wait_end(job)
+        if os.access(os.path.join(self.environment["POISE_BIN"], "poise-audit"), os.X_OK):
+            self.wait_end(audit)
+            broken = self.submit("audit.sbatch", self.path("nothing"))
+            self.wait_end(broken, "FAILED", 2)
+        else:
+            self.wait_end(audit, "FAILED", 2)
+            self.assertIn("there is no ", self.log(audit))
+
+    def test_an_audit_is_cancelled_where_the_training_failed(self):
+        job = self.submit("train.sbatch", "-data", "missing.h5", "-run", self.path("unaudited"), sbatch=("--hold",))
+        audit = self.submit("audit.sbatch", self.path("unaudited"), sbatch=(f"--dependency=afterok:{job}",))
+        self.ask("scontrol", "release", job)
+        self.wait_end(job, "FAILED", 2)
+        self.wait_end(audit, "CANCELLED")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
