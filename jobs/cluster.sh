@@ -64,12 +64,16 @@ ask_to_stop() {
   [ -z "$child" ] || forward_usr1
 }
 
-# USR1 kills a launcher that does not yet listen, so this waits until it does: SigCgt is the set of signals caught.
+# USR1 kills a launcher that does not yet listen, so this waits until it catches the signal (as mpirun does) or blocks it
+# to wait for it (as srun does).
 forward_usr1() {
-  local caught tries
+  local name mask listens tries
   for ((tries = 0; tries < 100; tries++)); do
-    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$child/status" 2>/dev/null) || return 0
-    [ $((0x${caught:-0} >> 9 & 1)) -eq 0 ] || break
+    listens=0
+    while read -r name mask; do
+      case $name in SigCgt: | SigBlk:) listens=$((listens | 0x$mask >> 9 & 1)) ;; esac
+    done <"/proc/$child/status" || return 0
+    [ "$listens" -eq 0 ] || break
     sleep 0.1
   done
   kill -USR1 "$child" 2>/dev/null || true

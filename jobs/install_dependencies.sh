@@ -4,6 +4,7 @@
 set -euo pipefail
 # shellcheck source=jobs/environment.sh
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+PATH=$PATH:/usr/sbin  # where the daemons of SLURM are
 
 usage() {
   cat <<'TEXT'
@@ -28,6 +29,8 @@ have() {
     libgtest-dev) pkg-config --exists gtest ;;
     libopenblas-dev) pkg-config --exists blas lapack && ! blas_is_reference ;;
     librandom123-dev) echo '#include <Random123/philox.h>' | c++ -x c++ -fsyntax-only - ;;
+    slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch && command -v srun ;;
+    munge) command -v munged ;;
     python3-h5py) "$python" -c 'import h5py' ;;
     python3-matplotlib) "$python" -c 'import matplotlib' ;;
     python3-numpy) "$python" -c 'import numpy' ;;
@@ -58,6 +61,8 @@ packages=(
   "librandom123-dev|Random123 headers: counter-based random numbers"
   "zlib1g-dev|reads compressed data"
   "libgtest-dev|GoogleTest, for the tests"
+  "slurm-wlm|SLURM, for the tests of the cluster jobs (optional)"
+  "munge|authentication of SLURM, for the same tests (optional)"
   "python3-numpy|Python NumPy, for the figures"
   "python3-h5py|Python h5py, for the figures"
   "python3-matplotlib|Python Matplotlib, for the figures"
@@ -74,11 +79,13 @@ find_missing() {
 }
 
 # The build does without these.
+is_optional() {
+  case $1 in ccache | git | slurm-wlm | munge) ;; *) return 1 ;; esac
+}
+
 only_optional_missing() {
   local entry
-  for entry in "${missing[@]}"; do
-    case ${entry%%|*} in ccache | git) ;; *) return 1 ;; esac
-  done
+  for entry in "${missing[@]}"; do is_optional "${entry%%|*}" || return 1; done
 }
 
 list_missing() {
@@ -94,17 +101,30 @@ warn_of_slow_blas() {
 }
 
 install_missing() {
-  local names=() as_root=()
-  names=("${missing[@]%%|*}")
+  local entry needed=() optional=() names=() as_root=()
+  for entry in "${missing[@]}"; do
+    if is_optional "${entry%%|*}"; then optional+=("${entry%%|*}"); else needed+=("${entry%%|*}"); fi
+  done
+  names=("${needed[@]}" "${optional[@]}")
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null ||
+    if ! command -v sudo >/dev/null; then
+      [ ${#needed[@]} -gt 0 ] || return 0
       die "not root and no sudo; have the administrator run: apt-get install ${names[*]}"
+    fi
     as_root=(sudo)
   fi
   say "Installing with apt: ${names[*]}"
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120)
-  "${apt[@]}" update || die "apt-get update failed: is there a network?"
-  "${apt[@]}" install -y --no-install-recommends "${names[@]}" || die "apt-get install failed: see above"
+  if ! "${apt[@]}" update; then
+    [ ${#needed[@]} -eq 0 ] || die "apt-get update failed: is there a network?"
+  fi
+  if [ ${#needed[@]} -gt 0 ]; then
+    "${apt[@]}" install -y --no-install-recommends "${needed[@]}" || die "apt-get install failed: see above"
+  fi
+  # Apart from the others, one by one: a release may lack one of them.
+  for entry in "${optional[@]}"; do
+    "${apt[@]}" install -y --no-install-recommends "$entry" || echo "warning: apt could not install $entry" >&2
+  done
 }
 
 check_only=false

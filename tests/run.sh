@@ -11,7 +11,7 @@ usage: tests/run.sh [--no-install] [arguments of ctest]
   --no-install   install nothing
 examples:
   tests/run.sh                  all tests
-  tests/run.sh -L unit          one group: unit, verify, invariants, install
+  tests/run.sh -L unit          one group: unit, verify, invariants, slurm, install
   tests/run.sh -R linalg -V     by name, with the output of the tests
 TEXT
 }
@@ -40,13 +40,20 @@ code=0
 ctest --test-dir "$POISE_ROOT/build" --parallel "$(processors)" --output-on-failure --no-tests=error \
   --output-junit "$results" "${arguments[@]}" || code=$?
 
-# Anything that did not pass counts as failed: failed, timed out, not run.
+# Anything that did not pass counts as failed: failed, timed out, not run. Skipped are the tests that say themselves
+# that they cannot run here: those of SLURM without its packages.
 passed=0
 failed=0
+skipped=0
 if [ -f "$results" ]; then
   total=$(grep -c '^[[:space:]]*<testcase ' "$results" || true)
   passed=$(grep -c '^[[:space:]]*<testcase .* status="run">' "$results" || true)
-  failed=$((total - passed))
+  skipped=$(grep -c '<skipped message="SKIP_RETURN_CODE=' "$results" || true)
+  failed=$((total - passed - skipped))
+fi
+if [ "$skipped" -gt 0 ]; then
+  printf '\n%d skipped: ' "$skipped"
+  sed -n 's/.*\(skipped: \)/\1/p' "$results" | sed 's/^skipped: //' | sort -u
 fi
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 if [ "$code" -eq 0 ] && { [ "$passed" -eq 0 ] || [ "$failed" -ne 0 ]; }; then code=1; fi

@@ -120,7 +120,7 @@ class PrivateSlurm:
             JobRequeue=1
             MpiDefault=none
             MailProg=/bin/true
-            ReturnToService=2
+            ReturnToService=1
             KillWait=5
             MinJobAge=3600
             PartitionName=main Nodes=ALL Default=YES State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=60

@@ -33,7 +33,7 @@ class Jobs(SlurmTest):
         # SLURM looks at time limits every half minute: the others go on in the meantime.
         pool = concurrent.futures.ThreadPoolExecutor()
         cls.addClassCleanup(pool.shutdown)
-        if not os.environ.get("NOLIMIT"): cls.time_limit = pool.submit(cls("check_time_limit").check_time_limit)
+        cls.time_limit = pool.submit(cls("check_time_limit").check_time_limit)
 
     # ---- A single training --------------------------------------------------------------------------------------
 
@@ -64,10 +64,13 @@ class Jobs(SlurmTest):
 
     def test_a_run_under_srun_goes_on_after_the_signal(self):
         job, run = self.start("srun", sbatch=ON_TWO_NODES, POISE_LAUNCH="srun")
+        follower = self.ask("sbatch", "--parsable", f"--dependency=afterok:{job}", "--output=%j.log", "--wrap=true").strip()
         self.ask("scancel", "--batch", "--signal=USR1", job)
         self.wait_requeued(job)
         last = self.let_end("srun", run)
+        self.assertEqual(self.show(follower)["JobState"], "PENDING")  # requeueing is no end
         self.assertEqual(self.finish("srun", job, run, last)["Restarts"], "1")
+        self.wait_end(follower)
 
     def test_a_preempted_run_goes_on(self):
         job, run = self.start("preempted", "preemptible.sbatch", ("--nodelist=n1",))
