@@ -95,8 +95,6 @@ wait_for_child() {
 }
 
 run_listening() {
-  trap 'ask_to_stop USR1' USR1
-  trap 'ask_to_stop TERM' TERM
   "$@" &
   child=$!
   [ -z "$stop_reason" ] || forward_usr1
@@ -134,18 +132,14 @@ set_training() {
   fi
 }
 
-# Whether the job still runs, or ends for its time limit only. One that ends otherwise was cancelled, or SLURM requeues
-# it by itself. Cancelled jobs are not shown as that while they end.
-may_be_requeued() {
-  local shown
-  shown=$(scontrol show job --oneliner "$SLURM_JOB_ID") || return 1
-  [[ $shown == *" JobState=RUNNING "* || $shown == *" Reason=TimeLimit "* ]]
-}
+# One that ends was cancelled or has come to its limit, or SLURM requeues it by itself: after preemption and the loss of
+# a node. Which of these is not shown while it ends.
+still_runs() { [[ $(scontrol show job --oneliner "$SLURM_JOB_ID") == *" JobState=RUNNING "* ]]; }
 
 # requeue MOST: for a program that has stopped with a checkpoint. Ends the job.
 requeue() {
   local most=${POISE_MAX_RESTARTS:-$1}
-  if ! may_be_requeued; then
+  if ! still_runs; then
     log "ended from outside, hence not requeued here; the same sbatch command goes on from the checkpoint"
   elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$most" ]; then
     log "not requeued: $most restarts are the most (POISE_MAX_RESTARTS); the same sbatch command goes on"
@@ -163,6 +157,8 @@ requeue() {
 run_training() {
   local restarts=$1 train before options run code
   shift
+  trap 'ask_to_stop USR1' USR1
+  trap 'ask_to_stop TERM' TERM
   train=$(program poise-train)
   set_training "$@"
   before=$(mark_of "$run")

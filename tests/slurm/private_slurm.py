@@ -27,17 +27,23 @@ def missing_programs():
 
 
 def enter_namespaces():
-    """Starts this program again in namespaces of its own, and ends with its exit code; returns once inside."""
+    """Starts this program again in namespaces of its own, and ends with its exit code; returns once inside. SLURM's
+    daemons start programs under the user's name, so they need root: where this is not root, sudo that asks nothing."""
     if os.environ.get(INSIDE):
         return
+    # Nothing of a job that this may itself be a part of.
+    outer = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SBATCH_", "PMIX_"))}
+    environment = {**outer, INSIDE: "1", "PYTHONDONTWRITEBYTECODE": "1"}
     command = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.getuid() != 0:
-        command += ["--user", "--map-root-user"]
-    probe = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
+        command = ["sudo", "-n", "env", *(f"{name}={value}" for name, value in environment.items()), *command]
+    try:
+        probe = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        sys.exit(f"the private SLURM needs root, or sudo: {error}")
     if probe.returncode != 0:
-        sys.exit(f"no namespaces of one's own here, which the private SLURM needs: {probe.stderr.strip()}")
-    sys.exit(subprocess.run([*command, sys.executable, *sys.argv], env={**os.environ, INSIDE: "1"},
-                            check=False).returncode)
+        sys.exit(f"no namespaces, which the private SLURM needs, by {command[0]}: {probe.stderr.strip()}")
+    sys.exit(subprocess.run([*command, sys.executable, *sys.argv], env=environment, check=False).returncode)
 
 
 def free_ports(count):

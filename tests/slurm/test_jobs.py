@@ -8,6 +8,7 @@ import csv
 import os
 import signal
 import sys
+import time
 import unittest
 
 import private_slurm
@@ -157,9 +158,14 @@ class Jobs(SlurmTest):
         os.makedirs(run)
         with open(os.path.join(run, "DONE"), "w", encoding="utf-8"):  # of an earlier end
             pass
-        job = self.submit("train.sbatch", "-run", run, POISE_BIN=self.fake_program("zero", "exit 0"))
-        self.wait_end(job, "FAILED", 70)
+        text = f"echo $SLURM_JOB_END_TIME >{run}/end; exit 0"
+        job = self.submit("train.sbatch", "-run", run, sbatch=("--time=7",), POISE_BIN=self.fake_program("zero", text))
+        shown = self.wait_end(job, "FAILED", 70)
         self.assertIn("has not reached its end", self.log(job))
+        # The deadline of poise-train: the end that was planned at the start.
+        start = time.mktime(time.strptime(shown["StartTime"], "%Y-%m-%dT%H:%M:%S"))
+        with open(os.path.join(run, "end"), encoding="utf-8") as file:
+            self.assertEqual(float(file.read()), start + 7 * 60)
 
     def test_a_signal_that_comes_before_the_ranks_listen_is_answered_by_a_new_start(self):
         for launcher in LAUNCHERS:
@@ -176,6 +182,18 @@ class Jobs(SlurmTest):
                 self.wait_requeued(job)
                 self.hurry(job)
                 self.wait_end(job)
+
+    def test_a_start_that_left_no_checkpoint_does_not_block_the_next_one(self):
+        run = self.path("early-run")
+        # poise-train refuses a directory that holds a run.h5 already.
+        text = (f'if [ "$SLURM_RESTART_COUNT" = 1 ]; then [ ! -e {run}/run.h5 ] && touch {run}/DONE; exit; fi\n'
+                f'mkdir -p {run}; touch {run}/run.h5; exit 75')
+        job = self.submit("train.sbatch", "-run", run, sbatch=("--ntasks-per-node=1",),
+                          POISE_BIN=self.fake_program("early-run-bin", text))
+        self.wait_requeued(job)
+        self.hurry(job)
+        self.wait_end(job)
+        self.assertTrue(os.path.exists(os.path.join(run, "run.h5.old")))
 
     # ---- Sweep, gather, scaling, audit --------------------------------------------------------------------------
 
