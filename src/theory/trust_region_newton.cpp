@@ -13,11 +13,6 @@
 namespace poise {
 namespace {
 
-/// Residuals of the subproblem up to this many inner tolerances are what they leave in the Krylov space;
-/// above it something else went wrong.
-constexpr double tolerance_share = 1e3;
-constexpr double smallest_tolerance = 1e-12;
-
 double distance(Vec x, Vec y, double scale) {
   const VecHandle difference = duplicate(x);
   double norm = 0.0;
@@ -127,9 +122,7 @@ TrustRegionNewton TrustRegionNewtonCheck::compare(const Point& point, double inn
   TrustRegionNewton result = point.measured;
   result.inner_tolerance = inner_rtol;
   inverse_.set(result.delta, inner_rtol);
-  const double tolerance = std::max(smallest_tolerance, tolerance_share * inner_rtol) / (1.0 - point.share);
-  const TrustRegionStep step = solver_.solve({result.delta, point.share, point.gradient.get(), point.radius},
-                                             std::min(tolerance, 0.5));
+  const TrustRegionStep step = solver_.solve({result.delta, point.share, point.gradient.get(), point.radius});
   result.multiplier = step.multiplier / result.delta;
   result.direction_error = distance(step.direction.get(), point.velocity.get(), point.velocity_norm);
   result.radius_error = std::abs(metric_norm(result.delta, step.direction.get()) / point.radius - 1.0);
