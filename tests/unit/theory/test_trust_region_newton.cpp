@@ -133,7 +133,7 @@ TEST_P(Newton, FlowSolvesTheKktEquationsOfTheDenseMatrices) {
 }
 
 TEST_P(Newton, TrustRegionSolverFindsTheDenseSolutionWithoutD) {
-  const double share = 0.5;
+  const double share = 0.9;
   const double delta = share * dense.delta_bar;
   std::vector<double> g = gradient();
   const double size = norm(whole(g.data()));
@@ -163,16 +163,15 @@ TEST_P(Newton, TrustRegionSolverFindsTheDenseSolutionWithoutD) {
 
 TEST_P(Newton, FlowIsATrustRegionNewtonStep) {
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
-  for (const double share : {0.5, 0.9}) {
-    const TrustRegionNewton found = check.measure(share);
-    EXPECT_LE(found.direction_error, wanted);
-    EXPECT_LE(found.radius_error, wanted);
-    EXPECT_LE(found.multiplier_error, wanted);
-    EXPECT_LE(found.velocity_error, wanted);
-    EXPECT_LE(found.worst_error(), wanted);
-    EXPECT_EQ(found.proven, p.q == 1);
-    EXPECT_DOUBLE_EQ(found.delta, share * found.delta_bar);
-  }
+  const double share = 0.5;
+  const TrustRegionNewton found = check.measure(share);
+  EXPECT_LE(found.direction_error, wanted);
+  EXPECT_LE(found.radius_error, wanted);
+  EXPECT_LE(found.multiplier_error, wanted);
+  EXPECT_LE(found.velocity_error, wanted);
+  EXPECT_EQ(found.proven, p.q == 1);
+  EXPECT_NEAR(found.delta_bar, dense.delta_bar, 1e-10 * dense.delta_bar);
+  EXPECT_DOUBLE_EQ(found.delta, share * found.delta_bar);
 }
 
 // n < m leaves H singular, m = 1 a Krylov space of one dimension.
@@ -291,7 +290,7 @@ TEST(TrustRegionNewtonTest, SharesAndTolerancesOutsideOfTheirRangesAreRefused) {
   Model at({LossKind::squared, 5, 1, 10, 0.8});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
   for (const double share : {0.0, 1.0, -0.5, 2.0, std::nan("")})
-    expect_bad_input("share of delta", [&] { (void)check.measure(share); });
+    expect_bad_input("share of the largest delta", [&] { (void)check.measure(share); });
   expect_bad_input("inner tolerance", [&] { (void)check.measure(0.5, std::array{1e-4, 0.0}); });
 }
 
