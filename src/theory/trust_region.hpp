@@ -1,6 +1,10 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "poise/petsc/handle.hpp"
+#include "poise/petsc/shell_operator.hpp"
 #include "poise/theory/metric_inverse.hpp"
 #include "poise/theory/newton_operators.hpp"
 
@@ -24,7 +28,7 @@ struct TrustRegionStep {
 
 /// Generalised Lanczos trust region (Gould, Lucidi, Roma and Toint, SIAM J. Optim. 9, 1999) by PETSc's
 /// KSPGLTR, options prefix `tr_`. It measures v in the norm of the preconditioner, which is G here (it
-/// applies G⁻¹, see MetricInverse). D enters nowhere.
+/// applies G⁻¹, see MetricInverse). The DynamicsMatrix that is checked enters nowhere.
 ///
 /// KSPGLTR (PETSc 3.18) follows the boundary only where it meets negative curvature; where H is
 /// semi-definite, as that of a convex loss, it stops with the truncated step, which is not the solution. So
@@ -41,6 +45,8 @@ class TrustRegionSolver {
  public:
   /// Collective. Both must outlive this object. `inverse.set` for the δ of a problem before `solve`.
   TrustRegionSolver(NewtonOperators& operators, MetricInverse& inverse);
+  TrustRegionSolver(const TrustRegionSolver&) = delete;  // PETSc holds pointers to it
+  TrustRegionSolver& operator=(const TrustRegionSolver&) = delete;
 
   /// Collective. Throws failure, with the residual and PETSc's reason, unless the residual is what the
   /// tolerance of the solves with G explains: 1000 of it, times 1/(1 − share).
