@@ -103,7 +103,7 @@ ClassificationReference::Distance ClassificationReference::distance(const double
   sum_over_ranks(loss_.layout().grid().world(), sums);
   Distance result;
   const double divergence = sum_over_samples(loss_.layout().grid(), sum).loss;
-  result.excess = std::max(0.0, sums[2]) + problem.scale(problem.train.total) * divergence;
+  result.excess = sums[2] + problem.scale(problem.train.total) * divergence;
   result.grad_norm2 = sums[0];
   result.uncertainty = (optimum_.gradient_norm + optimum_.gradient_rounding) * std::sqrt(sums[1]);
   result.loss = optimum_.loss + result.excess;

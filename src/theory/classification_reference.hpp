@@ -17,7 +17,7 @@ namespace poise {
 class ClassificationReference {
  public:
   struct Distance {
-    double excess = 0.0;      ///< L₀(W) − L*, never negative
+    double excess = 0.0;      ///< L₀(W) − L*, never negative for W in the box
     double grad_norm2 = 0.0;  ///< ‖∇L₀(W)‖_F²
     double uncertainty = 0.0;  ///< the excess may be off by this: ‖∇L₀(W*) − M‖ ‖W − W*‖, and rounding
     double loss = 0.0;  ///< L* + excess

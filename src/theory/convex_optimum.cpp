@@ -21,7 +21,7 @@ namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-constexpr PetscInt most_iterations = 500;
+constexpr PetscInt most_iterations = 100;
 /// A certificate is sought again when the gradient is this much shorter.
 constexpr double next_attempt = 0.1;
 /// Newton's method squares the error: a step that gains less than this near the optimum meets rounding.
@@ -35,6 +35,22 @@ std::string brief(double value) {
 
 Error collective_failure(const std::string& message) {
   return {ExitCode::failed, message, true};
+}
+
+double norm_over_ranks(MPI_Comm comm, const std::vector<double>& x) {
+  std::vector<double> sum{std::inner_product(x.begin(), x.end(), x.begin(), 0.0)};
+  sum_over_ranks(comm, sum);
+  return std::sqrt(sum[0]);
+}
+
+/// Subtracts from every column of W (a row of the block) its mean: cross-entropy does not see it, so that
+/// rounding may carry it anywhere.
+void remove_means(Index rows, Index q, double* w) {
+  for (Index k = 0; k < rows; ++k) {
+    double mean = 0.0;
+    for (Index c = 0; c < q; ++c) mean += w[c * rows + k] / static_cast<double>(q);
+    for (Index c = 0; c < q; ++c) w[c * rows + k] -= mean;
+  }
 }
 
 /// One solve: TAO's callbacks and what they found.
@@ -64,7 +80,7 @@ class OptimumSolve {
   }
   void create_tao();
   void choose_preconditioner();
-  /// L₀ and its gradient at w in known_*, computed unless they are there.
+  /// L₀ and its gradient at w, less its means, in known_*; computed unless they are there.
   void evaluate(Vec w);
   void precondition(Vec x, Vec y);
   /// Runs after every iteration; sets TAO's reason where the solve is to end.
@@ -156,11 +172,14 @@ void OptimumSolve::precondition(Vec x, Vec y) {
 }
 
 void OptimumSolve::evaluate(Vec w) {
-  const ReadArray entries(w);
-  int same = is_known_ && std::equal(known_w_.begin(), known_w_.end(), entries.data()) ? 1 : 0;
+  std::vector<double> entries(known_w_.size());
+  std::copy_n(ReadArray(w).data(), size_, entries.begin());
+  if (!boxed() && loss_.problem().loss == LossKind::cross_entropy)
+    remove_means(loss_.layout().slice().size(), loss_.layout().outputs(), entries.data());
+  int same = is_known_ && entries == known_w_ ? 1 : 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &same, 1, MPI_INT, MPI_MIN, world()));
   if (same == 1) return;
-  std::copy_n(entries.data(), size_, known_w_.begin());
+  known_w_ = std::move(entries);
   known_ = loss_.value_and_gradient(known_w_.data(), known_gradient_.data());
   is_known_ = true;
   if (!std::isfinite(known_.loss))
@@ -192,7 +211,7 @@ void OptimumSolve::test() {
   Vec w = nullptr;
   check(TaoGetSolution(tao, &w));
   evaluate(w);
-  check(VecNorm(w, NORM_2, &last_w_norm_));
+  last_w_norm_ = norm_over_ranks(world(), known_w_);
   if (is_separated()) {
     optimum_.attained = false;
     optimum_.margin /= last_w_norm_;
