@@ -20,10 +20,10 @@ struct Samples {
 };
 
 /// Normal features and labels that follow a random linear rule but for noise, so that no W separates them.
-inline Samples noisy_samples(Index m, Index n, Index classes, std::uint64_t seed) {
+inline Samples noisy_samples(Index m, Index n, Index classes, std::uint64_t seed, double noise_size = 2.0) {
   Samples samples{random_block(m, n, 1.0, seed), {}};
   const Dense rule = random_block(classes, m, 1.0, seed + 1);
-  const Dense noise = random_block(classes, n, 2.0, seed + 2);
+  const Dense noise = random_block(classes, n, noise_size, seed + 2);
   for (Index i = 0; i < n; ++i) {
     Index best = 0;
     double top = -1e300;

@@ -76,9 +76,9 @@ TEST(ClassificationConstants, InequalityHoldsAtRandomWeightsOfTheSet) {
       const ConvexOptimum optimum = solve_convex_optimum(problem.shallow);
       ClassificationReference reference(problem.shallow, optimum);
       const ClassificationConstants constants(problem.shallow);
-      for (std::uint64_t seed = 0; seed < 6; ++seed) {
-        const auto w = problem.local(
-            testing::random_block(c.m, c.q, std::pow(10.0, 1.0 - static_cast<double>(seed)), 80 + seed));
+      for (std::uint64_t seed = 0; seed < 4; ++seed) {
+        const auto w = problem.local(testing::random_block(
+            c.m, c.q, std::pow(10.0, 1.0 - 2.0 * static_cast<double>(seed)), 80 + seed));
         const auto at = reference.distance(w.data());
         const double ratio = at.grad_norm2 / at.excess;
         const double radius = std::max(induced_one_norm(problem.layout, w.data()),
@@ -90,8 +90,9 @@ TEST(ClassificationConstants, InequalityHoldsAtRandomWeightsOfTheSet) {
         raise_output_spreads(problem.shallow, optimum.w.data(), spreads);
         EXPECT_GE(ratio, constants.kappa_ball(radius));
         EXPECT_GE(ratio, constants.kappa_box(box));
-        EXPECT_GE(ratio, constants.kappa_outputs(spreads));
-        EXPECT_GE(constants.kappa_outputs(spreads), constants.kappa_ball(radius));
+        const double kappa_outputs = constants.kappa_outputs(spreads);
+        EXPECT_GE(ratio, kappa_outputs);
+        EXPECT_GE(kappa_outputs, constants.kappa_ball(radius));
       }
     }
   }
@@ -128,7 +129,7 @@ TEST(ClassificationConstants, InequalityHoldsForTheOptimumOfABoxOfSeparableData)
   const ClassificationConstants constants(problem.shallow);
   const ConvexOptimum optimum = solve_convex_optimum(problem.shallow, {1e-12, 0.5});
   ClassificationReference reference(problem.shallow, optimum);
-  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
     Dense whole = testing::random_block(6, 3, 1.0, 90 + seed);
     for (double& entry : whole.values) entry = std::clamp(entry, -0.5, 0.5);
     const auto w = problem.local(whole);
