@@ -14,6 +14,7 @@
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/shell_operator.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/theory/classification_constants.hpp"
 #include "poise/theory/optimum_certificate.hpp"
 #include "poise/theory/row_slices.hpp"
 
@@ -203,6 +204,7 @@ void OptimumSolve::keep(const Certificate& certificate) {
   optimum_.error_bound = certificate.error_bound;
   optimum_.gradient_norm = certificate.free_norm;
   optimum_.gradient_rounding = certificate.rounding;
+  optimum_.loss_rounding = certificate.loss_rounding;
   optimum_.norm = last_w_norm_;
 }
 
@@ -273,35 +275,16 @@ ConvexOptimum OptimumSolve::run() {
   TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
   check(TaoGetConvergedReason(tao, &reason));
   if (optimum_.attained && !found_) throw no_proof(reason);
+  if (boxed() && largest_entry(loss_.layout(), optimum_.w.data()) > settings_.box)
+    throw collective_failure("the optimum lies outside the box: this -optimum_tao_type takes no bounds");
   PetscInt iterations = 0;
   check(TaoGetIterationNumber(tao, &iterations));
   optimum_.iterations = iterations;
   optimum_.box = settings_.box;
-  optimum_.loss_rounding = 8.0 * epsilon * (samples_scale() + optimum_.loss);
   return std::move(optimum_);
 }
 
 }  // namespace
-
-double smallest_margin(ShallowLoss& loss, const double* w) {
-  const Problem& problem = loss.problem();
-  const Index q = problem.outputs;
-  double smallest = std::numeric_limits<double>::infinity();
-  loss.visit_outputs(w, problem.train, [&](Index first, Index columns, const double* f) {
-    const double* y = problem.train.targets.data() + first * q;
-    for (Index i = 0; i < columns; ++i, f += q, y += q) {
-      if (problem.loss == LossKind::logistic) {
-        smallest = std::min(smallest, y[0] > 0.5 ? f[0] : -f[0]);
-        continue;
-      }
-      const Index label = std::max_element(y, y + q) - y;
-      for (Index c = 0; c < q; ++c)
-        if (c != label) smallest = std::min(smallest, f[label] - f[c]);
-    }
-  });
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &smallest, 1, MPI_DOUBLE, MPI_MIN, loss.layout().grid().world()));
-  return smallest;
-}
 
 ConvexOptimum solve_convex_optimum(ShallowLoss& loss, const ConvexOptimumSettings& settings) {
   if (!(settings.box > 0.0))

@@ -53,8 +53,4 @@ struct ConvexOptimum {
 [[nodiscard]] ConvexOptimum solve_convex_optimum(ShallowLoss& loss,
                                                  const ConvexOptimumSettings& settings = {});
 
-/// Collective on the world. Smallest margin of a W over the training samples: the score of the true class
-/// less the largest of the others (logistic: f or −f).
-[[nodiscard]] double smallest_margin(ShallowLoss& loss, const double* w);
-
 }  // namespace poise

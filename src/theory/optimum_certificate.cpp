@@ -21,7 +21,8 @@ const ShallowLoss& classification(const ShallowLoss& loss) {
   if (loss.problem().loss == LossKind::squared)
     throw Error(ExitCode::bad_input, "a certificate of the convex optimum needs a classification loss", true);
   if (loss.problem().loss == LossKind::cross_entropy && loss.problem().outputs < 2)
-    throw Error(ExitCode::bad_input, "cross_entropy needs two outputs or more: with one it is always 0", true);
+    throw Error(ExitCode::bad_input, "cross_entropy needs two outputs or more: with one it is always 0",
+                true);
   return loss;
 }
 
@@ -92,7 +93,11 @@ Certificate OptimumCertifier::free_gradient(const double* w, const double* gradi
   sum_over_ranks(loss_.layout().grid().world(), sums);
   result.free_norm = sums[2] > 0.0 ? std::numeric_limits<double>::infinity() : std::sqrt(sums[0]);
   // A sample adds (p_i − y_i)φ_iᵀ, of norm <= √2 ‖φ_i‖, its p_i off by at most half of what Wφ_i is off by.
-  result.rounding = epsilon * scale() * (std::sqrt(2.0) * norm_sum_ + 0.5 * std::sqrt(sums[1]) * norm2_sum_);
+  const double norm = std::sqrt(sums[1]);
+  result.rounding = epsilon * scale() * (std::sqrt(2.0) * norm_sum_ + 0.5 * norm * norm2_sum_);
+  // Its loss is off by what ‖p_i − y_i‖ makes of that, and by a few ε of its own terms.
+  const auto samples = static_cast<double>(loss_.problem().train.total);
+  result.loss_rounding = epsilon * scale() * (8.0 * samples + std::sqrt(2.0) * norm * norm_sum_);
   return result;
 }
 
@@ -132,6 +137,26 @@ Certificate OptimumCertifier::certify(const double* w, const double* gradient) {
   const double root = std::sqrt(inflation * std::max(0.0, sums[0])) + result.rounding / std::sqrt(safe);
   result.error_bound = root * root / scale();
   return result;
+}
+
+double smallest_margin(ShallowLoss& loss, const double* w) {
+  const Problem& problem = loss.problem();
+  const Index q = problem.outputs;
+  double smallest = std::numeric_limits<double>::infinity();
+  loss.visit_outputs(w, problem.train, [&](Index first, Index columns, const double* f) {
+    const double* y = problem.train.targets.data() + first * q;
+    for (Index i = 0; i < columns; ++i, f += q, y += q) {
+      if (problem.loss == LossKind::logistic) {
+        smallest = std::min(smallest, y[0] > 0.5 ? f[0] : -f[0]);
+        continue;
+      }
+      const Index label = std::max_element(y, y + q) - y;
+      for (Index c = 0; c < q; ++c)
+        if (c != label) smallest = std::min(smallest, f[label] - f[c]);
+    }
+  });
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &smallest, 1, MPI_DOUBLE, MPI_MIN, loss.layout().grid().world()));
+  return smallest;
 }
 
 }  // namespace poise

@@ -15,6 +15,7 @@ struct Certificate {
   double error_bound = std::numeric_limits<double>::infinity();
   double free_norm = 0.0;          ///< ‖∇L₀(W) − multiplier‖_F
   double rounding = 0.0;           ///< what rounding can have done to ∇L₀(W), in the norm of Frobenius
+  double loss_rounding = 0.0;      ///< what it can have done to L₀(W)
   std::vector<double> multiplier;  ///< of the box, see OptimumCertifier; zero without a box
   [[nodiscard]] bool proved() const { return error_bound < std::numeric_limits<double>::infinity(); }
 };
@@ -59,5 +60,10 @@ class OptimumCertifier {
   double norm_sum_ = 0.0, norm2_sum_ = 0.0;  // Σ ‖φ_i‖, Σ ‖φ_i‖² over all samples
   std::vector<double> weights_;
 };
+
+/// Collective on the world. Smallest margin of a W over the training samples: the score of the true class
+/// less the largest of the others (logistic: f or −f). Beyond rounding a positive one proves that the data
+/// are separable: along W the loss goes to 0.
+[[nodiscard]] double smallest_margin(ShallowLoss& loss, const double* w);
 
 }  // namespace poise

@@ -263,6 +263,9 @@ TEST(ConvexOptimum, WhatHasNoSuchOptimumIsBadInput) {
   EXPECT_EQ(code_of(LossKind::logistic, 1, 0.0), ExitCode::bad_input);
   EXPECT_EQ(code_of(LossKind::logistic, 1, std::nan("")), ExitCode::bad_input);
   EXPECT_EQ(code_of(LossKind::logistic, 1, all), ExitCode::done);
+  const testing_support::GivenOptions unbounded(testing_support::OptionList{{"optimum_tao_type", "nls"}});
+  EXPECT_EQ(code_of(LossKind::logistic, 1, all), ExitCode::done);
+  EXPECT_EQ(code_of(LossKind::logistic, 1, 1e-3), ExitCode::failed);  // it takes no bounds
 }
 
 TEST(BregmanDivergence, IsTheKullbackLeiblerDivergenceOfTheProbabilities) {
