@@ -76,7 +76,7 @@ TEST(ClassificationRate, FlowsStayBelowAllThreeBoundsOnEveryGrid) {
     for (const int feature_ranks : feature_rank_choices()) {
       AuditedFlow run(feature_ranks, kind.loss, samples, kind.q);
       const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
-      const ClassificationAuditResult result = run.audit(20.0, optimum);
+      const ClassificationAuditResult result = run.audit(10.0, optimum);
       ASSERT_TRUE(result.ball && result.outputs);
       EXPECT_TRUE(result.held()) << result.measured.rates.verdict() << "; " << result.ball->rates.verdict()
                                  << "; " << result.outputs->rates.verdict();
@@ -117,7 +117,7 @@ TEST(ClassificationRate, SeparableDataAreAuditedFromZeroAndInABox) {
   AuditedFlow run(1, LossKind::cross_entropy, samples, 3);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
   ASSERT_FALSE(optimum.attained);
-  const ClassificationAuditResult result = run.audit(5.0, optimum);
+  const ClassificationAuditResult result = run.audit(3.0, optimum);
   EXPECT_TRUE(result.held()) << result.measured.rates.verdict();
   EXPECT_FALSE(result.ball || result.outputs);
   EXPECT_EQ(result.samples.back().excess, result.samples.back().loss);
@@ -126,14 +126,14 @@ TEST(ClassificationRate, SeparableDataAreAuditedFromZeroAndInABox) {
 
   const ConvexOptimum boxed = solve_convex_optimum(run.problem.shallow, {1e-12, 1.1 * result.largest_entry});
   AuditedFlow again(1, LossKind::cross_entropy, samples, 3);
-  const ClassificationAuditResult in_box = again.audit(5.0, boxed);
+  const ClassificationAuditResult in_box = again.audit(3.0, boxed);
   EXPECT_TRUE(in_box.held()) << in_box.measured.rates.verdict();
   ASSERT_TRUE(in_box.ball && in_box.outputs);
   EXPECT_LT(in_box.samples.back().excess, in_box.samples.front().excess);
 
   const ConvexOptimum small = solve_convex_optimum(run.problem.shallow, {1e-12, 0.5 * result.largest_entry});
   AuditedFlow outside(1, LossKind::cross_entropy, samples, 3);
-  const ClassificationAuditResult left = outside.audit(5.0, small);
+  const ClassificationAuditResult left = outside.audit(3.0, small);
   EXPECT_FALSE(left.ball || left.outputs);
   EXPECT_NE(left.statements[1].find("left the box"), std::string::npos);
 }
@@ -143,7 +143,7 @@ TEST(ClassificationRate, DeficientRankLeavesTheMeasuredConstant) {
   for (Index i = 0; i < 60; ++i) samples.features(3, i) = samples.features(0, i);
   AuditedFlow run(1, LossKind::logistic, samples, 1);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
-  const ClassificationAuditResult result = run.audit(5.0, optimum);
+  const ClassificationAuditResult result = run.audit(3.0, optimum);
   EXPECT_TRUE(result.held()) << result.measured.rates.verdict();
   EXPECT_FALSE(result.ball || result.outputs);
   EXPECT_NE(result.statements[1].find("rank 3"), std::string::npos);
