@@ -65,7 +65,7 @@ class ClassificationAudit {
   double lambda_floor_;
   std::vector<AuditSample> samples_;
   std::vector<double> spreads_;  // of this rank's training samples
-  double radius_ = 0.0, largest_entry_ = 0.0, largest_spread_ = 0.0;
+  double radius_ = 0.0, largest_entry_ = 0.0;
 };
 
 }  // namespace poise
