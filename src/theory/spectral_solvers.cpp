@@ -1,0 +1,300 @@
+#include "poise/theory/spectral_solvers.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/random.hpp"
+#include "poise/petsc/vec.hpp"
+#include "poise/solve/column_solver.hpp"
+
+namespace poise {
+namespace {
+
+/// Basis of a restart cycle: random matrices have a dense edge of the spectrum, which a small basis resolves
+/// slowly.
+constexpr Index basis = 40;
+constexpr PetscInt restarts = 1000;
+/// Of the inverse, below the tolerance of what is built on it.
+constexpr double inverse_tolerance = 1e-2;
+/// Krylov vectors before GMRES restarts: near a singular operator restarts stall.
+constexpr int inverse_restart = 200;
+
+/// The shell of an operator with a count of its products.
+class Shell {
+ public:
+  explicit Shell(const LinearOperator& op)
+      : shell_(
+            op.comm, op.rows * op.columns,
+            [this, &op](const double* x, double* y) {
+              ++products_;
+              op.apply(x, y);
+            },
+            [this, &op](const double* x, double* y) {
+              ++products_;
+              op.apply_transpose(x, y);
+            }) {}
+  Shell(const Shell&) = delete;
+  Shell& operator=(const Shell&) = delete;
+  [[nodiscard]] Mat get() const { return shell_.get(); }
+  [[nodiscard]] Index products() const { return products_; }
+
+ private:
+  Index products_ = 0;
+  ShellOperator shell_;
+};
+
+VecHandle random_vector(const LinearOperator& op) {
+  const CounterRandom random(0, Stream::eigenvector);
+  VecHandle vec = create_vec(op.comm, op.rows * op.columns);
+  WriteArray out(vec.get());
+  for (Index c = 0; c < op.columns; ++c)
+    for (Index i = 0; i < op.rows; ++i)
+      out[c * op.rows + i] =
+          random.normal(static_cast<std::uint64_t>(op.row_begin + i), static_cast<std::uint64_t>(c));
+  return vec;
+}
+
+std::vector<double> entries(Vec vec) {
+  const ReadArray values(vec);
+  return {values.span().begin(), values.span().end()};
+}
+
+double norm(const LinearOperator& op, const std::vector<double>& x) {
+  double square = 0.0;
+  for (const double value : x) square += value * value;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &square, 1, MPI_DOUBLE, MPI_SUM, op.comm));
+  return std::sqrt(square);
+}
+
+Error not_found(const SpectralSolver& solver, const std::string& kind, PetscInt found, Index wanted,
+                PetscInt iterations, const std::string& reason) {
+  const std::string option = " -" + solver.prefix + kind;
+  return {ExitCode::failed,
+          "the " + solver.quantity + " were not found: " + std::to_string(found) + " of " +
+              std::to_string(wanted) + " converged in " + std::to_string(iterations) + " restarts (" +
+              reason + "); raise" + option + "_max_it or" + option + "_ncv, or loosen" + option + "_tol",
+          true};
+}
+
+void require_number(const SpectralSolver& solver, double value) {
+  if (std::isfinite(value)) return;
+  throw Error(ExitCode::failed,
+              "the " + solver.quantity + " (" + solver.prefix + "): the operator gives NaN or Inf", true);
+}
+
+EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const SpectralSolver& solver) {
+  EpsHandle eps;
+  check(EPSCreate(op.comm, eps.out()));
+  check(EPSSetOptionsPrefix(eps.get(), solver.prefix.c_str()));
+  check(EPSSetOperators(eps.get(), mat, nullptr));
+  check(EPSSetType(eps.get(), EPSKRYLOVSCHUR));
+  const Index columns = std::min(op.size, std::max(basis, 2 * count + 1));
+  check(EPSSetDimensions(eps.get(), static_cast<PetscInt>(count), static_cast<PetscInt>(columns),
+                         PETSC_DEFAULT));
+  check(EPSSetConvergenceTest(eps.get(), solver.scale > 0.0 ? EPS_CONV_ABS : EPS_CONV_REL));
+  check(EPSSetTolerances(eps.get(), solver.tolerance * (solver.scale > 0.0 ? solver.scale : 1.0), restarts));
+  return eps;
+}
+
+/// Runs it; returns the restarts.
+int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& solver) {
+  check(EPSSetFromOptions(eps));
+  const VecHandle start = random_vector(op);
+  Vec space = start.get();
+  check(EPSSetInitialSpace(eps, 1, &space));
+  check(EPSSolve(eps));
+  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
+  PetscInt pairs = 0;
+  PetscInt iterations = 0;
+  check(EPSGetConvergedReason(eps, &reason));
+  check(EPSGetConverged(eps, &pairs));
+  check(EPSGetIterationNumber(eps, &iterations));
+  if (reason <= 0 || pairs < count)
+    throw not_found(solver, "eps", pairs, count, iterations, EPSConvergedReasons[reason]);
+  return static_cast<int>(iterations);
+}
+
+}  // namespace
+
+double Eigenvalue::modulus() const {
+  return std::hypot(real, imaginary);
+}
+
+LinearOperator operator_of(const RowBlockMatrix& matrix) {
+  return {matrix.comm(),
+          matrix.row_begin(),
+          matrix.local_rows(),
+          1,
+          matrix.width(),
+          [&matrix](const double* x, double* y) { matrix.multiply(1, x, y); },
+          [&matrix](const double* x, double* y) { matrix.multiply_transpose(1, x, y); }};
+}
+
+LinearOperator operator_of(const RowBlockMatrix& matrix, const double* d) {
+  LinearOperator op = operator_of(matrix);
+  const Index rows = op.rows;
+  op.apply = [&matrix, d, rows](const double* x, double* y) {
+    matrix.multiply(1, x, y);
+    for (Index i = 0; i < rows; ++i) y[i] *= d[i];
+  };
+  op.apply_transpose = [&matrix, d, rows](const double* x, double* y) {
+    std::vector<double> scaled(static_cast<std::size_t>(rows));
+    for (Index i = 0; i < rows; ++i) scaled[i] = d[i] * x[i];
+    matrix.multiply_transpose(1, scaled.data(), y);
+  };
+  return op;
+}
+
+double frobenius_norm(const RowBlockMatrix& matrix, const double* d) {
+  double sum = 0.0;
+  for (Index i = 0; i < matrix.local_rows(); ++i)
+    for (Index j = 0; j < matrix.width(); ++j) {
+      const double entry = matrix.rows()[i * matrix.width() + j] * (d != nullptr ? d[i] : 1.0);
+      sum += entry * entry;
+    }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, matrix.comm()));
+  if (!std::isfinite(sum))
+    throw Error(ExitCode::failed, "the weights or slopes hold a NaN or an Inf, or overflow", true);
+  return std::sqrt(sum);
+}
+
+SpectralValue largest_eigenvalue(const LinearOperator& op, const SpectralSolver& solver) {
+  const Shell shell(op);
+  const EpsHandle eps = make_eigensolver(op, shell.get(), 1, solver);
+  check(EPSSetProblemType(eps.get(), EPS_HEP));
+  check(EPSSetWhichEigenpairs(eps.get(), EPS_LARGEST_REAL));
+  SpectralValue result;
+  result.iterations = run(eps.get(), op, 1, solver);
+  const VecHandle vector = create_vec(op.comm, op.rows * op.columns);
+  check(EPSGetEigenpair(eps.get(), 0, &result.value, nullptr, vector.get(), nullptr));
+  check(EPSComputeError(eps.get(), 0, EPS_ERROR_ABSOLUTE, &result.residual));
+  require_number(solver, result.value + result.residual);
+  result.vector = entries(vector.get());
+  result.products = shell.products();
+  return result;
+}
+
+Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const SpectralSolver& solver) {
+  if (count < 1 || count > op.size)
+    throw Error(ExitCode::bad_input,
+                std::to_string(count) + " " + solver.quantity + " were asked for, but there are " +
+                    std::to_string(op.size),
+                true);
+  const Shell shell(op);
+  const EpsHandle eps = make_eigensolver(op, shell.get(), count, solver);
+  check(EPSSetProblemType(eps.get(), EPS_NHEP));
+  check(EPSSetWhichEigenpairs(eps.get(), EPS_LARGEST_MAGNITUDE));
+  Eigenvalues result;
+  result.iterations = run(eps.get(), op, count, solver);
+  PetscInt pairs = 0;
+  check(EPSGetConverged(eps.get(), &pairs));
+  bool open = false;  // the last one is the first of a conjugate pair
+  for (PetscInt i = 0; i < count || open; ++i) {
+    if (i >= pairs) throw not_found(solver, "eps", pairs, count + 1, result.iterations, "a split pair");
+    Eigenvalue& found = result.values.emplace_back();
+    check(EPSGetEigenvalue(eps.get(), i, &found.real, &found.imaginary));
+    check(EPSComputeError(eps.get(), i, EPS_ERROR_ABSOLUTE, &found.residual));
+    require_number(solver, found.modulus() + found.residual);
+    open = found.imaginary != 0.0 && !open;
+  }
+  result.products = shell.products();
+  return result;
+}
+
+SpectralValue largest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
+  const Shell shell(op);
+  SvdHandle svd;
+  check(SVDCreate(op.comm, svd.out()));
+  check(SVDSetOptionsPrefix(svd.get(), solver.prefix.c_str()));
+  check(SVDSetOperators(svd.get(), shell.get(), nullptr));
+  check(SVDSetProblemType(svd.get(), SVD_STANDARD));
+  check(SVDSetWhichSingularTriplets(svd.get(), SVD_LARGEST));
+  check(SVDSetType(svd.get(), SVDTRLANCZOS));
+  check(SVDSetDimensions(svd.get(), 1, static_cast<PetscInt>(std::min(op.size, basis)), PETSC_DEFAULT));
+  check(SVDSetConvergenceTest(svd.get(), SVD_CONV_REL));
+  check(SVDSetTolerances(svd.get(), solver.tolerance, restarts));
+  check(SVDSetFromOptions(svd.get()));
+  const VecHandle right = random_vector(op);
+  const VecHandle left = duplicate(right.get());
+  Vec start = right.get();
+  check(SVDSetInitialSpaces(svd.get(), 1, &start, 0, nullptr));
+  check(SVDSolve(svd.get()));
+  SVDConvergedReason reason = SVD_CONVERGED_ITERATING;
+  PetscInt triplets = 0;
+  PetscInt iterations = 0;
+  check(SVDGetConvergedReason(svd.get(), &reason));
+  check(SVDGetConverged(svd.get(), &triplets));
+  check(SVDGetIterationNumber(svd.get(), &iterations));
+  if (reason <= 0 || triplets < 1)
+    throw not_found(solver, "svd", triplets, 1, iterations, SVDConvergedReasons[reason]);
+  SpectralValue result;
+  result.iterations = static_cast<int>(iterations);
+  check(SVDGetSingularTriplet(svd.get(), 0, &result.value, left.get(), right.get()));
+  check(SVDComputeError(svd.get(), 0, SVD_ERROR_ABSOLUTE, &result.residual));
+  require_number(solver, result.value + result.residual);
+  result.vector = entries(right.get());
+  result.left = entries(left.get());
+  result.products = shell.products();
+  return result;
+}
+
+SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
+  Index products = 0;
+  const LinearMap apply = [&](const double* x, double* y) {
+    ++products;
+    op.apply(x, y);
+  };
+  const LinearMap apply_transpose = [&](const double* x, double* y) {
+    ++products;
+    op.apply_transpose(x, y);
+  };
+  const ColumnSolver::Defaults defaults{.restart = inverse_restart};
+  const Index size = op.rows * op.columns;
+  const double rtol = inverse_tolerance * solver.tolerance;
+  ColumnSolver solve(op.comm, size, 1, apply, apply_transpose, solver.prefix, solver.quantity, rtol,
+                     defaults);
+  ColumnSolver solve_transpose(op.comm, size, 1, apply_transpose, apply, solver.prefix, solver.quantity, rtol,
+                               defaults);
+  LinearOperator inverse = op;
+  inverse.apply = [&](const double* x, double* y) { (void)require(solve.solve(x, y), true); };
+  inverse.apply_transpose = [&](const double* x, double* y) {
+    (void)require(solve_transpose.solve(x, y), true);
+  };
+  SpectralValue result = largest_singular_value(inverse, solver);
+  result.value = 1.0 / result.value;
+  // The inverse maps v to u/σ: its left vector is the right one of the operator.
+  std::swap(result.vector, result.left);
+  std::vector<double> image(static_cast<std::size_t>(size)), image_transpose(image.size());
+  apply(result.vector.data(), image.data());
+  apply_transpose(result.left.data(), image_transpose.data());
+  for (std::size_t i = 0; i < image.size(); ++i) {
+    image[i] -= result.value * result.left[i];
+    image_transpose[i] -= result.value * result.vector[i];
+  }
+  result.residual = std::hypot(norm(op, image), norm(op, image_transpose));
+  result.products = products;
+  return result;
+}
+
+void consult_options(MPI_Comm comm, const std::string& prefix, const std::string& kind) {
+  if (kind == "EPS") {
+    EpsHandle eps;
+    check(EPSCreate(comm, eps.out()));
+    check(EPSSetOptionsPrefix(eps.get(), prefix.c_str()));
+    check(EPSSetFromOptions(eps.get()));
+  } else if (kind == "SVD") {
+    SvdHandle svd;
+    check(SVDCreate(comm, svd.out()));
+    check(SVDSetOptionsPrefix(svd.get(), prefix.c_str()));
+    check(SVDSetFromOptions(svd.get()));
+  } else {
+    KspHandle ksp;
+    check(KSPCreate(comm, ksp.out()));
+    check(KSPSetOptionsPrefix(ksp.get(), prefix.c_str()));
+    check(KSPSetFromOptions(ksp.get()));
+  }
+}
+
+}  // namespace poise
