@@ -39,12 +39,12 @@ void Sections::consult_solvers() {
   const MPI_Comm world = experiment_.grid().world();
   for (const char* prefix : {"spec_w_", "spec_range_"}) consult_options(world, prefix, "EPS");
   for (const char* prefix : {"spec_norm_", "spec_power_", "spec_resolvent_", "spec_u_"})
-    consult_options(world, prefix, "SVD");
+    consult_options(world, prefix, "EPS");
   for (const char* prefix : {"spec_resolvent_", "spec_u_"}) consult_options(world, prefix, "KSP");
   if (dynamics_) consult_options(world, "spec_max_", "EPS");
   if (!map_) return;
   consult_options(world, "spec_jacobian_", "EPS");
-  consult_options(world, "spec_jacobian_norm_", "SVD");
+  consult_options(world, "spec_jacobian_norm_", "EPS");
   const EquilibriumSolver equilibria(experiment_.grid().feature(), *map_, 1, 1e-12, settings_.samples);
 }
 

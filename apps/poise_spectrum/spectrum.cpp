@@ -49,7 +49,7 @@ void head(Table& table, const Experiment& experiment, const TrainSettings& run, 
               (model ? run.network.model : run.network.objective).c_str(),
               static_cast<long long>(layout.width()), static_cast<long long>(layout.outputs()), grid.size(),
               grid.feature_ranks(), grid.sample_ranks());
-  std::printf("  quantity               value                      residual   theory\n");
+  std::printf("  %-23s %-28s %-8s  %s\n", "quantity", "value", "residual", "theory");
 }
 
 }  // namespace

@@ -36,6 +36,12 @@ std::string shown(double value) {
   return text;
 }
 
+std::string short_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1e", value);
+  return text;
+}
+
 std::string value_text(const Quantity& q) {
   if (q.high) return "[" + shown(q.value) + ", " + shown(*q.high) + "]";
   if (!q.imaginary || *q.imaginary == 0.0) return shown(q.value);
@@ -73,9 +79,8 @@ void Table::section(const std::string& name, const std::string& title) {
 
 void Table::add(const Quantity& q) {
   if (speaks_) {
-    std::printf("  %s %s %s %s\n", padded(q.label, 22).c_str(), padded(value_text(q), 26).c_str(),
-                padded(q.residual ? shown(std::round(*q.residual * 1e16) / 1e16) : "", 10).c_str(),
-                theory_text(q.theory).c_str());
+    std::printf("  %s %s %s  %s\n", padded(q.label, 23).c_str(), padded(value_text(q), 28).c_str(),
+                padded(q.residual ? short_text(*q.residual) : "", 8).c_str(), theory_text(q.theory).c_str());
     std::fflush(stdout);
   }
   std::string entry = "{\"section\": " + quoted(section_) + ", \"name\": " + quoted(q.name);

@@ -12,7 +12,7 @@ namespace poise {
 [[nodiscard]] LinearOperator shifted(const RowBlockMatrix& weights, std::complex<double> z);
 
 /// Collective. σ_min(zI − W): the distance (2-norm) from W to the next matrix with the eigenvalue z, so z is
-/// in the ε-pseudospectrum for every ε above it. Prefixes spec_resolvent_ (SVD, and KSP of the inverse).
+/// in the ε-pseudospectrum for every ε above it. Prefixes spec_resolvent_ (EPS, and KSP of the inverse).
 [[nodiscard]] SpectralValue resolvent_distance(const RowBlockMatrix& weights, std::complex<double> z);
 
 /// What the eigenvalues alone do not tell about the iteration z ← Wz + u, for ρ(W) < 1.
@@ -43,7 +43,7 @@ struct PowerNorm {
 };
 
 /// Collective. ‖W^k‖₂ for k = 1, 2, 4, … up to `highest`: how the error of the iteration z ← Wz + u grows and
-/// shrinks in k steps. Prefix spec_power_ (SVD).
+/// shrinks in k steps. Prefix spec_power_ (EPS).
 [[nodiscard]] std::vector<PowerNorm> power_norms(const RowBlockMatrix& weights, int highest);
 
 }  // namespace poise

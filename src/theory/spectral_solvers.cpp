@@ -5,6 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
 #include "poise/base/random.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/solve/column_solver.hpp"
@@ -21,20 +22,26 @@ constexpr double inverse_tolerance = 1e-2;
 /// Krylov vectors before GMRES restarts: near a singular operator restarts stall.
 constexpr int inverse_restart = 200;
 
-/// The shell of an operator with a count of its products.
+/// What true residuals may be above tolerances, and rounding of products that no tolerance undercuts.
+constexpr double slack = 10.0;
+constexpr double rounding = 1e-13;
+/// Share of a smallest singular value that its residual may be.
+constexpr double smallest_share = 0.1;
+
+double unit(const SpectralSolver& solver) {
+  return solver.scale > 0.0 ? solver.scale : 1.0;
+}
+
+/// The shell of an operator over its scale, as EPS takes numbers near its machine's precision for breakdowns;
+/// with a count of products.
 class Shell {
  public:
-  explicit Shell(const LinearOperator& op)
-      : shell_(
-            op.comm, op.rows * op.columns,
-            [this, &op](const double* x, double* y) {
-              ++products_;
-              op.apply(x, y);
-            },
-            [this, &op](const double* x, double* y) {
-              ++products_;
-              op.apply_transpose(x, y);
-            }) {}
+  Shell(const LinearOperator& op, double scale)
+      : shell_(op.comm, op.rows * op.columns, [this, &op, scale](const double* x, double* y) {
+          ++products_;
+          op.apply(x, y);
+          for (Index i = 0; i < op.rows * op.columns; ++i) y[i] /= scale;
+        }) {}
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
   [[nodiscard]] Mat get() const { return shell_.get(); }
@@ -68,9 +75,9 @@ double norm(const LinearOperator& op, const std::vector<double>& x) {
   return std::sqrt(square);
 }
 
-Error not_found(const SpectralSolver& solver, const std::string& kind, PetscInt found, Index wanted,
-                PetscInt iterations, const std::string& reason) {
-  const std::string option = " -" + solver.prefix + kind;
+Error not_found(const SpectralSolver& solver, PetscInt found, Index wanted, PetscInt iterations,
+                const std::string& reason) {
+  const std::string option = " -" + solver.prefix + "eps";
   return {ExitCode::failed,
           "the " + solver.quantity + " were not found: " + std::to_string(found) + " of " +
               std::to_string(wanted) + " converged in " + std::to_string(iterations) + " restarts (" +
@@ -84,6 +91,24 @@ void require_number(const SpectralSolver& solver, double value) {
               "the " + solver.quantity + " (" + solver.prefix + "): the operator gives NaN or Inf", true);
 }
 
+/// A solver's own estimate of a residual can be wrong by any factor where its recurrence broke down.
+void require_residual(const SpectralSolver& solver, double residual, double allowed) {
+  if (residual <= allowed) return;
+  throw Error(ExitCode::failed,
+              "the " + solver.quantity + " (" + solver.prefix +
+                  "): converged by the solver's estimate, but the " + "true residual is " +
+                  to_text(residual) + " where " + to_text(allowed) +
+                  " is allowed; choose another solver type by its prefix, or loosen its tolerance",
+              true);
+}
+
+/// Largest residual, over the scale, of a converged pair of a value of this size.
+double allowed_residual(EPS eps, const SpectralSolver& solver, double value) {
+  PetscReal tolerance = 0.0;
+  check(EPSGetTolerances(eps, &tolerance, nullptr));
+  return slack * (tolerance + rounding) * (solver.scale > 0.0 ? 1.0 : value);
+}
+
 EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const SpectralSolver& solver) {
   EpsHandle eps;
   check(EPSCreate(op.comm, eps.out()));
@@ -94,7 +119,7 @@ EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const
   check(EPSSetDimensions(eps.get(), static_cast<PetscInt>(count), static_cast<PetscInt>(columns),
                          PETSC_DEFAULT));
   check(EPSSetConvergenceTest(eps.get(), solver.scale > 0.0 ? EPS_CONV_ABS : EPS_CONV_REL));
-  check(EPSSetTolerances(eps.get(), solver.tolerance * (solver.scale > 0.0 ? solver.scale : 1.0), restarts));
+  check(EPSSetTolerances(eps.get(), solver.tolerance, restarts));
   return eps;
 }
 
@@ -112,7 +137,7 @@ int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& so
   check(EPSGetConverged(eps, &pairs));
   check(EPSGetIterationNumber(eps, &iterations));
   if (reason <= 0 || pairs < count)
-    throw not_found(solver, "eps", pairs, count, iterations, EPSConvergedReasons[reason]);
+    throw not_found(solver, pairs, count, iterations, EPSConvergedReasons[reason]);
   return static_cast<int>(iterations);
 }
 
@@ -161,7 +186,7 @@ double frobenius_norm(const RowBlockMatrix& matrix, const double* d) {
 }
 
 SpectralValue largest_eigenvalue(const LinearOperator& op, const SpectralSolver& solver) {
-  const Shell shell(op);
+  const Shell shell(op, unit(solver));
   const EpsHandle eps = make_eigensolver(op, shell.get(), 1, solver);
   check(EPSSetProblemType(eps.get(), EPS_HEP));
   check(EPSSetWhichEigenpairs(eps.get(), EPS_LARGEST_REAL));
@@ -171,6 +196,9 @@ SpectralValue largest_eigenvalue(const LinearOperator& op, const SpectralSolver&
   check(EPSGetEigenpair(eps.get(), 0, &result.value, nullptr, vector.get(), nullptr));
   check(EPSComputeError(eps.get(), 0, EPS_ERROR_ABSOLUTE, &result.residual));
   require_number(solver, result.value + result.residual);
+  require_residual(solver, result.residual, allowed_residual(eps.get(), solver, std::abs(result.value)));
+  result.value *= unit(solver);
+  result.residual *= unit(solver);
   result.vector = entries(vector.get());
   result.products = shell.products();
   return result;
@@ -182,7 +210,7 @@ Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const Spe
                 std::to_string(count) + " " + solver.quantity + " were asked for, but there are " +
                     std::to_string(op.size),
                 true);
-  const Shell shell(op);
+  const Shell shell(op, unit(solver));
   const EpsHandle eps = make_eigensolver(op, shell.get(), count, solver);
   check(EPSSetProblemType(eps.get(), EPS_NHEP));
   check(EPSSetWhichEigenpairs(eps.get(), EPS_LARGEST_MAGNITUDE));
@@ -192,51 +220,52 @@ Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const Spe
   check(EPSGetConverged(eps.get(), &pairs));
   bool open = false;  // the last one is the first of a conjugate pair
   for (PetscInt i = 0; i < count || open; ++i) {
-    if (i >= pairs) throw not_found(solver, "eps", pairs, count + 1, result.iterations, "a split pair");
+    if (i >= pairs) throw not_found(solver, pairs, count + 1, result.iterations, "a split pair");
     Eigenvalue& found = result.values.emplace_back();
     check(EPSGetEigenvalue(eps.get(), i, &found.real, &found.imaginary));
     check(EPSComputeError(eps.get(), i, EPS_ERROR_ABSOLUTE, &found.residual));
     require_number(solver, found.modulus() + found.residual);
+    require_residual(solver, found.residual, allowed_residual(eps.get(), solver, found.modulus()));
+    found.real *= unit(solver);
+    found.imaginary *= unit(solver);
+    found.residual *= unit(solver);
     open = found.imaginary != 0.0 && !open;
   }
   result.products = shell.products();
   return result;
 }
 
+// Not by SLEPc's SVD: on operators of low rank (Jacobians of a relu) its bidiagonalisations break down and
+// have given values that are no singular values, and its `cross` stops at a rounded zero below 0. At the
+// large end MᵀM loses no digits.
 SpectralValue largest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
-  const Shell shell(op);
-  SvdHandle svd;
-  check(SVDCreate(op.comm, svd.out()));
-  check(SVDSetOptionsPrefix(svd.get(), solver.prefix.c_str()));
-  check(SVDSetOperators(svd.get(), shell.get(), nullptr));
-  check(SVDSetProblemType(svd.get(), SVD_STANDARD));
-  check(SVDSetWhichSingularTriplets(svd.get(), SVD_LARGEST));
-  check(SVDSetType(svd.get(), SVDTRLANCZOS));
-  check(SVDSetDimensions(svd.get(), 1, static_cast<PetscInt>(std::min(op.size, basis)), PETSC_DEFAULT));
-  check(SVDSetConvergenceTest(svd.get(), SVD_CONV_REL));
-  check(SVDSetTolerances(svd.get(), solver.tolerance, restarts));
-  check(SVDSetFromOptions(svd.get()));
-  const VecHandle right = random_vector(op);
-  const VecHandle left = duplicate(right.get());
-  Vec start = right.get();
-  check(SVDSetInitialSpaces(svd.get(), 1, &start, 0, nullptr));
-  check(SVDSolve(svd.get()));
-  SVDConvergedReason reason = SVD_CONVERGED_ITERATING;
-  PetscInt triplets = 0;
-  PetscInt iterations = 0;
-  check(SVDGetConvergedReason(svd.get(), &reason));
-  check(SVDGetConverged(svd.get(), &triplets));
-  check(SVDGetIterationNumber(svd.get(), &iterations));
-  if (reason <= 0 || triplets < 1)
-    throw not_found(solver, "svd", triplets, 1, iterations, SVDConvergedReasons[reason]);
+  const auto size = static_cast<std::size_t>(op.rows * op.columns);
+  std::vector<double> image(size);
+  const std::vector<double> probe = entries(random_vector(op).get());
+  op.apply(probe.data(), image.data());
+  const double scale = norm(op, image) / norm(op, probe);  // below the norm, by no more than about √m
+  require_number(solver, scale);
   SpectralValue result;
-  result.iterations = static_cast<int>(iterations);
-  check(SVDGetSingularTriplet(svd.get(), 0, &result.value, left.get(), right.get()));
-  check(SVDComputeError(svd.get(), 0, SVD_ERROR_ABSOLUTE, &result.residual));
+  if (scale == 0.0) return result;  // only 0 maps a random vector to 0
+  LinearOperator square = op;
+  square.apply = [&](const double* x, double* y) {
+    op.apply(x, image.data());
+    for (double& entry : image) entry /= scale;
+    op.apply_transpose(image.data(), y);
+    for (std::size_t i = 0; i < size; ++i) y[i] /= scale;
+  };
+  SpectralSolver relative = solver;
+  relative.scale = 0.0;
+  result = largest_eigenvalue(square, relative);
+  result.value = scale * std::sqrt(std::max(0.0, result.value));
+  result.products *= 2;
+  result.left.resize(size);
+  op.apply(result.vector.data(), result.left.data());
+  for (double& entry : result.left) entry /= result.value;
+  op.apply_transpose(result.left.data(), image.data());
+  for (std::size_t i = 0; i < size; ++i) image[i] -= result.value * result.vector[i];
+  result.residual = norm(op, image);
   require_number(solver, result.value + result.residual);
-  result.vector = entries(right.get());
-  result.left = entries(left.get());
-  result.products = shell.products();
   return result;
 }
 
@@ -263,6 +292,7 @@ SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSo
     (void)require(solve_transpose.solve(x, y), true);
   };
   SpectralValue result = largest_singular_value(inverse, solver);
+  if (!(result.value > 0.0)) throw not_found(solver, 0, 1, result.iterations, "the inverse is 0");
   result.value = 1.0 / result.value;
   // The inverse maps v to u/σ: its left vector is the right one of the operator.
   std::swap(result.vector, result.left);
@@ -274,6 +304,7 @@ SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSo
     image_transpose[i] -= result.value * result.vector[i];
   }
   result.residual = std::hypot(norm(op, image), norm(op, image_transpose));
+  require_residual(solver, result.residual, smallest_share * result.value);
   result.products = products;
   return result;
 }
@@ -284,11 +315,6 @@ void consult_options(MPI_Comm comm, const std::string& prefix, const std::string
     check(EPSCreate(comm, eps.out()));
     check(EPSSetOptionsPrefix(eps.get(), prefix.c_str()));
     check(EPSSetFromOptions(eps.get()));
-  } else if (kind == "SVD") {
-    SvdHandle svd;
-    check(SVDCreate(comm, svd.out()));
-    check(SVDSetOptionsPrefix(svd.get(), prefix.c_str()));
-    check(SVDSetFromOptions(svd.get()));
   } else {
     KspHandle ksp;
     check(KSPCreate(comm, ksp.out()));

@@ -10,7 +10,8 @@ namespace poise {
 
 // Extreme eigenvalues and singular values of operators of which only products are known, by SLEPc. What comes
 // back has converged and carries its true residual, recomputed with products; a solver that did not converge
-// throws failure with the number of converged pairs. Starts are random numbers that do not depend on the
+// throws failure with the number of converged pairs, and one whose true residual is far above its tolerance
+// throws failure, too. Starts are random numbers that do not depend on the
 // ranks.
 
 /// A square linear operator over the world, by its products on this rank's part of a vector: a block of
@@ -33,12 +34,12 @@ struct LinearOperator {
 /// Collective. ‖M‖_F, or ‖diag(d)M‖_F. Throws failure if it is not finite.
 [[nodiscard]] double frobenius_norm(const RowBlockMatrix& matrix, const double* row_scales = nullptr);
 
-/// Which solver: every option of SLEPc's under `prefix`.
+/// Which solver: every option of EPS under `prefix`.
 struct SpectralSolver {
   std::string prefix;       ///< "spec_w_"
   std::string quantity;     ///< for error messages: "leading eigenvalues of W"
-  double tolerance = 1e-9;  ///< default of eps_tol or svd_tol: residual relative to the value
-  /// If not 0: a norm of the operator, and the residual is relative to that. For eigenvalues that may be 0.
+  double tolerance = 1e-9;  ///< default of eps_tol: residual relative to the value
+  /// If not 0: a norm of the operator, and its eigenvalues' residuals are relative to that, as some may be 0.
   double scale = 0.0;
 };
 
@@ -73,12 +74,12 @@ struct Eigenvalues {
 };
 
 /// Collective. The `count` eigenvalues of largest modulus of any operator (Krylov-Schur); a conjugate pair is
-/// never split, so there may be one more. All are 0 where `solver.scale` says that the operator is. Throws
+/// never split, so there may be one more. Throws
 /// bad_input if there are not so many.
 [[nodiscard]] Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count,
                                               const SpectralSolver& solver);
 
-/// Collective. The largest singular value (Lanczos bidiagonalisation).
+/// Collective. The largest singular value, by Krylov-Schur on MᵀM, which is as accurate at this end.
 [[nodiscard]] SpectralValue largest_singular_value(const LinearOperator& op, const SpectralSolver& solver);
 
 /// Collective. The smallest singular value, as 1 over the largest one of the inverse, which GMRES applies
@@ -87,7 +88,7 @@ struct Eigenvalues {
 [[nodiscard]] SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSolver& solver);
 
 /// Collective. Lets PETSc see the options of a solver that will be made later, so that
-/// Options::reject_unknown can be asked before the long part. `kind`: EPS, SVD or KSP.
+/// Options::reject_unknown can be asked before the long part. `kind`: EPS or KSP.
 void consult_options(MPI_Comm comm, const std::string& prefix, const std::string& kind);
 
 }  // namespace poise

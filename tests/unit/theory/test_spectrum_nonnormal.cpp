@@ -159,6 +159,12 @@ TEST(PowerNorms, OfANormalMatrixAreThePowersOfTheSpectralRadius) {
     EXPECT_NEAR(norm.norm.value, std::pow(0.9, norm.power), norm.norm.residual + rounding);
 }
 
+TEST(PowerNorms, KeepTheirDigitsWhereTheyAreTiny) {
+  const Spread a(testing::normal_matrix({0.3, std::polar(0.2, 1.1), -0.1}));
+  const PowerNorm last = power_norms(a.rows, 128).back();
+  EXPECT_NEAR(last.norm.value / std::pow(0.3, 128), 1.0, 1e-8);
+}
+
 TEST(SoftmaxWeights, HaveTheSpectralFactsOfColumnStochasticMatrices) {
   const double gamma = 0.8;
   Dense w = testing::softmax_weights(30, 2.0, 3);

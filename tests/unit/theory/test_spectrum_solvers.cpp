@@ -56,6 +56,19 @@ TEST_P(KnownSpectra, SingularValuesAtBothEnds) {
   EXPECT_NEAR(bottom.value, values.back(), bottom.residual + rounding);
 }
 
+TEST_P(KnownSpectra, LargestSingularValueOfAMatrixOfLowRank) {
+  // A Jacobian of which most slopes are 0: rank 3 at most.
+  const Index m = GetParam();
+  const Index rank = std::min<Index>(3, m);
+  std::vector<double> values(static_cast<std::size_t>(m), 0.0);
+  for (Index k = 0; k < rank; ++k) values[static_cast<std::size_t>(k)] = 1.4 - 0.1 * static_cast<double>(k);
+  const Spread a(testing::product(testing::product(testing::orthonormal(m, m, 1), testing::diagonal(values)),
+                                  testing::transposed(testing::orthonormal(m, m, 2))));
+  const SpectralValue top = largest_singular_value(operator_of(a.rows), solver);
+  EXPECT_NEAR(top.value, 1.4, rounding);
+  EXPECT_LE(top.residual, allowed);
+}
+
 TEST_P(KnownSpectra, LeadingEigenvaluesOfADiagonalizableNonNormalMatrix) {
   const Index m = GetParam();
   // T diag Tinv with T = I + N, N strictly upper triangular.
