@@ -74,8 +74,7 @@ struct Eigenvalues {
 };
 
 /// Collective. The `count` eigenvalues of largest modulus of any operator (Krylov-Schur); a conjugate pair is
-/// never split, so there may be one more. Throws
-/// bad_input if there are not so many.
+/// never split, so there may be one more. Throws bad_input if there are not so many.
 [[nodiscard]] Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count,
                                               const SpectralSolver& solver);
 
