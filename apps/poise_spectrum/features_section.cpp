@@ -13,7 +13,7 @@ void Sections::features() {
   };
   add("largest_singular_value", "sigma_max", found.largest, {});
   add("smallest_singular_value", "sigma_r", found.smallest,
-      {"", 0.0, "smallest that is not 0; 1e-8 sigma_max counts as 0"});
+      {">", found.cut, "below, rounding of Phi Phi' hides it: counts as 0"});
   add("rank", "rank", static_cast<double>(found.rank), {"<=", static_cast<double>(found.width), "features"});
   add("condition", "condition", found.condition(), {});
   if (problem.loss == LossKind::squared)

@@ -6,7 +6,7 @@ SpectrumSettings SpectrumSettings::from(Options& o) {
   SpectrumSettings s;
   s.count = o.integer("count", 6, {1, 1e6},
                       "leading eigenvalues of the recurrent weights W; a complex pair stays together, so "
-                      "there may be one more. The default is less where m is");
+                      "there may be one more. The default is at most m");
   s.count_given = o.settings().back().given;
   s.samples = o.integer("samples", 8, {1, 1e5},
                         "training samples, evenly spread, at whose equilibria the Jacobian is looked at");
@@ -14,7 +14,7 @@ SpectrumSettings SpectrumSettings::from(Options& o) {
   s.points =
       o.integer("points", 16, {5, 1e5}, "points z of |z| = 1 at most at which the resolvent is measured");
   s.power = o.integer("power", 64, {1, 1e6}, "highest power k of the norms of W^k; k = 1, 2, 4, ...");
-  s.dense_limit = o.integer("dense_limit", 512, {0, 20000},
+  s.dense_limit = o.integer("dense_limit", 1024, {0, 20000},
                             "widest W of which all eigenvalues are computed (LAPACK on one rank), for its "
                             "departure from normality");
   s.json = o.text("json", "", "also write the quantities to this file as JSON");

@@ -8,7 +8,7 @@ namespace poise {
 
 /// The options of poise-spectrum that are not those of a run.
 struct SpectrumSettings {
-  Index count = 6, samples = 8, angles = 48, points = 16, power = 64, dense_limit = 512;
+  Index count = 6, samples = 8, angles = 48, points = 16, power = 64, dense_limit = 1024;
   bool count_given = false;
   std::string json;
 

@@ -13,7 +13,7 @@ namespace poise {
 
 /// What theory says of a quantity: "<= 0.8", and where it says so.
 struct Theory {
-  std::string relation;  ///< "=", "<=", ">=", or empty
+  std::string relation;  ///< "=", "<=", ">=", ">", or empty
   double bound = 0.0;
   std::string note;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "poise/model/parameter_layout.hpp"
@@ -28,8 +29,14 @@ FeatureSpectrum feature_spectrum(const ProcessGrid& grid, Index width, const Sam
   RowBlockMatrix gram(grid.world(), layout.slice_offsets());
   layout.reduce_block(block.rows(), width, gram.rows());
   const std::vector<double> none(static_cast<std::size_t>(gram.local_rows()), 0.0);
-  const LeastSquaresReference decomposed(gram, none.data(), 1, 0.0, 1.0);
-  return {std::sqrt(decomposed.largest()), std::sqrt(decomposed.smallest()), decomposed.rank(), width};
+  // What rounding leaves of a zero eigenvalue of ΦΦᵀ.
+  const double cut = 16.0 * static_cast<double>(width) * std::numeric_limits<double>::epsilon();
+  const LeastSquaresReference decomposed(gram, none.data(), 1, 0.0, 1.0, cut);
+  return {.largest = std::sqrt(decomposed.largest()),
+          .smallest = std::sqrt(decomposed.smallest()),
+          .cut = std::sqrt(cut * decomposed.largest()),
+          .rank = decomposed.rank(),
+          .width = width};
 }
 
 }  // namespace poise

@@ -6,10 +6,11 @@
 namespace poise {
 
 /// The singular values of Φ (d x n) that bounds are made of, from its Gram matrix ΦΦᵀ. Squaring costs digits:
-/// a σ below about 1e-8 σ_max cannot be told from 0, and `rank` counts what is above that.
+/// a σ below `cut` cannot be told from 0.
 struct FeatureSpectrum {
   double largest = 0.0;
   double smallest = 0.0;  ///< nonzero one, σ_r of theory.md 5.2
+  double cut = 0.0;       ///< σ up to this count as 0: (16 d ε)^½ σ_max
   Index rank = 0, width = 0;
   [[nodiscard]] double condition() const { return largest / smallest; }
 };

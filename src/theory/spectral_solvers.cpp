@@ -5,10 +5,8 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/options.hpp"
-#include "poise/base/random.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/solve/column_solver.hpp"
+#include "poise/theory/spectral_checks.hpp"
 
 namespace poise {
 namespace {
@@ -17,23 +15,17 @@ namespace {
 /// slowly.
 constexpr Index basis = 40;
 constexpr PetscInt restarts = 1000;
-/// Of the inverse, below the tolerance of what is built on it.
-constexpr double inverse_tolerance = 1e-2;
-/// Krylov vectors before GMRES restarts: near a singular operator restarts stall.
-constexpr int inverse_restart = 200;
 
 /// What true residuals may be above tolerances, and rounding of products that no tolerance undercuts.
 constexpr double slack = 10.0;
 constexpr double rounding = 1e-13;
-/// Share of a smallest singular value that its residual may be.
-constexpr double smallest_share = 0.1;
 
 double unit(const SpectralSolver& solver) {
   return solver.scale > 0.0 ? solver.scale : 1.0;
 }
 
-/// The shell of an operator over its scale, as EPS takes numbers near its machine's precision for breakdowns;
-/// with a count of products.
+/// The shell of an operator, divided by its scale because EPS's tests for breakdowns are absolute; with a
+/// count of products.
 class Shell {
  public:
   Shell(const LinearOperator& op, double scale)
@@ -52,54 +44,9 @@ class Shell {
   ShellOperator shell_;
 };
 
-VecHandle random_vector(const LinearOperator& op) {
-  const CounterRandom random(0, Stream::eigenvector);
-  VecHandle vec = create_vec(op.comm, op.rows * op.columns);
-  WriteArray out(vec.get());
-  for (Index c = 0; c < op.columns; ++c)
-    for (Index i = 0; i < op.rows; ++i)
-      out[c * op.rows + i] =
-          random.normal(static_cast<std::uint64_t>(op.row_begin + i), static_cast<std::uint64_t>(c));
-  return vec;
-}
-
 std::vector<double> entries(Vec vec) {
   const ReadArray values(vec);
   return {values.span().begin(), values.span().end()};
-}
-
-double norm(const LinearOperator& op, const std::vector<double>& x) {
-  double square = 0.0;
-  for (const double value : x) square += value * value;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &square, 1, MPI_DOUBLE, MPI_SUM, op.comm));
-  return std::sqrt(square);
-}
-
-Error not_found(const SpectralSolver& solver, PetscInt found, Index wanted, PetscInt iterations,
-                const std::string& reason) {
-  const std::string option = " -" + solver.prefix + "eps";
-  return {ExitCode::failed,
-          "the " + solver.quantity + " were not found: " + std::to_string(found) + " of " +
-              std::to_string(wanted) + " converged in " + std::to_string(iterations) + " restarts (" +
-              reason + "); raise" + option + "_max_it or" + option + "_ncv, or loosen" + option + "_tol",
-          true};
-}
-
-void require_number(const SpectralSolver& solver, double value) {
-  if (std::isfinite(value)) return;
-  throw Error(ExitCode::failed,
-              "the " + solver.quantity + " (" + solver.prefix + "): the operator gives NaN or Inf", true);
-}
-
-/// A solver's own estimate of a residual can be wrong by any factor where its recurrence broke down.
-void require_residual(const SpectralSolver& solver, double residual, double allowed) {
-  if (residual <= allowed) return;
-  throw Error(ExitCode::failed,
-              "the " + solver.quantity + " (" + solver.prefix +
-                  "): converged by the solver's estimate, but the " + "true residual is " +
-                  to_text(residual) + " where " + to_text(allowed) +
-                  " is allowed; choose another solver type by its prefix, or loosen its tolerance",
-              true);
 }
 
 /// Largest residual, over the scale, of a converged pair of a value of this size.
@@ -126,7 +73,12 @@ EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const
 /// Runs it; returns the restarts.
 int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& solver) {
   check(EPSSetFromOptions(eps));
-  const VecHandle start = random_vector(op);
+  const VecHandle start = create_vec(op.comm, op.rows * op.columns);
+  {
+    const std::vector<double> random = random_vector(op);
+    WriteArray out(start.get());
+    std::copy(random.begin(), random.end(), out.data());
+  }
   Vec space = start.get();
   check(EPSSetInitialSpace(eps, 1, &space));
   check(EPSSolve(eps));
@@ -145,44 +97,6 @@ int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& so
 
 double Eigenvalue::modulus() const {
   return std::hypot(real, imaginary);
-}
-
-LinearOperator operator_of(const RowBlockMatrix& matrix) {
-  return {matrix.comm(),
-          matrix.row_begin(),
-          matrix.local_rows(),
-          1,
-          matrix.width(),
-          [&matrix](const double* x, double* y) { matrix.multiply(1, x, y); },
-          [&matrix](const double* x, double* y) { matrix.multiply_transpose(1, x, y); }};
-}
-
-LinearOperator operator_of(const RowBlockMatrix& matrix, const double* d) {
-  LinearOperator op = operator_of(matrix);
-  const Index rows = op.rows;
-  op.apply = [&matrix, d, rows](const double* x, double* y) {
-    matrix.multiply(1, x, y);
-    for (Index i = 0; i < rows; ++i) y[i] *= d[i];
-  };
-  op.apply_transpose = [&matrix, d, rows](const double* x, double* y) {
-    std::vector<double> scaled(static_cast<std::size_t>(rows));
-    for (Index i = 0; i < rows; ++i) scaled[i] = d[i] * x[i];
-    matrix.multiply_transpose(1, scaled.data(), y);
-  };
-  return op;
-}
-
-double frobenius_norm(const RowBlockMatrix& matrix, const double* d) {
-  double sum = 0.0;
-  for (Index i = 0; i < matrix.local_rows(); ++i)
-    for (Index j = 0; j < matrix.width(); ++j) {
-      const double entry = matrix.rows()[i * matrix.width() + j] * (d != nullptr ? d[i] : 1.0);
-      sum += entry * entry;
-    }
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, matrix.comm()));
-  if (!std::isfinite(sum))
-    throw Error(ExitCode::failed, "the weights or slopes hold a NaN or an Inf, or overflow", true);
-  return std::sqrt(sum);
 }
 
 SpectralValue largest_eigenvalue(const LinearOperator& op, const SpectralSolver& solver) {
@@ -232,80 +146,6 @@ Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const Spe
     open = found.imaginary != 0.0 && !open;
   }
   result.products = shell.products();
-  return result;
-}
-
-// Not by SLEPc's SVD: on operators of low rank (Jacobians of a relu) its bidiagonalisations break down and
-// have given values that are no singular values, and its `cross` stops at a rounded zero below 0. At the
-// large end MᵀM loses no digits.
-SpectralValue largest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
-  const auto size = static_cast<std::size_t>(op.rows * op.columns);
-  std::vector<double> image(size);
-  const std::vector<double> probe = entries(random_vector(op).get());
-  op.apply(probe.data(), image.data());
-  const double scale = norm(op, image) / norm(op, probe);  // below the norm, by no more than about √m
-  require_number(solver, scale);
-  SpectralValue result;
-  if (scale == 0.0) return result;  // only 0 maps a random vector to 0
-  LinearOperator square = op;
-  square.apply = [&](const double* x, double* y) {
-    op.apply(x, image.data());
-    for (double& entry : image) entry /= scale;
-    op.apply_transpose(image.data(), y);
-    for (std::size_t i = 0; i < size; ++i) y[i] /= scale;
-  };
-  SpectralSolver relative = solver;
-  relative.scale = 0.0;
-  result = largest_eigenvalue(square, relative);
-  result.value = scale * std::sqrt(std::max(0.0, result.value));
-  result.products *= 2;
-  result.left.resize(size);
-  op.apply(result.vector.data(), result.left.data());
-  for (double& entry : result.left) entry /= result.value;
-  op.apply_transpose(result.left.data(), image.data());
-  for (std::size_t i = 0; i < size; ++i) image[i] -= result.value * result.vector[i];
-  result.residual = norm(op, image);
-  require_number(solver, result.value + result.residual);
-  return result;
-}
-
-SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
-  Index products = 0;
-  const LinearMap apply = [&](const double* x, double* y) {
-    ++products;
-    op.apply(x, y);
-  };
-  const LinearMap apply_transpose = [&](const double* x, double* y) {
-    ++products;
-    op.apply_transpose(x, y);
-  };
-  const ColumnSolver::Defaults defaults{.restart = inverse_restart};
-  const Index size = op.rows * op.columns;
-  const double rtol = inverse_tolerance * solver.tolerance;
-  ColumnSolver solve(op.comm, size, 1, apply, apply_transpose, solver.prefix, solver.quantity, rtol,
-                     defaults);
-  ColumnSolver solve_transpose(op.comm, size, 1, apply_transpose, apply, solver.prefix, solver.quantity, rtol,
-                               defaults);
-  LinearOperator inverse = op;
-  inverse.apply = [&](const double* x, double* y) { (void)require(solve.solve(x, y), true); };
-  inverse.apply_transpose = [&](const double* x, double* y) {
-    (void)require(solve_transpose.solve(x, y), true);
-  };
-  SpectralValue result = largest_singular_value(inverse, solver);
-  if (!(result.value > 0.0)) throw not_found(solver, 0, 1, result.iterations, "the inverse is 0");
-  result.value = 1.0 / result.value;
-  // The inverse maps v to u/σ: its left vector is the right one of the operator.
-  std::swap(result.vector, result.left);
-  std::vector<double> image(static_cast<std::size_t>(size)), image_transpose(image.size());
-  apply(result.vector.data(), image.data());
-  apply_transpose(result.left.data(), image_transpose.data());
-  for (std::size_t i = 0; i < image.size(); ++i) {
-    image[i] -= result.value * result.left[i];
-    image_transpose[i] -= result.value * result.vector[i];
-  }
-  result.residual = std::hypot(norm(op, image), norm(op, image_transpose));
-  require_residual(solver, result.residual, smallest_share * result.value);
-  result.products = products;
   return result;
 }
 

@@ -10,13 +10,13 @@ import h5py
 import numpy as np
 
 from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, checkpoints, files,
-                      history, parameters)
+                      history, parameters, train)
 
 SPECTRUM = os.environ.get("POISE_SPECTRUM", os.path.join(SOURCE, "build", "apps", "poise-spectrum"))
 
 # Fewer points than the defaults: more of them only narrow the brackets.
-QUICK = ["-samples", 3, "-angles", 9, "-points", 6, "-power", 4]
-DESCENT = ["-dynamics", "descent", "-steps", 3, "-step_size", 0.05]
+QUICK = ["-samples", 3, "-angles", 6, "-points", 5, "-power", 2]
+DESCENT = ["-dynamics", "descent", "-steps", 3, "-step_size", 0.005]
 MODELS = {
     "collapsed": ["-gamma", 0.7, *DESCENT],
     "batches": ["-objective", "equilibrium", "-batch", 8, *DESCENT],
@@ -161,7 +161,6 @@ class Truths(SpectrumTest):
                             "mean_spectral_radius": radius(mean), "mean_norm": np.linalg.norm(mean, 2)}.items():
             self.assertAlmostEqual(found["jacobian", name]["value"], value, delta=1e-9, msg=name)
         self.assertLessEqual(found["jacobian", "spectral_radius"]["value"], 0.9)
-        singular = np.linalg.svd(x, compute_uv=False)  # of five samples; those of all are compared below
         with h5py.File(self.regression, "r") as file:
             singular = np.linalg.svd(file["features"][:], compute_uv=False)
         self.assertAlmostEqual(found["features", "largest_singular_value"]["value"], singular[0], delta=1e-10)
@@ -173,7 +172,7 @@ class Ranks(SpectrumTest):
         for name, options in MODELS.items():
             run = self.train("-data", self.regression, *options)
             report, one = self.report(run, *QUICK)
-            for ranks, feature_ranks in ((2, 1), (3, 3), (4, 2)):
+            for ranks, feature_ranks in ((2, 1), (3, 3), (4, 2)) if name in ("collapsed", "tanh") else ((3, 3),):
                 with self.subTest(model=name, ranks=ranks, feature_ranks=feature_ranks):
                     other, many = self.report(run, *QUICK, "-grid_feature_ranks", feature_ranks, ranks=ranks)
                     self.assertEqual(other["grid"], f"{feature_ranks}x{ranks // feature_ranks}")
@@ -221,10 +220,9 @@ class BadInput(SpectrumTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.run_path = cls.new_run()
-        cls().train("-data", cls.regression, *DESCENT, "-checkpoint_every", 1, "-checkpoint_keep", 2, run=cls.run_path)
-
-    def runTest(self):  # so that setUpClass can make one
-        pass
+        done = train("-data", cls.regression, *DESCENT, "-checkpoint_every", 1, "-checkpoint_keep", 2, "-run",
+                     cls.run_path)
+        assert done.returncode == DONE, done.stderr
 
     def refuse(self, *options, words, code=BAD_INPUT, ranks=(1, 3)):
         path = self.new_run() + ".json"
@@ -251,7 +249,7 @@ class BadInput(SpectrumTest):
         self.refuse(*run, "-step", 7, words=["-step 7", "3, 2"])
         self.refuse(*run, "-count", 8, words=["-count 8", "only 7"])
         self.refuse(*run, "-count", 0, words=["-count"], ranks=(1,))
-        self.refuse(*run, "-cuont", 3, words=["-cuont", "-count"])
+        self.refuse(*run, "-coun", 3, words=["-coun", "-count"])
         self.refuse(*run, "-spec_w_eps_maxit", 3, words=["-spec_w_eps_maxit", "-spec_w_eps_max_it"])
         self.refuse(*run, "-gamma", 0.5, words=["-gamma is 0.5", "0.8"])
         self.refuse(*run, "-grid_feature_ranks", 2, words=["-grid_feature_ranks"], ranks=(3,))
