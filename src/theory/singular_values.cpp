@@ -12,6 +12,8 @@ namespace {
 constexpr double inverse_tolerance = 1e-2;
 /// Krylov vectors before GMRES restarts: near a singular operator restarts stall.
 constexpr int inverse_restart = 200;
+/// The top of an inverse stands out, and a product with it is dear.
+constexpr Index inverse_basis = 12;
 /// Share of a smallest singular value that its residual may be.
 constexpr double smallest_share = 0.1;
 
@@ -74,7 +76,9 @@ SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSo
   inverse.apply_transpose = [&](const double* x, double* y) {
     (void)require(solve_transpose.solve(x, y), true);
   };
-  SpectralValue result = largest_singular_value(inverse, solver);
+  SpectralSolver small_basis = solver;
+  small_basis.basis = inverse_basis;
+  SpectralValue result = largest_singular_value(inverse, small_basis);
   if (!(result.value > 0.0)) throw not_found(solver, 0, 1, result.iterations, "the inverse is 0");
   result.value = 1.0 / result.value;
   // The inverse maps v to u/σ: its left vector is the right one of the operator.

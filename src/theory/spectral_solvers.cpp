@@ -11,9 +11,6 @@
 namespace poise {
 namespace {
 
-/// Basis of a restart cycle: random matrices have a dense edge of the spectrum, which a small basis resolves
-/// slowly.
-constexpr Index basis = 40;
 constexpr PetscInt restarts = 1000;
 
 /// What true residuals may be above tolerances, and rounding of products that no tolerance undercuts.
@@ -62,7 +59,7 @@ EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const
   check(EPSSetOptionsPrefix(eps.get(), solver.prefix.c_str()));
   check(EPSSetOperators(eps.get(), mat, nullptr));
   check(EPSSetType(eps.get(), EPSKRYLOVSCHUR));
-  const Index columns = std::min(op.size, std::max(basis, 2 * count + 1));
+  const Index columns = std::min(op.size, std::max(solver.basis, 2 * count + 1));
   check(EPSSetDimensions(eps.get(), static_cast<PetscInt>(count), static_cast<PetscInt>(columns),
                          PETSC_DEFAULT));
   check(EPSSetConvergenceTest(eps.get(), solver.scale > 0.0 ? EPS_CONV_ABS : EPS_CONV_REL));

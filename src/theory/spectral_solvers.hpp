@@ -20,6 +20,9 @@ struct SpectralSolver {
   double tolerance = 1e-9;  ///< default of eps_tol: residual relative to the value
   /// If not 0: a norm of the operator, and its eigenvalues' residuals are relative to that, as some may be 0.
   double scale = 0.0;
+  /// Default of eps_ncv. The solver tests for convergence when the basis is full. Random matrices have a
+  /// dense edge of the spectrum, which a small basis resolves slowly.
+  Index basis = 40;
 };
 
 /// A real eigenvalue or a singular value.
