@@ -31,8 +31,8 @@ struct IterationStability {
 
 /// Collective. `range_radius`: an upper bound of the numerical radius, which gives d(W) >= 1 − r(W). Halves
 /// the arc of |z| = 1 that may hold the minimum (σ_min(zI − W) changes by no more than z does) until the
-/// bracket is narrower than `tolerance` relative or `points` are used up; the bracket holds in either case.
-/// The Kreiss bound is sampled on the ray through the minimum.
+/// bracket is narrower than `tolerance` relative or `points` are used up; the bracket holds in either case,
+/// as far as each σ_min found is the smallest. The Kreiss bound is sampled on the ray through the minimum.
 [[nodiscard]] IterationStability iteration_stability(const RowBlockMatrix& weights, double range_radius,
                                                      Index points, double tolerance = 0.05);
 

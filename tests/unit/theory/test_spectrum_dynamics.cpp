@@ -52,9 +52,7 @@ TEST_P(DynamicsSpectrum, BothEndsAreThoseOfTheDenseMatrix) {
 
 INSTANTIATE_TEST_SUITE_P(Gammas, DynamicsSpectrum, ::testing::Values(0.5, 0.9, 0.99));
 
-class OnGrids : public ::testing::TestWithParam<int> {};
-
-TEST_P(OnGrids, SlopesAreThoseThatPlainIterationEndsIn) {
+TEST(SampledSlopes, AreThoseThatPlainIterationEndsIn) {
   const Index m = 7;
   const Index n = 11;
   const Index count = 5;
@@ -104,7 +102,7 @@ TEST_P(OnGrids, SlopesAreThoseThatPlainIterationEndsIn) {
   }
 }
 
-TEST_P(OnGrids, SlopesOfALinearModelAreOne) {
+TEST(SampledSlopes, OfALinearModelAreOne) {
   for (const int feature_ranks : testing_support::feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
     const Pointwise::Shape shape{
@@ -120,7 +118,9 @@ TEST_P(OnGrids, SlopesOfALinearModelAreOne) {
   }
 }
 
-TEST_P(OnGrids, SingularValuesOfFeaturesWithKnownOnes) {
+class FeatureSpectra : public ::testing::TestWithParam<int> {};
+
+TEST_P(FeatureSpectra, AreThoseOfFeaturesWithKnownOnes) {
   const Index d = GetParam();
   const Index n = 23;
   const Index rank = std::max<Index>(1, d - 1);
@@ -144,7 +144,7 @@ TEST_P(OnGrids, SingularValuesOfFeaturesWithKnownOnes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Widths, OnGrids, ::testing::Values(1, 2, 6));
+INSTANTIATE_TEST_SUITE_P(Widths, FeatureSpectra, ::testing::Values(1, 2, 6));
 
 }  // namespace
 }  // namespace poise
