@@ -11,6 +11,8 @@ namespace {
 
 /// As RateAudit: a ratio of exponents counts where both are resolved.
 constexpr double resolved_exponent = 1e-6;
+/// Share of a bound for the eigenvalue's error and rounding: the exponent, below 20 here, times 3e-10.
+constexpr double bound_share = 1e-8;
 
 /// The smaller of a minimum and the tightness of one bound here; NaN stands for none yet.
 double smaller(double so_far, double tightness, double bound, const AuditPoint& point, double initial,
@@ -18,6 +20,21 @@ double smaller(double so_far, double tightness, double bound, const AuditPoint& 
   const bool resolved = std::log(initial / bound) > resolved_exponent &&
                         point.sample.excess > point.sample.integration_error + rounding;
   return resolved ? std::fmin(so_far, tightness) : so_far;
+}
+
+/// Each bound by itself, with the allowances of RateAudit.
+void judge(const AuditPoint& point, double rounding, Followed& result) {
+  const double excess = point.sample.excess - point.sample.integration_error - rounding;
+  const bool held = excess <= point.row.bound * (1.0 + bound_share);
+  if (!held && result.first_violation < 0.0) result.first_violation = static_cast<double>(point.sample.step);
+  result.held = result.held && held;
+  result.held_integrated =
+      result.held_integrated && excess <= point.row.bound_integrated * (1.0 + bound_share);
+}
+
+bool goes_on(FollowSettings::Stop stop, const AuditPoint& point, const Followed& result) {
+  if (stop == FollowSettings::Stop::at_any) return point.row.held;
+  return stop == FollowSettings::Stop::never || result.held;
 }
 
 }  // namespace
@@ -41,18 +58,17 @@ Followed follow(Experiment& experiment, const FollowSettings& settings, const In
                                result.initial_excess, rounding);
     result.tightness_integrated = smaller(result.tightness_integrated, point.row.tightness_integrated,
                                           point.row.bound_integrated, point, result.initial_excess, rounding);
-    if (!point.row.held && result.first_violation < 0.0)
-      result.first_violation = static_cast<double>(state.step);
+    judge(point, rounding, result);
     result.reached = point.sample.excess <= std::max(settings.target * result.initial_excess, rounding);
     if (inspect && !inspect(state, gradient, evaluation, point)) return false;
-    return !result.reached && (point.row.held || !settings.stop_at_violation);
+    return !result.reached && goes_on(settings.stop, point, result);
   };
   try {
     (void)experiment.dynamics().run(experiment.theta(), experiment.state(), observe);
   } catch (const Error& error) {
     if (!settings.allow_divergence || !is_failed_evaluation(error)) throw;
     result.diverged = true;
-    result.reached = false;
+    result.reached = result.held = result.held_integrated = false;
     result.final_excess = std::numeric_limits<double>::infinity();
   }
   result.violations = static_cast<double>(audit.rates().violations());

@@ -43,10 +43,10 @@ void SweepSettings::read_base(Options& o) {
   base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {0, 1e15}, "end time of flows");
   base.steps = o.integer("steps",
                          study == "width"     ? 1000000
-                         : study == "inexact" ? 300
+                         : study == "inexact" ? 400
                                               : 2000,
                          {1, 2e9}, "most steps of a member");
-  target = o.real("target", study == "inexact" ? 1e-10 : 1e-6, {0, 1},
+  target = o.real("target", study == "inexact" ? 1e-8 : 1e-6, {0, 1},
                   "a member has reached L* when its excess is this share of the one it starts with");
   member_ranks = static_cast<int>(o.integer(
       "member_ranks", 1, {1, 1e6},
@@ -108,10 +108,13 @@ TrainSettings SweepSettings::member(double width, double gamma, double scale, do
 
 void declare_sweep_solvers(Options& options) {
   options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
-  options.solver("eq_", "SNES", "study inexact: newtonls with GMRES; worst sample to each of -tolerances");
+  options.solver(
+      "eq_", "SNES",
+      "study inexact: as in poise-train, but picard where a tolerance is studied; worst sample to it");
   options.solver("eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails");
   options.solver("eq_anderson_", "SNES", "anderson, where that fails too");
-  options.solver("adj_", "KSP", "study inexact: gmres; worst sample to the equilibria's tolerance");
+  options.solver("adj_", "KSP",
+                 "study inexact: neumann where eq_ is picard; worst sample to the equilibria's tolerance");
   options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
   options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
