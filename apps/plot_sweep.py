@@ -74,42 +74,50 @@ def curve(axes, x, y, label, i, **style):
                   capsize=3, **style)
 
 
-def by_gamma(sweep, axes, x, y, mask=None, **style):
+def by_gamma(sweep, axes, x, y, mask=None, apart=1.0, **style):
+    """A curve for every contraction factor; `apart`: the abscissae of one over those of the one before."""
     mask = sweep.select() if mask is None else mask
-    for i, gamma in enumerate(np.unique(sweep["gamma"])):
+    gammas = np.unique(sweep["gamma"])
+    for i, gamma in enumerate(gammas):
         chosen = mask & (sweep["gamma"] == gamma)
+        shift = apart ** (i - (len(gammas) - 1) / 2)
         if chosen.any():
-            curve(axes, sweep[x][chosen], sweep[y][chosen], f"$\\gamma$ = {gamma:g}", i, **style)
+            curve(axes, shift * sweep[x][chosen], sweep[y][chosen], f"$\\gamma$ = {gamma:g}", i, **style)
 
 
-def finish(axes, title, xlabel, ylabel, logx=False, logy=False, x_base=None):
+def finish(axes, title, xlabel, ylabel, logx=False, logy=False, ticks=None):
+    """Titles, scales and a legend under the panel; `ticks`: values that the horizontal axis names."""
     axes.set_title(title)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     if logx:
-        axes.set_xscale("log", **({"base": x_base} if x_base else {}))
+        axes.set_xscale("log")
     if logy:
         axes.set_yscale("log")
+    if ticks is not None and len(ticks) < 12:
+        axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        unique = dict(zip(labels, handles))
+        unique = dict(reversed(list(zip(labels, handles))))  # the first of each label
+        unique = dict(reversed(unique.items()))
         axes.legend(unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0,
                     labelspacing=0.35, ncol=1 if len(unique) < 5 else 2)
 
 
 def draw_width(sweep, panels):
-    by_gamma(sweep, panels[0], "m", "tightness", linestyle="none")
+    widths = np.unique(sweep["m"])
+    by_gamma(sweep, panels[0], "m", "tightness", apart=1.07, linestyle="none")
     panels[0].axhline(1.0, color=GREY, linestyle=":", label="bound of Theorem 1")
-    finish(panels[0], "Measured over guaranteed exponent", "width $m$", "ratio, at least 1", True, True, 2)
-    by_gamma(sweep, panels[1], "m", "lambda_T", linestyle="none")
+    finish(panels[0], "Measured over guaranteed exponent", "width $m$", "smallest ratio", True, ticks=widths)
+    by_gamma(sweep, panels[1], "m", "lambda_T", apart=1.07, linestyle="none")
     for i, gamma in enumerate(np.unique(sweep["gamma"])):
-        m = np.unique(sweep["m"])
-        panels[1].plot(m, 1.0 / (m * (1.0 + gamma) ** 2), color=COLOURS[i % len(COLOURS)], linestyle=":", linewidth=1.2,
-                       label="floors $1/(m(1+\\gamma)^2)$" if i == 0 else None)
-    finish(panels[1], "Smallest eigenvalue of $D$", "width $m$", r"$\lambda_T$", True, True, 2)
-    by_gamma(sweep, panels[2], "m", "excess_ratio", linestyle="none")
-    finish(panels[2], "Excess at the end over that at the start", "width $m$", r"$(L_T - L^{*})/(L_0 - L^{*})$", True,
-           True, 2)
+        panels[1].plot(widths, 1.0 / (widths * (1.0 + gamma) ** 2), color=COLOURS[i % len(COLOURS)], linestyle=":",
+                       linewidth=1.2, label="floors $1/(m(1+\\gamma)^2)$" if i == 0 else None)
+    finish(panels[1], "Smallest eigenvalue of $D$", "width $m$", r"$\lambda_T$", True, True, widths)
+    by_gamma(sweep, panels[2], "m", "steps", apart=1.07, linestyle="none")
+    reached = int(sweep["reached"].sum())
+    finish(panels[2], f"Steps; {reached} of {len(sweep['m'])} members reached $L^*$", "width $m$", "steps", True, True,
+           widths)
 
 
 def draw_step_size(sweep, panels):
@@ -117,15 +125,16 @@ def draw_step_size(sweep, panels):
     for axes, x, title in ((panels[0], "over_guaranteed", "Multiples of the guaranteed limit"),
                            (panels[1], "over_local", "Multiples of the local limit")):
         for i, gamma in enumerate(np.unique(sweep["gamma"])):
-            for mask, fill, name in ((held, None, "rate held"), (~held, "none", "violated")):
+            for mask, fill, name in ((held, "full", "rate held"), (~held, "none", "violated")):
                 chosen = mask & (sweep["gamma"] == gamma)
                 if chosen.any():
                     axes.plot(sweep[x][chosen], sweep["worst_contraction"][chosen], linestyle="none",
-                              marker=MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], fillstyle=fill or "full",
+                              marker=MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], fillstyle=fill,
                               label=f"$\\gamma$ = {gamma:g}, {name}")
         axes.axhline(1.0, color=GREY, linestyle=":")
         axes.axvline(1.0, color=GREY, linestyle=":")
-        finish(axes, title, r"step size $\eta$ over the limit", "worst contraction of the excess in a step", True, True)
+        finish(axes, title, r"step size $\eta$ over the limit", "worst factor of the excess in a step", True, True,
+               np.array([0.25, 0.5, 1.0, 2.0, 4.0]))
     checked = np.isfinite(sweep["worst_over_factor"])
     by_gamma(sweep, panels[2], "over_guaranteed", "worst_over_factor", checked, linestyle="none")
     panels[2].axhline(1.0, color=GREY, linestyle=":", label="guaranteed factor")
@@ -144,7 +153,8 @@ def draw_inexact(sweep, panels):
                 axes.axhline(np.median(sweep["tightness"][chosen]), color=COLOURS[i % len(COLOURS)], linestyle="--",
                              linewidth=1.2, label="exact gradient")
         axes.axhline(1.0, color=GREY, linestyle=":", label="bound of Theorem 1")
-        finish(axes, "Measured over guaranteed exponent", label, "smallest ratio", mask.any(), False, None)
+        finish(axes, "Measured over guaranteed exponent", label, "smallest ratio", mask.any(), False,
+               np.unique(sweep["value"][mask]) if kind == 2 else None)
     for i, (kind, label) in enumerate(((1, "tolerances"), (2, "truncated adjoints"))):
         chosen = sweep["kind"] == kind
         if chosen.any():
@@ -156,12 +166,12 @@ def draw_inexact(sweep, panels):
 def draw_depth(sweep, panels):
     by_gamma(sweep, panels[0], "depth", "weight_error")
     by_gamma(sweep, panels[0], "depth", "weight_bound", marker="", linestyle=":")
-    finish(panels[0], "Weight of depth $H$ (dotted: $\\gamma^H$)", "depth $H$", r"$\max|W_H - W| / \max|W|$", True, True,
-           2)
+    finish(panels[0], "Weight of depth $H$ (dotted: $\\gamma^H$)", "depth $H$", r"$\max|W_H - W| / \max|W|$",
+           False, True)
     by_gamma(sweep, panels[1], "depth", "gradient_error")
-    finish(panels[1], "Gradient of depth $H$", "depth $H$", "relative error", True, True, 2)
+    finish(panels[1], "Gradient of depth $H$", "depth $H$", "relative error", False, True)
     by_gamma(sweep, panels[2], "depth", "theta_distance")
-    finish(panels[2], "Trained parameters", "depth $H$", "distance over the way of the implicit model", True, True, 2)
+    finish(panels[2], "Trained parameters", "depth $H$", "distance over the way of the limit", False, True)
 
 
 PANELS = {"width": draw_width, "step_size": draw_step_size, "inexact": draw_inexact, "depth": draw_depth}
