@@ -8,6 +8,21 @@ namespace {
 
 constexpr double most = 1e15;  // integers that a double holds exactly
 
+/// An option of another study would have no effect.
+void require_own_options(const Options& options, const std::string& study) {
+  const std::vector<std::pair<std::string, std::string>> owners{{"step_factors", "step_size"},
+                                                                {"bisections", "step_size"},
+                                                                {"limit_every", "step_size"},
+                                                                {"tolerances", "inexact"},
+                                                                {"terms", "inexact"},
+                                                                {"step_share", "inexact"},
+                                                                {"depths", "depth"}};
+  for (const Setting& setting : options.settings())
+    for (const auto& [name, owner] : owners)
+      if (setting.name == name && owner != study && setting.value != setting.initial)
+        throw usage("-" + name + " " + setting.value + " is for -study " + owner + ", not for " + study);
+}
+
 }  // namespace
 
 SweepSettings SweepSettings::from(Options& o) {
@@ -20,6 +35,7 @@ SweepSettings SweepSettings::from(Options& o) {
   s.read_base(o);
   s.read_lists(o);
   s.read_study(o);
+  require_own_options(o, s.study);
   return s;
 }
 

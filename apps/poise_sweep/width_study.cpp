@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "poise_sweep/follow.hpp"
 #include "poise_sweep/study.hpp"
 
@@ -29,11 +31,12 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
           run.gradients};
 }
 
-/// The flow is as stiff as λ_max(D) is large, and that grows like ‖U⁻¹‖² <= (1 − γ)⁻² and more; a step costs
-/// eigenvalue products of m² numbers and a part that does not depend on m.
-double cost(double width, double gamma) {
+/// The flow is as stiff as λ_max(D) is large, and that grows like ‖U⁻¹‖² <= (1 − γ)⁻² and more, and with the
+/// unevenness of A; a step costs eigenvalue products of m² numbers and a part that does not depend on m.
+double cost(double width, double gamma, double scale) {
   const double m = width > 0.0 ? width : 64.0;
-  return (1.0 + m * m / 400.0) * (1.0 + 0.02 / ((1.0 - gamma) * (1.0 - gamma)));
+  const double stiffness = 1.0 + 0.02 * (1.0 + std::min(scale, 4.0)) / ((1.0 - gamma) * (1.0 - gamma));
+  return (1.0 + m * m / 400.0) * stiffness;
 }
 
 Verdict judge(const Table& table) {
@@ -54,7 +57,7 @@ Study width_study(const SweepSettings& sweep) {
                       {"init_scale", "A starts at this times N(0,1)"},
                       {"seed", "counted from -seed"}};
   study.members = combinations({sweep.widths, sweep.gammas, sweep.init_scales, counting(sweep.seeds)});
-  for (const auto& p : study.members) study.costs.push_back(cost(p[0], p[1]));
+  for (const auto& p : study.members) study.costs.push_back(cost(p[0], p[1], p[2]));
   study.results = {{"m", "state width"},
                    {"q", "outputs"},
                    {"n", "training samples"},
