@@ -169,6 +169,15 @@ void LeastSquaresReference::find_optimum(const RowBlockMatrix& gram, const doubl
   own_rounding_ = 64.0 * epsilon * epsilon * cross_norm2 / smallest();
 }
 
+void LeastSquaresReference::keep_unseen_part(double* w) const {
+  eigenvectors_.multiply_transpose(outputs_, w, coordinates_.data());
+  const Index rows = eigenvectors_.local_rows();
+  for (Index c = 0; c < outputs_; ++c)
+    for (Index i = 0; i < rows && eigenvectors_.row_begin() + i < rank_; ++i)
+      coordinates_[static_cast<std::size_t>(c * rows + i)] = 0.0;
+  eigenvectors_.multiply(outputs_, coordinates_.data(), w);
+}
+
 LeastSquaresReference::Distance LeastSquaresReference::distance(const double* w) const {
   std::transform(optimum_.begin(), optimum_.end(), w, difference_.begin(), std::minus<>());
   eigenvectors_.multiply_transpose(outputs_, difference_.data(), coordinates_.data());
