@@ -19,11 +19,12 @@ Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Check
   if (settings.audit)
     audit_ = std::make_unique<LiveAudit>(*network_.collapsed(), *network_.shallow_loss(), settings.seed);
   layout().initialise(theta_.get(), settings.seed, 1.0, settings.network.init_scale_b);
-  make_dynamics(settings);
+  read_limits(settings);
+  dynamics_ = make_dynamics(settings, end_time_, max_steps_);
   if (checkpoint != nullptr) restore(*checkpoint);
 }
 
-void Experiment::make_dynamics(const TrainSettings& settings) {
+void Experiment::read_limits(const TrainSettings& settings) {
   end_time_ = settings.time;
   max_steps_ = settings.steps;
   if (settings.batch > 0)
@@ -33,13 +34,15 @@ void Experiment::make_dynamics(const TrainSettings& settings) {
   if (settings.epochs > 0) max_steps_ = std::min(max_steps_, settings.epochs * epoch);
   if (settings.epochs > 0 || settings.dynamics == "minimise")
     end_time_ = std::numeric_limits<double>::infinity();
+}
+
+std::unique_ptr<Dynamics> Experiment::make_dynamics(const TrainSettings& settings, double end_time,
+                                                    Index max_steps) {
   if (settings.dynamics == "flow")
-    dynamics_ = std::make_unique<Flow>(objective_, theta_.get(), end_time_, max_steps_);
-  else if (settings.dynamics == "minimise")
-    dynamics_ = std::make_unique<Minimise>(objective_, theta_.get(), max_steps_);
-  else
-    dynamics_ = std::make_unique<Descent>(objective_, theta_.get(), settings.descent, end_time_, max_steps_,
-                                          batches_.get());
+    return std::make_unique<Flow>(objective_, theta_.get(), end_time, max_steps);
+  if (settings.dynamics == "minimise") return std::make_unique<Minimise>(objective_, theta_.get(), max_steps);
+  return std::make_unique<Descent>(objective_, theta_.get(), settings.descent, end_time, max_steps,
+                                   batches_.get());
 }
 
 Score Experiment::train_score(const Evaluation& evaluation) {

@@ -48,13 +48,20 @@ class Experiment {
   /// Collective. Training loss and accuracy, by a pass over the samples where the evaluation has no accuracy.
   [[nodiscard]] Score train_score(const Evaluation& evaluation);
 
+  /// Collective. Goes to where another checkpoint of the same run stands: θ, the state and vectors of the
+  /// dynamics; not the audit.
+  void restore_point(const Checkpoint& checkpoint);
+  /// Collective. New dynamics of this run that end elsewhere; its vectors are unset.
+  [[nodiscard]] std::unique_ptr<Dynamics> make_dynamics(const TrainSettings& settings, double end_time,
+                                                        Index max_steps);
+
   /// Collective. Where the run stands with θ at `theta`; borrows it and the vectors of the dynamics.
   [[nodiscard]] Point point(Vec theta, const DynamicsState& state);
   /// Collective. All of the run at `point` as a checkpoint stores it; borrows from this object and the point.
   void save(Snapshot& snapshot, const Point& point);
 
  private:
-  void make_dynamics(const TrainSettings& settings);
+  void read_limits(const TrainSettings& settings);
   void restore(const Checkpoint& checkpoint);
   void restore_audit(const Checkpoint& checkpoint);
 

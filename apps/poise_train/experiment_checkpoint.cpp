@@ -85,13 +85,17 @@ void Experiment::save(Snapshot& snapshot, const Point& point) {
   if (audit_) audit_->save(snapshot);
 }
 
-void Experiment::restore(const Checkpoint& checkpoint) {
+void Experiment::restore_point(const Checkpoint& checkpoint) {
   restore_blocks(checkpoint, "/parameters/", layout(), theta_.get());
   for (const auto& [name, vec] : dynamics_->vectors())
     restore_blocks(checkpoint, "/dynamics/" + name + "/", layout(), vec);
   restore_state(checkpoint, state_);
   restore_interval(checkpoint, interval_);
   objective_.expect_repetition();
+}
+
+void Experiment::restore(const Checkpoint& checkpoint) {
+  restore_point(checkpoint);
   if (audit_) restore_audit(checkpoint);
 }
 

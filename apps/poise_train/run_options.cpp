@@ -20,6 +20,11 @@ bool is_set(const std::string& name) {
   return set == PETSC_TRUE;
 }
 
+void set_unless_given(const std::string& name, const std::string& value) {
+  if (name != "grid_feature_ranks" && !is_set(name))
+    check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+}
+
 }  // namespace
 
 // Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does
@@ -91,9 +96,15 @@ void recall_options(MPI_Comm comm) {
     const auto blank = line.find(' ');
     if (line.empty() || line[0] != '-') continue;
     const std::string name = line.substr(1, blank - 1);
-    const std::string value = blank == std::string::npos ? "" : line.substr(blank + 1);
-    if (name != "grid_feature_ranks" && !is_set(name))
-      check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+    set_unless_given(name, blank == std::string::npos ? "" : line.substr(blank + 1));
+  }
+}
+
+void recall_options(const std::vector<std::pair<std::string, std::string>>& config) {
+  for (const auto& [name, value] : config) {
+    if (name == "run" || name == "resume" || name == "options_file") continue;
+    if (!value.empty()) set_unless_given(name, value);
+    (void)is_set(name);  // PETSc counts an option as used once it was asked for
   }
 }
 

@@ -15,6 +15,11 @@ namespace poise {
 /// grid, which may be another one. Throws bad_input if there is no such file.
 void recall_options(MPI_Comm comm);
 
+/// Not collective. Takes every option that is not set from what a run was made with (Checkpoint::config), but
+/// for those of one attempt and the process grid. Solver options among them count as used, so that a program
+/// without these solvers does not call them unknown.
+void recall_options(const std::vector<std::pair<std::string, std::string>>& config);
+
 /// The text of options.txt: one "-name value" a line.
 [[nodiscard]] std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved);
 

@@ -36,6 +36,11 @@ class Checkpoint {
  public:
   /// Collective. Opens and verifies all of the file; throws bad_input that says what is wrong with it.
   Checkpoint(MPI_Comm comm, const std::string& path);
+  /// Collective. As it is, for those that report damage instead of refusing it: a checksum that does not
+  /// match is in `damage()`, and what is read may be wrong. Throws bad_input if HDF5 cannot read it.
+  [[nodiscard]] static Checkpoint open_unverified(MPI_Comm comm, const std::string& path);
+  /// What is wrong with the file; empty if it passed all checks.
+  [[nodiscard]] const std::string& damage() const { return damage_; }
 
   [[nodiscard]] const std::string& path() const { return file_.path(); }
   [[nodiscard]] bool has(const std::string& name) const { return file_.exists(name); }
@@ -59,11 +64,13 @@ class Checkpoint {
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> config() const;
 
  private:
+  explicit Checkpoint(H5File file) : file_(std::move(file)) {}
   void verify() const;
   void require_dims(const std::string& name, const std::vector<Index>& expected) const;
   [[nodiscard]] std::uint32_t checksum_of(const std::string& name, const std::vector<Index>& dims) const;
 
   H5File file_;
+  std::string damage_;
 };
 
 /// What a restart finds.

@@ -95,4 +95,35 @@ LossSum evaluate_loss(LossKind kind, Index outputs, Index p, const double* f, co
   return {};
 }
 
+void loss_probabilities(LossKind kind, Index outputs, Index p, const double* f, double* probabilities) {
+  if (kind == LossKind::squared) return;
+  for (Index i = 0; i < p; ++i, f += outputs, probabilities += outputs) {
+    if (kind == LossKind::logistic) {
+      const double decay = std::exp(-std::abs(f[0]));
+      probabilities[0] = f[0] >= 0.0 ? 1.0 / (1.0 + decay) : decay / (1.0 + decay);
+      continue;
+    }
+    const double top = *std::max_element(f, f + outputs);
+    double total = 0.0;
+    for (Index c = 0; c < outputs; ++c) total += probabilities[c] = std::exp(f[c] - top);
+    for (Index c = 0; c < outputs; ++c) probabilities[c] /= total;
+  }
+}
+
+void multiply_loss_curvature(LossKind kind, Index outputs, Index p, const double* probabilities, double* v) {
+  for (Index i = 0; i < p; ++i, probabilities += outputs, v += outputs) {
+    double mean = 0.0;  // pᵀv
+    if (kind == LossKind::cross_entropy) mean = std::inner_product(v, v + outputs, probabilities, 0.0);
+    for (Index c = 0; c < outputs; ++c) {
+      if (kind == LossKind::squared) v[c] *= 2.0;
+      if (kind == LossKind::logistic) v[c] *= probabilities[c] * (1.0 - probabilities[c]);
+      if (kind == LossKind::cross_entropy) v[c] = probabilities[c] * (v[c] - mean);
+    }
+  }
+}
+
+double largest_loss_curvature(LossKind kind) {
+  return kind == LossKind::squared ? 2.0 : kind == LossKind::logistic ? 0.25 : 0.5;
+}
+
 }  // namespace poise

@@ -24,4 +24,14 @@ struct LossSum {
 LossSum evaluate_loss(LossKind kind, Index outputs, Index p, const double* f, const double* targets,
                       double* gradient);
 
+/// Per sample the softmax of f (cross_entropy) or the probability 1/(1 + e^{-f}) (logistic), into its column
+/// of `probabilities` (outputs x p, may be `f`): all that the curvature needs. Nothing for the squared loss.
+/// Not collective.
+void loss_probabilities(LossKind kind, Index outputs, Index p, const double* f, double* probabilities);
+/// Column i of v (outputs x p) becomes ∇²ℓ_i v_i: 2 v, p(1 − p) v, or (diag(p) − p pᵀ) v. Not collective.
+void multiply_loss_curvature(LossKind kind, Index outputs, Index p, const double* probabilities, double* v);
+/// The largest eigenvalue that ∇²ℓ can have anywhere: 2, 1/4 and 1/2. The smoothness of L₀ is s times it
+/// times σ_max(Φ)².
+[[nodiscard]] double largest_loss_curvature(LossKind kind);
+
 }  // namespace poise

@@ -80,49 +80,103 @@ Score ShallowLoss::evaluate_gram(const double* w, double* gradient) {
   return {s * (gram_->target_norm2 + sums[0]), std::numeric_limits<double>::quiet_NaN()};
 }
 
-Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient,
-                                     double* gradient) {
-  const ProcessGrid& grid = layout_.grid();
+void ShallowLoss::load_block(const double* w) {
   const Index q = layout_.outputs();
-  const Index rows = layout_.block().size();
   transpose(layout_.slice().size(), q, w, slice_.data());
   layout_.gather_block(slice_.data(), q, gradient_block_.data());  // W, q x block rows
-  transpose(q, rows, gradient_block_.data(), block_.data());
-
-  const Index panel = panel_width(rows, 1 << 16);
-  outputs_.resize(static_cast<std::size_t>(q * panel));
-  transposed_.resize(outputs_.size());
+  transpose(q, layout_.block().size(), gradient_block_.data(), block_.data());
   std::fill(gradient_block_.begin(), gradient_block_.end(), 0.0);
+}
+
+void ShallowLoss::multiply_panel(const double* phi, Index columns) {
+  const Index q = layout_.outputs();
+  const Index rows = layout_.block().size();
+  outputs_.resize(std::max(outputs_.size(), static_cast<std::size_t>(q * columns)));
+  transposed_.resize(outputs_.size());
+  // A panel of Φ is a row-major matrix with one sample a row, so the products are with its few outputs.
+  multiply_rows(columns, rows, q, phi, rows, block_.data(), rows, false, transposed_.data(), columns);
+  transpose(columns, q, transposed_.data(), outputs_.data());
+  if (layout_.grid().feature_ranks() > 1)
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), mpi_count(q * columns), MPI_DOUBLE, MPI_SUM,
+                            layout_.grid().feature()));
+}
+
+void ShallowLoss::add_panel(const double* phi, Index columns) {
+  const Index q = layout_.outputs();
+  const Index rows = layout_.block().size();
+  transpose(q, columns, outputs_.data(), transposed_.data());
+  multiply_rows_transpose(columns, rows, q, phi, rows, transposed_.data(), columns, true,
+                          gradient_block_.data(), rows);
+}
+
+void ShallowLoss::write_sum(double scale, double* out) {
+  const Index q = layout_.outputs();
+  transpose(layout_.block().size(), q, gradient_block_.data(), block_.data());
+  layout_.reduce_block(block_.data(), q, slice_.data());
+  transpose(q, layout_.slice().size(), slice_.data(), out);
+  for (Index e = 0; e < q * layout_.slice().size(); ++e) out[e] *= scale;
+}
+
+Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient,
+                                     double* gradient) {
+  const Index q = layout_.outputs();
+  const Index rows = layout_.block().size();
+  load_block(w);
+  const Index panel = panel_width(rows, 1 << 16);
   LossSum sum;
   for (Index first = 0; first < samples.count; first += panel) {
     const Index columns = std::min(panel, samples.count - first);
     const double* phi = samples.features.data() + first * rows;
-    // A panel of Φ is a row-major matrix with one sample a row, so the products are with its few outputs.
-    multiply_rows(columns, rows, q, phi, rows, block_.data(), rows, false, transposed_.data(), columns);
-    transpose(columns, q, transposed_.data(), outputs_.data());
-    if (grid.feature_ranks() > 1)
-      check_mpi(MPI_Allreduce(MPI_IN_PLACE, outputs_.data(), mpi_count(q * columns), MPI_DOUBLE, MPI_SUM,
-                              grid.feature()));
+    multiply_panel(phi, columns);
     const LossSum part =
         evaluate_loss(problem_.loss, q, columns, outputs_.data(), samples.targets.data() + first * q,
                       with_gradient ? outputs_.data() : nullptr);
     sum.loss += part.loss;
     sum.correct += part.correct;
-    if (!with_gradient) continue;
-    transpose(q, columns, outputs_.data(), transposed_.data());
-    multiply_rows_transpose(columns, rows, q, phi, rows, transposed_.data(), columns, true,
-                            gradient_block_.data(), rows);
+    if (with_gradient) add_panel(phi, columns);
   }
-  if (with_gradient) {
-    transpose(rows, q, gradient_block_.data(), block_.data());
-    layout_.reduce_block(block_.data(), q, slice_.data());
-    transpose(q, layout_.slice().size(), slice_.data(), gradient);
-    const double scale = problem_.scale(samples.total);
-    for (Index e = 0; e < q * layout_.slice().size(); ++e) gradient[e] *= scale;
-  }
-  const LossSum total = sum_over_samples(grid, sum);
+  if (with_gradient) write_sum(problem_.scale(samples.total), gradient);
+  const LossSum total = sum_over_samples(layout_.grid(), sum);
   return {problem_.scale(samples.total) * total.loss,
           static_cast<double>(total.correct) / static_cast<double>(samples.total)};
+}
+
+void ShallowLoss::linearise(const double* w) {
+  if (gram_) return;
+  const SampleSet& train = problem_.train;
+  const Index q = layout_.outputs();
+  const Index rows = layout_.block().size();
+  probabilities_.resize(static_cast<std::size_t>(q * train.count));
+  load_block(w);
+  const Index panel = panel_width(rows, 1 << 16);
+  for (Index first = 0; first < train.count; first += panel) {
+    const Index columns = std::min(panel, train.count - first);
+    multiply_panel(train.features.data() + first * rows, columns);
+    loss_probabilities(problem_.loss, q, columns, outputs_.data(), probabilities_.data() + first * q);
+  }
+}
+
+void ShallowLoss::hessian_product(const double* v, double* out) {
+  const SampleSet& train = problem_.train;
+  const Index q = layout_.outputs();
+  const double s = problem_.scale(train.total);
+  if (gram_) {
+    std::vector<double> product(slice_.size());
+    gram_->c.multiply(q, v, product.data());
+    for (std::size_t e = 0; e < product.size(); ++e) out[e] = 2.0 * s * product[e];
+    return;
+  }
+  const Index rows = layout_.block().size();
+  load_block(v);
+  const Index panel = panel_width(rows, 1 << 16);
+  for (Index first = 0; first < train.count; first += panel) {
+    const Index columns = std::min(panel, train.count - first);
+    const double* phi = train.features.data() + first * rows;
+    multiply_panel(phi, columns);
+    multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, outputs_.data());
+    add_panel(phi, columns);
+  }
+  write_sum(s, out);
 }
 
 }  // namespace poise

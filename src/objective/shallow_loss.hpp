@@ -24,6 +24,12 @@ class ShallowLoss {
   /// Collective on the world. Loss and accuracy of a set of samples.
   Score score(const double* w, const SampleSet& samples);
 
+  /// Collective on the world. Takes W for the Hessian products that follow.
+  void linearise(const double* w);
+  /// Collective on the world. out = ∇²L₀(W) V, the exact Hessian (f is linear in W) where `linearise` was
+  /// called; v and out are slice rows x q and may be the same.
+  void hessian_product(const double* v, double* out);
+
   /// The Gram form; only for the squared loss.
   struct Gram {
     RowBlockMatrix c;           ///< ΦΦᵀ, m x m, rows over the world
@@ -37,6 +43,13 @@ class ShallowLoss {
  private:
   void form_gram();
   Score evaluate_gram(const double* w, double* gradient);
+  /// block_ = W of this rank's feature rows, for the passes over panels of samples.
+  void load_block(const double* w);
+  /// outputs_ (q x columns) = W Φ of a panel.
+  void multiply_panel(const double* phi, Index columns);
+  /// gradient_block_ += outputs_ Φᵀ.
+  void add_panel(const double* phi, Index columns);
+  void write_sum(double scale, double* out);
   /// `with_gradient`, not a null pointer: a rank without rows passes null blocks and must still take part.
   Score pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient, double* gradient);
 
@@ -44,6 +57,7 @@ class ShallowLoss {
   const Problem& problem_;
   std::unique_ptr<Gram> gram_;
   std::vector<double> slice_, block_, gradient_block_, outputs_, transposed_;
+  std::vector<double> probabilities_;  // of the training samples at the W of `linearise`
 };
 
 }  // namespace poise

@@ -65,6 +65,28 @@ TEST_P(Losses, ANotANumberIsNotHidden) {
   EXPECT_TRUE(std::isnan(evaluate_loss(GetParam(), q, p, f.data(), y.data(), nullptr).loss));
 }
 
+TEST_P(Losses, CurvatureIsTheDerivativeOfTheGradientAndBelowItsLargestValue) {
+  std::vector<double> direction(f.size()), there(f), forward(f.size()), backward(f.size());
+  for (std::size_t e = 0; e < f.size(); ++e) direction[e] = std::cos(3.0 * static_cast<double>(e));
+  constexpr double step = 1e-5;
+  for (std::size_t e = 0; e < f.size(); ++e) there[e] = f[e] + step * direction[e];
+  (void)evaluate_loss(GetParam(), q, p, there.data(), y.data(), forward.data());
+  for (std::size_t e = 0; e < f.size(); ++e) there[e] = f[e] - step * direction[e];
+  (void)evaluate_loss(GetParam(), q, p, there.data(), y.data(), backward.data());
+  std::vector<double> probabilities(f.size()), product(direction);
+  loss_probabilities(GetParam(), q, p, f.data(), probabilities.data());
+  multiply_loss_curvature(GetParam(), q, p, probabilities.data(), product.data());
+  double quotient = 0.0, norm2 = 0.0;
+  for (std::size_t e = 0; e < f.size(); ++e) {
+    // The quotient is right to step² and to 1e-16 over the step.
+    EXPECT_NEAR(product[e], (forward[e] - backward[e]) / (2.0 * step), 1e-8);
+    quotient += direction[e] * product[e];
+    norm2 += direction[e] * direction[e];
+  }
+  EXPECT_GT(quotient, 0.0);
+  EXPECT_LE(quotient, (1.0 + 1e-15) * largest_loss_curvature(GetParam()) * norm2);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, Losses,
                          testing::Values(LossKind::squared, LossKind::logistic, LossKind::cross_entropy),
                          [](const auto& info) { return to_string(info.param); });

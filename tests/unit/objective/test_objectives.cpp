@@ -154,6 +154,29 @@ TEST(ShallowLossTest, GramFormEqualsThePassOverTheSamples) {
   }
 }
 
+TEST_P(Objectives, HessianProductOfTheShallowLossIsTheDerivativeOfItsGradient) {
+  for (const int feature_ranks : feature_rank_choices()) {
+    BothObjectives setup(feature_ranks, GetParam(), 7, 20);
+    setup.model.set_parameters(setup.theta.get());
+    const Index q = setup.layout.outputs();
+    const std::size_t size = static_cast<std::size_t>(setup.layout.slice().size() * q);
+    std::vector<double> v(size), product(size), forward(size), backward(size), w(size);
+    for (std::size_t e = 0; e < size; ++e)
+      v[e] = std::cos(static_cast<double>(setup.layout.slice().begin) + 2.0 * static_cast<double>(e));
+    constexpr double step = 1e-5;
+    for (std::size_t e = 0; e < size; ++e) w[e] = setup.model.w()[e] + step * v[e];
+    (void)setup.shallow.value_and_gradient(w.data(), forward.data());
+    for (std::size_t e = 0; e < size; ++e) w[e] = setup.model.w()[e] - step * v[e];
+    (void)setup.shallow.value_and_gradient(w.data(), backward.data());
+    setup.shallow.linearise(setup.model.w());
+    setup.shallow.hessian_product(v.data(), product.data());
+    for (std::size_t e = 0; e < size; ++e)  // gradients of order 1: step², and ε over the step
+      EXPECT_NEAR(product[e], (forward[e] - backward[e]) / (2.0 * step), 1e-8);
+    setup.shallow.hessian_product(v.data(), v.data());
+    EXPECT_EQ(v, product);
+  }
+}
+
 TEST(ShallowLossTest, SumScaleIsNTimesTheMean) {
   BothObjectives setup(1, LossKind::cross_entropy, 7, 20);
   setup.model.set_parameters(setup.theta.get());

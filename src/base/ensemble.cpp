@@ -1,0 +1,116 @@
+#include "poise/base/ensemble.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <thread>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/mpi_count.hpp"
+
+namespace poise {
+namespace {
+
+/// Owns a communicator.
+class Group {
+ public:
+  Group(MPI_Comm world, int colour) { check_mpi(MPI_Comm_split(world, colour, 0, &comm_)); }
+  ~Group() { MPI_Comm_free(&comm_); }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  [[nodiscard]] MPI_Comm comm() const { return comm_; }
+
+ private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
+};
+
+/// Collective on the group. Whether any rank failed; throws if some rank does not come to say so.
+bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double grace) {
+  int any = failed ? 1 : 0;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm, &request));
+  const double start = MPI_Wtime();
+  for (int done = 0;;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    if (done != 0) return any != 0;
+    // Only a rank that failed may lose patience: the others may have to wait for a slow one.
+    if (failed && MPI_Wtime() - start > grace)
+      throw failure("a member of the ensemble failed on some of its ranks only: " + error);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+MemberResult run_member(MPI_Comm comm, Index index, const Member& member, double grace) {
+  MemberResult result;
+  const double start = MPI_Wtime();
+  try {
+    result.values = member(comm, index);
+  } catch (const std::exception& e) {
+    result.error = *e.what() != '\0' ? e.what() : "unknown error";
+  }
+  if (any_failed(comm, !result.error.empty(), result.error, grace)) {
+    result.values.clear();
+    if (result.error.empty()) result.error = "failed on another rank of its group";
+  }
+  result.seconds = MPI_Wtime() - start;
+  return result;
+}
+
+/// Collective. The result that `root` holds, on all ranks.
+void share(MPI_Comm world, int root, MemberResult& result) {
+  double sizes[2] = {static_cast<double>(result.values.size()), result.seconds};
+  check_mpi(MPI_Bcast(sizes, 2, MPI_DOUBLE, root, world));
+  result.values.resize(static_cast<std::size_t>(sizes[0]));
+  result.seconds = sizes[1];
+  check_mpi(
+      MPI_Bcast(result.values.data(), mpi_count(static_cast<Index>(sizes[0])), MPI_DOUBLE, root, world));
+  result.error = broadcast(world, result.error, root);
+}
+
+std::vector<Index> most_expensive_first(const std::vector<double>& costs) {
+  std::vector<Index> order(costs.size());
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return costs[a] > costs[b]; });
+  return order;
+}
+
+}  // namespace
+
+std::vector<int> assign_members(const std::vector<double>& costs, int groups) {
+  std::vector<double> load(static_cast<std::size_t>(groups));
+  std::vector<int> group_of(costs.size());
+  for (const Index k : most_expensive_first(costs)) {
+    const auto least = std::min_element(load.begin(), load.end());
+    group_of[k] = static_cast<int>(least - load.begin());
+    *least += costs[k];
+  }
+  return group_of;
+}
+
+std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vector<double>& costs,
+                                      const Member& member, double grace) {
+  int rank = 0;
+  int size = 1;
+  check_mpi(MPI_Comm_rank(world, &rank));
+  check_mpi(MPI_Comm_size(world, &size));
+  if (ranks < 1 || size % ranks != 0)
+    throw Error(ExitCode::bad_input,
+                std::to_string(ranks) + " ranks a member do not divide the " + std::to_string(size) +
+                    " ranks of this run",
+                true);
+  const int mine = rank / ranks;
+  const Group group(world, mine);
+  const std::vector<int> group_of = assign_members(costs, size / ranks);
+  std::vector<MemberResult> results(costs.size());
+  for (const Index k : most_expensive_first(costs))
+    if (group_of[k] == mine) results[k] = run_member(group.comm(), k, member, grace);
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    results[k].group = group_of[k];
+    share(world, group_of[k] * ranks, results[k]);
+  }
+  return results;
+}
+
+}  // namespace poise
