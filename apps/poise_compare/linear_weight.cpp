@@ -51,8 +51,8 @@ std::vector<double> gather_rows(const ParameterLayout& layout, const double* sli
     places.push_back(mpi_count(offsets[r] * columns));
   }
   std::vector<double> all(static_cast<std::size_t>(layout.width() * columns));
-  check_mpi(MPI_Allgatherv(slice, counts[static_cast<std::size_t>(layout.grid().rank())], MPI_DOUBLE, all.data(),
-                           counts.data(), places.data(), MPI_DOUBLE, layout.grid().world()));
+  check_mpi(MPI_Allgatherv(slice, counts[static_cast<std::size_t>(layout.grid().rank())], MPI_DOUBLE,
+                           all.data(), counts.data(), places.data(), MPI_DOUBLE, layout.grid().world()));
   return all;
 }
 
@@ -69,8 +69,8 @@ std::vector<double> readout_of(const ParameterLayout& layout, const std::vector<
   return readout;
 }
 
-std::vector<double> unrolled_weight(const ParameterLayout& layout, const std::vector<double>& rows, double gamma,
-                                    Index depth) {
+std::vector<double> unrolled_weight(const ParameterLayout& layout, const std::vector<double>& rows,
+                                    double gamma, Index depth) {
   const Index m = layout.width();
   std::vector<double> s = block_of(layout, layout.block_of("A"), rows);
   softmax_columns(m, s);

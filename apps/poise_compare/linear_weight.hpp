@@ -11,7 +11,8 @@ namespace poise {
 
 /// Collective on the world. Row-major slices (slice().size() x columns) of all ranks: m x columns, on every
 /// rank.
-[[nodiscard]] std::vector<double> gather_rows(const ParameterLayout& layout, const double* slice, Index columns);
+[[nodiscard]] std::vector<double> gather_rows(const ParameterLayout& layout, const double* slice,
+                                              Index columns);
 /// Collective on the world. All rows of θ, m x row_length, on every rank.
 [[nodiscard]] std::vector<double> gather_parameters(const ParameterLayout& layout, Vec theta);
 
@@ -19,8 +20,8 @@ namespace poise {
 [[nodiscard]] std::vector<double> readout_of(const ParameterLayout& layout, const std::vector<double>& rows);
 /// theory.md 2.4 for 2.1: W_H = B Σ_{l<H} (γS)^l, S = σ(A). The truncation of W = B U⁻¹, with W − W_H =
 /// γ^H W S^H.
-[[nodiscard]] std::vector<double> unrolled_weight(const ParameterLayout& layout, const std::vector<double>& rows,
-                                                  double gamma, Index depth);
+[[nodiscard]] std::vector<double> unrolled_weight(const ParameterLayout& layout,
+                                                  const std::vector<double>& rows, double gamma, Index depth);
 /// W = B W_H … W_1 of a feedforward network without activations and biases, on `features` features.
 [[nodiscard]] std::vector<double> feedforward_weight(const ParameterLayout& layout,
                                                      const std::vector<double>& rows, Index depth);

@@ -5,7 +5,8 @@
 namespace {
 
 constexpr const char* usage =
-    "poise-compare: the implicit model, its truncations, a shallow and a feedforward network on the same data\n"
+    "poise-compare: the implicit model, its truncations, a shallow and a feedforward network on the same "
+    "data\n"
     "  mpirun -n 2 poise-compare -options_file petsc_opts/compare_digits.opts -run runs/compare\n"
     "  python3 apps/plot_run.py runs/compare";
 

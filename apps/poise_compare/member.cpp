@@ -36,7 +36,8 @@ double working_bytes(const MemberInput& input, const CompareSettings& settings, 
 /// Fills the record while the flow is at its recorded times.
 class MemberRecorder {
  public:
-  MemberRecorder(const ProcessGrid& grid, const TrainingData& data, MemberNetwork& network, MemberRecord& record)
+  MemberRecorder(const ProcessGrid& grid, const TrainingData& data, MemberNetwork& network,
+                 MemberRecord& record)
       : grid_(grid), data_(data), network_(network), record_(record) {}
 
   void measure(Vec theta, const Evaluation& evaluation) {
@@ -83,7 +84,8 @@ void follow_flow(MemberNetwork& network, const CompareSettings& settings, Member
     if (flow.run(theta.get(), state, keep) != StopReason::reached_time)
       throw Error(ExitCode::failed,
                   "the flow stands at t = " + to_text(state.t) + " after " + std::to_string(state.step) +
-                      " steps, its end is " + to_text(times.back()) + ": raise -steps, or end earlier (-time)",
+                      " steps, its end is " + to_text(times.back()) +
+                      ": raise -steps, or end earlier (-time)",
                   true);
     record.seconds += MPI_Wtime() - start;
     recorder.measure(theta.get(), last);
@@ -100,7 +102,8 @@ void append(std::vector<double>& to, const std::vector<double>& from) {
 
 std::vector<double> MemberRecord::packed() const {
   std::vector<double> values{parameters, gradients, steps, seconds, working_bytes};
-  for (const auto* column : {&train_loss, &test_loss, &train_accuracy, &test_accuracy}) append(values, *column);
+  for (const auto* column : {&train_loss, &test_loss, &train_accuracy, &test_accuracy})
+    append(values, *column);
   for (const auto& w : weights) append(values, w);
   return values;
 }
@@ -112,13 +115,15 @@ MemberRecord MemberRecord::unpacked(const std::vector<double>& values, std::size
     throw failure("a member of the study has returned " + std::to_string(values.size()) + " numbers");
   MemberRecord r;
   auto from = values.begin();
-  for (double* number : {&r.parameters, &r.gradients, &r.steps, &r.seconds, &r.working_bytes}) *number = *from++;
+  for (double* number : {&r.parameters, &r.gradients, &r.steps, &r.seconds, &r.working_bytes})
+    *number = *from++;
   const auto take = [&](std::size_t count) {
     std::vector<double> part(from, from + static_cast<std::ptrdiff_t>(count));
     from += static_cast<std::ptrdiff_t>(count);
     return part;
   };
-  for (auto* column : {&r.train_loss, &r.test_loss, &r.train_accuracy, &r.test_accuracy}) *column = take(times);
+  for (auto* column : {&r.train_loss, &r.test_loss, &r.train_accuracy, &r.test_accuracy})
+    *column = take(times);
   if (weight_size > 0)
     for (std::size_t k = 0; k < times; ++k) r.weights.push_back(take(weight_size));
   return r;
@@ -143,8 +148,8 @@ Score score_linear(const ProcessGrid& grid, const Problem& problem, const Sample
   const Index q = problem.outputs, m = static_cast<Index>(w.size()) / q;
   std::vector<double> outputs(static_cast<std::size_t>(q * samples.count));
   gemm('N', 'N', q, samples.count, m, 1.0, w.data(), q, samples.features.data(), m, 0.0, outputs.data(), q);
-  const LossSum sum = sum_over_samples(grid, evaluate_loss(problem.loss, q, samples.count, outputs.data(),
-                                                           samples.targets.data(), nullptr));
+  const LossSum sum = sum_over_samples(
+      grid, evaluate_loss(problem.loss, q, samples.count, outputs.data(), samples.targets.data(), nullptr));
   return {problem.scale(samples.total) * sum.loss,
           static_cast<double>(sum.correct) / static_cast<double>(samples.total)};
 }

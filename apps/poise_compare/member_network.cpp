@@ -144,10 +144,14 @@ class FeedforwardNetwork final : public MemberNetwork {
 std::unique_ptr<MemberNetwork> make_network(const MemberInput& input, const CompareSettings& settings,
                                             const ModelSpec& spec) {
   switch (spec.kind) {
-    case ModelSpec::Kind::implicit: return std::make_unique<ImplicitNetwork>(input, settings);
-    case ModelSpec::Kind::unrolled: return std::make_unique<UnrolledNetwork>(input, settings, spec.depth);
-    case ModelSpec::Kind::shallow: return std::make_unique<ShallowNetwork>(input, settings);
-    case ModelSpec::Kind::feedforward: break;
+    case ModelSpec::Kind::implicit:
+      return std::make_unique<ImplicitNetwork>(input, settings);
+    case ModelSpec::Kind::unrolled:
+      return std::make_unique<UnrolledNetwork>(input, settings, spec.depth);
+    case ModelSpec::Kind::shallow:
+      return std::make_unique<ShallowNetwork>(input, settings);
+    case ModelSpec::Kind::feedforward:
+      break;
   }
   const Feedforward shape{
       .depth = spec.depth, .activation = spec.activation, .features = input.features, .bias = false};

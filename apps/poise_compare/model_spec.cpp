@@ -4,10 +4,14 @@ namespace poise {
 
 std::string ModelSpec::name() const {
   switch (kind) {
-    case Kind::implicit: return "implicit";
-    case Kind::unrolled: return "depth " + std::to_string(depth);
-    case Kind::shallow: return "shallow";
-    case Kind::feedforward: break;
+    case Kind::implicit:
+      return "implicit";
+    case Kind::unrolled:
+      return "depth " + std::to_string(depth);
+    case Kind::shallow:
+      return "shallow";
+    case Kind::feedforward:
+      break;
   }
   return linear() ? "deep linear" : to_string(activation) + " network";
 }

@@ -42,7 +42,8 @@ void add_optima(const MemberInput& input, const CompareSettings& settings, Compa
     std::vector<double> unseen = block_of_weight(layout, initial_weight(start, settings));
     optimum.keep_unseen_part(unseen.data());
     std::vector<double> nearest = gather_weight(layout, unseen);
-    std::transform(nearest.begin(), nearest.end(), reference.min_norm.begin(), nearest.begin(), std::plus<>());
+    std::transform(nearest.begin(), nearest.end(), reference.min_norm.begin(), nearest.begin(),
+                   std::plus<>());
     reference.nearest.push_back(std::move(nearest));
   }
 }

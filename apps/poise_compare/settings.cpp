@@ -26,7 +26,8 @@ std::vector<Index> parse_depths(const std::string& text) {
     Index depth = 0;
     const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), depth);
     if (code != std::errc() || end != word.data() + word.size() || depth < 1 || depth > most_layers)
-      throw usage("-depths " + text + ": '" + word + "' is no depth; give numbers from 1 to 100000, as in 1,4,16");
+      throw usage("-depths " + text + ": '" + word +
+                  "' is no depth; give numbers from 1 to 100000, as in 1,4,16");
     depths.push_back(depth);
   }
   if (depths.empty()) throw usage("-depths is empty: give numbers, as in 1,4,16");
@@ -71,29 +72,34 @@ void CompareSettings::read_models(Options& o) {
   init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6},
                         "entries of the readouts B start at this times N(0,1)/sqrt(number of features)");
   depths = parse_depths(o.text("depths", "1,2,4,16", "depths H of the unrolled networks"));
-  feedforward_depth = o.integer("feedforward_depth", 3, {0, most_layers},
-                                "hidden layers of the feedforward networks, without biases; 0: no such network");
-  activations = parse_activations(o.text("feedforward_activation", "identity",
-                                         "of the feedforward networks, one each, as in identity,relu; identity: "
-                                         "the deep linear network"));
+  feedforward_depth =
+      o.integer("feedforward_depth", 3, {0, most_layers},
+                "hidden layers of the feedforward networks, without biases; 0: no such network");
+  activations =
+      parse_activations(o.text("feedforward_activation", "identity",
+                               "of the feedforward networks, one each, as in identity,relu; identity: "
+                               "the deep linear network"));
   feedforward_width = o.integer("feedforward_width", 0, {0, 1e6}, "their width; 0: the number of features");
-  matched = o.choice("feedforward_init", "matched", {"matched", "random"},
-                     "start of the deep linear network; matched: identity layers and the readout W0, so that it "
-                     "starts at the W0 of the implicit model; random: as the other feedforward networks, whose "
-                     "weights are those of the seed") == "matched";
-  feedforward_scale = o.real("feedforward_scale", 1.0, {0, 1e300},
-                             "random layers start at this times N(0,1)/sqrt(inputs), relu at sqrt(2) times that");
+  matched =
+      o.choice("feedforward_init", "matched", {"matched", "random"},
+               "start of the deep linear network; matched: identity layers and the readout W0, so that it "
+               "starts at the W0 of the implicit model; random: as the other feedforward networks, whose "
+               "weights are those of the seed") == "matched";
+  feedforward_scale =
+      o.real("feedforward_scale", 1.0, {0, 1e300},
+             "random layers start at this times N(0,1)/sqrt(inputs), relu at sqrt(2) times that");
 }
 
 void CompareSettings::read_study(Options& o) {
   time = o.real("time", 10.0, {1e-300, 1e300}, "end time of the gradient flows");
   first_time = o.real("first_time", time / 1000.0, {1e-300, 1e300}, "first recorded time after 0");
-  points = o.integer("points", 41, {2, 1e6},
-                     "recorded times: 0, then from -first_time to -time at equal ratios");
+  points =
+      o.integer("points", 41, {2, 1e6}, "recorded times: 0, then from -first_time to -time at equal ratios");
   steps = o.integer("steps", 1000000, {1, 2e9}, "a flow that takes more steps of the integrator has failed");
-  seeds = o.integer("seeds", 3, {1, 1e6}, "members of every model: initial weights of -seed and the ones after it");
-  member_ranks = static_cast<int>(o.integer("member_ranks", 1, {1, 1e6},
-                                            "ranks that work on a member; members run side by side"));
+  seeds = o.integer("seeds", 3, {1, 1e6},
+                    "members of every model: initial weights of -seed and the ones after it");
+  member_ranks = static_cast<int>(
+      o.integer("member_ranks", 1, {1, 1e6}, "ranks that work on a member; members run side by side"));
   panel = o.integer("eq_panel", 0, {0, 1e6},
                     "samples that pass through a network at once; 0: as many as stay in cache");
   save_weights = o.flag("save_weights", false, "keep W of every linear model at all times in compare.h5");

@@ -21,7 +21,8 @@ double ratio(double a, double b) {
 }
 
 void require_success(PetscBLASInt info, const char* routine, const char* what) {
-  if (info != 0) throw failure(std::string(what) + ": LAPACK " + routine + " returned " + std::to_string(info));
+  if (info != 0)
+    throw failure(std::string(what) + ": LAPACK " + routine + " returned " + std::to_string(info));
 }
 
 double norm_1(Index rows, const std::vector<double>& a) {
@@ -49,8 +50,8 @@ std::vector<double> singular_values(Index rows, Index columns, std::vector<doubl
   const PetscBLASInt one = 1;
   PetscBLASInt length = -1, info = 0;  // first ask how much work space is best
   double best = 0.0, unused = 0.0;
-  LAPACKgesvd_("N", "N", &m, &n, matrix.data(), &m, values.data(), &unused, &one, &unused, &one, &best, &length,
-               &info);
+  LAPACKgesvd_("N", "N", &m, &n, matrix.data(), &m, values.data(), &unused, &one, &unused, &one, &best,
+               &length, &info);
   require_success(info, "gesvd", "singular values");
   length = static_cast<PetscBLASInt>(best);
   std::vector<double> work(static_cast<std::size_t>(length));
@@ -102,16 +103,18 @@ std::vector<double> solve_from_right(Index q, Index k, Index d, const std::vecto
   // Tᵀ Wᵀ = Mᵀ in least squares: Tᵀ is d x k, Mᵀ is d x q.
   std::vector<double> matrix(t.size()), sides(m.size());
   for (Index i = 0; i < k; ++i)
-    for (Index j = 0; j < d; ++j) matrix[static_cast<std::size_t>(i * d + j)] = t[static_cast<std::size_t>(j * k + i)];
+    for (Index j = 0; j < d; ++j)
+      matrix[static_cast<std::size_t>(i * d + j)] = t[static_cast<std::size_t>(j * k + i)];
   for (Index c = 0; c < q; ++c)
-    for (Index j = 0; j < d; ++j) sides[static_cast<std::size_t>(c * d + j)] = m[static_cast<std::size_t>(j * q + c)];
+    for (Index j = 0; j < d; ++j)
+      sides[static_cast<std::size_t>(c * d + j)] = m[static_cast<std::size_t>(j * q + c)];
   const auto rows = static_cast<PetscBLASInt>(d), columns = static_cast<PetscBLASInt>(k),
              count = static_cast<PetscBLASInt>(q);
   PetscBLASInt length = -1, info = 0, rank = 0;
   double best = 0.0, cut = -1.0;  // singular values below machine precision are zero
   std::vector<double> values(static_cast<std::size_t>(std::min(k, d)));
-  LAPACKgelss_(&rows, &columns, &count, matrix.data(), &rows, sides.data(), &rows, values.data(), &cut, &rank, &best,
-               &length, &info);
+  LAPACKgelss_(&rows, &columns, &count, matrix.data(), &rows, sides.data(), &rows, values.data(), &cut, &rank,
+               &best, &length, &info);
   require_success(info, "gelss", "the teacher in the features");
   length = static_cast<PetscBLASInt>(best);
   std::vector<double> work(static_cast<std::size_t>(length));
@@ -120,7 +123,8 @@ std::vector<double> solve_from_right(Index q, Index k, Index d, const std::vecto
   require_success(info, "gelss", "the teacher in the features");
   std::vector<double> w(static_cast<std::size_t>(q * k));
   for (Index i = 0; i < k; ++i)
-    for (Index c = 0; c < q; ++c) w[static_cast<std::size_t>(i * q + c)] = sides[static_cast<std::size_t>(c * d + i)];
+    for (Index c = 0; c < q; ++c)
+      w[static_cast<std::size_t>(i * q + c)] = sides[static_cast<std::size_t>(c * d + i)];
   return w;
 }
 

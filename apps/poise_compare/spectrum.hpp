@@ -13,9 +13,10 @@ namespace poise {
 
 struct Spectrum {
   double frobenius = 0.0;
-  double nuclear = 0.0;         ///< Σ σ_i
-  double effective_rank = 0.0;  ///< exp of the entropy of σ_i/Σσ (Roy and Vetterli, EUSIPCO 2007); from 1 to the rank
-  double stable_rank = 0.0;     ///< ‖W‖_F²/‖W‖₂², at most the rank
+  double nuclear = 0.0;  ///< Σ σ_i
+  double effective_rank =
+      0.0;  ///< exp of the entropy of σ_i/Σσ (Roy and Vetterli, EUSIPCO 2007); from 1 to the rank
+  double stable_rank = 0.0;  ///< ‖W‖_F²/‖W‖₂², at most the rank
 };
 /// From singular values in descending order. The ranks of a zero matrix are NaN.
 [[nodiscard]] Spectrum spectrum_of(const std::vector<double>& singular_values);
@@ -25,7 +26,8 @@ struct Spectrum {
 /// ‖a − b‖_F/‖b‖_F; NaN if b is zero.
 [[nodiscard]] double relative_distance(const std::vector<double>& a, const std::vector<double>& b);
 /// The same in the norm that the 1-norm of vectors induces, the largest sum of magnitudes of a column.
-[[nodiscard]] double relative_distance_1(Index rows, const std::vector<double>& a, const std::vector<double>& b);
+[[nodiscard]] double relative_distance_1(Index rows, const std::vector<double>& a,
+                                         const std::vector<double>& b);
 /// <a, b>/(‖a‖‖b‖); NaN if one is zero.
 [[nodiscard]] double alignment(const std::vector<double>& a, const std::vector<double>& b);
 

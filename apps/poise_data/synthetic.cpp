@@ -125,9 +125,9 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
                 true);
   if (p.teacher_rank > std::min(p.inputs, p.outputs))
     throw Error(ExitCode::bad_input,
-                "option -teacher_rank " + std::to_string(p.teacher_rank) +
-                    ": a teacher of " + std::to_string(p.inputs) + " inputs and " +
-                    std::to_string(p.outputs) + " outputs has no such rank; give at most " +
+                "option -teacher_rank " + std::to_string(p.teacher_rank) + ": a teacher of " +
+                    std::to_string(p.inputs) + " inputs and " + std::to_string(p.outputs) +
+                    " outputs has no such rank; give at most " +
                     std::to_string(std::min(p.inputs, p.outputs)) + ", or 0 for the full one",
                 true);
   on_root(comm, [&] { require_output(output); });
