@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Figures from run directories of poise-train: convergence against the theorem's bounds, the conditioning that
-the bounds rest on, and the quality of the model. Works while a run goes on."""
+the bounds rest on, and the quality of the model. Works while a run goes on. Of a directory of poise-compare: what the
+models learn, the paths of their weights, and what they cost."""
 
 import argparse
 import os
 import time
 
+import plot_compare
 from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
 
 SCHEMA = "poise-run-1"
@@ -233,6 +235,19 @@ def figure_of_comparison(runs):
     return figure
 
 
+def draw_study(arguments):
+    """The figures of a directory of poise-compare, several files beside each other."""
+    if len(arguments.runs) > 1:
+        fail(f"{arguments.runs[1]}: a directory of poise-compare is drawn alone: name one directory")
+    stem, ending = os.path.splitext(arguments.output or os.path.join(arguments.runs[0], "figures", "compare"))
+    chosen = arguments.output
+    for name, figure in plot_compare.figures(arguments.runs[0]).items():
+        arguments.output = f"{stem}_{name}{ending}" if chosen else None
+        for path in output_files(arguments, f"{stem}_{name}"):
+            save(figure, path)
+            print(path)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="plot_run.py", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
@@ -241,6 +256,9 @@ def main():
     arguments = parser.parse_args()
 
     plt.rcParams.update(STYLE)
+    if any(plot_compare.is_study(directory) for directory in arguments.runs):
+        draw_study(arguments)
+        return
     runs = [Run(directory) for directory in arguments.runs]
     paths = output_files(arguments, os.path.join(arguments.runs[0], "figures", "run"))
     figure = figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs)
