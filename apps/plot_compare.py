@@ -95,8 +95,6 @@ def draw_paths(axes, study, name, positive=False):
         axes.fill_between(t, low, high, color=style["color"], alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.set_xlabel("time $t$")
-    if positive:
-        axes.set_yscale("log")
 
 
 def has(study, name, positive=False):
@@ -105,7 +103,7 @@ def has(study, name, positive=False):
 
 
 def log_if_wide(axes, factor=20.0):
-    values = np.concatenate([line.get_ydata() for line in axes.get_lines()] or [np.ones(1)])
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()] or [np.ones(1)])
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() / values.min() > factor:
         axes.set_yscale("log")
@@ -120,8 +118,7 @@ def curves(study, name, title, label, positive=False):
         draw_paths(axes, study, name, positive)
         axes.set_title(title)
         axes.set_ylabel(label)
-        if not positive:
-            log_if_wide(axes)
+        log_if_wide(axes)
 
     return panel
 
@@ -145,7 +142,7 @@ def depth_panel(study):
         axes.set_yscale("log")
         axes.set_xlabel("depth $H$")
         axes.set_ylabel(r"$\Vert W_H - W\Vert_1 / \Vert W\Vert_1$")
-        axes.set_title("Truncations against the implicit $W$")
+        axes.set_title("Truncations, same seed and time")
 
     return panel
 
@@ -168,7 +165,9 @@ def work_panel(study, name, title, label, unit):
             style = study.style(model)
             axes.axhline(np.nanmedian(values[model]), label=known, **style)
         axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
+        log_if_wide(axes)
+        if axes.get_yscale() == "linear":
+            axes.set_ylim(bottom=0.0)
         axes.set_xlabel("depth $H$")
         axes.set_ylabel(label)
         axes.set_title(title)
@@ -202,7 +201,7 @@ def figures(directory):
                 curves(study, "test_loss", "Test loss", "$L$", positive=True),
                 curves(study, "test_accuracy", "Test accuracy", "share of samples")]
     distance = r"$\Vert W - V\Vert_F / \Vert V\Vert_F$"
-    paths = [curves(study, "distance_implicit", "Distance from the implicit $V$, same seed and time", distance, True),
+    paths = [curves(study, "distance_implicit", "Distance from the implicit $V$", distance, True),
              curves(study, "distance_nearest", r"Distance from $V = Y\Phi^+ + W_0(I - \Phi\Phi^+)$", distance, True),
              depth_panel(study),
              curves(study, "nuclear_norm", "Nuclear norm of $W$", r"$\Vert W\Vert_*$"),
