@@ -21,14 +21,18 @@ std::string first_line(const std::string& text) {
 
 }  // namespace
 
-FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
-  FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
+void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm, &rank));
   for (const auto& damaged : found.skipped)
     if (rank == 0)
       std::fprintf(stderr, "poise: warning: checkpoint %s is damaged (%s); falling back to the one before\n",
                    damaged.path.c_str(), first_line(damaged.reason).c_str());
+}
+
+FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
+  FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
+  warn_of_damage(comm, found);
   if (!found.checkpoint)
     throw usage("-resume: " + directory.checkpoints() +
                 " holds no valid checkpoint; start anew with another -run");

@@ -8,6 +8,9 @@
 
 namespace poise {
 
+/// Not collective. Rank 0 tells on stderr of the damaged checkpoints that were passed over.
+void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found);
+
 /// Collective. The newest valid checkpoint, after telling (rank 0, stderr) of the damaged ones that were
 /// passed over. Throws bad_input if there is none.
 [[nodiscard]] FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory);

@@ -88,7 +88,7 @@ ExitCode Run::go() {
 }
 
 bool Run::checkpoint_at(Index step) const {
-  return settings_.checkpoint_every > 0 && step % settings_.checkpoint_every == 0 && step > 0;
+  return settings_.checkpoint_every > 0 && step % settings_.checkpoint_every == 0;
 }
 
 bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {

@@ -70,7 +70,8 @@ void TrainSettings::read_run(Options& o) {
                   "go on from the newest valid checkpoint of -run, with the options of that run; options "
                   "given here (a later -time) win");
   checkpoint_every =
-      o.integer("checkpoint_every", 100, {0, 2e9}, "steps between checkpoints; 0: only at the end");
+      o.integer("checkpoint_every", 100, {0, 2e9},
+                "steps between checkpoints, of which the start is the first; 0: only at the end");
   checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "how many checkpoints stay; 0: all");
   feature_ranks = static_cast<int>(
       o.integer("grid_feature_ranks", 1, {1, 1e6},

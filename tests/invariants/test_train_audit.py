@@ -89,7 +89,7 @@ class Audit(TrainingTest):
             self.assertEqual(done.stderr.count("poise: error:"), 1, done.stderr)
             for word in ("violated", where, "above the bound", "off by", "-step_size"):
                 self.assertIn(word, done.stderr)
-            self.assertEqual(len(checkpoints(run)), 1)
+            self.assertEqual(len(checkpoints(run)), 2)  # the start and the end
 
     def test_a_step_beyond_all_numbers(self):
         for audit in ("true", "false"):
