@@ -7,8 +7,8 @@
 
 namespace poise {
 
-/// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1). A teacher of rank
-/// r is W = G H / sqrt(r d), G (q x r) and H (r x d) ~ N(0, 1): entries of the same variance.
+/// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1). A teacher of
+/// rank r is W = G H / sqrt(r d), G (q x r) and H (r x d) ~ N(0, 1): entries of the same variance.
 struct SyntheticProblem {
   Index samples = 0, test_samples = 0;
   Index inputs = 0, outputs = 0;

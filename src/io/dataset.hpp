@@ -36,8 +36,9 @@ struct SampleBlock {
 };
 
 /// Reader of the data schema (docs: "Data schema"): /features [n, d]; /targets [n, q] or /labels [n] with the
-/// attribute `classes`; optional /test_features with /test_targets or /test_labels, and /teacher [q, d]. A file without the
-/// attribute `schema` is read too, another schema is an error. Ranks read their own rows only.
+/// attribute `classes`; optional /test_features with /test_targets or /test_labels, and /teacher [q, d]. A
+/// file without the attribute `schema` is read too, another schema is an error. Ranks read their own rows
+/// only.
 class Dataset {
  public:
   /// Collective on `comm`, which must outlive this object. Reads and validates the header only. Throws
