@@ -25,6 +25,10 @@ add_test(NAME compare COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invaria
 set_tests_properties(compare PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants
   ENVIRONMENT "${environment};POISE_COMPARE=$<TARGET_FILE:poise-compare>")
 
+add_test(NAME spectrum COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_spectrum.py)
+set_tests_properties(spectrum PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT
+  "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_SPECTRUM=$<TARGET_FILE:poise-spectrum>;MPIEXEC=${MPIEXEC}")
+
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS invariants
