@@ -55,12 +55,13 @@ void LeastSquaresReference::find_optimum(const RowBlockMatrix& gram, const doubl
 }
 
 void LeastSquaresReference::keep_unseen_part(double* w) const {
-  eigenvectors_.multiply_transpose(outputs_, w, coordinates_.data());
-  const Index rows = eigenvectors_.local_rows();
+  const RowBlockMatrix& vectors = spectrum_.vectors();
+  vectors.multiply_transpose(outputs_, w, coordinates_.data());
+  const Index rows = vectors.local_rows();
   for (Index c = 0; c < outputs_; ++c)
-    for (Index i = 0; i < rows && eigenvectors_.row_begin() + i < rank_; ++i)
+    for (Index i = 0; i < rows && vectors.row_begin() + i < rank(); ++i)
       coordinates_[static_cast<std::size_t>(c * rows + i)] = 0.0;
-  eigenvectors_.multiply(outputs_, coordinates_.data(), w);
+  vectors.multiply(outputs_, coordinates_.data(), w);
 }
 
 LeastSquaresReference::Distance LeastSquaresReference::distance(const double* w) const {
