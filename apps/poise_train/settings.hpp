@@ -27,6 +27,9 @@ struct TrainSettings {
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together.
   static TrainSettings from(Options& options);
+  /// Declare and read those of the data and their features, and those of the loss, alone. Throw bad_input.
+  void read_data(Options& options);
+  void read_loss(Options& options);
 
  private:
   void read_dynamics(Options& options);
