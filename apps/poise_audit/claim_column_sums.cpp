@@ -19,7 +19,9 @@ class ColumnSumsClaim final : public Claim {
     if (!exception().empty() || point.kind == RunPoint::Kind::step) return;
     static const LogEvent event("AuditColumnSums");
     const auto scope = event.begin();
-    steepest_ = std::max(steepest_, point.gradient_norm);
+    const double open = 1.0 - subject_.contraction();
+    const double size = subject_.gradient_size(point.loss) / (open * open);
+    steepest_ = std::max({steepest_, point.gradient_norm, size});
     if (point.kind == RunPoint::Kind::start) {
       sums_ = column_sums(point.theta);
       return;
@@ -52,14 +54,13 @@ class ColumnSumsClaim final : public Claim {
     return settings.descent.weight_decay > 0.0 ? "-weight_decay shrinks A" : "";
   }
 
-  /// Rounding, entry by entry: of A in every evaluation's step, ε |A_ij|, and of the gradient, whose column
-  /// sums are differences of sums of m terms, 8 ε ‖∂L/∂A‖ a unit of time. A column has m entries.
+  /// Rounding, entry by entry: of A in every evaluation's step, ε |A_ij|; and of the gradient, whose column
+  /// sums are differences of what the samples contribute, 8 ε a unit of time. A column has m entries.
   [[nodiscard]] double tolerance(const RunPoint& point) const {
     const auto m = static_cast<double>(subject_.layout().width());
     const double steps = static_cast<double>(std::max(point.gradients, point.step)) + 1.0;
     return std::numeric_limits<double>::epsilon() * m *
-           (steps * (1.0 + largest_) + 8.0 * point.t * steepest_ * subject_.gradient_accuracy() /
-                                           std::numeric_limits<double>::epsilon());
+           (steps * (1.0 + largest_) + 8.0 * point.t * steepest_);
   }
 
   /// On all ranks; remembers the largest entry.

@@ -223,7 +223,7 @@ class EquilibriumClaim final : public Claim {
       for (std::size_t k = 0; k < away.size(); ++k) {
         if (sizes[k] == 0.0) continue;
         const double slack = known * sizes[k];
-        rate = nan_or_larger(rate, away[k] / (power * start[k] + slack));
+        if (depth > 0) rate = nan_or_larger(rate, away[k] / (power * start[k] + slack));
         bound = nan_or_larger(bound, away[k] / (step[k] / (1.0 - c) + slack));
       }
       iterate_.swap(h_);

@@ -224,8 +224,8 @@ void Replay::compare(std::size_t k) {
 }
 
 void Replay::judge(VerdictTable& table) const {
-  const std::string claim = "steps taken again from checkpoint to checkpoint end where the run did";
-  const std::string times = "and at the stored times";
+  const std::string claim = "steps taken again from each checkpoint end at the next";
+  const std::string times = "and at its time";
   std::string why = why_not();
   if (why.empty() && intervals_ == 0)
     why = !skipped_.empty() ? skipped_ : "the newest interval has more steps than -replay_steps allows";
