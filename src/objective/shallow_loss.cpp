@@ -157,15 +157,22 @@ void ShallowLoss::linearise(const double* w) {
 }
 
 void ShallowLoss::hessian_product(const double* v, double* out) {
+  const double s = problem_.scale(problem_.train.total);
+  if (!gram_) return pass_of_products(v, true, s, out);
+  gram_product(v, out);
+  for (std::size_t e = 0; e < slice_.size(); ++e) out[e] *= 2.0 * s;
+}
+
+void ShallowLoss::gram_product(const double* v, double* out) {
+  if (!gram_) return pass_of_products(v, false, 1.0, out);
+  std::vector<double> product(slice_.size());
+  gram_->c.multiply(layout_.outputs(), v, product.data());
+  std::copy(product.begin(), product.end(), out);
+}
+
+void ShallowLoss::pass_of_products(const double* v, bool curved, double scale, double* out) {
   const SampleSet& train = problem_.train;
   const Index q = layout_.outputs();
-  const double s = problem_.scale(train.total);
-  if (gram_) {
-    std::vector<double> product(slice_.size());
-    gram_->c.multiply(q, v, product.data());
-    for (std::size_t e = 0; e < product.size(); ++e) out[e] = 2.0 * s * product[e];
-    return;
-  }
   const Index rows = layout_.block().size();
   load_block(v);
   const Index panel = panel_width(rows, 1 << 16);
@@ -173,10 +180,11 @@ void ShallowLoss::hessian_product(const double* v, double* out) {
     const Index columns = std::min(panel, train.count - first);
     const double* phi = train.features.data() + first * rows;
     multiply_panel(phi, columns);
-    multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, outputs_.data());
+    if (curved)
+      multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, outputs_.data());
     add_panel(phi, columns);
   }
-  write_sum(s, out);
+  write_sum(scale, out);
 }
 
 }  // namespace poise

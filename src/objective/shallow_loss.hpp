@@ -30,6 +30,9 @@ class ShallowLoss {
   /// called; v and out are slice rows x q and may be the same.
   void hessian_product(const double* v, double* out);
 
+  /// Collective on the world. out = V ΦΦᵀ of the training samples; v and out as above.
+  void gram_product(const double* v, double* out);
+
   /// The Gram form; only for the squared loss.
   struct Gram {
     RowBlockMatrix c;           ///< ΦΦᵀ, m x m, rows over the world
@@ -50,6 +53,8 @@ class ShallowLoss {
   /// gradient_block_ += outputs_ Φᵀ.
   void add_panel(const double* phi, Index columns);
   void write_sum(double scale, double* out);
+  /// out = scale Σ_i C_i V φ_i φ_iᵀ, C_i = ∇²ℓ_i with `curved`, else I.
+  void pass_of_products(const double* v, bool curved, double scale, double* out);
   /// `with_gradient`, not a null pointer: a rank without rows passes null blocks and must still take part.
   Score pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient, double* gradient);
 

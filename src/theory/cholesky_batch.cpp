@@ -52,11 +52,19 @@ void CholeskyBatch::solve(double* x) const {
 }
 
 void CholeskyBatch::multiply(double* x) const {
-  // Lᵀ x: row b reads only rows a >= b, so ascending order may overwrite; then L x descending.
+  multiply_factor_transpose(x);
+  multiply_factor(x);
+}
+
+void CholeskyBatch::multiply_factor_transpose(double* x) const {
+  // Row b of Lᵀx reads only rows a >= b, so ascending order may overwrite.
   for (Index b = 0; b < size_; ++b) {
     scale(count_, entry(b, b), x + b * count_);
     for (Index a = b + 1; a < size_; ++a) add_product(count_, entry(a, b), x + a * count_, x + b * count_);
   }
+}
+
+void CholeskyBatch::multiply_factor(double* x) const {
   for (Index a = size_ - 1; a >= 0; --a) {
     scale(count_, entry(a, a), x + a * count_);
     for (Index b = 0; b < a; ++b) add_product(count_, entry(a, b), x + b * count_, x + a * count_);

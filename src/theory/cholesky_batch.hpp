@@ -31,6 +31,10 @@ class CholeskyBatch {
   void solve(double* x) const;
   /// Row k of x becomes M_k times it; needs `factor`.
   void multiply(double* x) const;
+  /// Row k of x becomes L_k times it, M_k = L_k L_kᵀ; needs `factor`.
+  void multiply_factor(double* x) const;
+  /// Row k of x becomes L_kᵀ times it; needs `factor`.
+  void multiply_factor_transpose(double* x) const;
 
  private:
   Index count_;

@@ -193,6 +193,20 @@ void DynamicsMatrix::apply(const double* v, double* out, const LinearMap& solve,
   std::copy(product_.begin(), product_.end(), out);
 }
 
+void DynamicsMatrix::apply_factor(const double* v, double* out, const LinearMap& solve) const {
+  solve(v, work_.data());
+  factors_.multiply_factor_transpose(work_.data());
+  std::copy(work_.begin(), work_.end(), out);
+}
+
+void DynamicsMatrix::apply_factor_transpose(const double* v, double* out,
+                                            const LinearMap& solve_transpose) const {
+  std::copy_n(v, work_.size(), work_.begin());
+  factors_.multiply_factor(work_.data());
+  solve_transpose(work_.data(), product_.data());
+  std::copy(product_.begin(), product_.end(), out);
+}
+
 std::vector<double> DynamicsMatrix::top_eigenvector(std::vector<double> matrix) const {
   sum_over_ranks(comm(), matrix);
   std::vector<double> vectors = symmetric_eigen(outputs_, std::move(matrix)).vectors;

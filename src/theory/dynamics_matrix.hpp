@@ -31,6 +31,12 @@ class DynamicsMatrix {
   /// Uᵀ x = rhs on m_r x q blocks; the accuracy is theirs. v and out may be the same array.
   void apply(const double* v, double* out, const LinearMap& solve, const LinearMap& solve_transpose) const;
 
+  /// Collective. D = FᵀF with F = diag_k(L_kᵀ) U⁻¹ on transposed blocks, M_k = L_k L_kᵀ: out = F v and out =
+  /// Fᵀ v. A symmetric H then has the same nonzero eigenvalues in HD and in the symmetric F H Fᵀ. v and out
+  /// may be the same array; `solve` and `solve_transpose` as for `apply`.
+  void apply_factor(const double* v, double* out, const LinearMap& solve) const;
+  void apply_factor_transpose(const double* v, double* out, const LinearMap& solve_transpose) const;
+
   /// Collective. The vector out = p cᵀ (unit norm, m_r x q) that is best for the top of D⁻¹ among the
   /// products of one state vector with one output vector: p is the dominant state vector of `x`, and c
   /// maximises the Rayleigh quotient given p. D⁻¹ is near UUᵀ ⊗ I_q, so its top is a cluster of q

@@ -1,0 +1,98 @@
+#pragma once
+
+// Dense copies of H = ∇²L₀ and of the spectrum of D^½HD^½, with plain loops, on every rank.
+#include <numeric>
+
+#include "poise/model/loss.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "support/problems.hpp"
+#include "unit/theory/dense_dynamics.hpp"
+
+namespace poise::testing {
+
+/// The features of testing_support::random_samples with seed 11, m x n.
+inline Dense random_features(Index m, Index n) {
+  const CounterRandom features(11, Stream::synthetic_inputs);
+  Dense phi(m, n);
+  for (Index i = 0; i < n; ++i)
+    for (Index k = 0; k < m; ++k)
+      phi(k, i) = features.normal(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(k));
+  return phi;
+}
+
+/// ∇²ℓ of one sample with outputs f, by its definition.
+inline Dense loss_curvature(LossKind loss, const std::vector<double>& f) {
+  const auto q = static_cast<Index>(f.size());
+  Dense c(q, q);
+  std::vector<double> p;
+  for (const double value : f) p.push_back(std::exp(value));
+  const double total = std::accumulate(p.begin(), p.end(), 0.0);
+  for (Index a = 0; a < q; ++a)
+    for (Index b = 0; b < q; ++b) {
+      const double pa = p[static_cast<std::size_t>(a)] / total;
+      const double pb = p[static_cast<std::size_t>(b)] / total;
+      if (loss == LossKind::squared) c(a, b) = a == b ? 2.0 : 0.0;
+      if (loss == LossKind::logistic) c(a, b) = p[0] / (1.0 + p[0]) / (1.0 + p[0]);
+      if (loss == LossKind::cross_entropy) c(a, b) = (a == b ? pa : 0.0) - pa * pb;
+    }
+  return c;
+}
+
+/// H in the order of explicit_dynamics: (state k, output c) at c m + k. `w` is Wᵀ, m x q.
+inline Dense explicit_hessian(LossKind loss, const Dense& phi, const Dense& w, double scale) {
+  const Index m = w.rows;
+  const Index q = w.cols;
+  Dense h(m * q, m * q);
+  for (Index i = 0; i < phi.cols; ++i) {
+    std::vector<double> f(static_cast<std::size_t>(q));
+    for (Index c = 0; c < q; ++c)
+      for (Index k = 0; k < m; ++k) f[static_cast<std::size_t>(c)] += w(k, c) * phi(k, i);
+    const Dense curvature = loss_curvature(loss, f);
+    for (Index a = 0; a < q; ++a)
+      for (Index b = 0; b < q; ++b)
+        for (Index k = 0; k < m; ++k)
+          for (Index l = 0; l < m; ++l)
+            h(a * m + k, b * m + l) += scale * curvature(a, b) * phi(k, i) * phi(l, i);
+  }
+  return h;
+}
+
+/// Lower Cholesky factor.
+inline Dense cholesky(Dense a) {
+  for (Index j = 0; j < a.cols; ++j)
+    for (Index i = 0; i < a.rows; ++i) {
+      if (i < j) {
+        a(i, j) = 0.0;
+        continue;
+      }
+      for (Index p = 0; p < j; ++p) a(i, j) -= a(i, p) * a(j, p);
+      a(i, j) = i == j ? std::sqrt(a(i, j)) : a(i, j) / a(j, j);
+    }
+  return a;
+}
+
+/// Eigenvalues of D^½HD^½, which are those of LᵀHL with D = LLᵀ, ascending.
+inline std::vector<double> curvatures(const Dense& d, const Dense& h) {
+  const Dense l = cholesky(d);
+  Dense hl(d.rows, d.rows);
+  Dense result(d.rows, d.rows);
+  for (Index j = 0; j < d.rows; ++j)
+    for (Index p = 0; p < d.rows; ++p)
+      for (Index i = 0; i < d.rows; ++i) hl(i, j) += h(i, p) * l(p, j);
+  for (Index j = 0; j < d.rows; ++j)
+    for (Index i = 0; i < d.rows; ++i)
+      for (Index p = 0; p < d.rows; ++p) result(i, j) += l(p, i) * hl(p, j);
+  return spectrum(result);
+}
+
+/// Collective. σ(A) of a model, whole.
+inline Dense whole_softmax(const RowBlockMatrix& s) {
+  Dense x(s.width(), s.width());
+  for (Index i = 0; i < s.local_rows(); ++i)
+    for (Index j = 0; j < s.width(); ++j) x(s.row_begin() + i, j) = s.rows()[i * s.width() + j];
+  MPI_Allreduce(MPI_IN_PLACE, x.values.data(), static_cast<int>(x.values.size()), MPI_DOUBLE, MPI_SUM,
+                s.comm());
+  return x;
+}
+
+}  // namespace poise::testing
