@@ -203,6 +203,16 @@ AuditOptions AuditOptions::from(Options& options) {
   return own;
 }
 
+void declare_audit_solvers(Options& options) {
+  declare_solvers(options);
+  options.solver("tr_", "KSP", "gltr, the subproblem of Theorem 2");
+  options.solver("tr_inner_", "KSP", "cg, its metric, to 1e-13");
+  options.solver("spec_newton_", "EPS", "krylovschur, the largest delta of Theorem 2");
+  options.solver("limit_lambda_", "EPS", "krylovschur, largest eigenvalue of D");
+  options.solver("limit_features_", "EPS", "krylovschur, largest eigenvalue of the features' Gram matrix");
+  options.solver("limit_curvature_", "EPS", "krylovschur, largest curvature along the flow");
+}
+
 ExitCode audit(Options& options, MPI_Comm comm) {
   const double begin = MPI_Wtime();
   const AuditOptions own = AuditOptions::from(options);
@@ -220,7 +230,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   require_two_points(files);
   const std::size_t reference = reference_point(files);
   const TrainSettings settings = recall_settings(options, *files.open(reference));
-  declare_solvers(options);
+  declare_audit_solvers(options);
   require_data(comm, settings);
   Subject subject(comm, settings, *files.open(reference));
   Audit run(subject, files, own.replay_steps);

@@ -16,6 +16,9 @@ struct AuditOptions {
   static AuditOptions from(Options& options);
 };
 
+/// Declares the prefixes of the solvers that poise-audit uses: those of poise-train and its own.
+void declare_audit_solvers(Options& options);
+
 /// Collective. All of poise-audit: checks a run from its checkpoints, prints the table, writes the JSON.
 /// Returns done if every row held, else failed. Throws Error; bad_input also for mixed runs and too few
 /// checkpoints.

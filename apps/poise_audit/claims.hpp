@@ -24,6 +24,11 @@ namespace poise {
 /// theory.md 7.1, 7.3, 7.4 and 7.5, and the certificates of other weights.
 [[nodiscard]] std::unique_ptr<Claim> make_equilibrium_claim(Subject& subject);
 
+/// theory.md 6.
+[[nodiscard]] std::unique_ptr<Claim> make_newton_claim(Subject& subject);
+/// The step size of a descent beside StepLimit: observed, no theorem.
+[[nodiscard]] std::unique_ptr<Claim> make_step_limit_claim(Subject& subject);
+
 /// All of them, in the order of the table.
 [[nodiscard]] std::vector<std::unique_ptr<Claim>> make_claims(Subject& subject);
 

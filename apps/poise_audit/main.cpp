@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       [](poise::Options& options) {
         (void)poise::AuditOptions::from(options);
         (void)poise::TrainSettings::from(options);
-        poise::declare_solvers(options);
+        poise::declare_audit_solvers(options);
       },
       poise::audit);
 }

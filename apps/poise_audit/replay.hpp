@@ -61,7 +61,7 @@ class Replay {
   DynamicsState start_state_;
   bool started_ = false;
   Arrival arrival_;
-  Worst theta_, clock_;
+  Worst theta_{"<=", true}, clock_{"<=", true};
   std::string error_, skipped_;
 };
 

@@ -3,6 +3,12 @@
 namespace poise {
 namespace {
 
+/// Without "checkpoint 'path'" in front: the row names the file.
+std::string reason_alone(const std::string& text) {
+  const auto end = text.rfind("' ");
+  return text.starts_with("checkpoint '") && end != std::string::npos ? text.substr(end + 2) : text;
+}
+
 Row integrity(const RunCheckpoints& files) {
   Row row{.id = "integrity", .claim = "files that fail their checksums", .item = {}};
   Index damaged = 0;
@@ -11,12 +17,12 @@ Row integrity(const RunCheckpoints& files) {
     if (damaged++ > 0) continue;
     row.step = point.step;
     row.file = point.name;
-    row.note = point.damage;
+    row.note = reason_alone(point.damage);
   }
   for (const auto& bad : files.unreadable()) {
     if (damaged++ > 0) continue;
     row.file = bad.name;
-    row.note = bad.reason;
+    row.note = reason_alone(bad.reason);
   }
   if (damaged > 1) row.note += "; and " + std::to_string(damaged - 1) + " more";
   row.measured = static_cast<double>(damaged);

@@ -55,7 +55,7 @@ std::string to_string(RowState state) {
 
 void Worst::add(double measured, double required, Index step, const std::string& file) {
   const double badness = badness_of(relation_, measured, required);
-  if (points_++ > 0 && !(badness > badness_)) return;
+  if (points_++ > 0 && (!(badness > badness_) || (first_ && badness_ > 1.0))) return;
   measured_ = measured;
   required_ = required;
   badness_ = badness;

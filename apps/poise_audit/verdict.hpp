@@ -20,7 +20,7 @@ struct Row {
   double required = std::numeric_limits<double>::quiet_NaN();
   std::string relation = "<=";  ///< measured `relation` required
   RowState state = RowState::does_not_apply;
-  Index step = -1;   ///< where it was measured: where the claim fails, or is nearest to failing
+  Index step = -1;        ///< where it was measured: where the claim fails, or is nearest to failing
   std::string file = {};  ///< the checkpoint of that step; empty between checkpoints
   std::string note = {};  ///< why it does not apply, what was looked at, what went wrong
 };
@@ -31,8 +31,9 @@ struct Row {
 /// Not collective; NaN fails.
 class Worst {
  public:
-  /// `relation`: "<=" or ">=".
-  explicit Worst(std::string relation = "<=") : relation_(std::move(relation)) {}
+  /// `relation`: "<=" or ">=". `first`: the first point that fails stays, whatever follows from it later.
+  explicit Worst(std::string relation = "<=", bool first = false)
+      : relation_(std::move(relation)), first_(first) {}
   void add(double measured, double required, Index step, const std::string& file = {});
   [[nodiscard]] bool empty() const { return points_ == 0; }
   [[nodiscard]] Index points() const { return points_; }
@@ -41,6 +42,7 @@ class Worst {
 
  private:
   std::string relation_, file_;
+  bool first_;
   double measured_ = 0.0, required_ = 0.0, badness_ = 0.0;
   Index step_ = -1, points_ = 0;
 };
