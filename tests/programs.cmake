@@ -21,6 +21,10 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
+add_test(NAME audit COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_audit.py)
+set_tests_properties(audit PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants
+  ENVIRONMENT "${environment};POISE_AUDIT=$<TARGET_FILE:poise-audit>")
+
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS invariants

@@ -71,6 +71,10 @@ void RunCheckpoints::read(Index step) {
   try {
     Checkpoint checkpoint = Checkpoint::open_unverified(comm_, point.path);
     point.damage = first_line(checkpoint.damage());
+    if (!point.damage.empty() && !exists(point.path)) {  // deleted in the middle of its checks
+      ++vanished_;
+      return;
+    }
     point.step = checkpoint.integer("/state", "step");
     point.t = checkpoint.real("/state", "t");
     point.config = checkpoint.config();
