@@ -6,6 +6,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/options.hpp"
 #include "poise/base/random.hpp"
 #include "poise/petsc/shell_preconditioner.hpp"
 #include "poise/petsc/vec.hpp"
@@ -100,7 +101,7 @@ NewtonRadius NewtonRadiusSolver::solve() {
   check(EPSGetEigenvalue(eps_.get(), 0, &lambda, nullptr));
   if (!(lambda > 0.0))
     throw Error(ExitCode::failed,
-                "the loss has no curvature here (its largest eigenvalue is " + std::to_string(lambda) +
+                "the loss has no curvature here (its largest eigenvalue is " + to_text(lambda) +
                     "): no trust region is defined; the features are zero or every output is saturated",
                 true);
   check(EPSComputeError(eps_.get(), 0, EPS_ERROR_RELATIVE, &result.residual));

@@ -20,6 +20,13 @@ constexpr double epsilon = std::numeric_limits<double>::epsilon();
 constexpr double exhausted = 64.0 * epsilon;
 /// Of the Krylov space, for the λ of the theorem.
 constexpr double krylov_tolerance = 1e-13;
+/// Dimension of the first Krylov space: a larger one only where the residual asks for it, because its last
+/// vectors, from a residual that has long vanished, are rounding.
+constexpr PetscInt first_dimension = 20;
+/// Inexact solves with G leave a residual of some of their tolerances, times the condition number 1/(1 −
+/// share): up to `usual` of them end the search, up to `most` are a solution.
+constexpr double usual = 30.0;
+constexpr double most = 1000.0;
 
 /// Defaults of options that PETSc has no function for: in the database while they are read, unless the user
 /// gave them.
@@ -55,6 +62,7 @@ PetscInt krylov_dimension(double share, Index size) {
 
 TrustRegionSolver::TrustRegionSolver(NewtonOperators& operators, MetricInverse& inverse)
     : operators_(operators),
+      inverse_(inverse),
       shifted_(operators.comm(), operators.local_size(),
                [this](const double* x, double* y) {  // δH − δσG = δ(1 + δσ)H − δσ D⁻¹
                  operators_.apply_hessian(x, first_.data());
@@ -62,7 +70,7 @@ TrustRegionSolver::TrustRegionSolver(NewtonOperators& operators, MetricInverse& 
                  const double weight = delta_ * (1.0 + shift_);
                  for (std::size_t i = 0; i < first_.size(); ++i) y[i] = weight * first_[i] - shift_ * y[i];
                }),
-      preconditioner_([&inverse](const double* x, double* y) { inverse.apply(x, y); }),
+      preconditioner_([this](const double* x, double* y) { inverse_.apply(x, y); }),
       rhs_(create_vec(operators.comm(), operators.local_size())),
       work_(duplicate(rhs_.get())),
       first_(static_cast<std::size_t>(operators.local_size())),
@@ -70,7 +78,8 @@ TrustRegionSolver::TrustRegionSolver(NewtonOperators& operators, MetricInverse& 
 
 KspHandle TrustRegionSolver::create(PetscInt dimension) const {
   const char* prefix = "tr_";
-  const DefaultOption newton(prefix, "ksp_cg_gltr_newton_tol", "1e-13");
+  // λ + σ is found, so that what rounding leaves of λ grows with the shift.
+  const DefaultOption newton(prefix, "ksp_cg_gltr_newton_tol", to_text(exhausted * (1.0 + shift_)));
   const DefaultOption newton_steps(prefix, "ksp_cg_gltr_max_newton_its", "100");
   const DefaultOption eigenvalue(prefix, "ksp_cg_gltr_eigen_tol", "1e-13");
   const DefaultOption lanczos(prefix, "ksp_cg_gltr_max_lanczos_its", std::to_string(dimension - 1));
@@ -87,29 +96,33 @@ KspHandle TrustRegionSolver::create(PetscInt dimension) const {
   return ksp;
 }
 
-TrustRegionStep TrustRegionSolver::solve(const TrustRegionProblem& problem, double tolerance) {
+TrustRegionStep TrustRegionSolver::solve(const TrustRegionProblem& problem) {
   static const LogEvent event("TrustRegion");
   const auto scope = event.begin();
   delta_ = problem.delta;
   shift_ = 2.0 * problem.share / (1.0 - problem.share);
   check(VecCopy(problem.gradient, rhs_.get()));
   check(VecScale(rhs_.get(), -1.0));
+  const double tolerance = std::max(inverse_.rtol(), krylov_tolerance) / (1.0 - problem.share);
+  const double largest = std::min(most * tolerance, 0.5);
   TrustRegionStep step;
   step.direction = duplicate(rhs_.get());
   if (solve_in_one_dimension(problem, step)) {
     step.residual = residual(problem, step);
   } else {
-    PetscInt dimension = krylov_dimension(problem.share, operators_.size());
-    for (bool last = false; !last; dimension = std::min<PetscInt>(2 * dimension, operators_.size())) {
+    const PetscInt enough = krylov_dimension(problem.share, operators_.size());
+    const PetscInt most_dimensions = std::min(2 * enough, static_cast<PetscInt>(operators_.size()));
+    for (PetscInt dimension = std::min(first_dimension, enough);;
+         dimension = std::min(2 * dimension, most_dimensions)) {
       solve_by_lanczos(problem, dimension, step);
       step.residual = residual(problem, step);
-      last = step.residual <= tolerance || dimension >= operators_.size();
+      if (step.residual <= usual * tolerance || dimension == most_dimensions) break;
     }
   }
-  if (!(step.residual <= tolerance))
+  if (!(step.residual <= largest))
     throw Error(ExitCode::failed,
                 "the trust-region subproblem was not solved: its KKT residual is " + to_text(step.residual) +
-                    ", not at most " + to_text(tolerance) + ", in a Krylov space of dimension " +
+                    ", not at most " + to_text(largest) + ", in a Krylov space of dimension " +
                     std::to_string(step.iterations) + " (KSP reason " + reason_ +
                     "); tighten -tr_inner_ksp_rtol, or raise -tr_ksp_cg_gltr_max_lanczos_its if it is given",
                 true);

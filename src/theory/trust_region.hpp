@@ -1,6 +1,10 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "poise/petsc/handle.hpp"
+#include "poise/petsc/shell_operator.hpp"
 #include "poise/theory/metric_inverse.hpp"
 #include "poise/theory/newton_operators.hpp"
 
@@ -24,7 +28,7 @@ struct TrustRegionStep {
 
 /// Generalised Lanczos trust region (Gould, Lucidi, Roma and Toint, SIAM J. Optim. 9, 1999) by PETSc's
 /// KSPGLTR, options prefix `tr_`. It measures v in the norm of the preconditioner, which is G here (it
-/// applies G⁻¹, see MetricInverse). D enters nowhere.
+/// applies G⁻¹, see MetricInverse). The DynamicsMatrix that is checked enters nowhere.
 ///
 /// KSPGLTR (PETSc 3.18) follows the boundary only where it meets negative curvature; where H is
 /// semi-definite, as that of a convex loss, it stops with the truncated step, which is not the solution. So
@@ -33,18 +37,20 @@ struct TrustRegionStep {
 /// eigenvalues of H in the metric G are in [0, 1/(δ̄ − δ)], so H − σG is negative definite and the Lanczos
 /// phase begins at once. A solution inside the region shows as a negative λ.
 ///
-/// λ = 1/δ makes H + λG have condition number 1/(1 − share) in G: the Krylov space that rounding asks for is
-/// known beforehand (17 for share = ½). It is doubled, up to the whole space, where the residual shows that
-/// another λ needs more. KSPGLTR reports its own failures as success with the truncated step; the residual
-/// finds them.
+/// λ = 1/δ makes H + λG have condition number 1/(1 − share) in G, so the Krylov space that rounding can ask
+/// for is known beforehand (18 dimensions for share = ½; twice that is the limit). The first has at most 20
+/// dimensions; it is doubled where the residual asks for more. KSPGLTR reports its own failures as success
+/// with the truncated step; the residual finds them.
 class TrustRegionSolver {
  public:
   /// Collective. Both must outlive this object. `inverse.set` for the δ of a problem before `solve`.
   TrustRegionSolver(NewtonOperators& operators, MetricInverse& inverse);
+  TrustRegionSolver(const TrustRegionSolver&) = delete;  // PETSc holds pointers to it
+  TrustRegionSolver& operator=(const TrustRegionSolver&) = delete;
 
-  /// Collective. `tolerance`: largest residual that is a solution. Throws failure otherwise, with PETSc's
-  /// reason.
-  [[nodiscard]] TrustRegionStep solve(const TrustRegionProblem& problem, double tolerance);
+  /// Collective. Throws failure, with the residual and PETSc's reason, unless the residual is what the
+  /// tolerance of the solves with G explains: 1000 of it, times 1/(1 − share).
+  [[nodiscard]] TrustRegionStep solve(const TrustRegionProblem& problem);
 
  private:
   [[nodiscard]] KspHandle create(PetscInt dimension) const;
@@ -54,6 +60,7 @@ class TrustRegionSolver {
   [[nodiscard]] double pulled_back_norm(Vec r);
 
   NewtonOperators& operators_;
+  MetricInverse& inverse_;
   double delta_ = 0.0;
   double shift_ = 0.0;  // δσ
   ShellOperator shifted_;

@@ -13,11 +13,6 @@
 namespace poise {
 namespace {
 
-/// Residuals of the subproblem up to this many inner tolerances are what they leave in the Krylov space;
-/// above it something else went wrong.
-constexpr double tolerance_share = 1e3;
-constexpr double smallest_tolerance = 1e-12;
-
 double distance(Vec x, Vec y, double scale) {
   const VecHandle difference = duplicate(x);
   double norm = 0.0;
@@ -59,28 +54,45 @@ TrustRegionNewtonCheck::TrustRegionNewtonCheck(CollapsedModel& model, ShallowLos
 TrustRegionNewtonCheck::Point TrustRegionNewtonCheck::prepare(double share) {
   if (!(share > 0.0 && share < 1.0))
     throw Error(ExitCode::bad_input,
-                "the trust region needs a share of delta in (0, 1), not " + to_text(share), true);
-  CollapsedModel& model = operators_.model();
-  const ParameterLayout& layout = operators_.loss().layout();
+                "the trust region needs a share of the largest delta in (0, 1), not " + to_text(share), true);
   operators_.update();
   Point point;
   point.share = share;
+  point.measured.proven = operators_.loss().layout().outputs() == 1;
+  take_gradient(point);
+  take_velocity(point);
+  const NewtonRadius radius = radius_.solve();
   TrustRegionNewton& measured = point.measured;
-  measured.proven = layout.outputs() == 1;
+  measured.delta_bar = radius.delta_bar;
+  measured.delta = share * radius.delta_bar;
+  measured.eigen_residual = radius.residual;
+  measured.eigen_products = radius.products;
+  point.radius = metric_norm(measured.delta, point.velocity.get());
+  measured.radius = measured.delta * measured.gradient_norm * point.radius;
+  return point;
+}
+
+void TrustRegionNewtonCheck::take_gradient(Point& point) {
   point.gradient = create_vec(operators_.comm(), operators_.local_size());
   {
     WriteArray g(point.gradient.get());
-    (void)operators_.loss().value_and_gradient(model.w(), g.data());
+    (void)operators_.loss().value_and_gradient(operators_.model().w(), g.data());
   }
   require_finite(point.gradient.get(), "the gradient of the shallow loss");
-  check(VecNorm(point.gradient.get(), NORM_2, &measured.gradient_norm));
-  if (measured.gradient_norm == 0.0)
+  double& norm = point.measured.gradient_norm;
+  check(VecNorm(point.gradient.get(), NORM_2, &norm));
+  if (norm == 0.0)
     throw Error(ExitCode::bad_input,
                 "the gradient of the shallow loss is zero: W is optimal, the trust-region step is zero and "
                 "there is no direction to compare; measure earlier in the run",
                 true);
-  check(VecScale(point.gradient.get(), 1.0 / measured.gradient_norm));
+  check(VecScale(point.gradient.get(), 1.0 / norm));
+}
 
+// The velocity by D, and by the training gradient to compare it with. Both are linear in g.
+void TrustRegionNewtonCheck::take_velocity(Point& point) {
+  CollapsedModel& model = operators_.model();
+  const ParameterLayout& layout = operators_.loss().layout();
   point.velocity = duplicate(point.gradient.get());
   const VecHandle trained = duplicate(point.gradient.get());
   const VecHandle theta_gradient = layout.create();
@@ -96,16 +108,7 @@ TrustRegionNewtonCheck::Point TrustRegionNewtonCheck::prepare(double share) {
     shallow_velocity(model, layout, theta_gradient.get(), other.data());
   }
   check(VecNorm(point.velocity.get(), NORM_2, &point.velocity_norm));
-  measured.velocity_error = distance(trained.get(), point.velocity.get(), point.velocity_norm);
-
-  const NewtonRadius radius = radius_.solve();
-  measured.delta_bar = radius.delta_bar;
-  measured.delta = share * radius.delta_bar;
-  measured.eigen_residual = radius.residual;
-  measured.eigen_products = radius.products;
-  point.radius = metric_norm(measured.delta, point.velocity.get());
-  measured.radius = measured.delta * measured.gradient_norm * point.radius;
-  return point;
+  point.measured.velocity_error = distance(trained.get(), point.velocity.get(), point.velocity_norm);
 }
 
 double TrustRegionNewtonCheck::metric_norm(double delta, Vec v) {
@@ -127,9 +130,7 @@ TrustRegionNewton TrustRegionNewtonCheck::compare(const Point& point, double inn
   TrustRegionNewton result = point.measured;
   result.inner_tolerance = inner_rtol;
   inverse_.set(result.delta, inner_rtol);
-  const double tolerance = std::max(smallest_tolerance, tolerance_share * inner_rtol) / (1.0 - point.share);
-  const TrustRegionStep step = solver_.solve({result.delta, point.share, point.gradient.get(), point.radius},
-                                             std::min(tolerance, 0.5));
+  const TrustRegionStep step = solver_.solve({result.delta, point.share, point.gradient.get(), point.radius});
   result.multiplier = step.multiplier / result.delta;
   result.direction_error = distance(step.direction.get(), point.velocity.get(), point.velocity_norm);
   result.radius_error = std::abs(metric_norm(result.delta, step.direction.get()) / point.radius - 1.0);

@@ -39,17 +39,17 @@ struct TrustRegionNewton {
 /// Theorem 2 (theory.md 6) measured: at θ, dW/dt = v/δ where v solves
 ///   min_v gᵀv + ½ vᵀHv  s.t. ‖v‖_G <= δ‖dW/dt‖_G,   0 < δ < δ̄,
 /// and the constraint is active with multiplier 1/δ. δ̄ comes from SLEPc (NewtonRadiusSolver), v from PETSc's
-/// KSPGLTR (TrustRegionSolver), D g from the DynamicsMatrix that is checked, dW/dt from the training gradient
-/// (shallow_velocity): four computations that share only products with U, H and the model's own M_k.
+/// KSPGLTR (TrustRegionSolver; products with U, H and the model's own M_k only), D g from the DynamicsMatrix
+/// that is checked, dW/dt from the training gradient (shallow_velocity), which knows neither D nor the M_k.
 ///
-/// What is proven and what is observed. The paper states the theorem for q = 1 (`proven`). For every q, let M
-/// = diag_k(M_k) in place of S_t, so that D = U⁻ᵀMU⁻¹ on blocks (theory.md 4.1) and G = U(M⁻¹ − δF)Uᵀ with
-/// UFUᵀ = H. Then H + G/δ = H + (1/δ)D⁻¹ − H = D⁻¹/δ, so (H + G/δ)v = −g has the one solution v = −δDg =
-/// δ dW/dt, on the boundary by the choice of the radius; H + G/δ is positive definite and 1/δ > 0, which is
-/// what the trust-region conditions ask for, so v is the only solution. M⁻¹ − δF, and so G, is positive
-/// definite exactly for δ < δ̄. None of this uses q = 1: the same algebra holds for q > 1, and is what the
-/// errors check there. It needs a convex loss for the bound of H only; what q > 1 adds is that M_k is a q x q
-/// matrix and no longer a scale of the features, so that the reading of S_t as a step size a state is lost.
+/// What is proven and what is observed. The paper states the theorem for q = 1 (`proven`). For every q put M
+/// = diag_k(M_k) where it has S_t (on blocks of Wᵀ, mq x mq): D = U⁻ᵀMU⁻¹ (theory.md 4.1), F = U⁻¹HU⁻ᵀ and G
+/// = U(M⁻¹ − δF)Uᵀ = D⁻¹ − δH. Then
+///   H + G/δ = D⁻¹/δ,  so  (H + G/δ)v = −g  has the one solution  v = −δDg = δ dW/dt,
+/// which lies on the boundary because the radius is its length. H + G/δ is positive definite and 1/δ > 0, as
+/// the conditions for a minimiser in a trust region ask; both hold strictly, so it is the only one. And M⁻¹ −
+/// δF, hence G, is positive definite exactly for δ < δ̄. No step uses q = 1: for q > 1 this is our own
+/// derivation, the same algebra, checked by the same errors; it is not a statement of the paper.
 class TrustRegionNewtonCheck {
  public:
   /// Collective on the world. All must outlive this object. `dynamics` is the D that is checked.
@@ -69,6 +69,8 @@ class TrustRegionNewtonCheck {
  private:
   struct Point;
   [[nodiscard]] Point prepare(double share);
+  void take_gradient(Point& point);
+  void take_velocity(Point& point);
   [[nodiscard]] TrustRegionNewton compare(const Point& point, double inner_rtol);
   [[nodiscard]] double metric_norm(double delta, Vec v);
 
