@@ -1,15 +1,12 @@
-#include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <limits>
 
 #include "poise/theory/live_audit.hpp"
 #include "poise_audit/claims.hpp"
+#include "poise_audit/rate_rows.hpp"
 
 namespace poise {
 namespace {
 
-constexpr double no_constant = std::numeric_limits<double>::quiet_NaN();
 constexpr double share = 1e-9;  // of a ratio of two measured numbers
 
 /// What the audit of Theorem 1 measures at every point that is seen, and the bounds over all of them.
@@ -29,8 +26,7 @@ class RatesClaim final : public Claim {
                                        point.gradient_norm, point.local_error_sum)
                              .sample;
     sample.t = point.t;
-    samples_.push_back(sample);
-    files_.push_back(point.file);
+    samples_.add(sample, point.file);
     const double floor = live_->constants().lambda_floor;
     floor_.add(sample.lambda_min, floor * (1.0 - share), point.step, point.file);
     const double kappa = live_->constants().kappa;
@@ -54,78 +50,22 @@ class RatesClaim final : public Claim {
   }
 
  private:
-  /// Where no κ is known, the smallest measured one: of L − 0, for L* is not known either.
-  [[nodiscard]] double kappa_for_bound() const {
-    if (!std::isnan(live_->constants().kappa)) return live_->constants().kappa;
-    double smallest = std::numeric_limits<double>::infinity();
-    for (const AuditSample& sample : samples_)
-      if (sample.excess > 0.0) smallest = std::min(smallest, sample.grad_norm2 / sample.excess);
-    return std::isfinite(smallest) ? smallest : 0.0;
-  }
-
-  [[nodiscard]] std::string what_was_seen(const RateAudit& rates) const {
-    char tightness[64] = "";
-    if (std::isfinite(rates.smallest_tightness()))
-      std::snprintf(tightness, sizeof tightness, "; measured over guaranteed exponent at least %.4g",
-                    rates.smallest_tightness());
-    return "at " + std::to_string(samples_.size()) + " times" + tightness +
-           (std::isnan(live_->constants().kappa) ? "; smallest kappa measured, L* taken as 0" : "");
-  }
-
-  /// A RateAudit tells both exponents; here each has its own, with the other one at 0, where its bound is
-  /// E₀, which both imply.
   void judge_bound(VerdictTable& table, const std::string& id, const std::string& claim,
-                   const std::string& item, const std::string& reason, bool integrated) {
+                   const std::string& item, const std::string& reason, bool integrated) const {
     if (!reason.empty()) return table.add(does_not_apply(id, claim, item, reason));
     if (samples_.empty()) return table.add(does_not_apply(id, claim, item, "nothing could be evaluated"));
+    // Where no κ is known, the smallest measured one: of L − 0, for L* is not known either.
     AuditConstants constants = live_->constants();
-    constants.lambda_floor = 0.0;  // a row of its own
-    constants.kappa = integrated ? 0.0 : kappa_for_bound();
-    RateAudit rates(constants);
-    Row row{.id = id, .claim = claim, .item = item, .measured = 0.0, .required = 1.0};
-    row.state = RowState::held;
-    double margin = rates.worst_margin();
-    for (std::size_t k = 0; k < samples_.size(); ++k) {
-      AuditSample sample = samples_[k];
-      if (!integrated) sample.grad_norm2 = 0.0;
-      if (k > 0 && !(sample.t >= samples_[k - 1].t)) return table.add(unordered(row, k));
-      const bool held = rates.add(sample).held;
-      if (!held && row.state == RowState::held) {
-        row.state = RowState::not_held;
-        row.step = sample.step;
-        row.file = files_[k];
-        row.note = rates.first_violation()->text();
-        row.measured = exceedance(*rates.first_violation());
-      } else if (row.state == RowState::held && rates.worst_margin() < margin) {
-        margin = rates.worst_margin();
-        row.step = sample.step;
-        row.file = files_[k];
-        row.measured = 1.0 - margin;
-      }
-    }
-    if (row.state == RowState::held) row.note = what_was_seen(rates);
+    const bool known = !std::isnan(constants.kappa);
+    if (!known) constants.kappa = samples_.smallest_kappa();
+    Row row = samples_.judge({.id = id, .claim = claim, .item = item}, constants, integrated);
+    if (!known && row.state == RowState::held) row.note += "; smallest kappa measured, L* taken as 0";
     table.add(row);
-  }
-
-  static double exceedance(const Violation& violation) {
-    return violation.kind == Violation::Kind::not_finite
-               ? std::numeric_limits<double>::quiet_NaN()
-               : violation.measured / (violation.required + violation.allowance);
-  }
-
-  [[nodiscard]] Row unordered(Row row, std::size_t k) const {
-    row.state = RowState::not_held;
-    row.measured = std::numeric_limits<double>::quiet_NaN();
-    row.step = samples_[k].step;
-    row.file = files_[k];
-    row.note = "its time is before that of the step before";
-    return row;
   }
 
   Subject& subject_;
   std::unique_ptr<LiveAudit> live_;
-  std::vector<AuditSample> samples_;
-  std::vector<std::string> files_;
+  RateSamples samples_;
   Worst floor_{">="}, kappa_{">="};
 };
 

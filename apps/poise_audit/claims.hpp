@@ -29,6 +29,9 @@ namespace poise {
 /// The step size of a descent beside StepLimit: observed, no theorem.
 [[nodiscard]] std::unique_ptr<Claim> make_step_limit_claim(Subject& subject);
 
+/// The rate that the Gram matrix of the tangents proves for other networks.
+[[nodiscard]] std::unique_ptr<Claim> make_gram_claim(Subject& subject);
+
 /// All of them, in the order of the table.
 [[nodiscard]] std::vector<std::unique_ptr<Claim>> make_claims(Subject& subject);
 
