@@ -61,8 +61,7 @@ TangentSizes over_parametrised(LossKind loss = LossKind::squared) {
 }
 
 TEST(GramRate, FlowsOfNonlinearModelsStayBelowTheBoundToAGlobalMinimum) {
-  for (const Kind kind : {Kind::tanh_softmax, Kind::tanh_free, Kind::tanh_spectral, Kind::unrolled_tanh,
-                          Kind::feedforward_tanh}) {
+  for (const Kind kind : {Kind::tanh_softmax, Kind::tanh_free, Kind::tanh_spectral, Kind::feedforward_tanh}) {
     SCOPED_TRACE(to_string(kind));
     GramRun run(kind, over_parametrised());
     run.flow(8.0);
@@ -84,7 +83,7 @@ TEST(GramRate, FlowsOfNonlinearModelsStayBelowTheBoundToAGlobalMinimum) {
 // Where the flow slides along a kink the integrator's steps are tiny: only some are followed.
 TEST(GramRate, FlowsThatMeetKinksStayBelowTheBound) {
   GramRun run(Kind::relu_monotone, over_parametrised());
-  run.flow(8.0, 100);
+  run.flow(8.0, 60);
   EXPECT_TRUE(run.audit.rates().held()) << run.audit.rates().verdict();
   EXPECT_LT(run.points.back().audit.sample.excess, 0.9 * run.points.front().audit.sample.excess);
 }
@@ -93,9 +92,9 @@ TEST(GramRate, LossAndGradientAreThoseOfTheRunOnEveryGrid) {
   for (const int feature_ranks : feature_rank_choices()) {
     for (const LossKind loss : {LossKind::squared, LossKind::cross_entropy}) {
       GramRun run(Kind::tanh_free, MPI_COMM_WORLD, feature_ranks, over_parametrised(loss));
-      run.flow(0.5, 5);
+      run.flow(0.5, 2);
       EXPECT_TRUE(run.audit.rates().held()) << run.audit.rates().verdict();
-      ASSERT_GT(run.points.size(), 3U);
+      ASSERT_EQ(run.points.size(), 3U);
       for (std::size_t k = 0; k < run.points.size(); ++k) {
         EXPECT_NEAR(run.points[k].audit.sample.loss, run.losses[k], 1e-10 * run.losses[k]);
         EXPECT_NEAR(run.points[k].gradient_norm, run.norms[k], 1e-9 * run.norms[k]);  // ‖∇L‖² = gᵀK g
