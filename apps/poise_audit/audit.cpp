@@ -208,6 +208,7 @@ void declare_audit_solvers(Options& options) {
   options.solver("tr_", "KSP", "gltr, the subproblem of Theorem 2");
   options.solver("tr_inner_", "KSP", "cg, its metric, to 1e-13");
   options.solver("spec_newton_", "EPS", "krylovschur, the largest delta of Theorem 2");
+  options.solver("optimum_", "TAO", "bntr, the convex optimum of classification losses");
   options.solver("limit_lambda_", "EPS", "krylovschur, largest eigenvalue of D");
   options.solver("limit_features_", "EPS", "krylovschur, largest eigenvalue of the features' Gram matrix");
   options.solver("limit_curvature_", "EPS", "krylovschur, largest curvature along the flow");

@@ -19,6 +19,7 @@ class RateSamples {
   [[nodiscard]] bool empty() const { return samples_.empty(); }
   [[nodiscard]] Index size() const { return static_cast<Index>(samples_.size()); }
   [[nodiscard]] const std::vector<AuditSample>& samples() const { return samples_; }
+  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
   /// inf_t κ_t; 0 if no excess was seen.
   [[nodiscard]] double smallest_kappa() const;
 
