@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdio>
 
 #include "poise/theory/live_audit.hpp"
 #include "poise_audit/claims.hpp"
@@ -66,7 +67,7 @@ class RatesClaim final : public Claim {
                 {.id = "theorem1_ball",
                  .claim = "Theorem 1 with the constant of the ball |W|_1 <= R",
                  .item = "5.3"},
-                ball, false, "R = " + to_text(classification_->radius()));
+                ball, false, radius_text());
     }
     add_bound(table,
               {.id = "theorem1_integrated", .claim = "Theorem 1 with the integrated exponent", .item = "5.1"},
@@ -74,6 +75,12 @@ class RatesClaim final : public Claim {
   }
 
  private:
+  [[nodiscard]] std::string radius_text() const {
+    char text[32];
+    std::snprintf(text, sizeof text, "R = %.4g", classification_->radius());
+    return text;
+  }
+
   [[nodiscard]] std::string no_theorem() const {
     if (!subject_.network().has_equilibrium_model())
       return "no theorem is known for -objective " + subject_.network().objective;

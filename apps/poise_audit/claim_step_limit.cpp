@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "poise/base/log_event.hpp"
 #include "poise/theory/step_limit.hpp"
@@ -39,7 +40,10 @@ class StepLimitClaim final : public Claim {
                          exception());
     if (row.state != RowState::does_not_apply) {
       row.state = RowState::observed;
-      row.note = "the flow's rate is guaranteed to first order below " + to_text(guaranteed_);
+      char text[96];
+      std::snprintf(text, sizeof text, "the flow's rate is guaranteed to first order below %.4g",
+                    guaranteed_);
+      row.note = text;
     }
     table.add(std::move(row));
   }

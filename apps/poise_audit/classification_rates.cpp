@@ -1,6 +1,7 @@
 #include "poise_audit/classification_rates.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 
 #include "poise/base/log_event.hpp"
@@ -55,8 +56,9 @@ double ClassificationRates::kappa_ball() const {
 std::string ClassificationRates::statement() const {
   if (!optimum_) return "L* was not found, taken as 0: " + failure_;
   if (!optimum_->attained) return "L* = 0: the data are separable";
-  const std::string known = "L* = " + to_text(optimum_->loss) + " to " + to_text(optimum_->error_bound);
-  return constants_->full_rank() ? known : known + "; features not of full rank";
+  char known[96];
+  std::snprintf(known, sizeof known, "L* = %.6g within %.1g", optimum_->loss, optimum_->error_bound);
+  return constants_->full_rank() ? known : known + std::string("; features not of full rank");
 }
 
 }  // namespace poise
