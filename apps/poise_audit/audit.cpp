@@ -160,6 +160,17 @@ void require_data(MPI_Comm comm, const TrainSettings& settings) {
   });
 }
 
+/// What can be known before the work begins.
+void require_writable_output(MPI_Comm comm, const std::string& path) {
+  if (path.empty()) return;
+  on_root(comm, [&] {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    if (std::filesystem::is_directory(path)) throw bad_input("-json " + path + ": is a directory");
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+      throw bad_input("-json " + path + ": there is no directory " + folder.string());
+  });
+}
+
 /// The checkpoint that says what the run is: the newest whole one, else the newest.
 std::size_t reference_point(const RunCheckpoints& files) {
   for (std::size_t k = files.points().size(); k-- > 0;)
@@ -218,6 +229,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   const double begin = MPI_Wtime();
   const AuditOptions own = AuditOptions::from(options);
   if (own.run.empty()) throw usage("give -run DIR, the directory of a run (-help lists all options)");
+  require_writable_output(comm, own.json);
   RunCheckpoints files(comm, own.run);
   VerdictTable table;
   AuditFacts facts;

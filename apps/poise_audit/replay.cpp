@@ -197,6 +197,18 @@ double Replay::growth(std::size_t k) {
   return std::max(1.0, 10.0 * distance_of(nudged.theta.get(), arrival_.theta.get()) / nudge);
 }
 
+/// The stored error is what Theorem 1 allows an excess to be off by: it must not be overstated. An estimate
+/// is a small difference, so it carries rounding of its own.
+void Replay::compare_error_sum(std::size_t k) {
+  const double stored = subject_.experiment().state().local_error_sum - start_state_.local_error_sum;
+  const double again = arrival_.state.local_error_sum - start_state_.local_error_sum;
+  const double evaluations = 8.0 * static_cast<double>(steps_of(k)) + 1.0;
+  const double rounding = evaluations * epsilon * norm(start_theta_.get()) +
+                          subject_.gradient_accuracy() * (arrival_.state.t - start_state_.t) *
+                              std::max(arrival_.steepest, arrival_.size);
+  error_sum_.add(stored, 1.1 * again + rounding, files_.points()[k].step, files_.points()[k].name);
+}
+
 void Replay::compare(std::size_t k) {
   if (!started_) return;
   started_ = false;
@@ -218,6 +230,7 @@ void Replay::compare(std::size_t k) {
     late = std::abs(arrival_.state.t - point.t);
   }
   clock_.add(late, clock_tolerance, point.step, point.name);
+  if (flow) compare_error_sum(k);
   Distance result = distance(k, arrival_);
   if (!flow && !(result.measured <= result.tolerance)) result.tolerance *= growth(k);
   theta_.add(result.measured, result.tolerance, point.step, point.name);
@@ -238,7 +251,10 @@ void Replay::judge(VerdictTable& table) const {
     if (!error_.empty()) row.note = error_;
   }
   table.add(row);
-  table.add(clock_.row("clock", times, "5.4", why.empty() ? "the steps could not be taken" : why));
+  if (why.empty()) why = "the steps could not be taken";
+  table.add(clock_.row("clock", times, "5.4", why));
+  if (subject_.settings().dynamics == "descent") why = "-dynamics descent has no integrator";
+  table.add(error_sum_.row("error_sum", "stored integration error is that of the steps", "5.4", why));
 }
 
 }  // namespace poise

@@ -50,6 +50,7 @@ class Replay {
   };
   [[nodiscard]] Distance distance(std::size_t k, const Arrival& arrival);
   [[nodiscard]] double growth(std::size_t k);
+  void compare_error_sum(std::size_t k);
 
   Subject& subject_;
   const RunCheckpoints& files_;
@@ -61,7 +62,7 @@ class Replay {
   DynamicsState start_state_;
   bool started_ = false;
   Arrival arrival_;
-  Worst theta_{"<=", true}, clock_{"<=", true};
+  Worst theta_{"<=", true}, clock_{"<=", true}, error_sum_{"<=", true};
   std::string error_, skipped_;
 };
 
