@@ -21,7 +21,7 @@ struct DifferenceCheck {
 [[nodiscard]] inline DifferenceCheck compare_differences(
     const std::function<std::vector<double>(double)>& difference, const std::vector<double>& exact,
     const std::function<double(const std::vector<double>&)>& norm, double size, double step, double noise) {
-  constexpr int steps = 4;
+  constexpr int steps = 5;
   constexpr double least = 1e-9;  // what rounding leaves of any derivative here
   DifferenceCheck best{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()};
   std::vector<double> coarse = difference(step);
