@@ -121,7 +121,7 @@ void declare_solvers(Options& options) {
                  "equilibria's tolerance");
   options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
-  options.solver("svd_", "SVD", "trlanczos, norms of spectral and free weights to 1e-12");
+  options.solver("svd_", "EPS", "krylovschur, squared norms of spectral and free weights to 1e-12");
   options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
   options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
 }
