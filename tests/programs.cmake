@@ -21,15 +21,13 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
-<<<<<<< HEAD
 add_test(NAME audit COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_audit.py)
 set_tests_properties(audit PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants
   ENVIRONMENT "${environment};POISE_AUDIT=$<TARGET_FILE:poise-audit>")
-=======
+
 add_test(NAME spectrum COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_spectrum.py)
 set_tests_properties(spectrum PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT
   "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_SPECTRUM=$<TARGET_FILE:poise-spectrum>;MPIEXEC=${MPIEXEC}")
->>>>>>> core
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
