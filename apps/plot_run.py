@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 
+import plot_sweep
 from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
 
 SCHEMA = "poise-run-1"
@@ -233,6 +234,13 @@ def figure_of_comparison(runs):
     return figure
 
 
+def write(figure, arguments, name):
+    """Saves the figure where the arguments say, or as RUN_DIR/figures/NAME."""
+    for path in output_files(arguments, os.path.join(arguments.runs[0], "figures", name)):
+        save(figure, path)
+        print(path)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="plot_run.py", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
@@ -241,12 +249,10 @@ def main():
     arguments = parser.parse_args()
 
     plt.rcParams.update(STYLE)
+    if len(arguments.runs) == 1 and plot_sweep.is_sweep(arguments.runs[0]):
+        return write(plot_sweep.figure_of_sweep(arguments.runs[0]), arguments, "sweep")
     runs = [Run(directory) for directory in arguments.runs]
-    paths = output_files(arguments, os.path.join(arguments.runs[0], "figures", "run"))
-    figure = figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs)
-    for path in paths:
-        save(figure, path)
-        print(path)
+    write(figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs), arguments, "run")
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
-add_test(NAME audit COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_audit.py)
-set_tests_properties(audit PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants
-  ENVIRONMENT "${environment};POISE_AUDIT=$<TARGET_FILE:poise-audit>")
-
-add_test(NAME spectrum COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_spectrum.py)
-set_tests_properties(spectrum PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT
-  "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_SPECTRUM=$<TARGET_FILE:poise-spectrum>;MPIEXEC=${MPIEXEC}")
+# The programs that study runs, likewise.
+foreach(name spectrum sweep audit)
+  add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
+  string(TOUPPER ${name} upper)
+  set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT 300 LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${name}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
+endforeach()
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
