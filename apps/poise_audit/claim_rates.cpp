@@ -52,7 +52,8 @@ class RatesClaim final : public Claim {
         known = classification_->statement();
       }
     }
-    judge_kappa(table, constants.kappa, why.empty() ? known : why);
+    const bool lost = classification_ && !classification_->failure().empty();
+    judge_kappa(table, constants.kappa, !why.empty() ? why : lost ? classification_->failure() : known);
     // Where no κ is known, the smallest measured one.
     if (std::isnan(constants.kappa)) {
       constants.kappa = samples_.smallest_kappa();

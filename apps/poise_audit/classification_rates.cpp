@@ -17,6 +17,7 @@ ClassificationRates::ClassificationRates(ShallowLoss& loss) : loss_(loss) {
   } catch (const Error& error) {
     if (!error.collective()) throw;
     failure_ = first_line(error.what());
+    failure_ = failure_.substr(0, failure_.find(';'));  // without the advice
     return;
   }
   reference_ = std::make_unique<ClassificationReference>(loss, *optimum_);
@@ -54,7 +55,7 @@ double ClassificationRates::kappa_ball() const {
 }
 
 std::string ClassificationRates::statement() const {
-  if (!optimum_) return "L* was not found, taken as 0: " + failure_;
+  if (!optimum_) return "L* was not found, taken as 0";
   if (!optimum_->attained) return "L* = 0: the data are separable";
   char known[96];
   std::snprintf(known, sizeof known, "L* = %.6g within %.1g", optimum_->loss, optimum_->error_bound);

@@ -31,6 +31,8 @@ class ClassificationRates {
   [[nodiscard]] double radius() const { return radius_; }
   /// What is known of L*, for a note.
   [[nodiscard]] std::string statement() const;
+  /// Why L* was not found, as for data that are separable in part; empty if it was.
+  [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
   [[nodiscard]] bool has_constants() const;

@@ -36,6 +36,9 @@ class Held(AuditTest):
                                  "u_norm", "contraction", "perron", "error_bound", "certificate"):
                         self.assertEqual(states[name], "held", name)
                     self.assertEqual(states["theorem2_direction"], "held" if loss == "logistic" else "observed")
+                    # The three classes are separable in part: there is no L* that anything attains.
+                    self.assertEqual(states["kappa"], "does not apply" if loss == "cross_entropy" else "held")
+                    self.assertEqual(states.get("theorem1_ball"), "held" if loss == "logistic" else None)
                     verdicts.append(states)
                     for row in found["rows"]:
                         if row["state"] == "held":
@@ -213,6 +216,12 @@ class Changed(AuditTest):
         for path in checkpoints(run)[2:]:
             os.truncate(path, 1000)
         self.assertEqual(self.failed(self.audit(run, code=FAILED)), {"integrity"})
+
+    def test_a_solve_that_fails_is_no_row_that_does_not_apply(self):
+        found = self.audit(self.run_directory, "-eq_ladder", "false", "-eq_snes_type", "newtonls", "-eq_ksp_max_it", 1,
+                           "-eq_ksp_type", "gmres", "-eq_snes_max_it", 1, ranks=2, code=FAILED)
+        self.assertLessEqual({"two_gradients", "mass"}, self.failed(found))
+        self.assertIn("equilibrium (eq_) solve failed", self.row(found, "two_gradients")["note"])
 
     def test_a_descent_that_overshot(self):
         run = self.train("-data", self.regression, "-dynamics", "descent", "-step_size", 0.6, "-time", 10,
