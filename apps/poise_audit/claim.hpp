@@ -36,7 +36,7 @@ class Claim {
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
 
-  /// What throws a collective Error here makes the rows fail.
+  /// What throws a collective Error here makes the rows fail, but for those that do not apply for a reason.
   virtual void see(const RunPoint& point) = 0;
   virtual void judge(VerdictTable& table) = 0;
 };

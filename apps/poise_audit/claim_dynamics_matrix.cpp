@@ -41,7 +41,7 @@ class DynamicsMatrixClaim final : public Claim {
   }
 
   void judge(VerdictTable& table) override {
-    const std::string why = subject_.linear() ? "the gradient is zero" : "only -model softmax_linear has D";
+    const std::string why = subject_.linear() ? "" : "only -model softmax_linear has D";
     table.add(inverse_.row("d_inverse", "D times D^-1 is the identity", "4.2, 4.3", why));
     table.add(symmetry_.row("d_symmetric", "D is symmetric", "4.1", why));
     table.add(positive_.row("d_positive", "<V, DV> is at least |V|^2 times the floor", "4.4", why));

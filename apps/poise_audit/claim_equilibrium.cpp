@@ -47,11 +47,18 @@ class EquilibriumClaim final : public Claim {
 
   void judge(VerdictTable& table) override {
     const std::string none = subject_.has_equilibria() ? "" : "the run solves for no equilibria";
-    const std::string linear = none.empty() ? "only -model softmax_linear" : none;
-    const std::string of_softmax = none.empty() ? "no softmax weights" : none;
-    const std::string bounded = none.empty() ? "no norm of the Jacobian is below 1" : none;
+    // Empty where the row applies.
+    const auto unless = [&](bool applies, const char* why) {
+      return !none.empty() ? none : applies ? std::string() : std::string(why);
+    };
+    const std::string linear = unless(subject_.linear(), "only -model softmax_linear");
+    const std::string of_softmax = unless(softmax(), "no softmax weights");
+    const std::string bounded =
+        unless(softmax() || kind() == WeightKind::spectral, "no norm of the Jacobian is below 1");
+    const std::string mass = unless(softmax() && subject_.network().activation == Activation::identity,
+                                    "not a linear map with softmax weights");
     table.add(mass_.row("mass", "column sums of equilibria are those of the injection over 1 - gamma", "7.1",
-                        none.empty() ? "not a linear map with softmax weights" : none));
+                        mass));
     table.add(inverse_.row("u_inverse", "column sums of U^-1 times 1 - gamma are 1", "7.1", linear));
     table.add(u_norm_.row("u_norm", "1-norm of U", "7.1", linear));
     table.add(iterates_.row("contraction", "iterates approach the equilibrium at the rate of the norm", "7.3",

@@ -36,7 +36,8 @@ class EquilibriumGradientClaim final : public Claim {
                                !subject_.linear()           ? "only -model softmax_linear has both"
                                : !subject_.has_equilibria() ? "-objective " + network.objective
                                                             : "-jacobian_weight"));
-    const std::string why = network.has_equilibrium_model()
+    const std::string why = subject_.has_equilibria() ? ""
+                            : network.has_equilibrium_model()
                                 ? "-objective unrolled solves nothing"
                                 : "-objective " + network.objective + " has no equilibria";
     table.add(equilibria_.row("equilibria", "residual of every sample's equilibrium", "3.2", why));

@@ -78,7 +78,7 @@ class GramClaim final : public Claim {
       return;
     }
     if (samples_.empty()) {
-      table.add(does_not_apply("gram_rate", claim, item, "nothing could be evaluated"));
+      table.add(does_not_apply("gram_rate", claim, item, ""));
     } else {
       Row row = samples_.judge({.id = "gram_rate", .claim = claim, .item = item}, audit_->constants(), true);
       if (subject_.settings().dynamics != "flow") {
@@ -87,7 +87,7 @@ class GramClaim final : public Claim {
       }
       table.add(row);
     }
-    table.add(floor_.row("gram_floor", floor, item, "nothing could be evaluated"));
+    table.add(floor_.row("gram_floor", floor, item));
   }
 
  private:

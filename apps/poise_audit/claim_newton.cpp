@@ -33,7 +33,7 @@ class NewtonClaim final : public Claim {
   }
 
   void judge(VerdictTable& table) override {
-    const std::string why = !subject_.linear() ? "only -model softmax_linear" : "the gradient is zero";
+    const std::string why = subject_.linear() ? "" : "only -model softmax_linear";
     add(table,
         direction_.row("theorem2_direction", "Theorem 2: dW/dt is the trust-region Newton step", "6", why));
     add(table, radius_.row("theorem2_radius", "Theorem 2: the step is on the boundary", "6", why));

@@ -53,7 +53,11 @@ class RatesClaim final : public Claim {
       }
     }
     const bool lost = classification_ && !classification_->failure().empty();
-    judge_kappa(table, constants.kappa, !why.empty() ? why : lost ? classification_->failure() : known);
+    judge_kappa(table, constants.kappa,
+                !std::isnan(constants.kappa) ? ""
+                : !why.empty()               ? why
+                : lost                       ? classification_->failure()
+                                             : known);
     // Where no κ is known, the smallest measured one.
     if (std::isnan(constants.kappa)) {
       constants.kappa = samples_.smallest_kappa();
@@ -96,16 +100,14 @@ class RatesClaim final : public Claim {
       if (!(all[k].excess <= resolved * uncertainties_[k]))
         worst.add(all[k].grad_norm2 / all[k].excess, kappa * (1.0 - share), all[k].step, samples_.files()[k]);
     table.add(worst.row("kappa", "|grad L0|^2 over the excess is at least kappa",
-                        classification_ ? "5.3" : "5.2",
-                        why_not.empty() ? "no excess is resolved" : why_not));
+                        classification_ ? "5.3" : "5.2", why_not));
   }
 
   void add_bound(VerdictTable& table, Row row, const AuditConstants& constants, bool integrated,
                  const std::string& known) const {
     const std::string beyond = no_theorem().empty() ? subject_.beyond_the_theorem() : "";
-    std::string why = !beyond.empty() ? "the run has " + beyond : no_theorem();
-    if (why.empty() && samples_.empty()) why = "nothing could be evaluated";
-    if (!why.empty()) return table.add(does_not_apply(row.id, row.claim, row.item, why));
+    const std::string why = !beyond.empty() ? "the run has " + beyond : no_theorem();
+    if (!why.empty() || samples_.empty()) return table.add(does_not_apply(row.id, row.claim, row.item, why));
     row = samples_.judge(row, constants, integrated);
     if (!known.empty() && row.state == RowState::held) row.note += "; " + known;
     table.add(row);

@@ -37,7 +37,8 @@ class Worst {
   void add(double measured, double required, Index step, const std::string& file = {});
   [[nodiscard]] bool empty() const { return points_ == 0; }
   [[nodiscard]] Index points() const { return points_; }
-  /// The row with its verdict; without any point it does not apply, for the reason `why_not`.
+  /// The row with its verdict; without any point it does not apply, for the reason `why_not`. An empty reason
+  /// says that it does apply, but nothing was measured.
   [[nodiscard]] Row row(std::string id, std::string claim, std::string item, std::string why_not = {}) const;
 
  private:

@@ -30,7 +30,6 @@ void Walk::Watched::see(const RunPoint& point) {
 void Walk::Watched::judge(VerdictTable& table) const {
   const std::size_t first = table.rows().size();
   claim->judge(table);
-  if (error.empty()) return;
   const auto fail = [this](Row& row) {
     row.state = RowState::not_held;
     row.measured = std::nan("");
@@ -38,14 +37,16 @@ void Walk::Watched::judge(VerdictTable& table) const {
     row.file = file;
     row.note = error;
   };
-  bool failed = false;
   for (std::size_t k = first; k < table.rows().size(); ++k) {
     Row& row = table.rows()[k];
-    if (row.state != RowState::does_not_apply && row.state != RowState::not_held) fail(row);
-    failed = failed || row.state == RowState::not_held;
+    const bool unmeasured = row.state == RowState::does_not_apply && row.note.empty();
+    const bool judged = row.state == RowState::held || row.state == RowState::observed;
+    if (error.empty()) {
+      if (unmeasured) row.note = "there was nothing to measure";
+    } else if (unmeasured || judged) {
+      fail(row);
+    }
   }
-  // Where nothing at all was measured, rows without a point look like rows that do not apply.
-  if (!failed) fail(table.rows()[first]);
 }
 
 void Walk::go() {

@@ -220,7 +220,7 @@ class Changed(AuditTest):
     def test_a_solve_that_fails_is_no_row_that_does_not_apply(self):
         found = self.audit(self.run_directory, "-eq_ladder", "false", "-eq_snes_type", "newtonls", "-eq_ksp_max_it", 1,
                            "-eq_ksp_type", "gmres", "-eq_snes_max_it", 1, ranks=2, code=FAILED)
-        self.assertLessEqual({"two_gradients", "mass"}, self.failed(found))
+        self.assertLessEqual({"two_gradients", "equilibria", "adjoints", "mass"}, self.failed(found))
         self.assertIn("equilibrium (eq_) solve failed", self.row(found, "two_gradients")["note"])
 
     def test_a_descent_that_overshot(self):
