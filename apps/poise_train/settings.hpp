@@ -29,6 +29,9 @@ struct TrainSettings {
   static TrainSettings from(Options& options);
   /// Why Theorem 1 says nothing about this run; empty if it does.
   [[nodiscard]] std::string beyond_the_theorem() const;
+  /// Declare and read those of the data and their features, and those of the loss, alone. Throw bad_input.
+  void read_data(Options& options);
+  void read_loss(Options& options);
 
  private:
   void read_dynamics(Options& options);

@@ -54,6 +54,16 @@ void LeastSquaresReference::find_optimum(const RowBlockMatrix& gram, const doubl
   own_rounding_ = 64.0 * epsilon * epsilon * cross_norm2 / smallest();
 }
 
+void LeastSquaresReference::keep_unseen_part(double* w) const {
+  const RowBlockMatrix& vectors = spectrum_.vectors();
+  vectors.multiply_transpose(outputs_, w, coordinates_.data());
+  const Index rows = vectors.local_rows();
+  for (Index c = 0; c < outputs_; ++c)
+    for (Index i = 0; i < rows && vectors.row_begin() + i < rank(); ++i)
+      coordinates_[static_cast<std::size_t>(c * rows + i)] = 0.0;
+  vectors.multiply(outputs_, coordinates_.data(), w);
+}
+
 LeastSquaresReference::Distance LeastSquaresReference::distance(const double* w) const {
   std::transform(optimum_.begin(), optimum_.end(), w, difference_.begin(), std::minus<>());
   const RowBlockMatrix& vectors = spectrum_.vectors();

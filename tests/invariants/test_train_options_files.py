@@ -1,4 +1,4 @@
-"""Every file of petsc_opts runs on every model that it suits, is used to its last line, and solvers agree with each other."""
+"""Every file of petsc_opts for poise-train runs on every model that it suits, is used to its last line, and solvers agree with each other."""
 
 import glob
 import os
@@ -11,7 +11,8 @@ ALL = sorted(os.path.basename(path)[:-5] for path in glob.glob(os.path.join(SOUR
 FILES = [name for name in ALL if not name.startswith(("sweep_", "compare_"))]
 SOLVERS = [name for name in FILES if name.startswith(("eq_", "adj_"))]
 INEXACT = [name for name in FILES if name.startswith("backward_")]
-DYNAMICS = [name for name in FILES if name not in SOLVERS + INEXACT + ["mnist", "collapsed_bcgs"]]
+STUDIES = [name for name in FILES if name.startswith("compare_")]  # test_compare.py runs them
+DYNAMICS = [name for name in FILES if name not in STUDIES + SOLVERS + INEXACT + ["mnist", "collapsed_bcgs"]]
 PROBLEM = ["-data", DIGITS, "-train_samples", 60, "-features_rank_cut", 0.03]
 DESCENT = ["-loss", "cross_entropy", "-dynamics", "descent", "-step_size", 0.05, "-steps", 3, "-time", 1e9]
 # Another solver of the same equation is as near as its tolerance of 1e-12 times the condition of the equation.
