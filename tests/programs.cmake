@@ -22,7 +22,7 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
 endforeach()
 
 # The programs that study runs, likewise.
-foreach(name spectrum sweep compare)
+foreach(name spectrum sweep compare audit)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   string(TOUPPER ${name} upper)
   set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT 300 LABELS invariants
