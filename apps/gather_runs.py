@@ -110,7 +110,8 @@ def figure_of(members):
     excess = all(member.curve("loss_excess", True) for member in members)
     loss = "loss_excess" if excess else "loss"
     accuracy = any(member.curve("test_accuracy") for member in members)
-    test = "test_accuracy" if accuracy else "test_loss" if any(member.curve("test_loss") for member in members) else None
+    tested = accuracy or any(member.curve("test_loss") for member in members)
+    test = "test_accuracy" if accuracy else "test_loss" if tested else None
     figure, panels = plt.subplots(1, 3 if test else 2, figsize=(14.0 if test else 9.6, 5.2))
     panel_curves(panels[0], members, loss, colour, line)
     panel_last(panels[1], members, loss, "Last excess loss" if excess else "Last loss", colour)

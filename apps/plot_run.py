@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Figures from run directories of poise-train: convergence against the theorem's bounds, the conditioning that
-the bounds rest on, and the quality of the model. Works while a run goes on."""
+the bounds rest on, and the quality of the model. Works while a run goes on. Of a directory of poise-compare: what the
+models learn, the paths of their weights, and what they cost."""
 
 import argparse
 import os
 import time
 
+import plot_compare
+import plot_sweep
 from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
 
 SCHEMA = "poise-run-1"
@@ -233,6 +236,24 @@ def figure_of_comparison(runs):
     return figure
 
 
+def write(figure, arguments, name):
+    """Saves the figure where the arguments say, or as RUN_DIR/figures/NAME."""
+    for path in output_files(arguments, os.path.join(arguments.runs[0], "figures", name)):
+        save(figure, path)
+        print(path)
+
+
+def draw_study(arguments):
+    """The figures of a directory of poise-compare, several files beside each other."""
+    if len(arguments.runs) > 1:
+        fail(f"{arguments.runs[1]}: a directory of poise-compare is drawn alone: name one directory")
+    stem, ending = os.path.splitext(arguments.output or "")
+    for name, figure in plot_compare.figures(arguments.runs[0]).items():
+        if stem:
+            arguments.output = f"{stem}_{name}{ending}"
+        write(figure, arguments, f"compare_{name}")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="plot_run.py", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
@@ -241,12 +262,12 @@ def main():
     arguments = parser.parse_args()
 
     plt.rcParams.update(STYLE)
+    if len(arguments.runs) == 1 and plot_sweep.is_sweep(arguments.runs[0]):
+        return write(plot_sweep.figure_of_sweep(arguments.runs[0]), arguments, "sweep")
+    if any(plot_compare.is_study(directory) for directory in arguments.runs):
+        return draw_study(arguments)
     runs = [Run(directory) for directory in arguments.runs]
-    paths = output_files(arguments, os.path.join(arguments.runs[0], "figures", "run"))
-    figure = figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs)
-    for path in paths:
-        save(figure, path)
-        print(path)
+    write(figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs), arguments, "run")
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ ask_to_stop() {
   [ -z "$child" ] || forward_usr1
 }
 
-# USR1 kills a launcher that does not yet listen, so this waits until it catches the signal (as mpirun does) or blocks it
-# to wait for it (as srun does).
+# USR1 kills a launcher that does not yet listen, so this waits until it catches the signal (as mpirun does) or blocks
+# it to wait for it (as srun does).
 forward_usr1() {
   local name mask listens tries
   for ((tries = 0; tries < 100; tries++)); do

@@ -22,6 +22,14 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
+# The programs that study runs, likewise.
+foreach(name spectrum sweep compare audit)
+  add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
+  string(TOUPPER ${name} upper)
+  set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT 300 LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${name}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
+endforeach()
+
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS invariants

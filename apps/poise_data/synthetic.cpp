@@ -20,8 +20,24 @@ std::uint64_t counter(Index i) {
   return static_cast<std::uint64_t>(i);
 }
 
+/// W = G H / √(r d): the rows of H are numbered after those of G.
+std::vector<double> make_teacher_of_rank(const SyntheticProblem& p) {
+  const CounterRandom random(p.seed, Stream::synthetic_teacher);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(p.teacher_rank * p.inputs));
+  std::vector<double> teacher(static_cast<std::size_t>(p.outputs * p.inputs), 0.0);
+  for (Index r = 0; r < p.teacher_rank; ++r)
+    for (Index k = 0; k < p.outputs; ++k) {
+      const double g = scale * random.normal(counter(k), counter(r));
+      for (Index j = 0; j < p.inputs; ++j)
+        teacher[static_cast<std::size_t>(k * p.inputs + j)] +=
+            g * random.normal(counter(p.outputs + r), counter(j));
+    }
+  return teacher;
+}
+
 /// W, row-major; every rank makes its own copy of the same numbers.
 std::vector<double> make_teacher(const SyntheticProblem& p) {
+  if (p.teacher_rank > 0) return make_teacher_of_rank(p);
   const CounterRandom random(p.seed, Stream::synthetic_teacher);
   const double scale = 1.0 / std::sqrt(static_cast<double>(p.inputs));
   std::vector<double> teacher;
@@ -75,6 +91,7 @@ DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& p, DatasetInf
   info.inputs = p.inputs;
   info.outputs = p.outputs;
   info.classification = p.classification;
+  info.has_teacher = true;
   info.feature_type = "float64";
   std::vector<double> teacher;
   agree(comm, [&] { teacher = make_teacher(p); });
@@ -95,6 +112,7 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
   p.test_samples = options.integer("test_samples", 0, {0}, "number of test samples");
   p.inputs = options.integer("inputs", 20, {1}, "number of features d");
   p.outputs = options.integer("outputs", 1, {1}, "number of targets or classes q");
+  p.teacher_rank = options.integer("teacher_rank", 0, {0}, "rank of the linear teacher; 0: full");
   p.noise = options.real("noise", 0, {0}, "standard deviation of the noise of the targets");
   p.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
   // `import` has -classes as a number; here only whether there are any.
@@ -104,6 +122,13 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
   options.reject_unknown();
   if (p.classification && p.outputs < 2)
     throw Error(ExitCode::bad_input, "option -classes needs at least two classes: give -outputs 2 or more",
+                true);
+  if (p.teacher_rank > std::min(p.inputs, p.outputs))
+    throw Error(ExitCode::bad_input,
+                "option -teacher_rank " + std::to_string(p.teacher_rank) + ": a teacher of " +
+                    std::to_string(p.inputs) + " inputs and " + std::to_string(p.outputs) +
+                    " outputs has no such rank; give at most " +
+                    std::to_string(std::min(p.inputs, p.outputs)) + ", or 0 for the full one",
                 true);
   on_root(comm, [&] { require_output(output); });
 

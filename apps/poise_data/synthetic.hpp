@@ -7,10 +7,12 @@
 
 namespace poise {
 
-/// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1).
+/// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1). A teacher of
+/// rank r is W = G H / sqrt(r d), G (q x r) and H (r x d) ~ N(0, 1): entries of the same variance.
 struct SyntheticProblem {
   Index samples = 0, test_samples = 0;
   Index inputs = 0, outputs = 0;
+  Index teacher_rank = 0;  ///< r; 0: full
   double noise = 0.0;
   std::uint64_t seed = 0;
   bool classification = false;  ///< labels are the argmax of W x + noise

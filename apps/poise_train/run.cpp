@@ -1,43 +1,25 @@
 #include "poise_train/run.hpp"
 
-#include <hdf5.h>
-#include <slepcsys.h>
-
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/base/version.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise_train/date.hpp"
+#include "poise_train/provenance.hpp"
 
 namespace poise {
 namespace {
 
-RunFile::Named provenance(Experiment& experiment) {
-  char host[MPI_MAX_PROCESSOR_NAME] = "";
-  int length = 0;
-  check_mpi(MPI_Get_processor_name(host, &length));
-  char mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-  check_mpi(MPI_Get_library_version(mpi, &length));
-  unsigned major = 0, minor = 0, release = 0;
-  H5get_libversion(&major, &minor, &release);
-  const auto dotted = [](auto a, auto b, auto c) {
-    return std::to_string(a) + "." + std::to_string(b) + "." + std::to_string(c);
-  };
+RunFile::Named attributes(Experiment& experiment) {
   const ProcessGrid& grid = experiment.grid();
-  return {{"version", version()},
-          {"git", git_commit()},
-          {"petsc", dotted(PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR)},
-          {"slepc", dotted(SLEPC_VERSION_MAJOR, SLEPC_VERSION_MINOR, SLEPC_VERSION_SUBMINOR)},
-          {"hdf5", dotted(major, minor, release)},
-          {"mpi", std::string(mpi)},
-          {"ranks", Index{grid.size()}},
-          {"grid", std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks())},
-          {"m", experiment.layout().width()},
-          {"q", experiment.layout().outputs()},
-          {"parameters", experiment.layout().width() * experiment.layout().row_length()},
-          {"gradient", experiment.network().gradient_label()},
-          {"host", std::string(host)},
-          {"started", date("%Y-%m-%dT%H:%M:%SZ")}};
+  RunFile::Named named = provenance(grid.world());
+  const RunFile::Named own{
+      {"grid", std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks())},
+      {"m", experiment.layout().width()},
+      {"q", experiment.layout().outputs()},
+      {"parameters", experiment.layout().width() * experiment.layout().row_length()},
+      {"gradient", experiment.network().gradient_label()}};
+  named.insert(named.end(), own.begin(), own.end());
+  return named;
 }
 
 }  // namespace
@@ -50,7 +32,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       config_(options.resolved()),
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
-      file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), provenance(experiment),
+      file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), attributes(experiment),
             config_, past),
       interruptions_(interruptions),
       seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()) {

@@ -11,18 +11,26 @@ constexpr double most = 1e15;  // integers that a double holds exactly
 
 }  // namespace
 
+void TrainSettings::read_data(Options& o) {
+  data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
+  train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
+  seed = static_cast<std::uint64_t>(
+      o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
+  features = FeatureOptions::from(o, seed);
+}
+
+void TrainSettings::read_loss(Options& o) {
+  loss = parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"},
+                             "loss of a sample; logistic is for two classes"));
+  mean = o.choice("loss_scale", "mean", {"mean", "sum"},
+                  "the loss is the mean or the sum of the samples' losses") == "mean";
+}
+
 TrainSettings TrainSettings::from(Options& o) {
   TrainSettings s;
-  s.data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
-  s.train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
-  s.seed = static_cast<std::uint64_t>(
-      o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
-  s.features = FeatureOptions::from(o, s.seed);
+  s.read_data(o);
   s.network = NetworkSettings::from(o);
-  s.loss = parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"},
-                               "loss of a sample; logistic is for two classes"));
-  s.mean = o.choice("loss_scale", "mean", {"mean", "sum"},
-                    "the loss is the mean or the sum of the samples' losses") == "mean";
+  s.read_loss(o);
   s.read_dynamics(o);
   s.require_fitting_dynamics(o);
   s.read_run(o);
@@ -128,7 +136,7 @@ void declare_solvers(Options& options) {
                  "equilibria's tolerance");
   options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
-  options.solver("svd_", "SVD", "trlanczos, norms of spectral and free weights to 1e-12");
+  options.solver("svd_", "EPS", "krylovschur, squared norms of spectral and free weights to 1e-12");
   options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
   options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
 }

@@ -27,13 +27,16 @@ struct TrainSettings {
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together.
   static TrainSettings from(Options& options);
+  /// Why Theorem 1 says nothing about this run; empty if it does.
+  [[nodiscard]] std::string beyond_the_theorem() const;
+  /// Declare and read those of the data and their features, and those of the loss, alone. Throw bad_input.
+  void read_data(Options& options);
+  void read_loss(Options& options);
 
  private:
   void read_dynamics(Options& options);
   void read_run(Options& options);
   void require_fitting_dynamics(const Options& options) const;
-  /// Why Theorem 1 says nothing about this run; empty if it does.
-  [[nodiscard]] std::string beyond_the_theorem() const;
 };
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.

@@ -31,24 +31,38 @@ void require_run(MPI_Comm comm, const std::string& run, const std::string& folde
 
 }  // namespace
 
-Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
-  const std::string run = options.text("run", "", "the run directory to look at");
-  const std::string file = options.text("checkpoint", "", "a checkpoint file to look at, instead of -run");
-  const Index step =
+StoredRunName StoredRunName::from(Options& options) {
+  StoredRunName name;
+  name.run = options.text("run", "", "the run directory to look at");
+  name.checkpoint = options.text("checkpoint", "", "a checkpoint file to look at, instead of -run");
+  name.step =
       options.integer("step", -1, {-1, 2e9}, "the step of the checkpoint of -run; -1: the newest valid one");
-  if (run.empty() == file.empty())
-    throw usage(run.empty() ? "give -run DIR, the directory of a run, or -checkpoint FILE"
-                            : "-run and -checkpoint name two checkpoints; give one of them");
-  if (!file.empty()) {
-    if (step >= 0) throw usage("-step belongs to -run; -checkpoint names the file itself");
-    return {comm, file};
+  return name;
+}
+
+void declare_stored_run(Options& options) {
+  (void)StoredRunName::from(options);
+  (void)options.text("data", "", "the data file of the run, if it has moved; none: where it was");
+  (void)options.integer("grid_feature_ranks", 1, {1, 1e6},
+                        "ranks over which one copy of the weights is spread, a divisor of the number of "
+                        "ranks; need not be that of the run");
+}
+
+Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
+  const StoredRunName name = StoredRunName::from(options);
+  if (name.run.empty() == name.checkpoint.empty())
+    throw usage(name.run.empty() ? "give -run DIR, the directory of a run, or -checkpoint FILE"
+                                 : "-run and -checkpoint name two checkpoints; give one of them");
+  if (!name.checkpoint.empty()) {
+    if (name.step >= 0) throw usage("-step belongs to -run; -checkpoint names the file itself");
+    return {comm, name.checkpoint};
   }
-  const std::string folder = run + "/checkpoints";
-  require_run(comm, run, folder, step);
-  if (step >= 0) return {comm, checkpoint_path(folder, step)};
+  const std::string folder = name.run + "/checkpoints";
+  require_run(comm, name.run, folder, name.step);
+  if (name.step >= 0) return {comm, checkpoint_path(folder, name.step)};
   FoundCheckpoint found = find_latest_valid(comm, folder);
   warn_of_damage(comm, found);
-  if (!found.checkpoint) throw usage("-run " + run + ": " + folder + " holds no valid checkpoint");
+  if (!found.checkpoint) throw usage("-run " + name.run + ": " + folder + " holds no valid checkpoint");
   return std::move(*found.checkpoint);
 }
 

@@ -2,6 +2,8 @@
 
 #include <mpi.h>
 
+#include <string>
+
 #include "poise/base/options.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise_train/settings.hpp"
@@ -10,6 +12,18 @@ namespace poise {
 
 // For programs that look at a run after or while it was made: open a checkpoint, take the run's options from
 // it, and build an Experiment of both.
+
+/// Which checkpoint is meant.
+struct StoredRunName {
+  std::string run, checkpoint;
+  Index step = -1;
+
+  /// Declares and reads -run, -checkpoint and -step. Throws bad_input where they do not go together.
+  static StoredRunName from(Options& options);
+};
+
+/// Declares what programs that look at a stored run take besides, for -help alone.
+void declare_stored_run(Options& options);
 
 /// Collective. The checkpoint that the options name: -checkpoint FILE, or -run DIR with -step N, or the
 /// newest valid one of -run DIR (damaged ones that were passed over are told of). Throws bad_input if there

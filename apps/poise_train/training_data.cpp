@@ -48,6 +48,7 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
   if (settings.batch > total)
     throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
                 " training samples; choose at most so many, or 0 for all");
+  teacher_ = dataset.read_teacher();
   SampleBlock train = dataset.read_train(grid_.samples(total));
   if (checkpoint != nullptr)
     restore_features(settings, *checkpoint);

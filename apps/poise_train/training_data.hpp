@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/dataset.hpp"
@@ -20,6 +21,8 @@ class TrainingData {
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
   [[nodiscard]] const Problem& problem() const { return problem_; }
   [[nodiscard]] const FeatureMap& features() const { return *features_; }
+  /// The linear map that made the data, where the file tells it: [outputs, inputs], row-major, else empty.
+  [[nodiscard]] const std::vector<double>& teacher() const { return teacher_; }
   /// Not collective. Adds the features; the snapshot borrows from this object.
   void save(Snapshot& snapshot) const;
 
@@ -33,6 +36,7 @@ class TrainingData {
   DatasetInfo info_;
   Problem problem_;
   std::unique_ptr<FeatureMap> features_;
+  std::vector<double> teacher_;
 };
 
 }  // namespace poise

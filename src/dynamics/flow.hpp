@@ -21,6 +21,9 @@ class Flow final : public Dynamics {
   Flow(const Flow&) = delete;  // PETSc holds pointers to it
   Flow& operator=(const Flow&) = delete;
   StopReason run(Vec theta, DynamicsState& state, const Observer& observer) override;
+  /// Not collective. Another end time for the next `run`, which goes on from where the last one ended without
+  /// computing that gradient again: a run in parts ends at given times exactly.
+  void set_end_time(double end_time) { end_time_ = end_time; }
 
  private:
   /// The gradient at θ, reused if θ is where it was last evaluated (the first stage of a step is).

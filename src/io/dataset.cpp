@@ -77,6 +77,15 @@ Dataset::Dataset(MPI_Comm comm, const std::string& path) : comm_(comm) {
   agree(comm, [&] { info_ = validated(header); });
 }
 
+std::vector<double> Dataset::read_teacher() const {
+  if (!info_.has_teacher) return {};
+  std::vector<double> teacher(static_cast<std::size_t>(info_.outputs * info_.inputs));
+  const H5File file = open_for(comm_, info_.path);
+  file.read_rows("/teacher", {0, info_.outputs}, teacher);
+  throw_first(comm_, find_not_finite("data file '" + info_.path + "': /teacher", teacher, info_.inputs, 0));
+  return teacher;
+}
+
 SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   const Index available = prefix.empty() ? info_.samples : info_.test_samples;
   SampleBlock block{rows.begin, rows.size(), info_.inputs, info_.outputs, {}, {}, {}};

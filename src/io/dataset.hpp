@@ -23,6 +23,7 @@ struct DatasetInfo {
   bool classification = false;
   std::string feature_type = "float64";  ///< as stored, for example "uint8"
   double scale_factor = 1.0;  ///< attribute of /features (CF convention): stored value x factor = feature
+  bool has_teacher = false;   ///< /teacher, the linear map that made the targets or labels
 };
 
 /// Samples [begin, begin + count) of the training or of the test set.
@@ -35,8 +36,9 @@ struct SampleBlock {
 };
 
 /// Reader of the data schema (docs: "Data schema"): /features [n, d]; /targets [n, q] or /labels [n] with the
-/// attribute `classes`; optional /test_features with /test_targets or /test_labels. A file without the
-/// attribute `schema` is read too, another schema is an error. Ranks read their own rows only.
+/// attribute `classes`; optional /test_features with /test_targets or /test_labels, and /teacher [q, d]. A
+/// file without the attribute `schema` is read too, another schema is an error. Ranks read their own rows
+/// only.
 class Dataset {
  public:
   /// Collective on `comm`, which must outlive this object. Reads and validates the header only. Throws
@@ -51,6 +53,9 @@ class Dataset {
   /// names the data set and the first such row over all ranks.
   [[nodiscard]] SampleBlock read_train(Range rows) const { return read(rows, ""); }
   [[nodiscard]] SampleBlock read_test(Range rows) const { return read(rows, "test_"); }
+  /// Collective. The teacher [outputs, inputs], row-major, whole on every rank; empty if the file has none.
+  /// Throws bad_input, the same on every rank, if it holds values that are not finite.
+  [[nodiscard]] std::vector<double> read_teacher() const;
 
  private:
   [[nodiscard]] SampleBlock read(Range rows, const std::string& prefix) const;

@@ -67,6 +67,8 @@ class Validator {
         info.inputs > std::numeric_limits<Index>::max() / 16 / info.samples)
       fail("its header is damaged: /features " + dims_text(*train.features) + " cannot be true");
     add_test(info);
+    info.has_teacher = header_.teacher.has_value();
+    if (info.has_teacher) require_teacher(info);
     return info;
   }
 
@@ -133,6 +135,15 @@ class Validator {
     return *set.classes;
   }
 
+  void require_teacher(const DatasetInfo& info) const {
+    const H5Shape& shape = *header_.teacher;
+    const bool numbers = shape.kind == H5Kind::real || shape.kind == H5Kind::integer;
+    if (!numbers || shape.dims != std::vector<Index>{info.outputs, info.inputs})
+      fail("/teacher " + dims_text(shape) + " is not a matrix of numbers [outputs, inputs] = [" +
+           std::to_string(info.outputs) + ", " + std::to_string(info.inputs) +
+           "]: correct it, or leave it out");
+  }
+
   void add_test(DatasetInfo& info) const {
     const SetHeader& test = header_.test;
     if (!test.features) {
@@ -171,6 +182,7 @@ DatasetHeader read_dataset_header(const H5File& file) {
   if (header.name.empty()) header.name = std::filesystem::path(header.path).stem().string();
   header.train = read_set_header(file, "");
   header.test = read_set_header(file, "test_");
+  if (file.exists("/teacher")) header.teacher = file.shape("/teacher");
   header.objects = file.objects();
   return header;
 }

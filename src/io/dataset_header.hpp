@@ -22,6 +22,7 @@ struct SetHeader {
 struct DatasetHeader {
   std::string path, schema, name, source, license;  ///< empty where the file has no such attribute
   SetHeader train, test;
+  std::optional<H5Shape> teacher;
   std::vector<std::string> objects;  ///< names of all that is in the file
 };
 

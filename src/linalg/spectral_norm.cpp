@@ -18,47 +18,54 @@ namespace {
 constexpr Index basis = 40;
 constexpr PetscInt restarts = 1000;
 constexpr double default_tolerance = 1e-12;
-/// Size of the random part of a start, relative to the vector found before. From an exact singular vector the
-/// bidiagonalisation breaks down at once and learns of a value that has overtaken it from rounding alone.
+/// Size of the random part of a start, relative to the vector found before. From an exact singular vector a
+/// Krylov space ends at once and learns of a value that has overtaken it from rounding alone.
 constexpr double random_part = 1e-2;
 
 }  // namespace
 
 SpectralNorm::SpectralNorm(const RowBlockMatrix& matrix)
     : matrix_(matrix),
-      operator_(
-          matrix.comm(), matrix.local_rows(),
-          [this](const double* x, double* y) { matrix_.multiply(1, x, y); },
-          [this](const double* x, double* y) { matrix_.multiply_transpose(1, x, y); }),
-      u_(create_vec(matrix.comm(), matrix.local_rows())),
-      v_(duplicate(u_.get())),
+      square_(matrix.comm(), matrix.local_rows(), [this](const double* x, double* y) { apply_square(x, y); }),
+      vector_(create_vec(matrix.comm(), matrix.local_rows())),
       left_(static_cast<std::size_t>(matrix.local_rows()), 0.0),
-      right_(left_) {
-  check(SVDCreate(matrix.comm(), svd_.out()));
-  check(SVDSetOptionsPrefix(svd_.get(), "svd_"));
-  check(SVDSetOperators(svd_.get(), operator_.get(), nullptr));
-  check(SVDSetProblemType(svd_.get(), SVD_STANDARD));
-  check(SVDSetWhichSingularTriplets(svd_.get(), SVD_LARGEST));
-  check(SVDSetType(svd_.get(), SVDTRLANCZOS));
+      right_(left_),
+      image_(left_) {
+  check(EPSCreate(matrix.comm(), eps_.out()));
+  check(EPSSetOptionsPrefix(eps_.get(), "svd_"));
+  check(EPSSetOperators(eps_.get(), square_.get(), nullptr));
+  check(EPSSetProblemType(eps_.get(), EPS_HEP));
+  check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
   check(
-      SVDSetDimensions(svd_.get(), 1, static_cast<PetscInt>(std::min(matrix.width(), basis)), PETSC_DEFAULT));
-  check(SVDSetConvergenceTest(svd_.get(), SVD_CONV_REL));
-  check(SVDSetTolerances(svd_.get(), default_tolerance, restarts));
-  check(SVDSetFromOptions(svd_.get()));
+      EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(matrix.width(), basis)), PETSC_DEFAULT));
+  check(EPSSetConvergenceTest(eps_.get(), EPS_CONV_REL));
+  check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
+  check(EPSSetFromOptions(eps_.get()));
+}
+
+/// y = MᵀM x / ‖M‖_F², so that nothing overflows.
+void SpectralNorm::apply_square(const double* x, double* y) {
+  matrix_.multiply(1, x, image_.data());
+  for (double& entry : image_) entry /= frobenius_;
+  matrix_.multiply_transpose(1, image_.data(), y);
+  for (Index i = 0; i < matrix_.local_rows(); ++i) y[i] /= frobenius_;
+}
+
+double SpectralNorm::norm_of(std::span<const double> local) const {
+  double sum = 0.0;
+  for (const double entry : local) sum += entry * entry;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, matrix_.comm()));
+  return std::sqrt(sum);
 }
 
 double SpectralNorm::frobenius_norm() const {
-  double sum = 0.0;
-  const double* entries = matrix_.rows();
-  for (Index e = 0; e < matrix_.local_rows() * matrix_.width(); ++e) sum += entries[e] * entries[e];
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, matrix_.comm()));
-  return std::sqrt(sum);
+  return norm_of({matrix_.rows(), static_cast<std::size_t>(matrix_.local_rows() * matrix_.width())});
 }
 
 void SpectralNorm::set_start() {
   const CounterRandom random(0, Stream::eigenvector);
   const double scale = random_part / std::sqrt(static_cast<double>(matrix_.width()));
-  WriteArray start(v_.get());
+  WriteArray start(vector_.get());
   for (Index i = 0; i < matrix_.local_rows(); ++i)
     start[i] = right_[i] + scale * random.normal(static_cast<std::uint64_t>(matrix_.row_begin() + i));
 }
@@ -70,41 +77,43 @@ void SpectralNorm::forget() {
 double SpectralNorm::compute() {
   static const LogEvent event("SpectralNorm");
   const auto scope = event.begin();
-  const double frobenius = frobenius_norm();
-  if (!std::isfinite(frobenius))
+  frobenius_ = frobenius_norm();
+  if (!std::isfinite(frobenius_))
     throw Error(ExitCode::failed,
                 "the spectral norm (svd_) of weights that hold a NaN or an Inf, or overflow", true);
-  if (frobenius > 0.0) return solve();
+  if (frobenius_ > 0.0) return solve();
   std::fill(left_.begin(), left_.end(), 0.0);
   std::fill(right_.begin(), right_.end(), 0.0);
   return 0.0;
 }
 
 double SpectralNorm::solve() {
-  // The matrix changed behind the shell: setting it again makes SVD forget what it found.
-  check(SVDSetOperators(svd_.get(), operator_.get(), nullptr));
+  // The matrix changed behind the shell: setting it again makes EPS forget what it found.
+  check(EPSSetOperators(eps_.get(), square_.get(), nullptr));
   set_start();
-  Vec start = v_.get();
-  check(SVDSetInitialSpaces(svd_.get(), 1, &start, 0, nullptr));
-  check(SVDSolve(svd_.get()));
-  SVDConvergedReason reason = SVD_CONVERGED_ITERATING;
-  PetscInt triplets = 0;
+  Vec start = vector_.get();
+  check(EPSSetInitialSpace(eps_.get(), 1, &start));
+  check(EPSSolve(eps_.get()));
+  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
+  PetscInt pairs = 0;
   PetscInt iterations = 0;
-  check(SVDGetConvergedReason(svd_.get(), &reason));
-  check(SVDGetConverged(svd_.get(), &triplets));
-  check(SVDGetIterationNumber(svd_.get(), &iterations));
-  if (reason <= 0 || triplets < 1)
+  check(EPSGetConvergedReason(eps_.get(), &reason));
+  check(EPSGetConverged(eps_.get(), &pairs));
+  check(EPSGetIterationNumber(eps_.get(), &iterations));
+  if (reason <= 0 || pairs < 1)
     throw Error(ExitCode::failed,
                 "the spectral norm (svd_) of the weights was not found: " +
-                    std::string(SVDConvergedReasons[reason]) + " after " + std::to_string(iterations) +
-                    " restarts; raise -svd_svd_max_it or -svd_svd_ncv, or loosen -svd_svd_tol",
+                    std::string(EPSConvergedReasons[reason]) + " after " + std::to_string(iterations) +
+                    " restarts; raise -svd_eps_max_it or -svd_eps_ncv, or loosen -svd_eps_tol",
                 true);
-  double norm = 0.0;
-  check(SVDGetSingularTriplet(svd_.get(), 0, &norm, u_.get(), v_.get()));
-  const ReadArray u(u_.get());
-  const ReadArray v(v_.get());
-  std::copy(u.span().begin(), u.span().end(), left_.begin());
-  std::copy(v.span().begin(), v.span().end(), right_.begin());
+  check(EPSGetEigenvector(eps_.get(), 0, vector_.get(), nullptr));
+  {
+    const ReadArray v(vector_.get());
+    std::copy(v.span().begin(), v.span().end(), right_.begin());
+  }
+  matrix_.multiply(1, right_.data(), left_.data());
+  const double norm = norm_of(left_);
+  for (double& entry : left_) entry /= norm;
   return norm;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "poise/linalg/row_block_matrix.hpp"
@@ -9,9 +10,11 @@
 namespace poise {
 
 /// ‖M‖₂ of a square matrix in row blocks with its singular vectors, ‖M‖₂ = uᵀMv: its gradient is uvᵀ where
-/// the largest singular value is simple. By SLEPc's SVD (Lanczos bidiagonalisation), options prefix `svd_`;
-/// its residual, relative to the norm, is 1e-12 by default, because a gradient through the norm inherits the
-/// error of u and v, which is the residual over the relative gap to the next singular value.
+/// the largest singular value is simple. By SLEPc's Krylov-Schur method on MᵀM, which loses no digits at this
+/// end of the spectrum, options prefix `svd_` (EPS). The bidiagonalisations of SLEPc's SVD are not used: on
+/// matrices of low rank they break down, and have given values that are no singular values. The residual,
+/// relative to ‖M‖₂², is 1e-12 by default, because a gradient through the norm inherits the error of u and v,
+/// which is the residual over the relative gap to the next singular value.
 class SpectralNorm {
  public:
   /// Collective on the communicator of `matrix`, which must be square and outlive this object.
@@ -29,18 +32,19 @@ class SpectralNorm {
   [[nodiscard]] const std::vector<double>& left() const { return left_; }
   [[nodiscard]] const std::vector<double>& right() const { return right_; }
 
-  [[nodiscard]] SVD svd() const { return svd_.get(); }
-
  private:
+  void apply_square(const double* x, double* y);
+  [[nodiscard]] double norm_of(std::span<const double> local) const;
   [[nodiscard]] double frobenius_norm() const;
   void set_start();
   double solve();
 
   const RowBlockMatrix& matrix_;
-  ShellOperator operator_;
-  SvdHandle svd_;
-  VecHandle u_, v_;
-  std::vector<double> left_, right_;
+  double frobenius_ = 0.0;
+  ShellOperator square_;
+  EpsHandle eps_;
+  VecHandle vector_;
+  std::vector<double> left_, right_, image_;
 };
 
 }  // namespace poise

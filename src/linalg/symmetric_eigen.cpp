@@ -31,21 +31,26 @@ void order_and_sign(Index n, std::vector<double>& values, std::vector<double>& v
   }
 }
 
+/// `matrix` becomes the eigenvectors (job "V") or is lost ("N").
+void decompose(const char* job, Index n, std::vector<double>& matrix, std::vector<double>& values) {
+  const auto size = static_cast<PetscBLASInt>(n);
+  PetscBLASInt length = -1;  // first ask how much work space is best
+  PetscBLASInt info = 0;
+  double best = 0.0;
+  LAPACKsyev_(job, "L", &size, matrix.data(), &size, values.data(), &best, &length, &info);
+  length = static_cast<PetscBLASInt>(best);
+  std::vector<double> work(static_cast<std::size_t>(length));
+  LAPACKsyev_(job, "L", &size, matrix.data(), &size, values.data(), work.data(), &length, &info);
+  if (info != 0)
+    throw failure("eigenvalues of a symmetric matrix: LAPACK syev returned " + std::to_string(info));
+}
+
 }  // namespace
 
 SymmetricEigen symmetric_eigen(Index n, std::vector<double> matrix) {
   SymmetricEigen eigen{std::vector<double>(static_cast<std::size_t>(n)), std::move(matrix)};
   if (n == 0) return eigen;
-  const auto size = static_cast<PetscBLASInt>(n);
-  PetscBLASInt length = -1;  // first ask how much work space is best
-  PetscBLASInt info = 0;
-  double best = 0.0;
-  LAPACKsyev_("V", "L", &size, eigen.vectors.data(), &size, eigen.values.data(), &best, &length, &info);
-  length = static_cast<PetscBLASInt>(best);
-  std::vector<double> work(static_cast<std::size_t>(length));
-  LAPACKsyev_("V", "L", &size, eigen.vectors.data(), &size, eigen.values.data(), work.data(), &length, &info);
-  if (info != 0)
-    throw failure("eigenvalues of a symmetric matrix: LAPACK syev returned " + std::to_string(info));
+  decompose("V", n, eigen.vectors, eigen.values);
   order_and_sign(n, eigen.values, eigen.vectors);
   return eigen;
 }
@@ -57,6 +62,14 @@ SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matri
   check_mpi(MPI_Bcast(eigen.values.data(), static_cast<int>(n), MPI_DOUBLE, 0, comm));
   check_mpi(MPI_Bcast(eigen.vectors.data(), mpi_count(n * n), MPI_DOUBLE, 0, comm));
   return eigen;
+}
+
+std::vector<double> symmetric_eigenvalues(MPI_Comm comm, Index n, std::vector<double> matrix) {
+  std::vector<double> values(static_cast<std::size_t>(n));
+  if (n == 0) return values;
+  on_root(comm, [&] { decompose("N", n, matrix, values); });
+  check_mpi(MPI_Bcast(values.data(), mpi_count(n), MPI_DOUBLE, 0, comm));
+  return values;
 }
 
 }  // namespace poise

@@ -22,4 +22,8 @@ struct SymmetricEigen {
 /// that all ranks use the same numbers. Throws failure on all of them.
 [[nodiscard]] SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matrix);
 
+/// Collective on `comm`: the eigenvalues alone, ascending, of a matrix that rank 0 holds (a sixth of the
+/// work). Throws failure on all ranks.
+[[nodiscard]] std::vector<double> symmetric_eigenvalues(MPI_Comm comm, Index n, std::vector<double> matrix);
+
 }  // namespace poise

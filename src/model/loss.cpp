@@ -69,6 +69,13 @@ LossSum cross_entropy(Index q, Index p, const double* f, const double* y, double
   return sum;
 }
 
+LossSum linear(Index size, const double* f, const double* y, double* gradient) {
+  LossSum sum;
+  sum.loss = std::inner_product(f, f + size, y, 0.0);
+  if (gradient != nullptr) std::copy_n(y, size, gradient);
+  return sum;
+}
+
 }  // namespace
 
 LossKind parse_loss(const std::string& name) {
@@ -79,7 +86,17 @@ LossKind parse_loss(const std::string& name) {
 }
 
 std::string to_string(LossKind kind) {
-  return kind == LossKind::squared ? "squared" : kind == LossKind::logistic ? "logistic" : "cross_entropy";
+  switch (kind) {
+    case LossKind::squared:
+      return "squared";
+    case LossKind::logistic:
+      return "logistic";
+    case LossKind::cross_entropy:
+      return "cross_entropy";
+    case LossKind::linear:
+      break;
+  }
+  return "linear";
 }
 
 LossSum evaluate_loss(LossKind kind, Index outputs, Index p, const double* f, const double* targets,
@@ -91,6 +108,8 @@ LossSum evaluate_loss(LossKind kind, Index outputs, Index p, const double* f, co
       return logistic(p, f, targets, gradient);
     case LossKind::cross_entropy:
       return cross_entropy(outputs, p, f, targets, gradient);
+    case LossKind::linear:
+      return linear(outputs * p, f, targets, gradient);
   }
   return {};
 }

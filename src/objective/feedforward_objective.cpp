@@ -30,7 +30,7 @@ std::vector<ParameterBlock> FeedforwardObjective::blocks(const Feedforward& shap
     const Index inputs = l == 1 ? shape.features : m;
     const double scale = std::sqrt((rectified ? 2.0 : 1.0) / static_cast<double>(std::max<Index>(1, inputs)));
     blocks.push_back({.name = "W" + std::to_string(l), .columns = inputs, .scale = scale});
-    blocks.push_back({.name = "b" + std::to_string(l), .columns = 1, .scale = 0.0});
+    if (shape.bias) blocks.push_back({.name = "b" + std::to_string(l), .columns = 1, .scale = 0.0});
   }
   return blocks;
 }
@@ -41,7 +41,7 @@ FeedforwardObjective::FeedforwardObjective(const ParameterLayout& layout, const 
       activation_(shape.activation) {
   require_depth(shape.depth);
   for (Index l = 1; l <= shape.depth; ++l)
-    layers_.emplace_back(layout, "W" + std::to_string(l), "b" + std::to_string(l));
+    layers_.emplace_back(layout, "W" + std::to_string(l), shape.bias ? "b" + std::to_string(l) : "");
   states_.resize(layers_.size());
 }
 

@@ -8,14 +8,14 @@
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/linalg/row_products.hpp"
+#include "poise/objective/feature_gram.hpp"
 
 namespace poise {
 namespace {
 
-/// Columns of Φ per product: few enough that a panel of `budget` numbers is still in cache for its second
-/// use.
-Index panel_width(Index rows, Index budget) {
-  return std::clamp<Index>(budget / std::max<Index>(rows, 1), 64, 4096);
+/// Columns of Φ per product: few enough that a panel is still in cache for its second use.
+Index panel_width(Index rows) {
+  return std::clamp<Index>((1 << 16) / std::max<Index>(rows, 1), 64, 4096);
 }
 
 }  // namespace
@@ -30,20 +30,10 @@ ShallowLoss::ShallowLoss(const ParameterLayout& layout, const Problem& problem)
 }
 
 void ShallowLoss::form_gram() {
-  const ProcessGrid& grid = layout_.grid();
   const SampleSet& train = problem_.train;
-  const Index m = layout_.width();
   const Index q = layout_.outputs();
   const Index rows = layout_.block().size();
-
-  RowBlockMatrix block(grid.feature(), layout_.block_offsets());
-  const Index panel = panel_width(m, 1 << 18);
-  for (Index first = 0; first < train.count; first += panel) {
-    const double* phi = train.features.data() + first * rows;
-    block.add_outer_product(std::min(panel, train.count - first), phi, phi);
-  }
-  gram_ = std::make_unique<Gram>(Gram{RowBlockMatrix(grid.world(), layout_.slice_offsets()), {}, 0.0});
-  layout_.reduce_block(block.rows(), m, gram_->c.rows());
+  gram_ = std::make_unique<Gram>(Gram{feature_gram(layout_, train), {}, 0.0});
 
   gemm('N', 'T', q, rows, train.count, 1.0, train.targets.data(), q, train.features.data(), rows, 0.0,
        gradient_block_.data(), q);
@@ -53,7 +43,7 @@ void ShallowLoss::form_gram() {
 
   double norm2 = 0.0;
   for (const double y : train.targets) norm2 += y * y;
-  gram_->target_norm2 = sum_over_samples(grid, {norm2, 0}).loss;
+  gram_->target_norm2 = sum_over_samples(layout_.grid(), {norm2, 0}).loss;
 }
 
 Score ShallowLoss::value_and_gradient(const double* w, double* gradient) {
@@ -117,24 +107,40 @@ void ShallowLoss::write_sum(double scale, double* out) {
   for (Index e = 0; e < q * layout_.slice().size(); ++e) out[e] *= scale;
 }
 
-Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient,
-                                     double* gradient) {
-  const Index q = layout_.outputs();
+void ShallowLoss::visit_outputs(const double* w, const SampleSet& samples, const OutputVisitor& visit) {
+  pass_over_panels(w, samples, false, visit);
+}
+
+void ShallowLoss::sum_over_outputs(const double* w, const SampleSet& samples, const OutputVisitor& visit,
+                                   double* out) {
+  pass_over_panels(w, samples, true, visit);
+  write_sum(problem_.scale(samples.total), out);
+}
+
+void ShallowLoss::pass_over_panels(const double* w, const SampleSet& samples, bool with_sum,
+                                   const OutputVisitor& visit) {
   const Index rows = layout_.block().size();
   load_block(w);
-  const Index panel = panel_width(rows, 1 << 16);
-  LossSum sum;
+  const Index panel = panel_width(rows);
   for (Index first = 0; first < samples.count; first += panel) {
     const Index columns = std::min(panel, samples.count - first);
     const double* phi = samples.features.data() + first * rows;
     multiply_panel(phi, columns);
-    const LossSum part =
-        evaluate_loss(problem_.loss, q, columns, outputs_.data(), samples.targets.data() + first * q,
-                      with_gradient ? outputs_.data() : nullptr);
+    visit(first, columns, outputs_.data());
+    if (with_sum) add_panel(phi, columns);
+  }
+}
+
+Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient,
+                                     double* gradient) {
+  const Index q = layout_.outputs();
+  LossSum sum;
+  pass_over_panels(w, samples, with_gradient, [&](Index first, Index columns, double* f) {
+    const LossSum part = evaluate_loss(problem_.loss, q, columns, f, samples.targets.data() + first * q,
+                                       with_gradient ? f : nullptr);
     sum.loss += part.loss;
     sum.correct += part.correct;
-    if (with_gradient) add_panel(phi, columns);
-  }
+  });
   if (with_gradient) write_sum(problem_.scale(samples.total), gradient);
   const LossSum total = sum_over_samples(layout_.grid(), sum);
   return {problem_.scale(samples.total) * total.loss,
@@ -145,46 +151,37 @@ void ShallowLoss::linearise(const double* w) {
   if (gram_) return;
   const SampleSet& train = problem_.train;
   const Index q = layout_.outputs();
-  const Index rows = layout_.block().size();
   probabilities_.resize(static_cast<std::size_t>(q * train.count));
-  load_block(w);
-  const Index panel = panel_width(rows, 1 << 16);
-  for (Index first = 0; first < train.count; first += panel) {
-    const Index columns = std::min(panel, train.count - first);
-    multiply_panel(train.features.data() + first * rows, columns);
-    loss_probabilities(problem_.loss, q, columns, outputs_.data(), probabilities_.data() + first * q);
-  }
+  visit_outputs(w, train, [&](Index first, Index columns, const double* f) {
+    loss_probabilities(problem_.loss, q, columns, f, probabilities_.data() + first * q);
+  });
 }
 
 void ShallowLoss::hessian_product(const double* v, double* out) {
-  const double s = problem_.scale(problem_.train.total);
-  if (!gram_) return pass_of_products(v, true, s, out);
-  gram_product(v, out);
-  for (std::size_t e = 0; e < slice_.size(); ++e) out[e] *= 2.0 * s;
+  const Index q = layout_.outputs();
+  if (gram_) {
+    gram_product(v, out);
+    const double curvature = 2.0 * problem_.scale(problem_.train.total);
+    for (std::size_t e = 0; e < slice_.size(); ++e) out[e] *= curvature;
+    return;
+  }
+  const auto multiply = [&](Index first, Index columns, double* f) {
+    multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, f);
+  };
+  sum_over_outputs(v, problem_.train, multiply, out);
 }
 
 void ShallowLoss::gram_product(const double* v, double* out) {
-  if (!gram_) return pass_of_products(v, false, 1.0, out);
-  std::vector<double> product(slice_.size());
-  gram_->c.multiply(layout_.outputs(), v, product.data());
-  std::copy(product.begin(), product.end(), out);
-}
-
-void ShallowLoss::pass_of_products(const double* v, bool curved, double scale, double* out) {
-  const SampleSet& train = problem_.train;
-  const Index q = layout_.outputs();
-  const Index rows = layout_.block().size();
-  load_block(v);
-  const Index panel = panel_width(rows, 1 << 16);
-  for (Index first = 0; first < train.count; first += panel) {
-    const Index columns = std::min(panel, train.count - first);
-    const double* phi = train.features.data() + first * rows;
-    multiply_panel(phi, columns);
-    if (curved)
-      multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, outputs_.data());
-    add_panel(phi, columns);
+  if (gram_) {
+    std::vector<double> product(slice_.size());
+    gram_->c.multiply(layout_.outputs(), v, product.data());
+    std::copy(product.begin(), product.end(), out);
+    return;
   }
-  write_sum(scale, out);
+  sum_over_outputs(
+      v, problem_.train, [](Index, Index, double*) {}, out);
+  const double scale = problem_.scale(problem_.train.total);
+  for (std::size_t e = 0; e < slice_.size(); ++e) out[e] /= scale;
 }
 
 }  // namespace poise

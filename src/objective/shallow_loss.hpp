@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,6 +33,13 @@ class ShallowLoss {
 
   /// Collective on the world. out = V ΦΦᵀ of the training samples; v and out as above.
   void gram_product(const double* v, double* out);
+  /// Takes WΦ of the samples [first, first + columns) of this rank: outputs x columns, column-major, the same
+  /// on the ranks of grid.feature(). It may change them; it must not communicate.
+  using OutputVisitor = std::function<void(Index first, Index columns, double* outputs)>;
+  /// Collective on the world. Shows WΦ, a panel of samples at a time.
+  void visit_outputs(const double* w, const SampleSet& samples, const OutputVisitor& visit);
+  /// Collective on the world. out = s Σ_i c_i φ_iᵀ, where `visit` turns Wφ_i into c_i; slice rows x q.
+  void sum_over_outputs(const double* w, const SampleSet& samples, const OutputVisitor& visit, double* out);
 
   /// The Gram form; only for the squared loss.
   struct Gram {
@@ -53,9 +61,9 @@ class ShallowLoss {
   /// gradient_block_ += outputs_ Φᵀ.
   void add_panel(const double* phi, Index columns);
   void write_sum(double scale, double* out);
-  /// out = scale Σ_i C_i V φ_i φ_iᵀ, C_i = ∇²ℓ_i with `curved`, else I.
-  void pass_of_products(const double* v, bool curved, double scale, double* out);
-  /// `with_gradient`, not a null pointer: a rank without rows passes null blocks and must still take part.
+  /// `with_sum`: adds what `visit` leaves to gradient_block_. Not decided by a null pointer: a rank without
+  /// rows passes null blocks and must still take part.
+  void pass_over_panels(const double* w, const SampleSet& samples, bool with_sum, const OutputVisitor& visit);
   Score pass_over_samples(const double* w, const SampleSet& samples, bool with_gradient, double* gradient);
 
   const ParameterLayout& layout_;

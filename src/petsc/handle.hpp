@@ -4,7 +4,6 @@
 #include <petscsnes.h>
 #include <petscts.h>
 #include <slepceps.h>
-#include <slepcsvd.h>
 
 #include <utility>
 
@@ -47,6 +46,5 @@ using KspHandle = Handle<KSP, KSPDestroy>;
 using SnesHandle = Handle<SNES, SNESDestroy>;
 using TsHandle = Handle<TS, TSDestroy>;
 using EpsHandle = Handle<EPS, EPSDestroy>;
-using SvdHandle = Handle<SVD, SVDDestroy>;
 
 }  // namespace poise

@@ -23,7 +23,7 @@ constexpr std::size_t violation_size = 7;
 bool finite(const AuditSample& sample) {
   return std::isfinite(sample.t) && std::isfinite(sample.excess) && std::isfinite(sample.grad_norm2) &&
          std::isfinite(sample.lambda_min) && std::isfinite(sample.lambda_error) &&
-         std::isfinite(sample.integration_error);
+         std::isfinite(sample.integration_error) && std::isfinite(sample.lambda_floor);
 }
 
 std::string brief(double value) {
@@ -34,7 +34,7 @@ std::string brief(double value) {
 
 }  // namespace
 
-std::string Violation::text() const {
+std::string Violation::text(const std::string& theorem, const std::string& matrix) const {
   const std::string where = "at t = " + to_text(t) + " (step " + std::to_string(step) + ") ";
   const double missing = std::abs(measured - required) - allowance;
   const std::string by = ", with " + brief(allowance) +
@@ -43,24 +43,24 @@ std::string Violation::text() const {
   switch (kind) {
     case Kind::bound:
       return where + "the excess loss is " + brief(measured) + ", above the bound " + brief(required) +
-             " of Theorem 1" + by;
+             " of " + theorem + by;
     case Kind::bound_integrated:
       return where + "the excess loss is " + brief(measured) + ", above the integrated bound " +
              brief(required) + by;
     case Kind::floor:
-      return where + "the smallest eigenvalue of D is " + brief(measured) + ", below its floor " +
-             brief(required) + by;
+      return where + "the smallest eigenvalue of " + matrix + " is " + brief(measured) +
+             ", below its floor " + brief(required) + by;
     case Kind::not_finite:
       break;
   }
-  return where + "the excess loss, the gradient or the smallest eigenvalue of D is NaN or Inf";
+  return where + "the excess loss, the gradient or the smallest eigenvalue of " + matrix + " is NaN or Inf";
 }
 
 AuditRow RateAudit::add(const AuditSample& sample) {
   if (state_.points > 0.0 && sample.t < state_.last_time)
     throw failure("the audit was given t = " + to_text(sample.t) + " after t = " + to_text(state_.last_time));
   AuditRow row;
-  row.floor = constants_.lambda_floor;
+  row.floor = std::max(constants_.lambda_floor, sample.lambda_floor);
   if (!finite(sample)) {
     state_.points += 1.0;
     row.kappa_measured = row.bound = row.bound_integrated = row.tightness = row.tightness_integrated =
@@ -139,11 +139,11 @@ void RateAudit::report(AuditRow& row, const Violation& violation) {
 }
 
 std::string RateAudit::verdict() const {
-  if (points() == 0) return "Theorem 1: nothing was audited";
+  if (points() == 0) return constants_.theorem + ": nothing was audited";
   const std::string times = std::to_string(points()) + " audited times";
   if (!held())
-    return "Theorem 1 is violated at " + std::to_string(violations()) + " of " + times + "; first " +
-           first_->text();
+    return constants_.theorem + " is violated at " + std::to_string(violations()) + " of " + times +
+           "; first " + first_->text(constants_.theorem, constants_.matrix);
   std::string text = "bound held at all " + times;
   if (std::isfinite(state_.smallest_tightness))
     text += "; measured over guaranteed exponent at least " + brief(state_.smallest_tightness);

@@ -5,17 +5,19 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace poise {
 
-/// What Theorem 1 is audited with.
+/// What Theorem 1 is audited with, or another theorem of its form: d(L − L*)/dt <= −κ_t λ_min (L − L*).
 struct AuditConstants {
   /// κ of theory.md 5.2, or NaN where no global constant is known: then the infimum of the measured κ_t is
   /// used.
   double kappa = std::numeric_limits<double>::quiet_NaN();
-  double lambda_floor = 0.0;     ///< theory.md 4.4
-  double excess_rounding = 0.0;  ///< excess that rounding alone can leave
+  double lambda_floor = 0.0;                        ///< theory.md 4.4
+  double excess_rounding = 0.0;                     ///< excess that rounding alone can leave
+  std::string theorem = "Theorem 1", matrix = "D";  ///< in texts: what is audited, whose λ_min it is about
 };
 
 /// What was measured at one time of the flow.
@@ -30,6 +32,7 @@ struct AuditSample {
   double lambda_min = 0.0;         ///< of D, as computed: the best estimate, which is never too small
   double lambda_error = 0.0;       ///< by how much it may be too large: an audit must not fail for that
   double integration_error = 0.0;  ///< absolute uncertainty of the excess, stated by the integrator
+  double lambda_floor = 0.0;       ///< of this time, where it is above that of the constants
 };
 
 /// One row of the audit's history.
@@ -54,7 +57,14 @@ struct Violation {
   double measured = 0.0;
   double required = 0.0;   ///< the bound on it, before the allowance
   double allowance = 0.0;  ///< integration error, eigenvalue error and rounding
-  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string text(const std::string& theorem = "Theorem 1",
+                                 const std::string& matrix = "D") const;
+};
+
+/// What an audit measured at one point of a run.
+struct AuditPoint {
+  AuditSample sample;
+  AuditRow row;
 };
 
 /// Live audit of Theorem 1 (theory.md 5, 5.1, 5.4): bookkeeping only, no communication; identical input gives
@@ -74,7 +84,7 @@ class RateAudit {
  public:
   static constexpr double rounding_share = 1e-10;
 
-  explicit RateAudit(AuditConstants constants) : constants_(constants) {}
+  explicit RateAudit(AuditConstants constants) : constants_(std::move(constants)) {}
 
   /// Enters a time; the first one gives E₀ and t₀. Throws failure if t is before the last one. NaN or Inf in
   /// the sample is a violation.

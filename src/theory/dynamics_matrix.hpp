@@ -51,6 +51,11 @@ class DynamicsMatrix {
   /// is pᵀ times this for v = p.
   void apply_state_inverse(const double* d, const double* v, double* out) const;
 
+  /// Not collective. Row k of the block x becomes M_k times it, or M_k⁻¹ times it, for every own column k. At
+  /// q = 1 the M_k are the diagonal of theory.md 6's S_t.
+  void multiply_outputs(double* x) const { factors_.multiply(x); }
+  void solve_outputs(double* x) const { factors_.solve(x); }
+
   /// The smallest λ_min(D) can ever be: 1 / (m (1 + γ)²), theory.md 4.4.
   [[nodiscard]] double lambda_floor() const;
 

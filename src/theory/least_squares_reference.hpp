@@ -2,12 +2,12 @@
 
 #include <vector>
 
-#include "poise/linalg/row_block_matrix.hpp"
+#include "poise/theory/gram_spectrum.hpp"
 
 namespace poise {
 
 /// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of theory.md 5.2, from the Gram
-/// matrix C = ΦΦᵀ and E = YΦᵀ. Blocks are m_r x q as those of Wᵀ. Holds the m_r x m eigenvectors of C.
+/// matrix C = ΦΦᵀ and E = YΦᵀ. Blocks are m_r x q as those of Wᵀ.
 class LeastSquaresReference {
  public:
   /// Distance of a W from the optimum.
@@ -26,9 +26,9 @@ class LeastSquaresReference {
   /// κ = 4 s σ_r(Φ)², σ_r² the smallest eigenvalue of C that counts.
   [[nodiscard]] double kappa() const { return 4.0 * loss_scale_ * smallest(); }
   /// Rank of Φ: how many eigenvalues count.
-  [[nodiscard]] Index rank() const { return rank_; }
-  [[nodiscard]] double largest() const { return eigenvalues_.front(); }
-  [[nodiscard]] double smallest() const { return eigenvalues_[static_cast<std::size_t>(rank_ - 1)]; }
+  [[nodiscard]] Index rank() const { return spectrum_.rank(); }
+  [[nodiscard]] double largest() const { return spectrum_.largest(); }
+  [[nodiscard]] double smallest() const { return spectrum_.smallest(); }
   /// W* = E C⁺ (minimum norm), the block of its transpose.
   [[nodiscard]] const std::vector<double>& optimum() const { return optimum_; }
   /// L* = s(‖Y‖² − 2<W*, E> + <W* C, W*>): of second order in the error of W*, but a difference, so right to
@@ -43,18 +43,16 @@ class LeastSquaresReference {
   }
   /// Collective. `w` is the block of Wᵀ.
   [[nodiscard]] Distance distance(const double* w) const;
+  /// Collective. Leaves of `w`, a block of Wᵀ, the part W(I − ΦΦ⁺) that no training sample sees: gradient flow
+  /// of L₀ keeps it, so that it ends at W* + W₀(I − ΦΦ⁺).
+  void keep_unseen_part(double* w) const;
 
  private:
-  void decompose(const RowBlockMatrix& gram);
-  /// x (m_r x q) = C⁺ x.
-  void apply_pseudo_inverse(double* x);
   void find_optimum(const RowBlockMatrix& gram, const double* cross, double target_norm2);
 
   Index outputs_;
   double loss_scale_;
-  RowBlockMatrix eigenvectors_;      // column r is the vector of eigenvalue r
-  std::vector<double> eigenvalues_;  // all, descending, on every rank
-  Index rank_ = 0;
+  GramSpectrum spectrum_;
   double optimal_loss_ = 0.0;
   double optimal_loss_rounding_ = 0.0;
   double optimum_norm2_ = 0.0;

@@ -13,12 +13,6 @@
 
 namespace poise {
 
-/// What the audit measured at one point of a run.
-struct AuditPoint {
-  AuditSample sample;
-  AuditRow row;
-};
-
 /// The live audit of Theorem 1 on a running softmax-linear model: measures W, ∇L₀(W), the excess and λ_min(D)
 /// at θ and enters them into a RateAudit. Squared loss: κ and L* of theory.md 5.2, excess without
 /// cancellation. Other losses: no global κ and L* unknown, so L − 0 is audited with the measured κ_t, which

@@ -131,6 +131,20 @@ class PlotRun(unittest.TestCase):
         write_run(other, history(0))
         self.expect_refusal("empty", other)
 
+    def test_what_is_no_study_is_refused(self):
+        os.makedirs(self.directory)
+        path = os.path.join(self.directory, "compare.h5")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("not HDF5")
+        self.expect_refusal("cannot be read", self.directory)
+        with h5py.File(path, "w") as file:
+            file.attrs["schema"] = "poise-compare-9"
+        self.expect_refusal("poise-compare-9", self.directory)
+        with h5py.File(path, "w") as file:
+            file.attrs["schema"] = "poise-compare-1"
+        self.expect_refusal("cannot be read", self.directory)
+        self.expect_refusal("drawn alone", self.directory, self.directory)
+
     def test_an_unknown_format_is_refused(self):
         write_run(self.directory, history())
         self.expect_refusal("xyz", self.directory, "--format", "xyz")

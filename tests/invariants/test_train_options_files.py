@@ -1,4 +1,4 @@
-"""Every file of petsc_opts runs on every model that it suits, is used to its last line, and solvers agree with each other."""
+"""Every file of petsc_opts for poise-train runs on every model that it suits, is used to its last line, and solvers agree with each other."""
 
 import glob
 import os
@@ -6,10 +6,13 @@ import unittest
 
 from training import DIGITS, SOURCE, TrainingTest, WORK, history
 
-FILES = sorted(os.path.basename(path)[:-5] for path in glob.glob(os.path.join(SOURCE, "petsc_opts", "*.opts")))
+ALL = sorted(os.path.basename(path)[:-5] for path in glob.glob(os.path.join(SOURCE, "petsc_opts", "*.opts")))
+# Those of other programs are run by the tests of these programs.
+FILES = [name for name in ALL if not name.startswith(("sweep_", "compare_"))]
 SOLVERS = [name for name in FILES if name.startswith(("eq_", "adj_"))]
 INEXACT = [name for name in FILES if name.startswith("backward_")]
-DYNAMICS = [name for name in FILES if name not in SOLVERS + INEXACT + ["mnist", "collapsed_bcgs"]]
+STUDIES = [name for name in FILES if name.startswith("compare_")]  # test_compare.py runs them
+DYNAMICS = [name for name in FILES if name not in STUDIES + SOLVERS + INEXACT + ["mnist", "collapsed_bcgs"]]
 PROBLEM = ["-data", DIGITS, "-train_samples", 60, "-features_rank_cut", 0.03]
 DESCENT = ["-loss", "cross_entropy", "-dynamics", "descent", "-step_size", 0.05, "-steps", 3, "-time", 1e9]
 # Another solver of the same equation is as near as its tolerance of 1e-12 times the condition of the equation.
@@ -39,7 +42,7 @@ class OptionsFiles(TrainingTest):
 
     def test_every_line_has_a_comment(self):
         self.assertGreater(len(FILES), 20)
-        for name in FILES:
+        for name in ALL:
             with open(self.file(name), encoding="utf-8") as file:
                 for line in file.read().splitlines():
                     self.assertTrue("#" in line or not line, f"{name}: no comment: {line}")

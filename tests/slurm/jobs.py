@@ -46,15 +46,17 @@ class SlurmTest(unittest.TestCase):
         return os.path.join(cls.scratch, *parts)
 
     def ask(self, *command, check=True, **environment):
-        return subprocess.run(command, env={**self.environment, **environment}, cwd=self.scratch, check=check, text=True,
-                              capture_output=True, timeout=60).stdout
+        return subprocess.run(command, env={**self.environment, **environment}, cwd=self.scratch, check=check,
+                              text=True, capture_output=True, timeout=60).stdout
 
     # ---- Jobs -------------------------------------------------------------------------------------------------------
 
     def submit(self, script, *arguments, sbatch=(), **environment):
         """The number of the job. Its log is found under that number."""
-        command = ["sbatch", "--parsable", "--output=%A_%a.log" if "array" in str(sbatch) else "--output=%j.log", *sbatch]
-        return self.ask(*command, os.path.join(SOURCE, "jobs", script), *map(str, arguments), **environment).strip()
+        name = "%A_%a.log" if any(option.startswith("--array=") for option in sbatch) else "%j.log"
+        path = os.path.join(SOURCE, "jobs", script)
+        return self.ask("sbatch", "--parsable", f"--output={name}", *sbatch, path, *map(str, arguments),
+                        **environment).strip()
 
     def log(self, job):
         try:

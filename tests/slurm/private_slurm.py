@@ -1,7 +1,7 @@
 """A real SLURM for the tests: munge's daemon, the controller and the daemons of two nodes, all on this machine.
 
-It listens on loopback, on ports that were free. Its processes live in a namespace of their own: when the first one ends,
-the kernel ends all others with it.
+It listens on loopback, on ports that were free. Its processes live in a namespace of their own: when the first one
+ends, the kernel ends all others with it.
 """
 
 import ctypes
@@ -166,9 +166,9 @@ class PrivateSlurm:
 
     def wait_until_ready(self):
         def idle():
-            shown = subprocess.run(["sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N"], text=True, check=False,
-                                   capture_output=True, env={**os.environ, **self.environment()}).stdout.split()
-            return sorted(shown) == sorted(NODES)
+            shown = subprocess.run(["sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N"], check=False, text=True,
+                                   capture_output=True, env={**os.environ, **self.environment()})
+            return sorted(shown.stdout.split()) == sorted(NODES)
         self.wait_for("the nodes", idle)
 
     def wait_for(self, what, ready):

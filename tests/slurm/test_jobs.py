@@ -65,7 +65,8 @@ class Jobs(SlurmTest):
 
     def test_a_run_under_srun_goes_on_after_the_signal(self):
         job, run = self.start("srun", sbatch=ON_TWO_NODES, POISE_LAUNCH="srun")
-        follower = self.ask("sbatch", "--parsable", f"--dependency=afterok:{job}", "--output=%j.log", "--wrap=true").strip()
+        follower = self.ask("sbatch", "--parsable", f"--dependency=afterok:{job}", "--output=%j.log",
+                            "--wrap=true").strip()
         self.ask("scancel", "--batch", "--signal=USR1", job)
         self.wait_requeued(job)
         last = self.let_end("srun", run)

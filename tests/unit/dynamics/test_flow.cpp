@@ -64,6 +64,25 @@ TEST(FlowTest, EvaluatesNoGradientTwice) {
   EXPECT_EQ(state.gradients, objective.evaluations);
 }
 
+TEST(FlowTest, ARunInPartsEndsAtEachTimeAndEvaluatesNoGradientTwice) {
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 0.0, 100000);
+  DynamicsState state;
+  std::vector<Point> points;
+  for (const double end : {0.0, 0.25, 0.5, 2.0}) {
+    flow.set_end_time(end);
+    EXPECT_EQ(flow.run(theta.get(), state, record(points)), StopReason::reached_time);
+    EXPECT_EQ(state.t, end);
+    const auto entries = all_entries(theta.get());
+    for (Index i = 0; i < 11; ++i)
+      EXPECT_NEAR(entries[i], std::exp(-end * Quadratic::rate(i)), state.local_error_sum);
+  }
+  // The first gradient, then six stages a step (the first known) and those of rejected steps.
+  EXPECT_EQ(points.size(), 1 + static_cast<std::size_t>(state.step));
+  EXPECT_EQ((state.gradients - 1 - 6 * state.step) % 5, 0);
+}
+
 TEST(FlowTest, AFailureInTheObjectiveReachesTheCallerAsItsOwnException) {
   Quadratic objective;
   objective.fail_at = 9;

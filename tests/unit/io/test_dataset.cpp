@@ -104,6 +104,22 @@ TEST_F(DatasetTest, TheScaleFactorMultipliesTheFeatures) {
     EXPECT_EQ(x, 51 * (1.0 / 255));
 }
 
+TEST_F(DatasetTest, ATeacherIsWholeOnEveryRankAndEmptyWhereThereIsNone) {
+  write_file([](H5File& file) {
+    put(file, "/features", {3, 2});
+    put(file, "/targets", {3, 1});
+  });
+  EXPECT_TRUE(Dataset(MPI_COMM_WORLD, path_).read_teacher().empty());
+  write_file([](H5File& file) {
+    put(file, "/features", {3, 2});
+    put(file, "/targets", {3, 1});
+    put(file, "/teacher", {1, 2}, 7);
+  });
+  const Dataset data(MPI_COMM_WORLD, path_);
+  EXPECT_TRUE(data.info().has_teacher);
+  EXPECT_EQ(data.read_teacher(), std::vector<double>(2, 7.0));
+}
+
 TEST_F(DatasetTest, AFileWithoutSchemaAndNameIsReadAndNamedAfterItself) {
   write_file([](H5File& file) {
     put(file, "/features", {3, 2});

@@ -91,6 +91,10 @@ std::vector<Wrong> WrongDatasetTest::header_defects() {
        [](H5File& f) {
          put(f, "/features", {3, 2}), put_labels(f, "/labels", {0, 1, 1}, 1000000000000);
        }},
+      {"teacher", "/teacher [2, 1] is not a matrix of numbers [outputs, inputs] = [1, 2]",
+       [](H5File& f) {
+         put_pair(f), put(f, "/teacher", {2, 1});
+       }},
       {"scale factor", "'scale_factor' of /features is 0",
        [](H5File& f) { put_pair(f), f.set_attribute("/features", "scale_factor", 0.0); }},
   };

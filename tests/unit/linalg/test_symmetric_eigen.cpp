@@ -45,7 +45,18 @@ TEST(SymmetricEigen, EveryRankGetsTheSame) {
   expect_known_spectrum(symmetric_eigen(MPI_COMM_WORLD, 3, matrix_with_known_spectrum()));
 }
 
+TEST(SymmetricEigen, EigenvaluesAloneAscend) {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);  // only that of rank 0 is read
+  const std::vector<double> values = symmetric_eigenvalues(
+      MPI_COMM_WORLD, 3, rank == 0 ? matrix_with_known_spectrum() : std::vector<double>(9, 7.0));
+  const double spectrum[3] = {-2.0, 1.0, 3.0};
+  ASSERT_EQ(values.size(), 3U);
+  for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(values[k], spectrum[k], 3.0 * rounding);
+}
+
 TEST(SymmetricEigen, AnEmptyMatrixHasNoEigenvalues) {
+  EXPECT_TRUE(symmetric_eigenvalues(MPI_COMM_WORLD, 0, {}).empty());
   EXPECT_TRUE(symmetric_eigen(0, {}).values.empty());
   EXPECT_TRUE(symmetric_eigen(MPI_COMM_WORLD, 0, {}).values.empty());
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "poise/base/error.hpp"
 #include "poise/base/random.hpp"
 #include "poise/model/loss.hpp"
 
@@ -95,6 +96,15 @@ TEST(CrossEntropy, EqualScoresCostTheLogarithmOfTheNumberOfClasses) {
   const double f[] = {7.0, 7.0, 7.0};
   const double y[] = {0.0, 1.0, 0.0};
   EXPECT_NEAR(evaluate_loss(LossKind::cross_entropy, 3, 1, f, y, nullptr).loss, std::log(3.0), 1e-15);
+}
+
+TEST(LinearLoss, IsTheProductWithTheTargetsAndNoOptionOfTraining) {
+  const double f[] = {1.0, -2.0, 3.0, 0.5};
+  const double y[] = {2.0, 1.0, -1.0, 4.0};
+  double gradient[4];
+  EXPECT_EQ(evaluate_loss(LossKind::linear, 2, 2, f, y, gradient).loss, -1.0);
+  for (int k = 0; k < 4; ++k) EXPECT_EQ(gradient[k], y[k]);
+  EXPECT_THROW((void)parse_loss(to_string(LossKind::linear)), Error);
 }
 
 }  // namespace

@@ -17,12 +17,13 @@ enum class Network {
   recomputed_tanh,
   feedforward_tanh,
   feedforward_relu,
+  feedforward_unbiased,
   shallow
 };
 
 inline std::string to_string(Network network) {
-  const char* names[] = {"unrolled_linear",  "unrolled_tanh",    "recomputed_tanh",
-                         "feedforward_tanh", "feedforward_relu", "shallow"};
+  const char* names[] = {"unrolled_linear",  "unrolled_tanh",        "recomputed_tanh", "feedforward_tanh",
+                         "feedforward_relu", "feedforward_unbiased", "shallow"};
   return names[static_cast<int>(network)];
 }
 
@@ -39,7 +40,7 @@ struct ExplicitNetwork {
       : grid(world, feature_ranks),
         shape(pointwise_shape(network, sizes)),
         feedforward{sizes.depth, network == Network::feedforward_relu ? Activation::relu : Activation::tanh,
-                    sizes.d},
+                    sizes.d, network != Network::feedforward_unbiased},
         layout(grid, sizes.m, loss == LossKind::logistic ? 1 : 3, blocks(network, sizes.m)),
         problem(random_problem(layout, loss, sizes.n, sizes.n_test, inputs(network, sizes))),
         theta(layout.create()) {
@@ -50,7 +51,8 @@ struct ExplicitNetwork {
   void make_objective(Network network, const Sizes& sizes) {
     if (network == Network::shallow)
       objective = std::make_unique<ShallowObjective>(layout, problem, sizes.panel);
-    else if (network == Network::feedforward_tanh || network == Network::feedforward_relu)
+    else if (network == Network::feedforward_tanh || network == Network::feedforward_relu ||
+             network == Network::feedforward_unbiased)
       objective = std::make_unique<FeedforwardObjective>(layout, problem, sizes.panel, feedforward);
     else
       unroll({sizes.depth, network == Network::recomputed_tanh ? 2 : 0}, sizes.panel);
@@ -81,7 +83,8 @@ struct ExplicitNetwork {
   }
   [[nodiscard]] std::vector<ParameterBlock> blocks(Network network, Index m) const {
     if (network == Network::shallow) return {};
-    if (network == Network::feedforward_tanh || network == Network::feedforward_relu)
+    if (network == Network::feedforward_tanh || network == Network::feedforward_relu ||
+        network == Network::feedforward_unbiased)
       return FeedforwardObjective::blocks(feedforward, m);
     return Pointwise::blocks(shape, m);
   }

@@ -20,7 +20,8 @@ class ExplicitNetworks : public testing::TestWithParam<std::tuple<Network, LossK
 INSTANTIATE_TEST_SUITE_P(NetworksAndLosses, ExplicitNetworks,
                          testing::Combine(testing::Values(Network::unrolled_linear, Network::unrolled_tanh,
                                                           Network::recomputed_tanh, Network::feedforward_tanh,
-                                                          Network::feedforward_relu, Network::shallow),
+                                                          Network::feedforward_relu,
+                                                          Network::feedforward_unbiased, Network::shallow),
                                           testing::Values(LossKind::squared, LossKind::logistic,
                                                           LossKind::cross_entropy)),
                          [](const auto& info) {

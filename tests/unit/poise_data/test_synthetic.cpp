@@ -38,6 +38,23 @@ TEST_F(SyntheticTest, WithoutNoiseTheTargetsAreThoseOfTheStoredTeacher) {
         EXPECT_NEAR(block.targets[static_cast<std::size_t>(i * 3 + k)], teacher_value(w, block, i, k), 1e-14);
 }
 
+TEST_F(SyntheticTest, ATeacherOfRankOneHasProportionalRows) {
+  (void)generated("-samples 3 -inputs 6 -outputs 4 -teacher_rank 1");
+  const auto w = teacher(4, 6);
+  for (std::size_t k = 1; k < 4; ++k)
+    for (std::size_t j = 1; j < 6; ++j) EXPECT_NEAR(w[k * 6 + j] * w[0], w[k * 6] * w[j], 1e-15);
+}
+
+TEST_F(SyntheticTest, EntriesOfATeacherHaveTheSameVarianceAtEveryRank) {
+  for (const char* rank : {"0", "5", "50"}) {
+    (void)generated(std::string("-samples 1 -inputs 200 -outputs 100 -seed 3 -teacher_rank ") + rank);
+    double sum = 0.0;
+    for (const double entry : teacher(100, 200)) sum += entry * entry;
+    // 100 expected; the mean of r products of chi-square means has a relative deviation near 2/sqrt(100 r).
+    EXPECT_NEAR(sum, 100.0, 4.0 * 100.0 * 2.0 / std::sqrt(100.0 * 5.0));
+  }
+}
+
 TEST_F(SyntheticTest, ClassesAreTheLargestOutputOfTheTeacher) {
   const Dataset data = generated("-samples 40 -inputs 6 -outputs 3 -classes true");
   EXPECT_TRUE(data.info().classification);

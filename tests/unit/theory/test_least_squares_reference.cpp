@@ -133,6 +133,18 @@ TEST_P(Reference, ExcessAndGradientEqualTheDirectSums) {
   }
 }
 
+TEST_P(Reference, UnseenPartIsOrthogonalToTheFeaturesAndTheRestIsInTheirSpan) {
+  const LeastSquaresReference found = reference();
+  const Dense w = testing::random_block(p.m, q, 1.0, 25);
+  auto block = testing::local_block(gram, w);
+  found.keep_unseen_part(block.data());
+  const Dense unseen = testing::whole_block(gram, q, block.data());
+  const Dense seen = difference(w, unseen);
+  const Dense projected = product(left, false, product(left, true, seen, false), false);
+  EXPECT_LE(norm2(product(unseen, true, features, false)), std::pow(rounding(), 2) * norm2(w));
+  EXPECT_LE(norm2(difference(seen, projected)), std::pow(rounding(), 2) * norm2(w));
+}
+
 TEST_P(Reference, ExcessIsNeverNegativeAndVanishesAtTheOptimumItself) {
   const LeastSquaresReference found = reference();
   EXPECT_EQ(found.distance(found.optimum().data()).excess, 0.0);

@@ -1,4 +1,4 @@
-#include "poise_bench/temporary_options.hpp"
+#include "poise/petsc/temporary_options.hpp"
 
 #include <petscsys.h>
 

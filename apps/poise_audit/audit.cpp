@@ -1,0 +1,129 @@
+#include "poise_audit/audit.hpp"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/durable.hpp"
+#include "poise_audit/json.hpp"
+#include "poise_audit/rows_files.hpp"
+#include "poise_audit/walk.hpp"
+#include "poise_train/stored_run.hpp"
+#include "poise_train/usage.hpp"
+
+namespace poise {
+namespace {
+
+void require_data(MPI_Comm comm, const TrainSettings& settings) {
+  on_root(comm, [&] {
+    if (!std::filesystem::exists(settings.data))
+      throw bad_input("the data of the run, " + settings.data +
+                      ", are not there (as seen from here); say by -data FILE where they are");
+  });
+}
+
+/// What can be known before the work begins.
+void require_writable_output(MPI_Comm comm, const std::string& path) {
+  if (path.empty()) return;
+  on_root(comm, [&] {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    if (std::filesystem::is_directory(path)) throw bad_input("-json " + path + ": is a directory");
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+      throw bad_input("-json " + path + ": there is no directory " + folder.string());
+  });
+}
+
+/// The checkpoint that says what the run is: the newest whole one, else the newest.
+std::size_t reference_point(const RunCheckpoints& files) {
+  for (std::size_t k = files.points().size(); k-- > 0;)
+    if (files.points()[k].damage.empty()) return k;
+  return files.points().size() - 1;
+}
+
+void require_two_points(const RunCheckpoints& files) {
+  if (files.points().size() >= 2) return;
+  throw usage(files.folder() + " holds one checkpoint only, and an audit compares: make more of them, with " +
+              "-checkpoint_every N and -checkpoint_keep 0 (all stay)");
+}
+
+void print_header(const Subject& subject, const RunCheckpoints& files, const AuditOptions& own) {
+  const auto& points = files.points();
+  std::printf("%s: %zu checkpoints, steps %lld to %lld, t = %.6g to %.6g, %d rank%s\n\n", own.run.c_str(),
+              points.size(), static_cast<long long>(points.front().step),
+              static_cast<long long>(points.back().step), points.front().t, points.back().t,
+              subject.grid().size(), subject.grid().size() == 1 ? "" : "s");
+}
+
+ExitCode report(MPI_Comm comm, const VerdictTable& table, const AuditFacts& facts, const std::string& json) {
+  on_root(comm, [&] {
+    std::fputs(table.text().c_str(), stdout);
+    std::fflush(stdout);
+    if (!json.empty()) replace_file(json, to_json(table, facts));
+  });
+  return table.held() ? ExitCode::done : ExitCode::failed;
+}
+
+}  // namespace
+
+AuditOptions AuditOptions::from(Options& options) {
+  AuditOptions own;
+  own.run = options.text("run", "", "the run directory to check");
+  own.json = options.text("json", "", "also write the verdict to this file, as JSON");
+  own.replay_steps =
+      options.integer("replay_steps", 2000, {0, 2e9},
+                      "steps that are taken again between checkpoints, the newest first, to see whether they "
+                      "lead where the run went; Theorem 1 is then checked at all of them");
+  return own;
+}
+
+void declare_audit_solvers(Options& options) {
+  declare_solvers(options);
+  options.solver("tr_", "KSP", "gltr, the subproblem of Theorem 2");
+  options.solver("tr_inner_", "KSP", "cg, its metric, to 1e-13");
+  options.solver("spec_newton_", "EPS", "krylovschur, the largest delta of Theorem 2");
+  options.solver("optimum_", "TAO", "bntr, the convex optimum of classification losses");
+  options.solver("limit_lambda_", "EPS", "krylovschur, largest eigenvalue of D");
+  options.solver("limit_features_", "EPS", "krylovschur, largest eigenvalue of the features' Gram matrix");
+  options.solver("limit_curvature_", "EPS", "krylovschur, largest curvature along the flow");
+}
+
+ExitCode audit(Options& options, MPI_Comm comm) {
+  const double begin = MPI_Wtime();
+  const AuditOptions own = AuditOptions::from(options);
+  if (own.run.empty()) throw usage("give -run DIR, the directory of a run (-help lists all options)");
+  require_writable_output(comm, own.json);
+  RunCheckpoints files(comm, own.run);
+  VerdictTable table;
+  AuditFacts facts;
+  facts.run = own.run;
+  if (files.points().size() < 2 && !files.unreadable().empty()) {  // nothing but damage to report
+    options.reject_unknown();
+    add_file_rows(files, table);
+    check_mpi(MPI_Comm_size(comm, &facts.ranks));
+    return report(comm, table, facts, own.json);
+  }
+  require_two_points(files);
+  const std::size_t reference = reference_point(files);
+  const TrainSettings settings = recall_settings(options, *files.open(reference));
+  declare_audit_solvers(options);
+  require_data(comm, settings);
+  Subject subject(comm, settings, *files.open(reference));
+  Walk run(subject, files, own.replay_steps);
+  options.reject_unknown();
+  if (subject.grid().rank() == 0) print_header(subject, files, own);
+  run.go();
+  add_file_rows(files, table);
+  run.judge(table);
+  facts.ranks = subject.grid().size();
+  facts.grid =
+      std::to_string(subject.grid().feature_ranks()) + "x" + std::to_string(subject.grid().sample_ranks());
+  facts.checkpoints = static_cast<Index>(files.points().size());
+  facts.first_step = files.points().front().step;
+  facts.last_step = files.points().back().step;
+  facts.replayed_steps = run.replayed();
+  facts.seconds = MPI_Wtime() - begin;
+  return report(comm, table, facts, own.json);
+}
+
+}  // namespace poise

@@ -1,0 +1,130 @@
+#include <cmath>
+#include <cstdio>
+
+#include "poise/theory/live_audit.hpp"
+#include "poise_audit/claims.hpp"
+#include "poise_audit/classification_rates.hpp"
+#include "poise_audit/rate_rows.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double share = 1e-9;      // of a ratio of two measured numbers
+constexpr double resolved = 100.0;  // an excess above so many times its uncertainty gives a κ_t
+
+/// What the audit of Theorem 1 measures at every point that is seen, and the bounds over all of them. Squared
+/// loss: κ and L* are known. Classification: those of ClassificationRates, or where the infimum is not
+/// attained or not found the smallest κ_t, of L − 0.
+class RatesClaim final : public Claim {
+ public:
+  explicit RatesClaim(Subject& subject) : subject_(subject) {
+    if (!subject.linear()) return;
+    live_ = std::make_unique<LiveAudit>(subject.model(), subject.loss(), subject.settings().seed);
+    if (subject.problem().loss != LossKind::squared)
+      classification_ = std::make_unique<ClassificationRates>(subject.loss());
+  }
+
+  void see(const RunPoint& point) override {
+    if (!live_) return;
+    if (point.kind != RunPoint::Kind::checkpoint && !subject_.beyond_the_theorem().empty()) return;
+    // The live audit wants times in order, whatever the files say: it gets the number of the point.
+    AuditSample sample = live_
+                             ->observe(point.step, static_cast<double>(samples_.size()), point.theta,
+                                       point.gradient_norm, point.local_error_sum)
+                             .sample;
+    sample.t = point.t;
+    double uncertainty = live_->constants().excess_rounding;
+    if (classification_) uncertainty = classification_->measure(subject_.model().w(), sample);
+    samples_.add(sample, point.file);
+    uncertainties_.push_back(uncertainty);
+    floor_.add(sample.lambda_min, live_->constants().lambda_floor * (1.0 - share), point.step, point.file);
+  }
+
+  void judge(VerdictTable& table) override {
+    const std::string why = no_theorem();
+    table.add(floor_.row("lambda_floor", "smallest eigenvalue of D is above its floor", "4.4", why));
+    AuditConstants constants;
+    std::string known;
+    if (live_ && !samples_.empty()) {
+      constants = live_->constants();
+      if (classification_) {
+        constants.kappa = classification_->kappa_outputs();
+        known = classification_->statement();
+      }
+    }
+    const bool lost = classification_ && !classification_->failure().empty();
+    judge_kappa(table, constants.kappa,
+                !std::isnan(constants.kappa) ? ""
+                : !why.empty()               ? why
+                : lost                       ? classification_->failure()
+                                             : known);
+    // Where no κ is known, the smallest measured one.
+    if (std::isnan(constants.kappa)) {
+      constants.kappa = samples_.smallest_kappa();
+      known += (known.empty() ? "" : "; ") + std::string("smallest kappa measured");
+    }
+    add_bound(table, {.id = "theorem1", .claim = "Theorem 1: excess loss over its bound", .item = "5"},
+              constants, false, known);
+    if (classification_ && !samples_.empty() && !std::isnan(classification_->kappa_ball())) {
+      AuditConstants ball = constants;
+      ball.kappa = classification_->kappa_ball();
+      add_bound(table,
+                {.id = "theorem1_ball",
+                 .claim = "Theorem 1 with the constant of the ball |W|_1 <= R",
+                 .item = "5.3"},
+                ball, false, radius_text());
+    }
+    add_bound(table,
+              {.id = "theorem1_integrated", .claim = "Theorem 1 with the integrated exponent", .item = "5.1"},
+              constants, true, {});
+  }
+
+ private:
+  [[nodiscard]] std::string radius_text() const {
+    char text[32];
+    std::snprintf(text, sizeof text, "R = %.4g", classification_->radius());
+    return text;
+  }
+
+  [[nodiscard]] std::string no_theorem() const {
+    if (!subject_.network().has_equilibrium_model())
+      return "no theorem is known for -objective " + subject_.network().objective;
+    return live_ ? "" : "no theorem is known for -model " + subject_.network().model;
+  }
+
+  /// ‖∇L₀‖² >= κ (L₀ − L*), where the excess is resolved.
+  void judge_kappa(VerdictTable& table, double kappa, const std::string& why_not) const {
+    Worst worst(">=");
+    const auto& all = samples_.samples();
+    for (std::size_t k = 0; k < all.size() && !std::isnan(kappa); ++k)
+      if (!(all[k].excess <= resolved * uncertainties_[k]))
+        worst.add(all[k].grad_norm2 / all[k].excess, kappa * (1.0 - share), all[k].step, samples_.files()[k]);
+    table.add(worst.row("kappa", "|grad L0|^2 over the excess is at least kappa",
+                        classification_ ? "5.3" : "5.2", why_not));
+  }
+
+  void add_bound(VerdictTable& table, Row row, const AuditConstants& constants, bool integrated,
+                 const std::string& known) const {
+    const std::string beyond = no_theorem().empty() ? subject_.beyond_the_theorem() : "";
+    const std::string why = !beyond.empty() ? "the run has " + beyond : no_theorem();
+    if (!why.empty() || samples_.empty()) return table.add(does_not_apply(row.id, row.claim, row.item, why));
+    row = samples_.judge(row, constants, integrated);
+    if (!known.empty() && row.state == RowState::held) row.note += "; " + known;
+    table.add(row);
+  }
+
+  Subject& subject_;
+  std::unique_ptr<LiveAudit> live_;
+  std::unique_ptr<ClassificationRates> classification_;
+  RateSamples samples_;
+  std::vector<double> uncertainties_;
+  Worst floor_{">="};
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> make_rates_claim(Subject& subject) {
+  return std::make_unique<RatesClaim>(subject);
+}
+
+}  // namespace poise

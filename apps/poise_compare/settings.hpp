@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "poise/base/options.hpp"
+#include "poise_compare/model_spec.hpp"
+#include "poise_train/settings.hpp"
+
+namespace poise {
+
+/// Every option of poise-compare that is not PETSc's own. Data, features and loss are named and read as those
+/// of poise-train; the features belong to -seed alone, so that all members see the same problem.
+struct CompareSettings {
+  TrainSettings problem;  ///< data, features and loss; the rest is not used
+  double gamma = 0.8, init_scale_a = 1.0, init_scale_b = 1.0;
+  std::vector<Index> depths;  ///< of the unrolled networks, ascending
+  Index feedforward_depth = 3, feedforward_width = 0;
+  std::vector<Activation> activations;  ///< of the feedforward networks, one each
+  bool matched = true;                  ///< deep linear networks start at the W0 of the others
+  double feedforward_scale = 1.0;
+  double time = 10.0, first_time = 0.01;
+  Index points = 41, steps = 0, seeds = 3, panel = 0;
+  int member_ranks = 1;
+  bool save_weights = false;
+  std::string run;
+
+  /// Declares and reads them all. Throws bad_input.
+  static CompareSettings from(Options& options);
+
+  [[nodiscard]] std::uint64_t seed(Index s) const { return problem.seed + static_cast<std::uint64_t>(s); }
+  /// The implicit model first.
+  [[nodiscard]] std::vector<ModelSpec> models() const;
+  /// Recorded times: 0, then from first_time to time at equal ratios.
+  [[nodiscard]] std::vector<double> times() const;
+
+ private:
+  void read_models(Options& options);
+  void read_study(Options& options);
+};
+
+/// Declares the prefixes of PETSc's and SLEPc's solvers that poise-compare uses.
+void declare_compare_solvers(Options& options);
+
+}  // namespace poise

@@ -1,0 +1,121 @@
+#include "poise_compare/study.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "poise/base/error.hpp"
+#include "poise_compare/spectrum.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+using Arrays = std::vector<std::pair<std::string, std::vector<double>>>;
+
+std::vector<double>& array_of(Arrays& arrays, const std::string& name, std::size_t size) {
+  for (auto& [known, values] : arrays)
+    if (known == name) return values;
+  return arrays.emplace_back(name, std::vector<double>(size, none)).second;
+}
+
+const std::vector<double>& array_of(const Arrays& arrays, const std::string& name) {
+  for (const auto& [known, values] : arrays)
+    if (known == name) return values;
+  throw failure("the study has no array '" + name + "'");
+}
+
+/// Named numbers of one W.
+std::vector<std::pair<std::string, double>> measure_weight(const std::vector<double>& w, Index outputs,
+                                                           const std::vector<double>* implicit,
+                                                           const CompareReference& reference, Index seed) {
+  const Index m = static_cast<Index>(w.size()) / outputs;
+  const Spectrum spectrum = spectrum_of(singular_values(outputs, m, w));
+  const auto distance = [&](const std::vector<double>* to) {
+    return to != nullptr && !to->empty() ? relative_distance(w, *to) : none;
+  };
+  const bool squared = !reference.min_norm.empty();
+  return {
+      {"nuclear_norm", spectrum.nuclear},
+      {"effective_rank", spectrum.effective_rank},
+      {"stable_rank", spectrum.stable_rank},
+      {"frobenius_norm", spectrum.frobenius},
+      {"distance_implicit", distance(implicit)},
+      {"distance_implicit_1", implicit != nullptr ? relative_distance_1(outputs, w, *implicit) : none},
+      {"distance_min_norm", distance(&reference.min_norm)},
+      {"distance_nearest", distance(squared ? &reference.nearest[static_cast<std::size_t>(seed)] : nullptr)},
+      {"teacher_alignment", reference.teacher.empty() ? none : alignment(w, reference.teacher)}};
+}
+
+void measure_work(Study& study, std::size_t place) {
+  const MemberRecord& record = study.members[place];
+  const std::size_t size = study.members.size();
+  for (const auto& [name, value] :
+       {std::pair("parameters", record.parameters), std::pair("gradients", record.gradients),
+        std::pair("steps", record.steps), std::pair("seconds", record.seconds),
+        std::pair("working_bytes", record.working_bytes)})
+    array_of(study.work, name, size)[place] = study.errors[place].empty() ? value : none;
+}
+
+std::vector<double> finite(std::vector<double> values) {
+  std::erase_if(values, [](double x) { return !std::isfinite(x); });
+  return values;
+}
+
+}  // namespace
+
+void measure_paths(Study& study, const CompareReference& reference) {
+  const std::size_t times = study.times.size(), size = study.members.size() * times;
+  const std::vector<double> zero(static_cast<std::size_t>(study.outputs * study.features), 0.0);
+  // All names are there, also where nothing can be measured.
+  for (const char* name : {"train_loss", "test_loss", "train_accuracy", "test_accuracy"})
+    array_of(study.paths, name, size);
+  for (const auto& [name, value] : measure_weight(zero, study.outputs, nullptr, {}, 0))
+    array_of(study.paths, name, size);
+  for (std::size_t model = 0; model < study.models.size(); ++model)
+    for (Index seed = 0; seed < study.seeds; ++seed) {
+      const std::size_t place = study.member(model, seed);
+      measure_work(study, place);
+      if (!study.errors[place].empty()) continue;
+      const MemberRecord& record = study.members[place];
+      const auto& implicit = study.members[study.member(0, seed)].weights;
+      for (std::size_t k = 0; k < times; ++k) {
+        const auto put = [&](const std::string& name, double value) {
+          array_of(study.paths, name, size)[place * times + k] = value;
+        };
+        put("train_loss", record.train_loss[k]);
+        put("test_loss", record.test_loss[k]);
+        put("train_accuracy", record.train_accuracy[k]);
+        put("test_accuracy", record.test_accuracy[k]);
+        if (record.weights.empty()) continue;
+        for (const auto& [name, value] :
+             measure_weight(record.weights[k], study.outputs, implicit.empty() ? nullptr : &implicit[k],
+                            reference, seed))
+          put(name, value);
+      }
+    }
+}
+
+std::vector<double> Study::path_values(const std::string& name, std::size_t model, std::size_t time) const {
+  const std::vector<double>& all = array_of(paths, name);
+  std::vector<double> values;
+  for (Index s = 0; s < seeds; ++s) values.push_back(all[member(model, s) * times.size() + time]);
+  return finite(values);
+}
+
+std::vector<double> Study::work_values(const std::string& name, std::size_t model) const {
+  const std::vector<double>& all = array_of(work, name);
+  std::vector<double> values;
+  for (Index s = 0; s < seeds; ++s) values.push_back(all[member(model, s)]);
+  return finite(values);
+}
+
+Spread spread_of(std::vector<double> values) {
+  if (values.empty()) return {none, none, none};
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return {0.5 * (values[(n - 1) / 2] + values[n / 2]), values.front(), values.back()};
+}
+
+}  // namespace poise

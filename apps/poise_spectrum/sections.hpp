@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+
+#include "poise/model/pointwise.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/theory/dynamics_matrix.hpp"
+#include "poise/theory/smallest_eigenvalue.hpp"
+#include "poise_spectrum/settings.hpp"
+#include "poise_spectrum/table.hpp"
+#include "poise_train/experiment.hpp"
+
+namespace poise {
+
+/// The sections of the report on one checkpoint.
+class Sections {
+ public:
+  /// Collective. `experiment` holds the checkpoint's θ; all must outlive it. Makes every solver that has
+  /// options, or shows PETSc their names. Throws bad_input.
+  Sections(Experiment& experiment, const TrainSettings& run, const SpectrumSettings& settings, Table& table);
+  Sections(const Sections&) = delete;  // its parts point at one another
+  Sections& operator=(const Sections&) = delete;
+
+  /// Collective. All sections that the model has.
+  void report();
+
+ private:
+  // Each is a section, in a file of its own.
+  void weights();
+  void shifted_weights();
+  void dynamics();
+  void jacobians();
+  void features();
+
+  void consult_solvers();
+  void eigenvalues();
+  void departure_from_normality();
+  void iteration();
+  void inverse_norm();
+  [[nodiscard]] double norm_one() const;
+
+  Experiment& experiment_;
+  const TrainSettings& run_;
+  const SpectrumSettings& settings_;
+  Table& table_;
+  Pointwise::Shape shape_;
+  RowBlockMatrix weights_;  // W over the world
+  std::unique_ptr<Pointwise> map_;
+  std::unique_ptr<CollapsedModel> collapsed_;  // with the two below: softmax-linear alone
+  std::unique_ptr<DynamicsMatrix> dynamics_;
+  std::unique_ptr<SmallestEigensolver> smallest_;
+  double frobenius_ = 0.0, radius_ = 0.0, range_radius_ = 0.0, largest_of_u_ = 0.0;
+};
+
+}  // namespace poise

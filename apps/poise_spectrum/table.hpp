@@ -1,0 +1,62 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poise/theory/spectral_solvers.hpp"
+
+namespace poise {
+
+/// What theory says of a quantity: "<= 0.8", and where it says so.
+struct Theory {
+  std::string relation;  ///< "=", "<=", ">=", ">", or empty
+  double bound = 0.0;
+  std::string note;
+};
+
+/// One number of the report, or a bracket that holds it.
+struct Quantity {
+  std::string name;   ///< in the JSON
+  std::string label;  ///< in the table
+  double value = 0.0;
+  std::optional<double> high = {};       ///< the bracket is [value, high]
+  std::optional<double> imaginary = {};  ///< `value` is the real part
+  std::optional<double> residual = {};
+  Theory theory = {};
+  Index products = 0;
+};
+
+/// The report: sections of quantities, shown by rank 0 as they come, and all of them as JSON in the end. Not
+/// collective but for `write`.
+class Table {
+ public:
+  /// `speaks`: whether this rank prints.
+  explicit Table(bool speaks) : speaks_(speaks) {}
+
+  /// A fact of the run, for the head of both.
+  void fact(const std::string& name, const std::string& text);
+  void fact(const std::string& name, double number);
+  void section(const std::string& name, const std::string& title);
+  void add(const Quantity& quantity);
+  void add(const std::string& name, const std::string& label, const SpectralValue& value,
+           const Theory& theory = {});
+  /// A sentence of a section, as for what does not apply.
+  void note(const std::string& text);
+
+  /// Collective. Writes the JSON (schema poise-spectrum-1) by rank 0; throws failure if it cannot.
+  void write(MPI_Comm comm, const std::string& path) const;
+
+ private:
+  [[nodiscard]] std::string json() const;
+
+  bool speaks_;
+  std::string section_;
+  std::vector<std::pair<std::string, std::string>> facts_;  // values as JSON
+  std::vector<std::string> entries_, notes_;                // JSON objects
+};
+
+}  // namespace poise

@@ -1,0 +1,141 @@
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "poise/linalg/all_eigenvalues.hpp"
+#include "poise/theory/numerical_range.hpp"
+#include "poise/theory/resolvent.hpp"
+#include "poise_spectrum/sections.hpp"
+
+namespace poise {
+namespace {
+
+/// Of the eigenvalues' backward error, relative to ‖W‖_F.
+constexpr double eigenvalue_tolerance = 1e-12;
+
+Theory radius_theory(const Pointwise::Shape& shape, double norm) {
+  if (shape.weights == WeightKind::softmax) return {"=", shape.gamma, "gamma (Perron, theory.md 7.4)"};
+  if (shape.weights == WeightKind::spectral) return {"<=", shape.gamma, "gamma, the bound of |W|_2 (2.2)"};
+  return {"<=", norm, "|W|_2"};
+}
+
+Theory norm_theory(const Pointwise::Shape& shape, Index m) {
+  if (shape.weights == WeightKind::softmax)
+    return {"<=", shape.gamma * std::sqrt(static_cast<double>(m)), "gamma sqrt(m), from |W|_1 = gamma"};
+  if (shape.weights == WeightKind::spectral) return {"<=", shape.gamma, "gamma (2.2)"};
+  return {};
+}
+
+std::string digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+}  // namespace
+
+void Sections::weights() {
+  table_.section("weights",
+                 "Recurrent weights W" +
+                     std::string(shape_.weights == WeightKind::softmax ? " = gamma softmax(A)" : ""));
+  frobenius_ = frobenius_norm(weights_);
+  table_.add({.name = "frobenius_norm", .label = "|W|_F", .value = frobenius_});
+  if (frobenius_ == 0.0) return table_.note("W is 0, and so is all of its spectrum");
+  const SpectralValue norm =
+      largest_singular_value(operator_of(weights_), {.prefix = "spec_norm_", .quantity = "norms of W"});
+  eigenvalues();
+  table_.add("norm", "|W|_2", norm, norm_theory(shape_, weights_.width()));
+  const NumericalRange range = numerical_range(weights_, {.angles = settings_.angles});
+  range_radius_ = range.radius_high;
+  const bool monotone = shape_.weights == WeightKind::monotone;
+  table_.add({.name = "numerical_abscissa",
+              .label = "numerical abscissa",
+              .value = range.abscissa,
+              .residual = range.abscissa_residual,
+              .theory = monotone ? Theory{"<=", 1.0 - shape_.gamma, "1 - margin (2.3)"}
+                                 : Theory{"", 0.0, "largest eigenvalue of (W + W')/2"}});
+  table_.add({.name = "numerical_radius",
+              .label = "numerical radius r",
+              .value = range.radius_low,
+              .high = range.radius_high,
+              .theory = {"", 0.0, "|W^k|_2 <= 2 r^k; rho = r for a normal W"},
+              .products = range.products});
+  departure_from_normality();
+  iteration();
+}
+
+void Sections::eigenvalues() {
+  const Index count = std::min(settings_.count, weights_.width());
+  const Eigenvalues found = leading_eigenvalues(operator_of(weights_), count,
+                                                {.prefix = "spec_w_",
+                                                 .quantity = "leading eigenvalues of W",
+                                                 .tolerance = eigenvalue_tolerance,
+                                                 .scale = frobenius_});
+  radius_ = found.values.front().modulus();
+  table_.add({.name = "spectral_radius",
+              .label = "spectral radius rho",
+              .value = radius_,
+              .residual = found.values.front().residual,
+              .theory = radius_theory(shape_, frobenius_),
+              .products = found.products});
+  if (found.values.size() > 1)
+    table_.add({.name = "second_modulus",
+                .label = "|lambda_2|",
+                .value = found.values[1].modulus(),
+                .residual = found.values[1].residual,
+                .theory = {"", 0.0, "governs Krylov speed (7.4)"}});
+  for (std::size_t k = 0; k < found.values.size(); ++k)
+    table_.add({.name = "eigenvalue_" + std::to_string(k + 1),
+                .label = "lambda_" + std::to_string(k + 1),
+                .value = found.values[k].real,
+                .imaginary = found.values[k].imaginary,
+                .residual = found.values[k].residual});
+}
+
+// Henrici: ‖W‖_F² − Σ|λ|² is 0 for a normal W, and else the norm² of the nilpotent part of its Schur form.
+void Sections::departure_from_normality() {
+  if (weights_.width() > settings_.dense_limit)
+    return table_.note("departure from normality: W is wider than -dense_limit " +
+                       std::to_string(settings_.dense_limit));
+  double sum = 0.0;
+  for (const auto& value : all_eigenvalues(weights_)) sum += std::norm(value);
+  const double square = std::max(0.0, frobenius_ * frobenius_ - sum);
+  table_.add({.name = "departure_from_normality",
+              .label = "departure from normal",
+              .value = std::sqrt(square) / frobenius_,
+              .theory = {"", 0.0, "Henrici, relative to |W|_F: 0 normal, 1 nilpotent"}});
+}
+
+void Sections::iteration() {
+  double largest = 0.0;
+  int at = 1;
+  for (const PowerNorm& power : power_norms(weights_, static_cast<int>(settings_.power))) {
+    if (power.norm.value > largest) at = power.power;
+    largest = std::max(largest, power.norm.value);
+    if (power.power == 1 || 2 * power.power > settings_.power)
+      table_.add("power_norm_" + std::to_string(power.power), "|W^" + std::to_string(power.power) + "|_2",
+                 power.norm, {"", 0.0, "rho^k = " + digits(std::pow(radius_, power.power))});
+  }
+  if (radius_ >= 1.0)
+    return table_.note("rho >= 1: z <- W z + u does not converge, so it has no distance to instability");
+  table_.add(
+      {.name = "largest_power_norm",
+       .label = "largest |W^k|_2",
+       .value = largest,
+       .theory = {"", 0.0, "k = " + std::to_string(at) + "; above 1, errors of z <- W z + u grow first"}});
+  const IterationStability found = iteration_stability(weights_, range_radius_, settings_.points);
+  table_.add({.name = "distance_to_instability",
+              .label = "distance to instability",
+              .value = found.distance_low,
+              .high = found.distance_high,
+              .theory = {"<=", 1.0 - radius_, "1 - rho, where a normal W has it"},
+              .products = found.products});
+  table_.add({.name = "kreiss_constant",
+              .label = "Kreiss constant",
+              .value = found.kreiss_low,
+              .theory = {"", 0.0, "at least; also a lower bound of sup |W^k|_2"}});
+  table_.note("how much eigenvalues mislead: r/rho = " + digits(range_radius_ / radius_) +
+              ", (1 - rho)/distance = " + digits((1.0 - radius_) / found.distance_high) + " (1: not at all)");
+}
+
+}  // namespace poise

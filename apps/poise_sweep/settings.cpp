@@ -1,0 +1,143 @@
+#include "poise_sweep/settings.hpp"
+
+#include "poise_sweep/number_list.hpp"
+#include "poise_train/usage.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double most = 1e15;  // integers that a double holds exactly
+
+/// An option of another study would have no effect.
+void require_own_options(const Options& options, const std::string& study) {
+  const std::vector<std::pair<std::string, std::string>> owners{{"step_factors", "step_size"},
+                                                                {"bisections", "step_size"},
+                                                                {"limit_every", "step_size"},
+                                                                {"tolerances", "inexact"},
+                                                                {"terms", "inexact"},
+                                                                {"step_share", "inexact"},
+                                                                {"depths", "depth"}};
+  for (const Setting& setting : options.settings())
+    for (const auto& [name, owner] : owners)
+      if (setting.name == name && owner != study && setting.value != setting.initial)
+        throw usage("-" + name + " " + setting.value + " is for -study " + owner + ", not for " + study);
+}
+
+}  // namespace
+
+SweepSettings SweepSettings::from(Options& o) {
+  SweepSettings s;
+  s.study =
+      o.choice("study", "width", {"width", "step_size", "inexact", "depth"},
+               "width: flow to the optimum for every width, contraction and start, with the live audit; "
+               "step_size: gradient descent by multiples of the step limits; inexact: loosened "
+               "equilibria and truncated adjoints; depth: the network of -depths layers against its limit");
+  s.read_base(o);
+  s.read_lists(o);
+  s.read_study(o);
+  require_own_options(o, s.study);
+  return s;
+}
+
+void SweepSettings::read_base(Options& o) {
+  base.data =
+      o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
+  base.run =
+      o.text("run", "", "directory for sweep.h5, options.txt and figures; none: runs/sweep-STUDY-DATE-TIME");
+  base.train_samples =
+      o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
+  base.seed = static_cast<std::uint64_t>(
+      o.integer("seed", 0, {0, most}, "the first seed of initial weights, and that of random features"));
+  base.features = FeatureOptions::from(o, base.seed);
+  if (base.features.width != 0)
+    throw usage("-features_width " + std::to_string(base.features.width) +
+                ": a sweep takes its widths, with the constant, from -widths");
+  base.mean = o.choice("loss_scale", "mean", {"mean", "sum"},
+                       "the squared loss is the mean or the sum of the samples' losses") == "mean";
+  base.network.init_scale_b =
+      o.real("init_scale_b", 1.0, {0, 1e6}, "entries of the readout B start at this times N(0,1)/sqrt(m)");
+  base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {0, 1e15}, "end time of flows");
+  base.steps = o.integer("steps",
+                         study == "width"     ? 1000000
+                         : study == "inexact" ? 400
+                                              : 2000,
+                         {1, 2e9}, "most steps of a member");
+  target = o.real("target", study == "inexact" ? 1e-8 : 1e-6, {0, 1},
+                  "a member has reached L* when its excess is this share of the one it starts with");
+  member_ranks = static_cast<int>(o.integer(
+      "member_ranks", 1, {1, 1e6},
+      "ranks of a member, a divisor of the number of ranks; the members run at the same time on the groups"));
+  base.descent.method = DescentSettings::Method::gradient;
+}
+
+void SweepSettings::read_lists(Options& o) {
+  const bool width = study == "width";
+  widths = read_integers(o, "widths", width ? "2,4,8,16" : "0", {0, 1e6},
+                         "state widths m, with the constant feature; 0: all that the data have");
+  gammas = read_numbers(o, "gammas", width ? "0.1,0.5,0.9,0.99" : "0.8", {0, 1, true}, "contraction factors");
+  init_scales = read_numbers(o, "init_scales", width ? "0.1,1,3" : "1", {0, 1e6},
+                             "the recurrent weights A start at these times N(0,1)");
+  seeds = static_cast<std::uint64_t>(
+      o.integer("seeds", width ? 3 : 1, {1, 1e6}, "how many seeds of the initial weights, from -seed on"));
+  const bool fixed = base.features.kind == FeatureKind::identity || base.features.zca;
+  for (const double m : widths) {
+    if (m == 0.0) continue;
+    if (fixed)
+      throw usage("-widths " + to_text(m) +
+                  ": -features identity and -features_zca have the width of the "
+                  "inputs; give -widths 0");
+    if (m < 2.0 && base.features.constant)
+      throw usage("-widths 1: the constant takes one, so at least 2; or give -features_constant false");
+  }
+}
+
+void SweepSettings::read_study(Options& o) {
+  step_factors = read_numbers(o, "step_factors", "0.25,0.5,0.9,1,1.1,1.5,2,4", {1e-6, 1e6},
+                              "study step_size: multiples of the guaranteed and of the local limit");
+  bisections = o.integer("bisections", 8, {0, 60},
+                         "study step_size: bisections for the largest step at which the rate holds; 0: none");
+  limit_every =
+      o.integer("limit_every", 10, {1, 2e9},
+                "study step_size: measure the limits and compare the contraction of a step with the "
+                "guaranteed factor at every Nth step");
+  tolerances =
+      read_numbers(o, "tolerances", "1e-6,1e-3,1e-2,1e-1", {1e-15, 1},
+                   "study inexact: relative tolerances of the equilibria (-eq_snes_rtol) and with them of "
+                   "the adjoints");
+  terms = read_integers(o, "terms", "1,2,5,10", {1, 1e6},
+                        "study inexact: terms of the adjoint's Neumann series; 1 is the one-step gradient");
+  step_share =
+      o.real("step_share", 0.5, {1e-6, 1}, "study inexact: step size over the local limit at the start");
+  depths = read_integers(o, "depths", "1,2,4,8,16,32", {1, 1e5}, "study depth: numbers of layers");
+}
+
+TrainSettings SweepSettings::member(double width, double gamma, double scale, double seed) const {
+  TrainSettings s = base;
+  if (width > 0.0) s.features.width = static_cast<Index>(width) - (s.features.constant ? 1 : 0);
+  s.network.gamma = gamma;
+  s.network.init_scale_a = scale;
+  s.seed = base.seed + static_cast<std::uint64_t>(seed);
+  s.dynamics = "flow";
+  s.audit_every = 1;
+  return s;
+}
+
+void declare_sweep_solvers(Options& options) {
+  options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
+  options.solver(
+      "eq_", "SNES",
+      "study inexact: as in poise-train, but picard where a tolerance is studied; worst sample to it");
+  options.solver("eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails");
+  options.solver("eq_anderson_", "SNES", "anderson, where that fails too");
+  options.solver("adj_", "KSP",
+                 "study inexact: neumann where eq_ is picard; worst sample to the equilibria's tolerance");
+  options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
+  options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
+  options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
+  options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
+  options.solver("limit_lambda_", "EPS", "krylovschur, residual 1e-8: the largest eigenvalue of D");
+  options.solver("limit_curvature_", "EPS", "krylovschur, residual 1e-8: that of D^1/2 H D^1/2");
+  options.solver("limit_features_", "EPS", "krylovschur, residual 1e-8: that of the features' Gram matrix");
+}
+
+}  // namespace poise

@@ -1,0 +1,113 @@
+#include "poise/theory/classification_reference.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "poise/base/check.hpp"
+#include "poise/theory/row_slices.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+/// Up to here e^x − 1 − x is summed as a series: above it the difference loses no digit that matters.
+constexpr double series_end = 0.5;
+/// Above this no p_c e^{d_c} may be formed without taking out the largest power.
+constexpr double largest_power = 30.0;
+
+/// e^x − 1 − x, to full relative accuracy.
+double second_order_rest(double x) {
+  if (std::abs(x) > series_end) return std::expm1(x) - x;
+  double term = 0.5 * x * x;
+  double sum = 0.0;
+  for (int k = 3; std::abs(term) > epsilon * epsilon * std::abs(sum) && k < 30; ++k) {
+    sum += term;
+    term *= x / k;
+  }
+  return sum;
+}
+
+double norm2(const std::vector<double>& x) {
+  return std::inner_product(x.begin(), x.end(), x.begin(), 0.0);
+}
+
+}  // namespace
+
+double bregman_divergence(Index outputs, const double* p, double* d) {
+  const double mean = std::inner_product(d, d + outputs, p, 0.0);
+  for (Index c = 0; c < outputs; ++c) d[c] -= mean;
+  const double top = *std::max_element(d, d + outputs);
+  double divergence = 0.0;
+  if (top <= largest_power) {  // Σ p e^d = 1 + Σ p (e^d − 1 − d), as Σ p d = 0 now
+    for (Index c = 0; c < outputs; ++c) divergence += p[c] * second_order_rest(d[c]);
+    divergence = std::log1p(divergence);
+  } else {
+    for (Index c = 0; c < outputs; ++c) divergence += p[c] * std::exp(d[c] - top);
+    divergence = top + std::log(divergence);
+  }
+  for (Index c = 0; c < outputs; ++c) d[c] = p[c] * std::expm1(d[c] - divergence);
+  return divergence;
+}
+
+ClassificationReference::ClassificationReference(ShallowLoss& loss, const ConvexOptimum& optimum)
+    : loss_(loss), optimum_(optimum), difference_(optimum.w.size()), gradient_(optimum.w.size()) {
+  const SampleSet& train = loss.problem().train;
+  const Index q = loss.layout().outputs();
+  if (!optimum.attained) return;
+  probabilities_.resize(static_cast<std::size_t>(q * train.count));
+  loss.visit_outputs(optimum.w.data(), train, [&](Index first, Index columns, const double* f) {
+    loss_probabilities(loss.problem().loss, q, columns, f, probabilities_.data() + first * q);
+  });
+}
+
+ClassificationReference::Distance ClassificationReference::distance_from_zero(const double* w) {
+  Distance result;
+  result.loss = result.excess = loss_.value_and_gradient(w, gradient_.data()).loss;
+  std::vector<double> sums{norm2(gradient_)};
+  sum_over_ranks(loss_.layout().grid().world(), sums);
+  result.grad_norm2 = sums[0];
+  const Problem& problem = loss_.problem();
+  // A sample's loss is a logarithm of 1 + x, off by ε where x is.
+  result.uncertainty =
+      8.0 * epsilon *
+      (problem.scale(problem.train.total) * static_cast<double>(problem.train.total) + result.loss);
+  return result;
+}
+
+ClassificationReference::Distance ClassificationReference::distance(const double* w) {
+  if (!optimum_.attained) return distance_from_zero(w);
+  const Problem& problem = loss_.problem();
+  const Index q = loss_.layout().outputs();
+  std::transform(w, w + difference_.size(), optimum_.w.begin(), difference_.begin(), std::minus<>());
+  LossSum sum;
+  const auto visit = [&](Index first, Index columns, double* d) {
+    const double* p = probabilities_.data() + first * q;
+    for (Index i = 0; i < columns; ++i, p += q, d += q) {
+      if (problem.loss == LossKind::logistic) {  // two classes, the second with the score 0
+        const double both[2] = {p[0], 1.0 - p[0]};
+        double scores[2] = {d[0], 0.0};
+        sum.loss += bregman_divergence(2, both, scores);
+        d[0] = scores[0];
+      } else {
+        sum.loss += bregman_divergence(q, p, d);
+      }
+    }
+  };
+  loss_.sum_over_outputs(difference_.data(), problem.train, visit, gradient_.data());
+  std::transform(gradient_.begin(), gradient_.end(), optimum_.multiplier.begin(), gradient_.begin(),
+                 std::plus<>());
+  std::vector<double> sums{
+      norm2(gradient_), norm2(difference_),
+      std::inner_product(difference_.begin(), difference_.end(), optimum_.multiplier.begin(), 0.0)};
+  sum_over_ranks(loss_.layout().grid().world(), sums);
+  Distance result;
+  const double divergence = sum_over_samples(loss_.layout().grid(), sum).loss;
+  result.excess = sums[2] + problem.scale(problem.train.total) * divergence;
+  result.grad_norm2 = sums[0];
+  result.uncertainty = (optimum_.gradient_norm + optimum_.gradient_rounding) * std::sqrt(sums[1]);
+  result.loss = optimum_.loss + result.excess;
+  return result;
+}
+
+}  // namespace poise

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/theory/dynamics_matrix.hpp"
+#include "poise/theory/spectral_solvers.hpp"
+
+namespace poise {
+
+/// Collective. λ_max(D) (theory.md 4) by Krylov-Schur on products with D; each needs q solves with U and with
+/// Uᵀ (prefix collapsed_). `dynamics` is updated to the parameters of `model`. Prefix spec_max_ (EPS). While
+/// W is small the top of D is a cluster of q eigenvalues: one of them is within the residual, and the top
+/// itself is above the value by no more than the cluster is wide.
+[[nodiscard]] SpectralValue largest_dynamics_eigenvalue(const DynamicsMatrix& dynamics,
+                                                        CollapsedModel& model);
+
+}  // namespace poise

@@ -1,0 +1,114 @@
+#include "poise/theory/newton_radius.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/options.hpp"
+#include "poise/base/random.hpp"
+#include "poise/petsc/shell_preconditioner.hpp"
+#include "poise/petsc/vec.hpp"
+
+namespace poise {
+namespace {
+
+/// Basis of a restart cycle: every product costs two solves with U, so none is spent on a restart that a
+/// somewhat larger basis would have spared.
+constexpr Index basis = 24;
+constexpr PetscInt restarts = 200;
+/// Residual, relative to the eigenvalue, whose own error is the square of it.
+constexpr double default_tolerance = 1e-9;
+
+}  // namespace
+
+NewtonRadiusSolver::NewtonRadiusSolver(NewtonOperators& operators, std::uint64_t seed)
+    : operators_(operators),
+      seed_(seed),
+      pulled_back_(operators.comm(), operators.local_size(),
+                   [this](const double* x, double* y) {
+                     ++products_;
+                     operators_.apply_pulled_back(x, y);
+                   }),
+      inverse_weights_(operators.comm(), operators.local_size(),
+                       [this](const double* x, double* y) {
+                         std::copy_n(x, operators_.local_size(), y);
+                         operators_.solve_outputs(y);
+                       }),
+      weights_([this](const double* x, double* y) {
+        std::copy_n(x, operators_.local_size(), y);
+        operators_.multiply_outputs(y);
+      }),
+      vector_(create_vec(operators.comm(), operators.local_size())) {
+  check(EPSCreate(operators.comm(), eps_.out()));
+  check(EPSSetOptionsPrefix(eps_.get(), "spec_newton_"));
+  check(EPSSetOperators(eps_.get(), pulled_back_.get(), inverse_weights_.get()));
+  check(EPSSetProblemType(eps_.get(), EPS_GHEP));
+  check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
+  check(EPSSetType(eps_.get(), EPSKRYLOVSCHUR));
+  check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(operators.size(), basis)),
+                         PETSC_DEFAULT));
+  check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
+  ST transform = nullptr;
+  KSP ksp = nullptr;
+  PC pc = nullptr;
+  check(EPSGetST(eps_.get(), &transform));
+  check(STGetKSP(transform, &ksp));
+  check(KSPSetType(ksp, KSPPREONLY));
+  check(KSPGetPC(ksp, &pc));
+  set_shell_preconditioner(pc, weights_);
+  check(EPSSetFromOptions(eps_.get()));
+}
+
+void NewtonRadiusSolver::set_random_start() {
+  const CounterRandom random(seed_, Stream::eigenvector);
+  const RowBlockMatrix& rows = operators_.model().softmax();
+  const Index q = operators_.loss().layout().outputs();
+  WriteArray out(vector_.get());
+  for (Index c = 0; c < q; ++c)
+    for (Index k = 0; k < rows.local_rows(); ++k)
+      out[static_cast<std::size_t>(c * rows.local_rows() + k)] =
+          random.normal(static_cast<std::uint64_t>(rows.row_begin() + k), static_cast<std::uint64_t>(c));
+}
+
+NewtonRadius NewtonRadiusSolver::solve() {
+  static const LogEvent event("NewtonRadius");
+  const auto scope = event.begin();
+  products_ = 0;
+  set_random_start();
+  // F and M changed behind the shells: setting them again makes EPS forget what it found.
+  check(EPSSetOperators(eps_.get(), pulled_back_.get(), inverse_weights_.get()));
+  Vec start = vector_.get();
+  check(EPSSetInitialSpace(eps_.get(), 1, &start));
+  check(EPSSolve(eps_.get()));
+  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
+  PetscInt pairs = 0;
+  PetscInt iterations = 0;
+  check(EPSGetConvergedReason(eps_.get(), &reason));
+  check(EPSGetConverged(eps_.get(), &pairs));
+  check(EPSGetIterationNumber(eps_.get(), &iterations));
+  if (reason <= 0 || pairs < 1)
+    throw Error(ExitCode::failed,
+                "the largest eigenvalue of the loss's curvature in the metric of the flow was not found: " +
+                    std::to_string(pairs) + " pairs converged in " + std::to_string(iterations) +
+                    " restarts (EPS reason " + std::to_string(static_cast<int>(reason)) +
+                    "); raise -spec_newton_eps_max_it or -spec_newton_eps_ncv, or loosen "
+                    "-spec_newton_eps_tol",
+                true);
+  NewtonRadius result;
+  double lambda = 0.0;
+  check(EPSGetEigenvalue(eps_.get(), 0, &lambda, nullptr));
+  if (!(lambda > 0.0))
+    throw Error(ExitCode::failed,
+                "the loss has no curvature here (its largest eigenvalue is " + to_text(lambda) +
+                    "): no trust region is defined; the features are zero or every output is saturated",
+                true);
+  check(EPSComputeError(eps_.get(), 0, EPS_ERROR_RELATIVE, &result.residual));
+  result.delta_bar = 1.0 / lambda;
+  result.iterations = static_cast<int>(iterations);
+  result.products = products_;
+  return result;
+}
+
+}  // namespace poise

@@ -1,0 +1,162 @@
+#include "poise/theory/optimum_certificate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/theory/row_slices.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+/// Every π_ic must keep at least this share of p_ic; any positive one would do.
+constexpr double kept_share = 0.5;
+
+const ShallowLoss& classification(const ShallowLoss& loss) {
+  if (loss.problem().loss == LossKind::squared)
+    throw Error(ExitCode::bad_input, "a certificate of the convex optimum needs a classification loss", true);
+  if (loss.problem().loss == LossKind::cross_entropy && loss.problem().outputs < 2)
+    throw Error(ExitCode::bad_input, "cross_entropy needs two outputs or more: with one it is always 0",
+                true);
+  return loss;
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+/// Makes a row of the free gradient sum to zero over the classes: its longest multiplier takes the sum; in a
+/// row without one the sum is rounding. False if that multiplier would then point inwards.
+bool balance_row(Index rows, Index q, double* free, double* multiplier) {
+  double sum = 0.0;
+  Index longest = 0;
+  for (Index c = 0; c < q; ++c) {
+    sum += free[c * rows];
+    if (std::abs(multiplier[c * rows]) > std::abs(multiplier[longest * rows])) longest = c;
+  }
+  double& taker = multiplier[longest * rows];
+  if (taker == 0.0) {
+    for (Index c = 0; c < q; ++c) free[c * rows] -= sum / static_cast<double>(q);
+    return true;
+  }
+  const bool stays_outwards = (taker + sum) * taker > 0.0;
+  taker += sum;
+  free[longest * rows] -= sum;
+  return stays_outwards;
+}
+
+}  // namespace
+
+OptimumCertifier::OptimumCertifier(ShallowLoss& loss, double box)
+    : loss_(loss),
+      box_(box),
+      spectrum_(feature_gram(loss.layout(), classification(loss).problem().train)),
+      norms_(feature_norms(loss.layout(), loss.problem().train)) {
+  double sums[2] = {0.0, 0.0};
+  if (loss.layout().grid().feature_index() == 0) {
+    sums[0] = std::accumulate(norms_.two.begin(), norms_.two.end(), 0.0);
+    sums[1] = dot(norms_.two, norms_.two);
+  }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, loss.layout().grid().world()));
+  norm_sum_ = sums[0];
+  norm2_sum_ = sums[1];
+}
+
+double OptimumCertifier::scale() const {
+  return loss_.problem().scale(loss_.problem().train.total);
+}
+
+double OptimumCertifier::longest_gradient(double error) const {
+  const double largest_weight = largest_loss_curvature(loss_.problem().loss);
+  return std::sqrt(error * scale() * largest_weight * (spectrum_.largest() + spectrum_.rounding()));
+}
+
+Certificate OptimumCertifier::free_gradient(const double* w, const double* gradient) {
+  const Index rows = loss_.layout().slice().size();
+  const Index q = loss_.layout().outputs();
+  const Index size = rows * q;
+  Certificate result;
+  std::vector<double> free(gradient, gradient + size);
+  result.multiplier.assign(static_cast<std::size_t>(size), 0.0);
+  for (Index e = 0; e < size; ++e)
+    if (std::abs(w[e]) >= box_ && gradient[e] * w[e] < 0.0) std::swap(free[e], result.multiplier[e]);
+  bool valid = true;
+  if (loss_.problem().loss == LossKind::cross_entropy)
+    for (Index k = 0; k < rows; ++k)
+      valid = balance_row(rows, q, free.data() + k, result.multiplier.data() + k) && valid;
+  std::vector<double> sums{dot(free, free), std::inner_product(w, w + size, w, 0.0), valid ? 0.0 : 1.0};
+  sum_over_ranks(loss_.layout().grid().world(), sums);
+  result.free_norm = sums[2] > 0.0 ? std::numeric_limits<double>::infinity() : std::sqrt(sums[0]);
+  // A sample adds (p_i − y_i)φ_iᵀ, of norm <= √2 ‖φ_i‖, its p_i off by at most half of what Wφ_i is off by.
+  const double norm = std::sqrt(sums[1]);
+  result.rounding = epsilon * scale() * (std::sqrt(2.0) * norm_sum_ + 0.5 * norm * norm2_sum_);
+  // Its loss is off by what ‖p_i − y_i‖ makes of that, and by a few ε of its own terms.
+  const auto samples = static_cast<double>(loss_.problem().train.total);
+  result.loss_rounding = epsilon * scale() * (8.0 * samples + std::sqrt(2.0) * norm * norm_sum_);
+  return result;
+}
+
+Certificate OptimumCertifier::certify(const double* w, const double* gradient) {
+  static const LogEvent event("Certificate");
+  const auto scope = event.begin();
+  const Problem& problem = loss_.problem();
+  const MPI_Comm world = loss_.layout().grid().world();
+  const Index q = loss_.layout().outputs();
+  Certificate result = free_gradient(w, gradient);
+  if (!std::isfinite(result.free_norm)) return result;
+  weights_.resize(static_cast<std::size_t>(problem.train.count));
+  loss_.visit_outputs(w, problem.train, [&](Index first, Index columns, double* f) {
+    loss_probabilities(problem.loss, q, columns, f, f);
+    for (Index i = 0; i < columns; ++i)
+      weights_[first + i] = problem.loss == LossKind::logistic
+                                ? f[i] * (1.0 - f[i])
+                                : *std::min_element(f + i * q, f + (i + 1) * q);
+  });
+  double largest_weight = 0.0;
+  for (const double weight : weights_) largest_weight = std::max(largest_weight, weight);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest_weight, 1, MPI_DOUBLE, MPI_MAX, world));
+  if (!(largest_weight > 0.0)) return result;
+  const GramSpectrum weighted(feature_gram(loss_.layout(), problem.train, &weights_));
+  if (weighted.rank() != spectrum_.rank()) return result;
+
+  const double safe = weighted.smallest() - weighted.rounding();  // at least half of it
+  const double inflation = weighted.smallest() / safe;
+  std::vector<double> free(gradient, gradient + result.multiplier.size());
+  std::transform(free.begin(), free.end(), result.multiplier.begin(), free.begin(), std::minus<>());
+  std::vector<double> solution = free;
+  weighted.apply_pseudo_inverse(q, solution.data());
+  std::vector<double> sums{dot(free, solution), dot(solution, solution)};
+  sum_over_ranks(world, sums);
+  const double reach = inflation * std::sqrt(sums[1]) + result.rounding / safe;
+  if (reach * norms_.largest_two > kept_share * scale()) return result;
+  const double root = std::sqrt(inflation * std::max(0.0, sums[0])) + result.rounding / std::sqrt(safe);
+  result.error_bound = root * root / scale();
+  return result;
+}
+
+double smallest_margin(ShallowLoss& loss, const double* w) {
+  const Problem& problem = loss.problem();
+  const Index q = problem.outputs;
+  double smallest = std::numeric_limits<double>::infinity();
+  loss.visit_outputs(w, problem.train, [&](Index first, Index columns, const double* f) {
+    const double* y = problem.train.targets.data() + first * q;
+    for (Index i = 0; i < columns; ++i, f += q, y += q) {
+      if (problem.loss == LossKind::logistic) {
+        smallest = std::min(smallest, y[0] > 0.5 ? f[0] : -f[0]);
+        continue;
+      }
+      const Index label = std::max_element(y, y + q) - y;
+      for (Index c = 0; c < q; ++c)
+        if (c != label) smallest = std::min(smallest, f[label] - f[c]);
+    }
+  });
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &smallest, 1, MPI_DOUBLE, MPI_MIN, loss.layout().grid().world()));
+  return smallest;
+}
+
+}  // namespace poise

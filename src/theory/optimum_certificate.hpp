@@ -1,0 +1,69 @@
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include "poise/objective/feature_gram.hpp"
+#include "poise/objective/shallow_loss.hpp"
+#include "poise/theory/gram_spectrum.hpp"
+
+namespace poise {
+
+/// What is proved about a W. All blocks are slice rows x q.
+struct Certificate {
+  /// L₀(W) − inf L₀ is at most this, and the infimum is attained; infinite where that is not proved.
+  double error_bound = std::numeric_limits<double>::infinity();
+  double free_norm = 0.0;          ///< ‖∇L₀(W) − multiplier‖_F
+  double rounding = 0.0;           ///< what rounding can have done to ∇L₀(W), in the norm of Frobenius
+  double loss_rounding = 0.0;      ///< what it can have done to L₀(W)
+  std::vector<double> multiplier;  ///< of the box, see OptimumCertifier; zero without a box
+  [[nodiscard]] bool proved() const { return error_bound < std::numeric_limits<double>::infinity(); }
+};
+
+/// Proves how far L₀(W) = s Σ ℓ(Wφ_i, y_i) is from its infimum, for the logistic loss and cross-entropy, by
+/// Fenchel's inequality. With p_i the probabilities at W and any π_i of the simplex,
+///   L₀(W) − L₀(W') <= s Σ KL(π_i ‖ p_i) + <W − W', s Σ (π_i − y_i)φ_iᵀ>   for every W'.
+/// Choose π_i = p_i − ρ_i G C_ρ⁺φ_i/s, G = ∇L₀(W), ρ_i = min_c p_ic (logistic: p(1 − p)), C_ρ = Σ ρ_i
+/// φ_iφ_iᵀ. Then the second term is 0, as G = s Σ (p_i − y_i)φ_iᵀ, Σ_c π_ic = 1, as 1ᵀG = 0, and π_i > 0 if
+/// ‖G C_ρ⁺φ_i‖ < s. With KL(p + δ ‖ p) <= Σ δ_c²/p_c:
+///   **L₀(W) − inf L₀ <= tr(G C_ρ⁺ Gᵀ)/s, if ‖G C_ρ⁺‖ max_i ‖φ_i‖ < s.**
+/// That also proves that the infimum is attained: were there a direction V along which no loss grows and one
+/// falls, 0 = <V, Σ (π_i − y_i)φ_iᵀ> = Σ_ic π_ic ((Vφ_i)_c − (Vφ_i)_{y_i}) < 0. So partly separable data can
+/// never be certified by mistake. No rank is assumed: ranks of C_ρ and ΦΦᵀ must be equal.
+///
+/// Box |W_ij| <= r: where W_ij = ±r and -G_ij points outwards, G_ij may be balanced by the box: it goes to
+/// the `multiplier` M, <W − W', M> <= 0, and G − M takes the place of G. Rows of M still sum to zero over the
+/// classes, as G's do.
+class OptimumCertifier {
+ public:
+  /// Collective on the world. `loss` must outlive it. Throws bad_input for the squared loss and for features
+  /// that are all zero.
+  explicit OptimumCertifier(ShallowLoss& loss, double box = std::numeric_limits<double>::infinity());
+
+  /// Collective on the world. `gradient` is ∇L₀(W). Allows for the rounding of the gradient and of C_ρ.
+  [[nodiscard]] Certificate certify(const double* w, const double* gradient);
+  /// Collective on the world. The same without the bound: cheap.
+  [[nodiscard]] Certificate free_gradient(const double* w, const double* gradient);
+  /// No W whose free gradient is longer can have an error below `error`: tr(G C_ρ⁺ Gᵀ) >= ‖G‖²/λ_max(C_ρ).
+  [[nodiscard]] double longest_gradient(double error) const;
+  /// Of ΦΦᵀ.
+  [[nodiscard]] const GramSpectrum& spectrum() const { return spectrum_; }
+  [[nodiscard]] const FeatureNorms& norms() const { return norms_; }
+
+ private:
+  [[nodiscard]] double scale() const;
+
+  ShallowLoss& loss_;
+  double box_;
+  GramSpectrum spectrum_;
+  FeatureNorms norms_;
+  double norm_sum_ = 0.0, norm2_sum_ = 0.0;  // Σ ‖φ_i‖, Σ ‖φ_i‖² over all samples
+  std::vector<double> weights_;
+};
+
+/// Collective on the world. Smallest margin of a W over the training samples: the score of the true class
+/// less the largest of the others (logistic: f or −f). Beyond rounding a positive one proves that the data
+/// are separable: along W the loss goes to 0.
+[[nodiscard]] double smallest_margin(ShallowLoss& loss, const double* w);
+
+}  // namespace poise

@@ -1,0 +1,152 @@
+#include "poise/theory/tangent_gram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <string>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/mpi_count.hpp"
+#include "poise/linalg/blas.hpp"
+#include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/theory/row_slices.hpp"
+
+namespace poise {
+namespace {
+
+/// Columns of K formed at once, of its lower triangle only.
+constexpr Index block = 256;
+
+Error refusal(const std::string& message) {
+  return {ExitCode::bad_input, message, true};
+}
+
+/// lower triangle of xᵀx, x: rows x size; the upper one mirrors it.
+void gram(Index rows, Index size, const double* x, double* out) {
+  for (Index first = 0; first < size; first += block) {
+    const double* from = x + first * rows;
+    gemm('T', 'N', size - first, std::min(block, size - first), rows, 1.0, from, rows, from, rows, 0.0,
+         out + first * size + first, size);
+  }
+  for (Index j = 0; j < size; ++j)
+    for (Index i = 0; i < j; ++i) out[j * size + i] = out[i * size + j];
+}
+
+/// One sample of all ranks', or all of them.
+Batch one_sample(const Range& own, Index i) {
+  Batch batch{false, 1, {}};
+  if (own.contains(i)) batch.local.push_back(i - own.begin);
+  return batch;
+}
+Batch all_samples(const SampleSet& set) {
+  Batch batch{false, set.total, std::vector<Index>(static_cast<std::size_t>(set.count))};
+  std::iota(batch.local.begin(), batch.local.end(), 0);
+  return batch;
+}
+
+}  // namespace
+
+double TangentGram::bytes(const ParameterLayout& layout, Index samples) {
+  const std::vector<Index>& offsets = layout.slice_offsets();
+  Index rows = 0;
+  for (std::size_t g = 0; g + 1 < offsets.size(); ++g) rows = std::max(rows, offsets[g + 1] - offsets[g]);
+  const double size = static_cast<double>(samples) * static_cast<double>(layout.outputs());
+  // LAPACK works on a copy of K.
+  return sizeof(double) * size * (static_cast<double>(rows * layout.row_length()) + 2.0 * size);
+}
+
+TangentGram::TangentGram(const ParameterLayout& layout, const Problem& problem, const Factory& make,
+                         double max_bytes)
+    : layout_(layout),
+      problem_{LossKind::linear, false, problem.outputs, problem.train, {}},
+      gradient_(layout.create()),
+      parameters_(layout.slice().size() * layout.row_length()) {
+  const double needed = bytes(layout, samples());
+  if (samples() < 1) throw refusal("the Gram matrix of the tangents needs training samples: there are none");
+  if (needed > max_bytes)
+    throw refusal("the Gram matrix of the tangents of " + std::to_string(samples()) + " samples with " +
+                  std::to_string(output_count()) + " outputs would take " +
+                  std::to_string(static_cast<Index>(needed / 1048576.0)) + " MB on a rank, more than the " +
+                  std::to_string(static_cast<Index>(max_bytes / 1048576.0)) +
+                  " MB allowed: use fewer samples (-train_samples), more ranks or a smaller width");
+  tangents_.resize(static_cast<std::size_t>(parameters_ * size()));
+  k_.resize(static_cast<std::size_t>(size() * size()));
+  f_.resize(static_cast<std::size_t>(size()));
+  objective_ = make(problem_);
+}
+
+Evaluation TangentGram::gradient_of(Vec theta, const Batch& batch) {
+  Evaluation result = objective_->value_and_gradient(theta, gradient_.get(), batch);
+  if (result.penalty != 0.0)
+    throw refusal(
+        "the Gram matrix of the tangents is one of outputs: a penalty has no place in it; leave out "
+        "-jacobian_weight");
+  if (std::isnan(result.adjoint.residual))
+    throw refusal("the Gram matrix of the tangents needs exact gradients: leave out -backward");
+  solve_residual_ = std::max({solve_residual_, result.equilibrium.residual, result.adjoint.residual});
+  return result;
+}
+
+void TangentGram::find_rows(Index output, Vec theta) {
+  const Index q = output_count();
+  const Range own = layout_.grid().samples(samples());
+  std::fill(problem_.train.targets.begin(), problem_.train.targets.end(), 0.0);
+  for (Index i = 0; i < own.size(); ++i) problem_.train.targets[i * q + output] = 1.0;
+  (void)gradient_of(theta, all_samples(problem_.train));
+  for (Index i = 0; i < samples(); ++i) {
+    const Index row = i * q + output;
+    f_[row] = gradient_of(theta, one_sample(own, i)).train.loss;
+    const ReadArray values(gradient_.get());
+    std::copy_n(values.data(), parameters_, tangents_.data() + row * parameters_);
+  }
+}
+
+void TangentGram::form_matrix() {
+  gram(parameters_, size(), tangents_.data(), k_.data());
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, k_.data(), mpi_count(size() * size()), MPI_DOUBLE, MPI_SUM,
+                          layout_.grid().world()));
+}
+
+// The derivative of output 0 of sample i with respect to row 0 of B is z_i: no further solve is needed.
+double TangentGram::smallest_of_states() const {
+  const Index rows = layout_.slice().size();
+  const Index n = samples();
+  std::vector<double> states(static_cast<std::size_t>(rows * n));
+  for (Index i = 0; i < n; ++i) {
+    const double* row = tangents_.data() + i * output_count() * parameters_ + layout_.readout_offset();
+    for (Index k = 0; k < rows; ++k) states[i * rows + k] = row[k * layout_.row_length()];
+  }
+  std::vector<double> products(static_cast<std::size_t>(n * n));
+  gram(rows, n, states.data(), products.data());
+  sum_over_ranks(layout_.grid().world(), products);
+  return std::max(0.0, symmetric_eigenvalues(layout_.grid().world(), n, std::move(products)).front());
+}
+
+TangentSpectrum TangentGram::measure(Vec theta) {
+  static const LogEvent event("TangentGram");
+  const auto scope = event.begin();
+  objective_->forget();
+  solve_residual_ = 0.0;
+  for (Index a = 0; a < output_count(); ++a) find_rows(a, theta);
+  form_matrix();
+
+  TangentSpectrum spectrum;
+  spectrum.eigenvalues = symmetric_eigenvalues(layout_.grid().world(), size(), k_);
+  spectrum.lambda_min = std::max(0.0, spectrum.eigenvalues.front());
+  spectrum.lambda_max = spectrum.eigenvalues.back();
+  spectrum.states_lambda_min = smallest_of_states();
+  double trace = 0.0;  // ‖J‖_F²
+  for (Index k = 0; k < size(); ++k) trace += k_[k * (size() + 1)];
+  const double rounding =
+      static_cast<double>(size()) * std::numeric_limits<double>::epsilon() * spectrum.lambda_max;
+  const double change = solve_residual_ * std::sqrt(trace);  // of σ_min(J), by Weyl
+  spectrum.error = rounding + change * (2.0 * std::sqrt(spectrum.lambda_min) + change);
+  spectrum.rank = std::count_if(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
+                                [rounding](double value) { return value > rounding; });
+  return spectrum;
+}
+
+}  // namespace poise

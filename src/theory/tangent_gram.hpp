@@ -1,0 +1,87 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "poise/model/parameter_layout.hpp"
+#include "poise/objective/objective.hpp"
+#include "poise/objective/sample_set.hpp"
+
+namespace poise {
+
+/// What is known of the Gram matrix K of the tangents at one θ.
+struct TangentSpectrum {
+  std::vector<double> eigenvalues;  ///< all nq of K, ascending, as computed: a zero may come out below zero
+  double lambda_min = 0.0;          ///< the smallest, not below zero
+  double lambda_max = 0.0;
+  /// By how much λ_min may be wrong, to first order: rounding of K (nq ε λ_max), and rows of J as inexact as
+  /// the residuals of their solves.
+  double error = 0.0;
+  double states_lambda_min = 0.0;  ///< λ_min(ZᵀZ) = σ_min(Z)², Z the last states (m x n); at most λ_min(K)
+  Index rank = 0;                  ///< eigenvalues above the rounding of K
+};
+
+/// The neural tangent matrix of any network: f_i = f(x_i; θ) in R^q, J = ∂(f_1, …, f_n)/∂θ (nq x P), K = J Jᵀ
+/// (nq x nq, positive semidefinite). Row i q + a belongs to output a of sample i. Readouts are linear, f = B
+/// z, so K is at least ZᵀZ ⊗ I_q, its part from B; for softmax-linear models K = (Φᵀ ⊗ I) D (Φ ⊗ I) with the
+/// D of theory.md 4.1.
+///
+/// A row of J is the gradient of the objective of one sample with ℓ = f_a (LossKind::linear), so this needs
+/// nothing of a model. Every output starts with a pass over all samples in panels, from which warm starts
+/// (EquilibriumSettings) take the equilibria and the adjoints of the rows: a row then costs a few passes over
+/// the weights. Each rank holds its parameters' columns of J, nq times its share of θ, and all of K.
+class TangentGram {
+ public:
+  /// Makes the objective whose outputs are meant, on the problem given to it, which outlives it. Equilibria:
+  /// exact gradients, no penalty, `samples` = 1 (so that no solver prepares itself for many samples at every
+  /// row), and `warm_start`. A collapsed objective has no samples: make an EquilibriumObjective of its map.
+  /// What the objective needs must outlive the TangentGram, or be owned by the pointer; a map must not be
+  /// shared with a run that goes on, whose start it would change.
+  using Factory = std::function<std::shared_ptr<Objective>(const Problem&)>;
+
+  /// Collective on the world. `layout` must outlive it; of `problem` the training samples are copied. Throws
+  /// bad_input if a rank would hold more than `max_bytes`, or if there are no samples.
+  TangentGram(const ParameterLayout& layout, const Problem& problem, const Factory& make,
+              double max_bytes = default_max_bytes);
+  TangentGram(const TangentGram&) = delete;  // the objective points at its problem
+  TangentGram& operator=(const TangentGram&) = delete;
+
+  /// Collective on the world. K at θ and its eigenvalues (LAPACK, on rank 0). Depends on θ alone, not on
+  /// earlier calls. Throws failure if a solve fails, bad_input if the objective's gradient is inexact or has
+  /// a penalty.
+  [[nodiscard]] TangentSpectrum measure(Vec theta);
+
+  /// K of the last `measure`, on every rank: nq x nq, column-major.
+  [[nodiscard]] const std::vector<double>& matrix() const { return k_; }
+  /// The outputs of all samples found by it: q x n, column-major, on every rank.
+  [[nodiscard]] const std::vector<double>& outputs() const { return f_; }
+  /// Largest relative residual of its solves.
+  [[nodiscard]] double solve_residual() const { return solve_residual_; }
+
+  [[nodiscard]] Index samples() const { return problem_.train.total; }
+  [[nodiscard]] Index output_count() const { return problem_.outputs; }
+  /// nq
+  [[nodiscard]] Index size() const { return samples() * output_count(); }
+  /// Largest number of bytes that a rank holds for n samples of q outputs.
+  [[nodiscard]] static double bytes(const ParameterLayout& layout, Index samples);
+
+  static constexpr double default_max_bytes = 4.0 * 1024.0 * 1024.0 * 1024.0;
+
+ private:
+  void find_rows(Index output, Vec theta);
+  Evaluation gradient_of(Vec theta, const Batch& batch);
+  void form_matrix();
+  [[nodiscard]] double smallest_of_states() const;
+
+  const ParameterLayout& layout_;
+  Problem problem_;
+  std::shared_ptr<Objective> objective_;
+  VecHandle gradient_;
+  Index parameters_;              // of this rank
+  std::vector<double> tangents_;  // Jᵀ: parameters_ x nq
+  std::vector<double> k_, f_;
+  double solve_residual_ = 0.0;
+};
+
+}  // namespace poise

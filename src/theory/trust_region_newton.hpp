@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "poise/theory/metric_inverse.hpp"
+#include "poise/theory/newton_operators.hpp"
+#include "poise/theory/newton_radius.hpp"
+#include "poise/theory/trust_region.hpp"
+
+namespace poise {
+
+/// How far the flow is from a trust-region Newton step of the shallow layer, at one point of a run. All
+/// errors are 0 in exact arithmetic.
+struct TrustRegionNewton {
+  bool proven = false;            ///< q = 1, as Theorem 2 is stated
+  double delta_bar = 0.0;         ///< δ̄ = 1/λ_max(F, M⁻¹)
+  double delta = 0.0;             ///< share · δ̄
+  double gradient_norm = 0.0;     ///< ‖∇L₀(W)‖
+  double radius = 0.0;            ///< δ‖dW/dt‖_G with dW/dt = −D g
+  double multiplier = 0.0;        ///< of the constraint; 1/δ
+  double direction_error = 0.0;   ///< ‖v/δ + D g‖ / ‖D g‖
+  double radius_error = 0.0;      ///< |‖v‖_G / (δ‖dW/dt‖_G) − 1|
+  double multiplier_error = 0.0;  ///< |δ · multiplier − 1|
+  double velocity_error = 0.0;  ///< ‖dW/dt + D g‖ / ‖D g‖ with the dW/dt of the training gradient (4.1)
+  double kkt_residual = 0.0;    ///< see TrustRegionStep
+  double eigen_residual = 0.0;   ///< of δ̄, see NewtonRadius
+  double inner_tolerance = 0.0;  ///< of the solves with G
+  int iterations = 0;            ///< dimension of the trust-region solver's Krylov space
+  Index inner_iterations = 0;    ///< of all solves with G
+  Index inner_solves = 0;
+  Index eigen_products = 0;  ///< products with F for δ̄
+
+  /// The largest of the four errors.
+  [[nodiscard]] double worst_error() const;
+};
+
+/// Theorem 2 (theory.md 6) measured: at θ, dW/dt = v/δ where v solves
+///   min_v gᵀv + ½ vᵀHv  s.t. ‖v‖_G <= δ‖dW/dt‖_G,   0 < δ < δ̄,
+/// and the constraint is active with multiplier 1/δ. δ̄ comes from SLEPc (NewtonRadiusSolver), v from PETSc's
+/// KSPGLTR (TrustRegionSolver; products with U, H and the model's own M_k only), D g from the DynamicsMatrix
+/// that is checked, dW/dt from the training gradient (shallow_velocity), which knows neither D nor the M_k.
+///
+/// What is proven and what is observed. The paper states the theorem for q = 1 (`proven`). For every q put M
+/// = diag_k(M_k) where it has S_t (on blocks of Wᵀ, mq x mq): D = U⁻ᵀMU⁻¹ (theory.md 4.1), F = U⁻¹HU⁻ᵀ and G
+/// = U(M⁻¹ − δF)Uᵀ = D⁻¹ − δH. Then
+///   H + G/δ = D⁻¹/δ,  so  (H + G/δ)v = −g  has the one solution  v = −δDg = δ dW/dt,
+/// which lies on the boundary because the radius is its length. H + G/δ is positive definite and 1/δ > 0, as
+/// the conditions for a minimiser in a trust region ask; both hold strictly, so it is the only one. And M⁻¹ −
+/// δF, hence G, is positive definite exactly for δ < δ̄. No step uses q = 1: for q > 1 this is our own
+/// derivation, the same algebra, checked by the same errors; it is not a statement of the paper.
+class TrustRegionNewtonCheck {
+ public:
+  /// Collective on the world. All must outlive this object. `dynamics` is the D that is checked.
+  /// `inner_rtol`: default of -tr_inner_ksp_rtol.
+  TrustRegionNewtonCheck(CollapsedModel& model, ShallowLoss& loss, const DynamicsMatrix& dynamics,
+                         std::uint64_t seed, double inner_rtol = 1e-13);
+
+  /// Collective. Measures at the θ of `model.set_parameters`, after `dynamics.update` there. Throws bad_input
+  /// unless 0 < share < 1, or where ∇L₀(W) is exactly zero (W is optimal: v = 0 and there is nothing to
+  /// compare); failure if δ̄ or the subproblem was not solved.
+  [[nodiscard]] TrustRegionNewton measure(double share = 0.5);
+
+  /// Collective. The same with every one of these relative tolerances of the solves with G, for the same δ̄:
+  /// how the errors fall with it. Throws bad_input unless they are in (0, 1).
+  [[nodiscard]] std::vector<TrustRegionNewton> measure(double share, std::span<const double> inner_rtols);
+
+ private:
+  struct Point;
+  [[nodiscard]] Point prepare(double share);
+  void take_gradient(Point& point);
+  void take_velocity(Point& point);
+  [[nodiscard]] TrustRegionNewton compare(const Point& point, double inner_rtol);
+  [[nodiscard]] double metric_norm(double delta, Vec v);
+
+  const DynamicsMatrix& dynamics_;
+  NewtonOperators operators_;
+  NewtonRadiusSolver radius_;
+  MetricInverse inverse_;
+  TrustRegionSolver solver_;
+  std::vector<double> image_;
+};
+
+}  // namespace poise

@@ -1,0 +1,291 @@
+"""poise-spectrum on runs of poise-train: known truths, numpy's answers, any number of ranks, bad input, failures."""
+
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+import h5py
+import numpy as np
+
+from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, checkpoints, files,
+                      history, parameters, train)
+
+SPECTRUM = os.environ.get("POISE_SPECTRUM", os.path.join(SOURCE, "build", "apps", "poise-spectrum"))
+
+# Fewer points than the defaults: more of them only narrow the brackets.
+QUICK = ["-samples", 3, "-angles", 6, "-points", 5, "-power", 2]
+DESCENT = ["-dynamics", "descent", "-steps", 3, "-step_size", 0.005]
+MODELS = {
+    "collapsed": ["-gamma", 0.7, *DESCENT],
+    "batches": ["-objective", "equilibrium", "-batch", 8, *DESCENT],
+    "minimised": ["-dynamics", "minimise", "-steps", 3, "-audit", "false"],
+    "tanh": ["-model", "pointwise", "-width", 11, *DESCENT],
+    "relu": ["-model", "pointwise", "-activation", "relu", "-width", 11, "-objective", "unrolled", *DESCENT],
+    "spectral": ["-model", "pointwise", "-weights", "spectral", "-width", 11, *DESCENT],
+    "free": ["-model", "pointwise", "-weights", "free", "-init_scale_a", 1.5, "-width", 11, *DESCENT],
+    "monotone": ["-model", "monotone", "-width", 11, *DESCENT],
+    "feedforward": ["-objective", "feedforward", "-width", 11, *DESCENT],
+    "shallow": ["-objective", "shallow", *DESCENT],
+}
+
+
+def spectrum(*options, ranks=1):
+    return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", SPECTRUM, *map(str, options)],
+                          capture_output=True, text=True, timeout=100, env=ENVIRONMENT)
+
+
+def flip_middle(path):
+    with open(path, "r+b") as file:
+        place = os.path.getsize(path) // 2
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ 0xFF]))
+
+
+class SpectrumTest(TrainingTest):
+    def report(self, run, *options, ranks=1):
+        """The JSON, and its quantities by (section, name)."""
+        path = self.new_run() + ".json"
+        done = spectrum("-run", run, "-json", path, *options, ranks=ranks)
+        self.assertEqual(done.returncode, DONE, done.stdout + done.stderr)
+        self.assertEqual(done.stderr, "")
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+        return report, {(entry["section"], entry["name"]): entry for entry in report["quantities"]}
+
+
+class Truths(SpectrumTest):
+    def test_digits(self):
+        run = self.train("-data", DIGITS, "-features", "whiten", "-gamma", 0.8, "-time", 0.3, "-train_samples", 400)
+        report, found = self.report(run, "-count", 8)
+        self.assertEqual(report["schema"], "poise-spectrum-1")
+        self.assertEqual((report["model"], report["gamma"], report["q"], report["samples"]),
+                         ("softmax_linear", 0.8, 10, 400))
+        self.assertEqual(report["step"], history(run)["step"][-1])
+
+        # The theory's truths.
+        self.assertAlmostEqual(found["weights", "spectral_radius"]["value"], 0.8, delta=1e-10)  # Perron
+        self.assertAlmostEqual(found["shifted_weights", "inverse_norm_1"]["value"], 5.0, delta=1e-11)
+        radius = found["weights", "numerical_radius"]
+        abscissa = found["weights", "numerical_abscissa"]["value"]  # no entry of W is negative
+        self.assertLessEqual(radius["low"], abscissa + 1e-9)
+        self.assertGreaterEqual(radius["high"], abscissa - 1e-9)
+        # What a cold solve and the audit's warm one may differ by: a cluster that neither resolves.
+        smallest = found["dynamics", "smallest_eigenvalue"]
+        self.assertAlmostEqual(smallest["value"] / history(run)["lambda_min"][-1], 1.0, delta=1e-8)
+        self.assertGreaterEqual(smallest["value"], smallest["bound"])
+        # Whitened: ΦΦᵀ = n I on the features that are left.
+        for end in ("largest_singular_value", "smallest_singular_value"):
+            self.assertAlmostEqual(found["features", end]["value"], np.sqrt(400), delta=1e-9)
+        self.assertAlmostEqual(found["features", "kappa"]["value"], 4.0, delta=1e-9)
+        self.compare_with_numpy(parameters(checkpoints(run)[-1]), found)
+
+    def compare_with_numpy(self, theta, found):
+        a, b = theta["A"], theta["B"]
+        m, q = a.shape[0], b.shape[0]
+        s = np.exp(a - a.max(axis=0))
+        s /= s.sum(axis=0)
+        w, u = 0.8 * s, np.eye(m) - 0.8 * s
+
+        def expect(section, name, value, tolerance=1e-9):
+            self.assertAlmostEqual(found[section, name]["value"], value, delta=tolerance * max(1.0, abs(value)),
+                                   msg=name)
+
+        eigenvalues = np.linalg.eigvals(w)
+        eigenvalues = eigenvalues[np.argsort(-np.abs(eigenvalues))]
+        k = 1
+        while ("weights", f"eigenvalue_{k}") in found:
+            entry = found["weights", f"eigenvalue_{k}"]
+            nearest = np.abs(eigenvalues - (entry["real"] + 1j * entry["imaginary"])).min()
+            self.assertLessEqual(nearest, 1e-9)
+            self.assertAlmostEqual(entry["value"], abs(eigenvalues[k - 1]), delta=1e-9)
+            self.assertLessEqual(entry["residual"], 1e-11)
+            k += 1
+        self.assertIn(k - 1, (8, 9))  # 9: eight would split a pair
+        imaginary = [found["weights", f"eigenvalue_{i}"]["imaginary"] for i in range(1, k)]
+        self.assertAlmostEqual(sum(imaginary), 0.0, delta=1e-12)
+
+        expect("weights", "second_modulus", abs(eigenvalues[1]))
+        expect("weights", "norm", np.linalg.norm(w, 2))
+        expect("weights", "numerical_abscissa", np.linalg.eigvalsh((w + w.T) / 2)[-1])
+        departure = np.sqrt(np.linalg.norm(w) ** 2 - np.sum(np.abs(eigenvalues) ** 2)) / np.linalg.norm(w)
+        expect("weights", "departure_from_normality", departure, 1e-7)
+        expect("weights", "power_norm_64", np.linalg.norm(np.linalg.matrix_power(w, 64), 2))
+        singular = np.linalg.svd(u, compute_uv=False)
+        expect("shifted_weights", "largest_singular_value", singular[0])
+        expect("shifted_weights", "smallest_singular_value", singular[-1])
+        expect("shifted_weights", "norm_1", np.linalg.norm(u, 1))
+        # |z| = 1 is nearest at z = 1: no entry of W is negative.
+        distance = found["weights", "distance_to_instability"]
+        self.assertLessEqual(distance["low"], singular[-1] + 1e-7)
+        self.assertAlmostEqual(distance["high"], singular[-1], delta=1e-6)
+        expect("dynamics", "largest_eigenvalue", np.linalg.eigvalsh(self.dynamics_matrix(s, u, b, m, q))[-1], 1e-8)
+
+    @staticmethod
+    def dynamics_matrix(s, u, b, m, q):
+        """theory.md 4.1"""
+        inverse = np.linalg.inv(u)
+        weight = b @ inverse
+        total = np.zeros((m * q, m * q))
+        for k in range(m):
+            j = np.diag(s[:, k]) - np.outer(s[:, k], s[:, k])
+            wj = weight @ j
+            total += np.kron(np.outer(inverse[k], inverse[k]), np.eye(q) + 0.64 * wj @ wj.T)
+        return total
+
+    def test_jacobians_at_equilibria(self):
+        run = self.train("-data", self.regression, "-features", "identity", "-features_constant", "false", "-model",
+                         "pointwise", "-gamma", 0.9, "-width", 9, *DESCENT)
+        _, found = self.report(run, "-samples", 5)
+        theta = parameters(checkpoints(run)[-1])
+        s = np.exp(theta["A"] - theta["A"].max(axis=0))
+        w = 0.9 * s / s.sum(axis=0)
+        with h5py.File(self.regression, "r") as file:
+            x = file["features"][:][[k * 40 // 5 for k in range(5)]]
+        injection = theta["V"] @ x.T + theta["b"].reshape(-1, 1)
+        z = np.zeros_like(injection)
+        for _ in range(1000):
+            z = np.tanh(w @ z + injection)
+        slopes = 1.0 - z ** 2
+        jacobians = [slopes[:, [k]] * w for k in range(5)]
+        mean = slopes.mean(axis=1, keepdims=True) * w
+
+        def radius(matrix):
+            return np.abs(np.linalg.eigvals(matrix)).max()
+
+        for name, value in {"spectral_radius": max(map(radius, jacobians)),
+                            "norm": max(np.linalg.norm(j, 2) for j in jacobians),
+                            "mean_spectral_radius": radius(mean), "mean_norm": np.linalg.norm(mean, 2)}.items():
+            self.assertAlmostEqual(found["jacobian", name]["value"], value, delta=1e-9, msg=name)
+        self.assertLessEqual(found["jacobian", "spectral_radius"]["value"], 0.9)
+        with h5py.File(self.regression, "r") as file:
+            singular = np.linalg.svd(file["features"][:], compute_uv=False)
+        self.assertAlmostEqual(found["features", "largest_singular_value"]["value"], singular[0], delta=1e-10)
+        self.assertAlmostEqual(found["features", "smallest_singular_value"]["value"], singular[-1], delta=1e-10)
+
+
+class Ranks(SpectrumTest):
+    def test_models_on_any_ranks(self):
+        for name, options in MODELS.items():
+            run = self.train("-data", self.regression, *options)
+            report, one = self.report(run, *QUICK)
+            for ranks, feature_ranks in ((2, 1), (3, 3), (4, 2)) if name in ("collapsed", "tanh") else ((3, 3),):
+                with self.subTest(model=name, ranks=ranks, feature_ranks=feature_ranks):
+                    other, many = self.report(run, *QUICK, "-grid_feature_ranks", feature_ranks, ranks=ranks)
+                    self.assertEqual(other["grid"], f"{feature_ranks}x{ranks // feature_ranks}")
+                    self.assertEqual(other["notes"], report["notes"])
+                    self.assert_same(one, many)
+            self.assert_sections(name, one, report["notes"])
+
+    def assert_same(self, one, many):
+        self.assertEqual(list(one), list(many))
+        for key, entry in one.items():
+            for part in ("value", "low", "high", "bound", "real", "imaginary"):
+                self.assertEqual(part in entry, part in many[key])
+                if part in entry:
+                    # What solvers stop at: 1e-6 for the resolvent, 1e-9 and less for the others.
+                    loose = key[1] in ("distance_to_instability", "kreiss_constant")
+                    self.assertAlmostEqual(entry[part], many[key][part], msg=f"{key} {part}",
+                                           delta=(1e-5 if loose else 1e-8) * max(1.0, abs(entry[part])))
+
+    def assert_sections(self, name, found, notes):
+        sections = {section for section, _ in found}
+        text = " ".join(note["note"] for note in notes)
+        model = name not in ("feedforward", "shallow")
+        linear = name in ("collapsed", "batches", "minimised")
+        self.assertEqual("weights" in sections, model)
+        self.assertEqual("dynamics" in sections, linear)
+        self.assertEqual("jacobian" in sections, model and not linear)
+        self.assertIn("features", sections)
+        if not model:
+            self.assertIn("has no equilibrium equation", text)
+        elif not linear:
+            self.assertIn("D is defined for -model softmax_linear", text)
+        for key, entry in found.items():
+            low = entry.get("low", entry.get("value"))
+            high = entry.get("high", entry.get("value"))
+            self.assertLessEqual(low, high, key)
+            slack = 1e-7 * max(1.0, abs(low))
+            if entry.get("relation") in ("<=", "="):
+                self.assertLessEqual(low, entry["bound"] + slack, key)
+            if entry.get("relation") in (">=", "="):
+                self.assertGreaterEqual(high, entry["bound"] - slack, key)
+
+
+class BadInput(SpectrumTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_path = cls.new_run()
+        done = train("-data", cls.regression, *DESCENT, "-checkpoint_every", 1, "-checkpoint_keep", 2, "-run",
+                     cls.run_path)
+        assert done.returncode == DONE, done.stderr
+
+    def refuse(self, *options, words, code=BAD_INPUT, ranks=(1, 3)):
+        path = self.new_run() + ".json"
+        json_option = [] if "-json" in options else ["-json", path]
+        for count in ranks:
+            before = files(self.run_path)
+            done = spectrum(*options, *json_option, ranks=count)
+            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
+            with self.subTest(options=options, ranks=count):
+                self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                self.assertEqual(len(messages), 1, done.stderr)
+                for word in words:
+                    self.assertIn(word, messages[0])
+                self.assertFalse(os.path.exists(path))
+                self.assertEqual(files(self.run_path), before)
+
+    def test_names_and_numbers(self):
+        run = ["-run", self.run_path]
+        self.refuse(words=["-run DIR", "-checkpoint FILE"])
+        self.refuse("-run", self.path("nowhere"), words=["-run", "nowhere", "no such directory"])
+        self.refuse("-run", self.scratch, words=["holds no valid checkpoint"])
+        self.refuse(*run, "-checkpoint", checkpoints(self.run_path)[0], words=["-run and -checkpoint"], ranks=(1,))
+        self.refuse("-checkpoint", self.path("none.h5"), words=["none.h5"])
+        self.refuse(*run, "-step", 7, words=["-step 7", "3, 2"])
+        self.refuse(*run, "-count", 8, words=["-count 8", "only 7"])
+        self.refuse(*run, "-count", 0, words=["-count"], ranks=(1,))
+        self.refuse(*run, "-coun", 3, words=["-coun", "-count"])
+        self.refuse(*run, "-spec_w_eps_maxit", 3, words=["-spec_w_eps_maxit", "-spec_w_eps_max_it"])
+        self.refuse(*run, "-gamma", 0.5, words=["-gamma is 0.5", "0.8"])
+        self.refuse(*run, "-grid_feature_ranks", 2, words=["-grid_feature_ranks"], ranks=(3,))
+        self.refuse(*run, "-json", self.path("none/x.json"), words=["-json", "none"])
+        self.refuse(*run, "-data", self.classes, words=["6 inputs", self.classes])
+
+    def test_damaged_checkpoints(self):
+        run = self.copy_run(self.run_path)
+        flip_middle(checkpoints(run)[-1])
+        done = spectrum("-run", run, *QUICK)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertIn("is damaged", done.stderr)
+        self.assertIn("step 2,", done.stdout)
+        self.refuse("-run", run, "-step", 3, words=["step-00000003.h5"])
+        self.refuse("-checkpoint", checkpoints(run)[-1], words=["step-00000003.h5"], ranks=(1,))
+
+    def test_older_steps_files_and_moved_data(self):
+        for options in (["-run", self.run_path, "-step", 2], ["-checkpoint", checkpoints(self.run_path)[0]]):
+            done = spectrum(*options, *QUICK, ranks=2)
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            self.assertIn("step 2,", done.stdout)
+        moved = shutil.copy(self.regression, self.path("elsewhere.h5"))
+        done = spectrum("-run", self.run_path, "-data", moved, *QUICK)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+
+    def test_solvers_that_do_not_converge(self):
+        run = ["-run", self.run_path, *QUICK]
+        few = ["-count", 3, "-spec_w_eps_ncv", 4, "-spec_w_eps_max_it", 1]
+        self.refuse(*run, *few, code=FAILED, words=["leading eigenvalues of W", " of 3 converged in 1 restarts"])
+        self.refuse(*run, "-spec_u_ksp_max_it", 1, code=FAILED, words=["singular values of U", "spec_u_"])
+        self.refuse(*run, "-spec_eps_max_it", 1, "-spec_eps_ncv", 2, "-spec_eps_tol", 1e-15, code=FAILED,
+                    words=["smallest eigenvalue of D", "0 pairs converged"])
+        done = spectrum(*run, "-spec_u_ksp_max_it", 1)
+        self.assertIn("numerical radius", done.stdout)  # what was found before
+        self.assertNotIn("sigma_min", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

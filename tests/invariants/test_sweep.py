@@ -1,0 +1,264 @@
+"""poise-sweep: the same table on any number of ranks, bounds that hold at any width, failures that are named."""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE
+
+SWEEP = os.environ.get("POISE_SWEEP", os.path.join(SOURCE, "build", "apps", "poise-sweep"))
+PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
+
+# Who did a member and how long it took, not what came out.
+WORK = {"seconds", "group"}
+# Sums over two ranks are in another order; runs stop by numbers that their rounding moves by less than this.
+RANKS_OF_A_MEMBER = 1e-6
+
+SMALL = ["-data", DIGITS, "-train_samples", 120]
+WIDTH = [*SMALL, "-study", "width", "-widths", "2,5", "-gammas", "0.3,0.8", "-init_scales", "0.1,2", "-seeds", 1]
+STEPS = [*SMALL, "-study", "step_size", "-widths", 5, "-features", "random_relu", "-step_factors", "0.5,0.9,3",
+         "-bisections", 4, "-target", 0.05, "-steps", 200]
+INEXACT = [*SMALL, "-study", "inexact", "-widths", 5, "-tolerances", "1e-6,0.1", "-terms", "1,4", "-steps", 60]
+DEPTH = [*SMALL, "-study", "depth", "-widths", 5, "-gammas", "0.5,0.8", "-depths", "1,4,16", "-time", 0.5]
+STUDIES = {"width": WIDTH, "step_size": STEPS, "inexact": INEXACT, "depth": DEPTH}
+
+
+def sweep(*options, ranks=1):
+    return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", SWEEP, *map(str, options)],
+                          capture_output=True, text=True, timeout=150, env=ENVIRONMENT)
+
+
+def columns(run):
+    with h5py.File(os.path.join(run, "sweep.h5"), "r") as file:
+        return {name: values[:] for name, values in file["members"].items()}
+
+
+class SweepTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.scratch)
+        cls.count = 0
+
+    @classmethod
+    def new_run(cls):
+        cls.count += 1
+        return os.path.join(cls.scratch, f"sweep{cls.count}")
+
+    def sweep(self, *options, ranks=2, code=DONE):
+        """Sweeps into a new directory; returns it and what was printed."""
+        run = self.new_run()
+        done = sweep(*options, "-run", run, ranks=ranks)
+        self.assertEqual(done.returncode, code, f"{options} on {ranks} ranks\n{done.stdout}\n{done.stderr}")
+        return run, done.stdout
+
+    def assert_same(self, run, other, tolerance=0.0):
+        left, right = columns(run), columns(other)
+        self.assertEqual(set(left), set(right))
+        for name in set(left) - WORK:
+            np.testing.assert_allclose(left[name], right[name], rtol=tolerance, atol=0, err_msg=name)
+
+
+class Ranks(SweepTest):
+    def test_the_table_does_not_depend_on_the_ranks(self):
+        for name, options in STUDIES.items():
+            reference, text = self.sweep(*options, ranks=1)
+            for ranks in (2, 3, 4):
+                with self.subTest(study=name, ranks=ranks):
+                    run, other = self.sweep(*options, ranks=ranks)
+                    self.assert_same(reference, run)
+                    self.assertEqual(text.splitlines()[-1], other.splitlines()[-1])
+                    groups = columns(run)["group"]
+                    self.assertEqual(set(groups), set(range(min(ranks, len(groups)))))
+
+    def test_members_on_two_ranks_agree_with_those_on_one(self):
+        one, _ = self.sweep(*WIDTH, ranks=2)
+        for ranks in (2, 4):
+            two, _ = self.sweep(*WIDTH, "-member_ranks", 2, ranks=ranks)
+            self.assert_same(one, two, RANKS_OF_A_MEMBER)
+
+    def test_options_txt_repeats_the_sweep(self):
+        run, _ = self.sweep(*DEPTH)
+        again, _ = self.sweep("-options_file", os.path.join(run, "options.txt"))
+        self.assert_same(run, again)
+
+
+class Studies(SweepTest):
+    def test_every_width_reaches_the_optimum_within_the_bounds(self):
+        run, text = self.sweep("-data", DIGITS, "-study", "width", "-widths", "2,4,8,16", "-gammas", "0.1,0.9",
+                               "-init_scales", "0.1,3", "-seeds", 1)
+        table = columns(run)
+        self.assertEqual(len(table["m"]), 16)
+        self.assertTrue((table["reached"] == 1).all())
+        self.assertTrue((table["violations"] == 0).all())
+        self.assertTrue((table["tightness"] >= 1).all() and (table["tightness_integrated"] >= 1).all())
+        self.assertTrue((table["lambda_T"] >= table["lambda_floor"]).all())
+        np.testing.assert_allclose(table["lambda_floor"], 1 / (table["m"] * (1 + table["gamma"]) ** 2), rtol=1e-14)
+        self.assertTrue((table["m"] < table["q"]).any() and (table["m"] < table["n"]).all())
+        self.assertEqual(text.splitlines()[-1], "verdict: 16 of 16 members reached L*, 0 bounds violated")
+
+    def test_the_rate_holds_below_the_limits_and_not_far_above(self):
+        run, _ = self.sweep(*STEPS)
+        table = columns(run)
+        below = table["over_guaranteed"] < 1
+        above = (table["over_local"] >= 2) & (table["base"] < 2)
+        self.assertTrue((table["held"][below] == 1).all() and below.sum() >= 4)
+        self.assertTrue((table["held"][above] == 0).all() and above.sum() >= 2)
+        self.assertTrue((table["factor_checks"][below] > 0).all())
+        self.assertTrue((table["factor_violations"] == 0).all())
+        self.assertTrue((table["guaranteed"] <= table["local"] * (1 + 1e-7)).all())
+        found = table["base"] == 2
+        self.assertEqual(found.sum(), 1)
+        self.assertEqual(table["held"][found][0], 1)
+        self.assertTrue(0.5 < table["over_local"][found][0] < 2)
+
+    def test_without_bisections_nothing_is_searched(self):
+        run, _ = self.sweep(*STEPS, "-bisections", 0)
+        self.assertEqual(set(columns(run)["base"]), {0.0, 1.0})
+
+    def test_gradients_are_as_inexact_as_asked_for(self):
+        table = columns(self.sweep(*INEXACT)[0])
+        error = {(kind, value): e for kind, value, e in zip(table["kind"], table["value"], table["gradient_error"])}
+        self.assertLess(error[0, 0], 1e-11)
+        self.assertLess(error[1, 1e-6], 1e-3)
+        self.assertGreater(error[1, 0.1], 10 * error[1, 1e-6])
+        self.assertGreater(error[2, 1], 3 * error[2, 4])
+        exact = table["kind"] == 0
+        self.assertEqual(table["rate_relative"][exact][0], 1.0)
+        self.assertEqual(table["held"][exact][0], 1.0)
+        self.assertTrue(np.isfinite(table["rate_relative"]).all())
+
+    def test_depth_converges_like_gamma_to_its_power(self):
+        table = columns(self.sweep(*DEPTH)[0])
+        self.assertTrue((table["violations"] == 0).all())
+        self.assertTrue((table["weight_error"] <= table["weight_bound"]).all())
+        np.testing.assert_allclose(table["weight_bound"], table["gamma"] ** table["depth"], rtol=1e-14)
+        deep = table["depth"] == 16
+        # The other eigenvalues of S are far below its largest one, 1: after 16 layers only that one is left.
+        np.testing.assert_allclose(table["weight_ratio"][deep], table["gamma"][deep], rtol=1e-3)
+        for gamma in (0.5, 0.8):
+            chosen = table["gamma"] == gamma
+            for name in ("loss_error", "gradient_error", "theta_distance"):
+                self.assertTrue((np.diff(table[name][chosen]) < 0).all(), name)
+
+    def test_options_files_run_on_two_ranks(self):
+        files = sorted(glob.glob(os.path.join(SOURCE, "petsc_opts", "sweep_*.opts")))
+        self.assertEqual([os.path.basename(name) for name in files],
+                         [f"sweep_{study}.opts" for study in sorted(STUDIES)])
+        for name in files:
+            with self.subTest(file=name):
+                self.sweep("-options_file", name, "-data", DIGITS, "-seeds", 1, "-train_samples", 100, "-steps", 300)
+
+
+class Failures(SweepTest):
+    def refuse(self, *options, words, run=None, ranks=(1, 3)):
+        run = run or self.new_run()
+        for count in ranks:
+            done = sweep(*options, "-run", run, ranks=count)
+            messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
+            with self.subTest(options=options, ranks=count, messages=messages):
+                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+                self.assertEqual(len(messages), 1, done.stderr)
+                for word in words:
+                    self.assertIn(word, messages[0])
+
+    def test_bad_input_is_refused_before_anything_runs(self):
+        cases = [
+            (["-study", "depths"], ["-study", "did you mean 'depth'"]),
+            (["-widths", ""], ["-widths", "the list is empty"]),
+            (["-widths", "2,x"], ["-widths", "'x' is no number"]),
+            (["-widths", "2.5"], ["-widths", "2.5 is not allowed"]),
+            (["-widths", "2,2"], ["-widths", "2 is there twice"]),
+            (["-widths", "1"], ["-widths 1", "constant"]),
+            (["-widths", "66"], ["-widths 66", "64 inputs"]),
+            (["-widths", "4", "-features", "identity"], ["-widths 4", "identity"]),
+            (["-features_width", "4"], ["-features_width", "-widths"]),
+            (["-gammas", "0.5,1"], ["-gammas", "1 is not allowed"]),
+            (["-init_scales", "-1"], ["-init_scales", "-1 is not allowed"]),
+            (["-study", "depth", "-depths", "0"], ["-depths", "0 is not allowed"]),
+            (["-study", "inexact", "-tolerances", ","], ["-tolerances"]),
+            (["-study", "step_size", "-step_factors", "0"], ["-step_factors"]),
+            (["-depths", "1,2"], ["-depths 1,2 is for -study depth", "not for width"]),
+            (["-gamas", "0.5"], ["-gamas is unknown", "-gammas"]),
+            (["-widths", "4", "-flow_ts_rtoll", "1e-3"], ["-flow_ts_rtoll", "-flow_ts_rtol"]),
+            (["-data", "nowhere.h5"], ["nowhere.h5"]),
+            (["-data", ""], ["-data FILE is missing"]),
+        ]
+        for options, words in cases:
+            run = self.new_run()
+            self.refuse(*SMALL, *options, words=words, run=run, ranks=(2,))
+            self.assertFalse(os.path.exists(run))
+        self.refuse(*WIDTH, "-member_ranks", 2, words=["-member_ranks 2", "does not divide"], ranks=(1, 3))
+
+    def test_a_directory_with_results_is_not_overwritten(self):
+        run, _ = self.sweep(*DEPTH)
+        before = columns(run)["seconds"]
+        self.refuse(*DEPTH, words=["already holds results", "sweep.h5"], run=run)
+        np.testing.assert_array_equal(columns(run)["seconds"], before)
+
+    def test_a_failed_member_is_named_and_the_others_finish(self):
+        # The digits vary in 55 directions: 60 is a width that the inputs allow and the data do not.
+        for ranks in (1, 2):
+            run, text = self.sweep(*SMALL, "-widths", "4,60", "-gammas", 0.5, "-init_scales", 1, "-seeds", 2,
+                                   ranks=ranks, code=FAILED)
+            table = columns(run)
+            failed = table["width"] == 60
+            np.testing.assert_array_equal(table["failed"], failed)
+            self.assertTrue((table["reached"][~failed] == 1).all())
+            self.assertTrue(np.isnan(table["lambda_T"][failed]).all())
+            self.assertIn("failed: width = 60, gamma = 0.5, init_scale = 1, seed = 1: ", text)
+            self.assertIn("-features_width 59", text)
+            self.assertIn("2 of 4 members reached L*", text.splitlines()[-1])
+            self.assertIn("2 of 4 members failed", text.splitlines()[-1])
+            with h5py.File(os.path.join(run, "sweep.h5"), "r") as file:
+                self.assertEqual(sorted(file["errors"].attrs), ["member-2", "member-3"])
+
+    def test_a_solver_that_fails_fails_its_member(self):
+        _, text = self.sweep(*STEPS, "-limit_lambda_eps_max_it", 1, "-limit_lambda_eps_ncv", 2,
+                             "-limit_lambda_eps_tol", 1e-14, "-bisections", 0, code=FAILED)
+        self.assertIn("the largest eigenvalue of D was not found: 0 pairs converged", text)
+        self.assertIn("6 of 6 members failed", text.splitlines()[-1])
+
+
+class Figures(SweepTest):
+    def plot(self, *arguments):
+        return subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, timeout=120)
+
+    def test_every_study_is_drawn(self):
+        for name, options in STUDIES.items():
+            with self.subTest(study=name):
+                run, _ = self.sweep(*options)
+                done = self.plot(run)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                paths = [os.path.join(run, "figures", "sweep." + ending) for ending in ("png", "pdf")]
+                self.assertEqual(done.stdout.split(), paths)
+                for path, magic in zip(paths, (b"\x89PNG", b"%PDF")):
+                    with open(path, "rb") as file:
+                        content = file.read()
+                    self.assertTrue(content.startswith(magic) and len(content) > 5000)
+
+    def test_a_damaged_file_is_refused(self):
+        run = self.new_run()
+        os.makedirs(run)
+        path = os.path.join(run, "sweep.h5")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("not HDF5")
+        for content in (None, {"schema": "poise-sweep-9"}, {"schema": "poise-sweep-1"}):
+            if content is not None:
+                with h5py.File(path, "w") as file:
+                    file.attrs.update(content)
+            done = self.plot(run)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("sweep.h5", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
