@@ -166,8 +166,9 @@ class PrivateSlurm:
 
     def wait_until_ready(self):
         def idle():
-            shown = subprocess.run(["sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N"], check=False, text=True,
-                                   capture_output=True, env={**os.environ, **self.environment()})
+            command = ["sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N"]
+            shown = subprocess.run(command, check=False, text=True, capture_output=True,
+                                   env={**os.environ, **self.environment()})
             return sorted(shown.stdout.split()) == sorted(NODES)
         self.wait_for("the nodes", idle)
 
