@@ -152,7 +152,11 @@ if [ "$check_only" = false ] && command -v apt-get >/dev/null; then
     say "Everything that Poise needs is installed."
     exit 0
   fi
-  echo "apt installed the packages, but this is still not usable (too old a release, or not found):" >&2
+  if only_optional_missing; then
+    echo "Not installed:" >&2
+  else
+    echo "apt installed the packages, but this is still not usable (too old a release, or not found):" >&2
+  fi
 else
   echo "Missing here (name of the Debian package, what it is for):" >&2
 fi
