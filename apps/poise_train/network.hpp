@@ -31,8 +31,8 @@ class Network {
   [[nodiscard]] std::string gradient_label() const;
   /// Whether solves can fail, and so fall back.
   [[nodiscard]] bool solves_equilibria() const { return equilibrium_ != nullptr; }
-  /// Whether evaluations remember states for later ones.
-  [[nodiscard]] bool remembers() const { return equilibrium_ != nullptr && equilibrium_->warm_bytes() > 0.0; }
+  /// Whether evaluations remember states for later ones: the same on all ranks, also on one without samples.
+  [[nodiscard]] bool remembers() const { return equilibrium_ != nullptr && settings_.warm_start; }
   /// Collective on the world. Bytes of what they remember, the largest of all ranks.
   [[nodiscard]] double warm_bytes() const;
   /// Collective on the world. What is known at θ of the equilibria; norm "" without an equilibrium model.
