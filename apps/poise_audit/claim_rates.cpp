@@ -20,8 +20,9 @@ class RatesClaim final : public Claim {
   explicit RatesClaim(Subject& subject) : subject_(subject) {
     if (!subject.linear()) return;
     live_ = std::make_unique<LiveAudit>(subject.model(), subject.loss(), subject.settings().seed);
-    if (subject.problem().loss != LossKind::squared)
-      classification_ = std::make_unique<ClassificationRates>(subject.loss());
+    if (subject.problem().loss == LossKind::squared) return;
+    classification_ = std::make_unique<ClassificationRates>(subject.loss());
+    if (classification_->needs_box()) box_ = std::make_unique<BoxRates>(subject.loss());
   }
 
   void see(const RunPoint& point) override {
@@ -33,6 +34,7 @@ class RatesClaim final : public Claim {
                                        point.gradient_norm, point.local_error_sum)
                              .sample;
     sample.t = point.t;
+    if (box_ && point.kind != RunPoint::Kind::step) box_->keep(subject_.model().w(), sample, point.file);
     double uncertainty = live_->constants().excess_rounding;
     if (classification_) uncertainty = classification_->measure(subject_.model().w(), sample);
     samples_.add(sample, point.file);
@@ -53,33 +55,59 @@ class RatesClaim final : public Claim {
       }
     }
     const bool lost = classification_ && !classification_->failure().empty();
-    judge_kappa(table, constants.kappa,
-                !std::isnan(constants.kappa) ? ""
-                : !why.empty()               ? why
-                : lost                       ? classification_->failure()
-                                             : known);
+    table.add(kappa_row(samples_, uncertainties_, constants.kappa,
+                        !std::isnan(constants.kappa) ? ""
+                        : !why.empty()               ? why
+                        : lost                       ? classification_->failure()
+                                                     : known));
     // Where no κ is known, the smallest measured one.
     if (std::isnan(constants.kappa)) {
       constants.kappa = samples_.smallest_kappa();
       known += (known.empty() ? "" : "; ") + std::string("smallest kappa measured");
     }
-    add_bound(table, {.id = "theorem1", .claim = "Theorem 1: excess loss over its bound", .item = "5"},
-              constants, false, known);
+    add_bound(table, samples_,
+              {.id = "theorem1", .claim = "Theorem 1: excess loss over its bound", .item = "5"}, constants,
+              false, known);
     if (classification_ && !samples_.empty() && !std::isnan(classification_->kappa_ball())) {
       AuditConstants ball = constants;
       ball.kappa = classification_->kappa_ball();
-      add_bound(table,
+      add_bound(table, samples_,
                 {.id = "theorem1_ball",
                  .claim = "Theorem 1 with the constant of the ball |W|_1 <= R",
                  .item = "5.3"},
                 ball, false, radius_text());
     }
-    add_bound(table,
+    add_bound(table, samples_,
               {.id = "theorem1_integrated", .claim = "Theorem 1 with the integrated exponent", .item = "5.1"},
               constants, true, {});
+    if (box_ && !samples_.empty()) judge_box(table);
   }
 
  private:
+  /// The a-priori rows where the infimum is not attained. The weights of steps taken again are not kept, so
+  /// only the start and the checkpoints are seen.
+  void judge_box(VerdictTable& table) {
+    const std::string why = box_->solve();
+    RateSamples samples;
+    std::vector<double> uncertainties;
+    for (const BoxRates::Point& point : box_->points()) {
+      samples.add(point.sample, point.file);
+      uncertainties.push_back(point.uncertainty);
+    }
+    Row row = kappa_row(samples, uncertainties, box_->kappa(), why);
+    row.id = "kappa_box";
+    row.claim += ", in a box";
+    if (row.state == RowState::held) row.note = box_->statement();
+    table.add(row);
+    AuditConstants constants = live_->constants();
+    constants.kappa = box_->kappa();
+    Row bound{.id = "theorem1_box", .claim = "Theorem 1 from the optimum in that box", .item = "5.3"};
+    if (why.empty())
+      add_bound(table, samples, bound, constants, false, {});
+    else
+      table.add(does_not_apply(bound.id, bound.claim, bound.item, why));
+  }
+
   [[nodiscard]] std::string radius_text() const {
     char text[32];
     std::snprintf(text, sizeof text, "R = %.4g", classification_->radius());
@@ -93,22 +121,23 @@ class RatesClaim final : public Claim {
   }
 
   /// ‖∇L₀‖² >= κ (L₀ − L*), where the excess is resolved.
-  void judge_kappa(VerdictTable& table, double kappa, const std::string& why_not) const {
+  [[nodiscard]] Row kappa_row(const RateSamples& samples, const std::vector<double>& uncertainties,
+                              double kappa, const std::string& why_not) const {
     Worst worst(">=");
-    const auto& all = samples_.samples();
-    for (std::size_t k = 0; k < all.size() && !std::isnan(kappa); ++k)
-      if (!(all[k].excess <= resolved * uncertainties_[k]))
-        worst.add(all[k].grad_norm2 / all[k].excess, kappa * (1.0 - share), all[k].step, samples_.files()[k]);
-    table.add(worst.row("kappa", "|grad L0|^2 over the excess is at least kappa",
-                        classification_ ? "5.3" : "5.2", why_not));
+    const auto& all = samples.samples();
+    for (std::size_t k = 0; k < all.size() && why_not.empty(); ++k)
+      if (!(all[k].excess <= resolved * uncertainties[k]))
+        worst.add(all[k].grad_norm2 / all[k].excess, kappa * (1.0 - share), all[k].step, samples.files()[k]);
+    return worst.row("kappa", "|grad L0|^2 over the excess is at least kappa",
+                     classification_ ? "5.3" : "5.2", why_not);
   }
 
-  void add_bound(VerdictTable& table, Row row, const AuditConstants& constants, bool integrated,
-                 const std::string& known) const {
+  void add_bound(VerdictTable& table, const RateSamples& samples, Row row, const AuditConstants& constants,
+                 bool integrated, const std::string& known) const {
     const std::string beyond = no_theorem().empty() ? subject_.beyond_the_theorem() : "";
     const std::string why = !beyond.empty() ? "the run has " + beyond : no_theorem();
-    if (!why.empty() || samples_.empty()) return table.add(does_not_apply(row.id, row.claim, row.item, why));
-    row = samples_.judge(row, constants, integrated);
+    if (!why.empty() || samples.empty()) return table.add(does_not_apply(row.id, row.claim, row.item, why));
+    row = samples.judge(row, constants, integrated);
     if (!known.empty() && row.state == RowState::held) row.note += "; " + known;
     table.add(row);
   }
@@ -116,6 +145,7 @@ class RatesClaim final : public Claim {
   Subject& subject_;
   std::unique_ptr<LiveAudit> live_;
   std::unique_ptr<ClassificationRates> classification_;
+  std::unique_ptr<BoxRates> box_;  // where L* has no comparator
   RateSamples samples_;
   std::vector<double> uncertainties_;
   Worst floor_{">="};

@@ -62,4 +62,44 @@ std::string ClassificationRates::statement() const {
   return constants_->full_rank() ? known : known + std::string("; features not of full rank");
 }
 
+void BoxRates::keep(const double* w, const AuditSample& sample, const std::string& file) {
+  points_.push_back({sample, 0.0, file});
+  weights_.emplace_back(w, w + loss_.layout().slice().size() * loss_.layout().outputs());
+}
+
+std::string BoxRates::solve() {
+  static const LogEvent event("AuditConvexOptimum");
+  const auto scope = event.begin();
+  const ClassificationConstants constants(loss_);
+  if (!constants.full_rank()) return "features not of full rank";
+  double largest = 0.0;
+  for (const auto& w : weights_) largest = std::max(largest, largest_entry(loss_.layout(), w.data()));
+  if (!(largest > 0.0)) return "all weights are 0";
+  constexpr double room = 1.0 + 1e-7;  // rounding must not put a W outside
+  ConvexOptimum optimum;
+  try {
+    optimum = solve_convex_optimum(loss_, {.box = room * largest});
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    return first_line(error.what());
+  }
+  std::vector<double> spreads(static_cast<std::size_t>(loss_.problem().train.count), 0.0);
+  raise_output_spreads(loss_, optimum.w.data(), spreads);
+  ClassificationReference reference(loss_, optimum);
+  for (std::size_t k = 0; k < points_.size(); ++k) {
+    raise_output_spreads(loss_, weights_[k].data(), spreads);
+    const ClassificationReference::Distance distance = reference.distance(weights_[k].data());
+    AuditSample& sample = points_[k].sample;
+    sample.loss = distance.loss;
+    sample.excess = distance.excess;
+    sample.grad_norm2 = distance.grad_norm2;
+    sample.integration_error += points_[k].uncertainty = distance.uncertainty;
+  }
+  kappa_ = constants.kappa_outputs(spreads);
+  char text[96];
+  std::snprintf(text, sizeof text, "L* = %.6g on |W_ij| <= %.4g", optimum.loss, optimum.box);
+  statement_ = text;
+  return {};
+}
+
 }  // namespace poise
