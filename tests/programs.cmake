@@ -35,7 +35,7 @@ add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invarian
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT};OMPI_MCA_rmaps_base_oversubscribe=1")
 
-# The jobs on a real SLURM, which the test starts; 77 where its packages are not installed. Alone: jobs have time limits.
+# The jobs on a real SLURM, which the test starts; 77 where that cannot be. Alone: jobs have time limits.
 if(NOT POISE_SANITIZE)
   add_test(NAME slurm_jobs COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_jobs.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>

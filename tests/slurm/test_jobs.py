@@ -1,13 +1,12 @@
 """The jobs of jobs/*.sbatch on a real SLURM, which this program starts: what ends, what goes on, and what does not.
 
-Ends with code 77 where the packages of SLURM are not installed.
+Ends with code 77 where the packages of SLURM, or the right to make namespaces, are missing.
 """
 
 import concurrent.futures
 import csv
 import os
 import signal
-import sys
 import time
 import unittest
 
@@ -15,8 +14,7 @@ import private_slurm
 
 if __name__ == "__main__":
     if missing := private_slurm.missing_programs():
-        print(f"skipped: {', '.join(missing)} not found; the packages {private_slurm.PACKAGES} have them")
-        sys.exit(77)
+        private_slurm.skip(f"{', '.join(missing)} not found; the packages {private_slurm.PACKAGES} have them")
     private_slurm.enter_namespaces()
 
 import h5py  # noqa: E402  (inside of the namespaces)
