@@ -16,8 +16,7 @@ class StepLimitClaim final : public Claim {
     if (!exception().empty()) return;
     dynamics_ = std::make_unique<DynamicsMatrix>(subject.model().softmax(), subject.model().gamma(),
                                                  subject.layout().outputs());
-    solver_ = std::make_unique<StepLimitSolver>(subject.model(), subject.loss(), *dynamics_,
-                                                subject.settings().seed);
+    solver_ = std::make_unique<StepLimitSolver>(subject.model(), subject.loss(), *dynamics_);
   }
 
   void see(const RunPoint& point) override {

@@ -55,9 +55,7 @@ double step_size(const SweepSettings& sweep, MPI_Comm comm, const std::vector<do
   DynamicsMatrix dynamics(model.softmax(), model.gamma(), experiment.problem().outputs);
   dynamics.update(model.w());
   return sweep.step_share *
-         StepLimitSolver(model, *experiment.network().shallow_loss(), dynamics, settings.seed)
-             .measure()
-             .local;
+         StepLimitSolver(model, *experiment.network().shallow_loss(), dynamics).measure().local;
 }
 
 /// Compares gradients with the exact ones, and takes the rate.

@@ -135,9 +135,9 @@ void declare_sweep_solvers(Options& options) {
   options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
   options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
   options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
-  options.solver("limit_lambda_", "EPS", "krylovschur, residual 1e-8: the largest eigenvalue of D");
-  options.solver("limit_curvature_", "EPS", "krylovschur, residual 1e-8: that of D^1/2 H D^1/2");
-  options.solver("limit_features_", "EPS", "krylovschur, residual 1e-8: that of the features' Gram matrix");
+  options.solver("limit_lambda_", "EPS", "krylovschur, residual 1e-9: the largest eigenvalue of D");
+  options.solver("limit_curvature_", "EPS", "krylovschur, residual 1e-9: that of D^1/2 H D^1/2");
+  options.solver("limit_features_", "EPS", "krylovschur, residual 1e-9: that of the features' Gram matrix");
 }
 
 }  // namespace poise

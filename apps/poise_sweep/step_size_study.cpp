@@ -22,7 +22,7 @@ struct LimitedDescent {
       : experiment(comm, settings, nullptr),
         model(*experiment.network().collapsed()),
         dynamics(model.softmax(), model.gamma(), experiment.problem().outputs),
-        solver(model, *experiment.network().shallow_loss(), dynamics, settings.seed) {}
+        solver(model, *experiment.network().shallow_loss(), dynamics) {}
   /// Collective. The limits at the experiment's θ.
   StepLimit limit() {
     (void)model.set_parameters(experiment.theta());

@@ -8,6 +8,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
+#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
@@ -31,8 +32,7 @@ SpectralNorm::SpectralNorm(const RowBlockMatrix& matrix)
       left_(static_cast<std::size_t>(matrix.local_rows()), 0.0),
       right_(left_),
       image_(left_) {
-  check(EPSCreate(matrix.comm(), eps_.out()));
-  check(EPSSetOptionsPrefix(eps_.get(), "svd_"));
+  create_eigensolver(matrix.comm(), "svd_", eps_.out());
   check(EPSSetOperators(eps_.get(), square_.get(), nullptr));
   check(EPSSetProblemType(eps_.get(), EPS_HEP));
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));

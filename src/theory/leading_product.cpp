@@ -4,6 +4,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/random.hpp"
+#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
@@ -26,8 +27,7 @@ LeadingProduct::LeadingProduct(const DynamicsMatrix& dynamics, std::uint64_t see
                  dynamics_.apply_state_inverse(weights_.data(), x, y);
                }),
       state_(create_vec(dynamics.comm(), dynamics.local_rows())) {
-  check(EPSCreate(dynamics.comm(), eps_.out()));
-  check(EPSSetOptionsPrefix(eps_.get(), "spec_state_"));
+  create_eigensolver(dynamics.comm(), "spec_state_", eps_.out());
   check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
   check(EPSSetProblemType(eps_.get(), EPS_HEP));
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));

@@ -9,6 +9,7 @@
 #include "poise/base/options.hpp"
 #include "poise/base/random.hpp"
 #include "poise/petsc/shell_preconditioner.hpp"
+#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
@@ -41,8 +42,7 @@ NewtonRadiusSolver::NewtonRadiusSolver(NewtonOperators& operators, std::uint64_t
         operators_.multiply_outputs(y);
       }),
       vector_(create_vec(operators.comm(), operators.local_size())) {
-  check(EPSCreate(operators.comm(), eps_.out()));
-  check(EPSSetOptionsPrefix(eps_.get(), "spec_newton_"));
+  create_eigensolver(operators.comm(), "spec_newton_", eps_.out());
   check(EPSSetOperators(eps_.get(), pulled_back_.get(), inverse_weights_.get()));
   check(EPSSetProblemType(eps_.get(), EPS_GHEP));
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));

@@ -8,6 +8,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
@@ -58,8 +59,7 @@ SmallestEigensolver::SmallestEigensolver(const DynamicsMatrix& dynamics, std::ui
                  dynamics_.apply_inverse(x, y);
                }),
       vector_(create_vec(dynamics.comm(), dynamics.local_size())) {
-  check(EPSCreate(dynamics.comm(), eps_.out()));
-  check(EPSSetOptionsPrefix(eps_.get(), "spec_"));
+  create_eigensolver(dynamics.comm(), "spec_", eps_.out());
   check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
   check(EPSSetProblemType(eps_.get(), EPS_HEP));
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));

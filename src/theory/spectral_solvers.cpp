@@ -5,6 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/theory/spectral_checks.hpp"
 
@@ -55,8 +56,7 @@ double allowed_residual(EPS eps, const SpectralSolver& solver, double value) {
 
 EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const SpectralSolver& solver) {
   EpsHandle eps;
-  check(EPSCreate(op.comm, eps.out()));
-  check(EPSSetOptionsPrefix(eps.get(), solver.prefix.c_str()));
+  create_eigensolver(op.comm, solver.prefix.c_str(), eps.out());
   check(EPSSetOperators(eps.get(), mat, nullptr));
   check(EPSSetType(eps.get(), EPSKRYLOVSCHUR));
   const Index columns = std::min(op.size, std::max(solver.basis, 2 * count + 1));
@@ -149,8 +149,7 @@ Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const Spe
 void consult_options(MPI_Comm comm, const std::string& prefix, const std::string& kind) {
   if (kind == "EPS") {
     EpsHandle eps;
-    check(EPSCreate(comm, eps.out()));
-    check(EPSSetOptionsPrefix(eps.get(), prefix.c_str()));
+    create_eigensolver(comm, prefix.c_str(), eps.out());
     check(EPSSetFromOptions(eps.get()));
   } else {
     KspHandle ksp;

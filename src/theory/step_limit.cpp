@@ -5,42 +5,49 @@
 
 namespace poise {
 
-StepLimitSolver::StepLimitSolver(CollapsedModel& model, ShallowLoss& loss, const DynamicsMatrix& dynamics,
-                                 std::uint64_t seed)
+StepLimitSolver::StepLimitSolver(CollapsedModel& model, ShallowLoss& loss, const DynamicsMatrix& dynamics)
     : model_(model),
       loss_(loss),
+      dynamics_(dynamics),
       solve_([&model](const double* b, double* x) { (void)model.solve(b, x); }),
-      solve_transpose_([&model](const double* b, double* x) { (void)model.solve_transpose(b, x); }),
-      features_(
-          dynamics, [&loss](const double* v, double* out) { loss.gram_product(v, out); },
-          "the largest singular value of the features", "limit_features_", seed),
-      lambda_(
-          dynamics,
-          [this, &dynamics](const double* v, double* out) {
-            dynamics.apply(v, out, solve_, solve_transpose_);
-          },
-          "the largest eigenvalue of D", "limit_lambda_", seed),
-      curvature_(
-          dynamics,
-          [this, &dynamics](const double* v, double* out) {
-            dynamics.apply_factor_transpose(v, out, solve_transpose_);
-            loss_.hessian_product(out, out);
-            dynamics.apply_factor(out, out, solve_);
-          },
-          "the largest curvature along the dynamics (D^1/2 H D^1/2)", "limit_curvature_", seed) {}
+      solve_transpose_([&model](const double* b, double* x) { (void)model.solve_transpose(b, x); }) {
+  for (const char* prefix : {"limit_features_", "limit_lambda_", "limit_curvature_"})
+    consult_options(dynamics.comm(), prefix, "EPS");
+}
+
+SpectralValue StepLimitSolver::largest(const LinearMap& apply, const std::string& prefix,
+                                       const std::string& quantity) const {
+  const LinearOperator op{dynamics_.comm(),
+                          dynamics_.row_begin(),
+                          dynamics_.local_rows(),
+                          dynamics_.outputs(),
+                          dynamics_.width() * dynamics_.outputs(),
+                          apply,
+                          nullptr};
+  return largest_eigenvalue(op, {.prefix = prefix, .quantity = quantity});
+}
 
 StepLimit StepLimitSolver::measure() {
   static const LogEvent event("StepLimit");
   const auto scope = event.begin();
   if (smoothness_ == 0.0) {
     const Problem& problem = loss_.problem();
-    smoothness_ =
-        problem.scale(problem.train.total) * largest_loss_curvature(problem.loss) * features_.solve().value;
+    const SpectralValue gram = largest([this](const double* v, double* out) { loss_.gram_product(v, out); },
+                                       "limit_features_", "largest eigenvalues of the features' Gram matrix");
+    smoothness_ = problem.scale(problem.train.total) * largest_loss_curvature(problem.loss) * gram.value;
   }
   loss_.linearise(model_.w());
   StepLimit limit;
-  limit.lambda = lambda_.solve();
-  limit.stiffest = curvature_.solve();
+  limit.lambda =
+      largest([this](const double* v, double* out) { dynamics_.apply(v, out, solve_, solve_transpose_); },
+              "limit_lambda_", "largest eigenvalues of D");
+  limit.stiffest = largest(
+      [this](const double* v, double* out) {
+        dynamics_.apply_factor_transpose(v, out, solve_transpose_);
+        loss_.hessian_product(out, out);
+        dynamics_.apply_factor(out, out, solve_);
+      },
+      "limit_curvature_", "largest curvatures along the dynamics (D^1/2 H D^1/2)");
   limit.lambda_max = limit.lambda.value;
   limit.smoothness = smoothness_;
   limit.curvature = limit.stiffest.value;

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <cstdint>
-
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/shallow_loss.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
-#include "poise/theory/largest_eigenvalue.hpp"
+#include "poise/theory/spectral_solvers.hpp"
 
 namespace poise {
 
@@ -25,13 +23,13 @@ namespace poise {
 /// Neither is a theorem about the run: the motion of D and the curvature of W along a step are not in it. The
 /// check is to run: RateAudit on the points of a descent counts t = Σ η.
 struct StepLimit {
-  LargestEigenvalue lambda;    ///< λ_max(D)
-  LargestEigenvalue stiffest;  ///< λ_max(D^½HD^½)
-  double lambda_max = 0.0;     ///< λ_max(D)
-  double smoothness = 0.0;     ///< β = s · largest_loss_curvature · σ_max(Φ)²
-  double curvature = 0.0;      ///< λ_max(D^½HD^½); at most βλ_max(D)
-  double guaranteed = 0.0;     ///< 2/(βλ_max(D))
-  double local = 0.0;          ///< 2/curvature; at least `guaranteed`, but for the eigensolvers' residuals
+  SpectralValue lambda;     ///< λ_max(D)
+  SpectralValue stiffest;   ///< λ_max(D^½HD^½)
+  double lambda_max = 0.0;  ///< λ_max(D)
+  double smoothness = 0.0;  ///< β = s · largest_loss_curvature · σ_max(Φ)²
+  double curvature = 0.0;   ///< λ_max(D^½HD^½); at most βλ_max(D)
+  double guaranteed = 0.0;  ///< 2/(βλ_max(D))
+  double local = 0.0;       ///< 2/curvature; at least `guaranteed`, but for the eigensolvers' residuals
 
   /// What the excess is multiplied with in a step of η at most, where κ and λ_min(D) are known: 1 −
   /// ηκλ_min(1 − ½ηβλ_max). Says nothing for η >= `guaranteed`: it is then at least 1.
@@ -47,19 +45,21 @@ struct StepLimit {
 class StepLimitSolver {
  public:
   /// Collective on the world. All must outlive this object.
-  StepLimitSolver(CollapsedModel& model, ShallowLoss& loss, const DynamicsMatrix& dynamics,
-                  std::uint64_t seed);
+  StepLimitSolver(CollapsedModel& model, ShallowLoss& loss, const DynamicsMatrix& dynamics);
 
   /// Collective on the world. At the θ of the model; `dynamics` must have been updated there. Throws failure
   /// if an eigensolver does not converge or a solve with U fails.
   [[nodiscard]] StepLimit measure();
 
  private:
+  [[nodiscard]] SpectralValue largest(const LinearMap& apply, const std::string& prefix,
+                                      const std::string& quantity) const;
+
   CollapsedModel& model_;
   ShallowLoss& loss_;
+  const DynamicsMatrix& dynamics_;
   LinearMap solve_, solve_transpose_;
   double smoothness_ = 0.0;  // of L₀, once measured
-  LargestEigensolver features_, lambda_, curvature_;
 };
 
 }  // namespace poise

@@ -223,7 +223,7 @@ class Failures(SweepTest):
     def test_a_solver_that_fails_fails_its_member(self):
         _, text = self.sweep(*STEPS, "-limit_lambda_eps_max_it", 1, "-limit_lambda_eps_ncv", 2,
                              "-limit_lambda_eps_tol", 1e-14, "-bisections", 0, code=FAILED)
-        self.assertIn("the largest eigenvalue of D was not found: 0 pairs converged", text)
+        self.assertIn("the largest eigenvalues of D were not found: 0 of 1 converged", text)
         self.assertIn("6 of 6 members failed", text.splitlines()[-1])
 
 

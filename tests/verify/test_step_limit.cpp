@@ -96,7 +96,7 @@ TEST(StepLimitVerify, DescentBelowTheLocalLimitConvergesAtThePredictedRate) {
   for (const double share : {0.5, 0.9}) {
     NearTheOptimum run;
     run.start(start_size);
-    const double eta = share * StepLimitSolver(run.model, run.loss, run.dynamics, 1).measure().local;
+    const double eta = share * StepLimitSolver(run.model, run.loss, run.dynamics).measure().local;
     double slowest = 0.0;
     for (const double mu : run.spectrum()) slowest = std::max(slowest, std::abs(1.0 - eta * mu));
     ASSERT_LT(slowest, 1.0);
@@ -114,7 +114,7 @@ TEST(StepLimitVerify, DescentBelowTheLocalLimitConvergesAtThePredictedRate) {
 TEST(StepLimitVerify, DescentAboveTheLocalLimitDivergesAtThePredictedRate) {
   NearTheOptimum run;
   run.start(start_size);
-  const StepLimit limit = StepLimitSolver(run.model, run.loss, run.dynamics, 1).measure();
+  const StepLimit limit = StepLimitSolver(run.model, run.loss, run.dynamics).measure();
   const double eta = 1.1 * limit.local;
   const std::vector<double> mu = run.spectrum();
   // 1 − ημ_max = −1.2: the excess grows by 1.44 a step, and 60 steps stay in the linear range. The excess is
@@ -131,7 +131,7 @@ TEST(StepLimitVerify, EveryStepBelowTheGuaranteedLimitContractsByTheGuaranteedFa
   run.start(start_size);
   SmallestEigensolver smallest(run.dynamics, 1);
   const double lambda_min = smallest.solve().lambda_min;
-  const StepLimit limit = StepLimitSolver(run.model, run.loss, run.dynamics, 1).measure();
+  const StepLimit limit = StepLimitSolver(run.model, run.loss, run.dynamics).measure();
   for (const double share : {0.1, 0.5, 0.9}) {
     run.start(start_size);
     const double eta = share * limit.guaranteed;
