@@ -32,7 +32,7 @@ class Study:
                 self.config = {name: text(value) for name, value in file["config"].attrs.items()}
                 self.times, self.depths = file["times"][:], file["model_depth"][:]
                 self.paths = {name: values[:] for name, values in file["paths"].items()}
-                self.work = {name: values[:] for name, values in file["work"].items()}
+                self.work = {name: values[:] for name, values in file["costs"].items()}
         except (OSError, RuntimeError, KeyError) as error:
             fail(f"{path}: cannot be read: {error}")
         shape = (len(self.models), self.paths["train_loss"].shape[1], len(self.times))

@@ -88,7 +88,7 @@ void write_study(H5File& file, const Study& s) {
   write_array(file, "/model_depth", {models}, depths);
   for (const auto& [name, values] : s.paths)
     write_array(file, "/paths/" + name, {models, s.seeds, times}, values);
-  for (const auto& [name, values] : s.work) write_array(file, "/work/" + name, {models, s.seeds}, values);
+  for (const auto& [name, values] : s.work) write_array(file, "/costs/" + name, {models, s.seeds}, values);
 }
 
 }  // namespace
@@ -130,7 +130,7 @@ void StudyDirectory::write(const Study& study, const Config& config, bool weight
     file.create_group("/config");
     for (const auto& [name, value] : config) file.set_attribute("/config", name, value);
     file.create_group("/paths");
-    file.create_group("/work");
+    file.create_group("/costs");
     write_study(file, study);
     if (weights) write_weights(file, study);
     replace_file(path, file.image());

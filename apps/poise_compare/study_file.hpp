@@ -13,7 +13,7 @@ namespace poise {
 /// The directory of a study: DIR/compare.h5, DIR/options.txt, DIR/figures/.
 ///
 /// compare.h5, schema "poise-compare-1": /times [K], /seeds [S], /model_depth [M] (0: it has none),
-/// /paths/<name> [M, S, K], /work/<name> [M, S], with -save_weights /weights/<k> [S, K, q, m] of model k
+/// /paths/<name> [M, S, K], /costs/<name> [M, S], with -save_weights /weights/<k> [S, K, q, m] of model k
 /// where it is linear; attributes of the root: `models` (their names, separated by ';'), gamma, samples, m,
 /// q, `failed` (names of failed members with the reason, a line each; empty: none), and version, git, petsc,
 /// … as in run.h5; /config: the resolved options.

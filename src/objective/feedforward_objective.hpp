@@ -20,9 +20,9 @@ struct Feedforward {
 /// W_1 is m x d, the others m x m. `-objective feedforward`.
 class FeedforwardObjective final : public SampleObjective {
  public:
-  /// The network's parameter blocks W1, b1, W2, b2, … (or W1, W2, …), for ParameterLayout. Weights start at √(2/fan_in) for
-  /// relu and leaky_relu (He), at 1/√fan_in for the others; biases at 0. Throws bad_input if the depth is
-  /// below 1.
+  /// The network's parameter blocks W1, b1, W2, b2, … (or W1, W2, …), for ParameterLayout. Weights start at
+  /// √(2/fan_in) for relu and leaky_relu (He), at 1/√fan_in for the others; biases at 0. Throws bad_input if
+  /// the depth is below 1.
   [[nodiscard]] static std::vector<ParameterBlock> blocks(const Feedforward& shape, Index m);
 
   /// Not collective. `layout` and `problem` must outlive it; the layout must have been made with

@@ -43,8 +43,8 @@ class LeastSquaresReference {
   }
   /// Collective. `w` is the block of Wᵀ.
   [[nodiscard]] Distance distance(const double* w) const;
-  /// Collective. Leaves of `w`, a block of Wᵀ, the part W(I − ΦΦ⁺) that no training sample sees: gradient flow
-  /// of L₀ keeps it, so that it ends at W* + W₀(I − ΦΦ⁺).
+  /// Collective. Leaves of `w`, a block of Wᵀ, the part W(I − ΦΦ⁺) that no training sample sees: gradient
+  /// flow of L₀ keeps it, so that it ends at W* + W₀(I − ΦΦ⁺).
   void keep_unseen_part(double* w) const;
 
  private:

@@ -3,8 +3,8 @@
     test_readme.py SOURCE_DIRECTORY BUILD_DIRECTORY
 
 Blocks marked ```sh run in order, in one temporary directory that looks like the source directory after a build.
-Blocks marked ```sh setup install or build: continuous integration runs those commands itself. Those marked ```sh cluster
-submit jobs, which tests/slurm does on a SLURM of its own.
+Blocks marked ```sh setup install, build or submit jobs: continuous integration does the first two itself, and the tests of
+tests/slurm submit the jobs.
 The cmake and C++ blocks must stand in the project tests/install, which a test builds and runs.
 """
 
