@@ -9,7 +9,7 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, DATA, files
+from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, DATA, files, synthetic
 
 COMPARE = os.environ.get("POISE_COMPARE", os.path.join(SOURCE, "build", "apps", "poise-compare"))
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
@@ -25,6 +25,8 @@ ROUNDING = 1e-12
 GAMMA = 0.7
 STUDY = ["-features", "identity", "-features_constant", "false", "-gamma", GAMMA, "-depths", "8,1,3", "-seeds", 2,
          "-seed", 4, "-feedforward_depth", 2]
+MEMORY = ["-features", "identity", "-features_constant", "false", "-gamma", GAMMA, "-depths", "1,3,8", "-seeds", 2,
+          "-feedforward_depth", 0]
 # Long enough for the shallow layer to reach its limit on 6 samples of 9 inputs.
 LONG = ["-time", 60, "-first_time", 0.1, "-points", 6]
 SHORT = ["-time", 0.5, "-first_time", 0.1, "-points", 4]
@@ -158,13 +160,17 @@ class Study(CompareTest):
         self.assertTrue(np.isfinite(self.path_of("test_loss", "tanh network")).all())
         self.assertTrue(np.isnan(self.path_of("nuclear_norm", "tanh network")).all())
 
-    def test_memory_grows_with_the_depth_of_the_truncations(self):
-        # The least of the seeds: what the libraries allocate once, and keep, falls upon one of them.
-        memory = [self.study["costs/working_bytes"][self.model(f"depth {depth}")].min() for depth in (1, 3, 8)]
-        if not np.isnan(memory).any():  # a sanitizer hides what is allocated
-            # Two layers are 1 kB here, and what else lives in the heap differs by a third of that; five layers tell.
-            self.assertLess(memory[0], memory[2])
-            self.assertLess(memory[1], memory[2])
+    def test_memory_grows_by_the_states_of_a_layer_with_the_depth_of_the_truncations(self):
+        samples, inputs, depths = 100, 30, (1, 3, 8)
+        data = synthetic(self.path("memory.h5"), samples, inputs, 3)
+        run = self.compare("-data", data, *MEMORY, "-time", 0.01, "-first_time", 0.005, "-points", 2)
+        study = arrays(run)
+        memory = [study["costs/working_bytes"][study["models"].index(f"depth {depth}")].min() for depth in depths]
+        if np.isnan(memory).any():  # a sanitizer hides what is allocated
+            return
+        layer = 8 * samples * inputs  # bytes; what else lives in the heap differs by less than a kilobyte
+        for shallow, deep in ((0, 1), (1, 2)):
+            self.assertGreater(memory[deep] - memory[shallow], 0.9 * layer * (depths[deep] - depths[shallow]))
 
     def test_ranks_and_groups_do_not_change_the_study(self):
         # Short: once the gradient has vanished, rounding decides on the steps, within the integrator's tolerance.
