@@ -20,6 +20,10 @@ void agree(MPI_Comm comm, const std::function<void()>& body);
 /// Collective. Runs `body` on rank 0 alone; if it throws, every rank throws the same Error.
 void on_root(MPI_Comm comm, const std::function<void()>& body);
 
+/// Prints the error that this rank met alone, with its rank, and ends the program on all ranks, which would
+/// wait for this one. Not collective. The exit code is the error's, or that of a failure.
+[[noreturn]] void abort_world(const std::exception_ptr& error) noexcept;
+
 /// Collective. The text of rank `root` on every rank.
 [[nodiscard]] std::string broadcast(MPI_Comm comm, std::string text, int root = 0);
 

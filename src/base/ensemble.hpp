@@ -31,7 +31,7 @@ using Member = std::function<std::vector<double>(MPI_Comm comm, Index index)>;
 /// program after `grace` seconds. Throws bad_input unless `ranks` divides the ranks of `world`.
 [[nodiscard]] std::vector<MemberResult> run_members(MPI_Comm world, int ranks,
                                                     const std::vector<double>& costs, const Member& member,
-                                                    double grace = 60.0);
+                                                    double grace = 10.0);
 
 /// Which group each member goes to; every entry is below `groups`.
 [[nodiscard]] std::vector<int> assign_members(const std::vector<double>& costs, int groups);
