@@ -25,7 +25,7 @@ def content(path):
     """What a checkpoint holds but for the settings that differ between these runs; the bytes also tell when it was
     written."""
     found = {}
-    own = ("config@run", "config@steps", "@checksum")
+    own = ("config@run", "config@steps", "config@resume", "@checksum")
 
     def add(name, item):
         found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items() if f"{name}@{key}" not in own})
