@@ -57,9 +57,10 @@ void require_readable(const std::string& path) {
   if (descriptor < 0) throw bad_input("cannot read file '" + path + "': " + std::strerror(errno));
   ::close(descriptor);
   silence_hdf5();
-  const bool is_hdf5 = H5Fis_hdf5(path.c_str()) > 0;
-  H5Eclear2(H5E_DEFAULT);
-  if (!is_hdf5) throw bad_input("file '" + path + "' is not an HDF5 file");
+  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
+  const std::string stack = error_stack();
+  if (is_hdf5 < 0) throw bad_input("cannot read file '" + path + "':" + stack);
+  if (is_hdf5 == 0) throw bad_input("file '" + path + "' is not an HDF5 file");
 }
 
 void require_creatable(const std::string& path) {
