@@ -1,11 +1,11 @@
 #include "poise_train/run.hpp"
 
 #include "poise/base/check.hpp"
-#include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise_train/attempt.hpp"
 #include "poise_train/date.hpp"
 #include "poise_train/provenance.hpp"
+#include "poise_train/stages.hpp"
 
 namespace poise {
 namespace {
@@ -65,6 +65,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
 }
 
 ExitCode Run::go() {
+  const auto stage = Stages::get().training.begin();
   report_.header();
   start_ = MPI_Wtime();
   try {
@@ -168,6 +169,7 @@ void Run::forget(Vec theta, Vec gradient) {
 }
 
 void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
+  const auto stage = Stages::get().recording.begin();
   HistoryRow row = recorder_.measure(state, gradient, evaluation);
   row.wall_seconds = seconds_before_ + seconds();
   note_progress();
@@ -178,8 +180,7 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
 }
 
 void Run::save(const Point& point) {
-  static const LogEvent event("Checkpoint");
-  const auto scope = event.begin();
+  const auto stage = Stages::get().checkpoints.begin();
   const double begin = MPI_Wtime();
   file_.flush();  // history first: a checkpoint must not be ahead of it
   Snapshot snapshot;

@@ -9,6 +9,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise {
@@ -145,6 +146,11 @@ RunFile::~RunFile() {
   }
 }
 
+LogEvent::Scope RunFile::log_flush() {
+  static const LogEvent event("RunFileFlush");
+  return event.begin();
+}
+
 void RunFile::write() {
   const double begin = MPI_Wtime();
   H5File file = H5File::create_in_memory(path_);
@@ -191,6 +197,7 @@ void RunFile::append(const std::vector<double>& row) {
   }
   check_mpi(MPI_Bcast(&decision, 1, MPI_INT, 0, comm_));
   if (decision == keep) return;
+  const auto scope = log_flush();
   on_root(comm_, [&] {
     if (decision == wrong_length)
       throw failure("a row of the history needs " + std::to_string(history_.columns.size()) +
@@ -200,6 +207,7 @@ void RunFile::append(const std::vector<double>& row) {
 }
 
 void RunFile::flush() {
+  const auto scope = log_flush();
   on_root(comm_, [&] { write(); });
 }
 

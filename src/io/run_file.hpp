@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "poise/base/log_event.hpp"
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
@@ -66,6 +67,7 @@ class RunFile {
 
  private:
   void write();
+  [[nodiscard]] static LogEvent::Scope log_flush();
   [[nodiscard]] bool due() const;
 
   MPI_Comm comm_;
