@@ -89,6 +89,7 @@ void EquilibriumObjective::forget() {
 }
 
 void EquilibriumObjective::load_network(Vec theta) {
+  if (!warm_) map_.forget();  // the norms of weights are to be those of θ alone, too
   map_.set_parameters(theta);
   equilibrium_->parameters_changed();
 }
