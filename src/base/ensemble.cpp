@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <numeric>
 #include <thread>
 
@@ -26,6 +27,42 @@ class Group {
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
+/// A number on rank 0, which any rank counts up while rank 0 computes. On several nodes without shared memory
+/// or RDMA it is answered when rank 0 calls MPI the next time.
+class Counter {
+ public:
+  /// Collective.
+  Counter(MPI_Comm comm, int start) {
+    int rank = 0;
+    check_mpi(MPI_Comm_rank(comm, &rank));
+    int* value = nullptr;
+    check_mpi(MPI_Win_allocate(rank == 0 ? sizeof(int) : 0, sizeof(int), MPI_INFO_NULL, comm,
+                               static_cast<void*>(&value), &window_));
+    if (rank == 0) *value = start;
+    check_mpi(MPI_Barrier(comm));
+    check_mpi(MPI_Win_lock_all(0, window_));
+  }
+  /// Collective, where no error is on its way: the other ranks would not come.
+  ~Counter() {
+    if (std::uncaught_exceptions() > 0) return;
+    MPI_Win_unlock_all(window_);
+    MPI_Win_free(&window_);
+  }
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+  /// Not collective. Its value before it was counted up.
+  int next() {
+    const int one = 1;
+    int value = 0;
+    check_mpi(MPI_Fetch_and_op(&one, &value, MPI_INT, 0, 0, MPI_SUM, window_));
+    check_mpi(MPI_Win_flush(0, window_));
+    return value;
+  }
+
+ private:
+  MPI_Win window_ = MPI_WIN_NULL;
+};
+
 /// Collective on the group. Whether any rank failed; throws if some rank does not come to say so.
 bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double grace) {
   int any = failed ? 1 : 0;
@@ -45,6 +82,7 @@ bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double gra
 MemberResult run_member(MPI_Comm comm, Index index, const Member& member, double grace) {
   MemberResult result;
   const double start = MPI_Wtime();
+  const GroupScope scope(comm);
   try {
     result.values = member(comm, index);
   } catch (const std::exception& e) {
@@ -78,19 +116,8 @@ std::vector<Index> most_expensive_first(const std::vector<double>& costs) {
 
 }  // namespace
 
-std::vector<int> assign_members(const std::vector<double>& costs, int groups) {
-  std::vector<double> load(static_cast<std::size_t>(groups));
-  std::vector<int> group_of(costs.size());
-  for (const Index k : most_expensive_first(costs)) {
-    const auto least = std::min_element(load.begin(), load.end());
-    group_of[k] = static_cast<int>(least - load.begin());
-    *least += costs[k];
-  }
-  return group_of;
-}
-
 std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vector<double>& costs,
-                                      const Member& member, double grace) {
+                                      const Member& member, double grace, const MemberEnded& ended) {
   int rank = 0;
   int size = 1;
   check_mpi(MPI_Comm_rank(world, &rank));
@@ -101,11 +128,24 @@ std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vect
                     " ranks of this run",
                 true);
   const int mine = rank / ranks;
-  const Group group(world, mine);
-  const std::vector<int> group_of = assign_members(costs, size / ranks);
+  const bool first = rank % ranks == 0;
+  const std::vector<Index> order = most_expensive_first(costs);
+  const auto members = static_cast<int>(order.size());
   std::vector<MemberResult> results(costs.size());
-  for (const Index k : most_expensive_first(costs))
-    if (group_of[k] == mine) results[k] = run_member(group.comm(), k, member, grace);
+  std::vector<int> group_of(costs.size(), 0);
+  {
+    const Group group(world, mine);
+    Counter counter(world, size / ranks);
+    for (int next = mine; next < members;) {
+      const Index k = order[next];
+      results[k] = run_member(group.comm(), k, member, grace);
+      results[k].group = group_of[k] = mine;
+      if (first && ended) ended(k, results[k]);
+      if (first) next = counter.next();
+      check_mpi(MPI_Bcast(&next, 1, MPI_INT, 0, group.comm()));
+    }
+  }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, group_of.data(), members, MPI_INT, MPI_MAX, world));
   for (std::size_t k = 0; k < results.size(); ++k) {
     results[k].group = group_of[k];
     share(world, group_of[k] * ranks, results[k]);
