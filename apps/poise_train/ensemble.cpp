@@ -131,15 +131,18 @@ void run_pending(MPI_Comm comm, const EnsembleSettings& settings, const Ensemble
   const auto train_member = [&](MPI_Comm group, Index k) {
     return std::vector<double>{static_cast<double>(trainer.run(group, plan.members[pending[k]]))};
   };
-  const auto ended = [&](Index k, const MemberResult& result) {
+  EnsembleHooks hooks;
+  hooks.take = [&](Index k) { return directory.claim(plan.members[pending[k]].name); };
+  hooks.ended = [&](Index k, const MemberResult& result) {
     MemberRecord record = records[pending[k]];
     update(record, result);
     directory.read(record);
     report.ended(record);
   };
   constexpr double grace = 60.0;
-  const std::vector<double> equal_costs(pending.size(), 1.0);  // of no training is known how long it takes
-  const auto results = run_members(comm, settings.ranks, equal_costs, train_member, grace, ended);
+  // How long a training takes is not known before, so the groups take what comes next in the table.
+  const auto results =
+      run_members(comm, settings.ranks, std::vector<double>(pending.size(), 1.0), train_member, grace, hooks);
   for (std::size_t k = 0; k < pending.size(); ++k) update(records[pending[k]], results[k]);
   on_root(comm, [&] {
     for (MemberRecord& record : records) directory.read(record);
@@ -159,7 +162,10 @@ ExitCode train_ensemble(MPI_Comm comm, EnsembleSettings settings) {
   const EnsembleDirectory directory(comm, settings, plan);
   std::vector<MemberRecord> records = earlier_records(plan, directory);
   run_pending(comm, settings, plan, directory, records);
-  on_root(comm, [&] { write_ensemble(directory.table_file(), records, attributes); });
+  on_root(comm, [&] {
+    write_ensemble(directory.table_file(), records, attributes);
+    directory.clear_claims();
+  });
   const ExitCode code = exit_code(records, settings.run);
   if (code == ExitCode::done) directory.mark_done();
   return code;

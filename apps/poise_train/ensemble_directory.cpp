@@ -1,6 +1,11 @@
 #include "poise_train/ensemble_directory.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "poise/base/agree.hpp"
@@ -27,11 +32,17 @@ void remove(const std::string& path) {
   if (code) throw failure("cannot remove '" + path + "': " + code.message());
 }
 
+constexpr const char* claims_prefix = ".claims-";
+
 }  // namespace
 
 EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& settings,
                                      const EnsemblePlan& plan)
-    : comm_(comm), path_(settings.run), done_(plan.members.size(), 0) {
+    : comm_(comm),
+      path_(settings.run),
+      // Of this start alone: nodes may still see for a while what rank 0 has removed.
+      claims_(path(broadcast(comm, claims_prefix + date("%Y%m%d-%H%M%S-") + std::to_string(getpid())))),
+      done_(plan.members.size(), 0) {
   on_root(comm_, [&] {
     if (!settings.resume) require_new(plan);
     if (settings.resume && !exists(path("ensemble.txt")))
@@ -39,7 +50,8 @@ EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& sett
                       "; is -run the directory of an earlier ensemble?");
     create_directory(path_);
     for (const char* of_an_end : {"DONE", "ensemble.h5"}) remove(path(of_an_end));
-    sync_path(path_);
+    clear_claims();
+    create_directory(claims_);
     replace_file(path("ensemble.txt"), plan.text);
     for (std::size_t k = 0; k < done_.size(); ++k)
       done_[k] = exists(path(plan.members[k].name) + "/DONE") ? 1 : 0;
@@ -55,6 +67,20 @@ void EnsembleDirectory::require_new(const EnsemblePlan& plan) const {
     if (holds_run(path(member.name)))
       throw bad_input("-run " + path_ + ": " + path(member.name) +
                       " already holds a run: choose another directory");
+}
+
+bool EnsembleDirectory::claim(const std::string& name) const {
+  const std::string file = claims_ + "/" + name;
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor >= 0) return ::close(descriptor), true;
+  if (errno == EEXIST) return false;
+  throw failure("cannot create '" + file + "': " + std::strerror(errno));
+}
+
+void EnsembleDirectory::clear_claims() const {
+  for (const auto& entry : std::filesystem::directory_iterator(path_))
+    if (entry.path().filename().string().starts_with(claims_prefix))
+      std::filesystem::remove_all(entry.path());
 }
 
 void EnsembleDirectory::create(MPI_Comm group, const std::string& name) const {

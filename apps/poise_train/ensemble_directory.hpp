@@ -24,6 +24,13 @@ class EnsembleDirectory {
   /// Whether an earlier start has brought a member to its end.
   [[nodiscard]] bool was_done(std::size_t member) const { return done_[member] != 0; }
 
+  /// Not collective. Whether the caller is the first of this start that asks for a member. Says so by a file
+  /// that it creates: unlike one-sided MPI, a file system answers while the other ranks compute, on any
+  /// network.
+  [[nodiscard]] bool claim(const std::string& name) const;
+  /// Not collective.
+  void clear_claims() const;
+
   /// Collective on the group. The member's folder.
   void create(MPI_Comm group, const std::string& name) const;
   /// Collective on the group. Whether a member has a checkpoint to go on from; a run.h5 without one, of a
@@ -38,7 +45,7 @@ class EnsembleDirectory {
   void require_new(const EnsemblePlan& plan) const;
 
   MPI_Comm comm_;
-  std::string path_;
+  std::string path_, claims_;
   std::vector<int> done_;
 };
 

@@ -50,9 +50,6 @@ Interruptions::Interruptions(MPI_Comm comm, double deadline, double checkpoint_s
 }
 
 Interruptions::Request Interruptions::poll() const {
-  // Also where comm_ has one rank alone, MPI is to answer what other ranks of an ensemble ask.
-  int ignored = 0;
-  check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &ignored, MPI_STATUS_IGNORE));
   const double now = MPI_Wtime();
   int asked[3] = {stop_requested() ? 1 : 0, now >= deadline_ ? 1 : 0,
                   now - last_saved_ >= checkpoint_seconds_ ? 1 : 0};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <numeric>
 #include <thread>
 
@@ -25,42 +24,6 @@ class Group {
 
  private:
   MPI_Comm comm_ = MPI_COMM_NULL;
-};
-
-/// A number on rank 0, which any rank counts up while rank 0 computes. On several nodes without shared memory
-/// or RDMA it is answered when rank 0 calls MPI the next time.
-class Counter {
- public:
-  /// Collective.
-  Counter(MPI_Comm comm, int start) {
-    int rank = 0;
-    check_mpi(MPI_Comm_rank(comm, &rank));
-    int* value = nullptr;
-    check_mpi(MPI_Win_allocate(rank == 0 ? sizeof(int) : 0, sizeof(int), MPI_INFO_NULL, comm,
-                               static_cast<void*>(&value), &window_));
-    if (rank == 0) *value = start;
-    check_mpi(MPI_Barrier(comm));
-    check_mpi(MPI_Win_lock_all(0, window_));
-  }
-  /// Collective, where no error is on its way: the other ranks would not come.
-  ~Counter() {
-    if (std::uncaught_exceptions() > 0) return;
-    MPI_Win_unlock_all(window_);
-    MPI_Win_free(&window_);
-  }
-  Counter(const Counter&) = delete;
-  Counter& operator=(const Counter&) = delete;
-  /// Not collective. Its value before it was counted up.
-  int next() {
-    const int one = 1;
-    int value = 0;
-    check_mpi(MPI_Fetch_and_op(&one, &value, MPI_INT, 0, 0, MPI_SUM, window_));
-    check_mpi(MPI_Win_flush(0, window_));
-    return value;
-  }
-
- private:
-  MPI_Win window_ = MPI_WIN_NULL;
 };
 
 /// Collective on the group. Whether any rank failed; throws if some rank does not come to say so.
@@ -116,8 +79,19 @@ std::vector<Index> most_expensive_first(const std::vector<double>& costs) {
 
 }  // namespace
 
+std::vector<int> assign_members(const std::vector<double>& costs, int groups) {
+  std::vector<double> load(static_cast<std::size_t>(groups));
+  std::vector<int> group_of(costs.size());
+  for (const Index k : most_expensive_first(costs)) {
+    const auto least = std::min_element(load.begin(), load.end());
+    group_of[k] = static_cast<int>(least - load.begin());
+    *least += costs[k];
+  }
+  return group_of;
+}
+
 std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vector<double>& costs,
-                                      const Member& member, double grace, const MemberEnded& ended) {
+                                      const Member& member, double grace, const EnsembleHooks& hooks) {
   int rank = 0;
   int size = 1;
   check_mpi(MPI_Comm_rank(world, &rank));
@@ -129,24 +103,28 @@ std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vect
                 true);
   const int mine = rank / ranks;
   const bool first = rank % ranks == 0;
+  const Group group(world, mine);
   const std::vector<Index> order = most_expensive_first(costs);
-  const auto members = static_cast<int>(order.size());
+  const std::vector<int> assigned = assign_members(costs, size / ranks);
+  const auto take = [&](int position) {
+    if (!hooks.take) return assigned[order[position]] == mine;
+    return position < size / ranks ? position == mine : hooks.take(order[position]);
+  };
   std::vector<MemberResult> results(costs.size());
-  std::vector<int> group_of(costs.size(), 0);
-  {
-    const Group group(world, mine);
-    Counter counter(world, size / ranks);
-    for (int next = mine; next < members;) {
-      const Index k = order[next];
-      results[k] = run_member(group.comm(), k, member, grace);
-      results[k].group = group_of[k] = mine;
-      if (first && ended) ended(k, results[k]);
-      if (first) next = counter.next();
-      check_mpi(MPI_Bcast(&next, 1, MPI_INT, 0, group.comm()));
-    }
+  std::vector<int> group_of(costs.size(), -1);
+  for (int position = 0; position < static_cast<int>(order.size()); ++position) {
+    const Index k = order[position];
+    int taken = first && take(position) ? 1 : 0;
+    check_mpi(MPI_Bcast(&taken, 1, MPI_INT, 0, group.comm()));
+    if (taken == 0) continue;
+    results[k] = run_member(group.comm(), k, member, grace);
+    results[k].group = group_of[k] = mine;
+    if (first && hooks.ended) hooks.ended(k, results[k]);
   }
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, group_of.data(), members, MPI_INT, MPI_MAX, world));
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, group_of.data(), mpi_count(static_cast<Index>(group_of.size())),
+                          MPI_INT, MPI_MAX, world));
   for (std::size_t k = 0; k < results.size(); ++k) {
+    if (group_of[k] < 0) throw Error(ExitCode::failed, "a member of the ensemble went to no group", true);
     results[k].group = group_of[k];
     share(world, group_of[k] * ranks, results[k]);
   }

@@ -218,7 +218,7 @@ class Ensembles(TrainingTest):
     def test_after_a_deadline_it_goes_on_on_other_ranks(self):
         lines = {f"seed-{seed}": f"{DESCENT} -seed {seed}" for seed in range(5)}
         run, done = self.ensemble(lines, "-deadline", AT_ONCE, code=REQUEUE)
-        # The first of each group has made a step.
+        # The first member of each group has made a step.
         self.assertEqual(list(self.statuses(run).values()), 2 * ["stopped"] + 3 * ["waiting"])
         self.assertIn("0 done, 2 stopped, 0 failed, 3 waiting", done.stdout)
         self.assertEqual(sorted(set(os.listdir(run)) - {"ensemble.h5", "ensemble.txt"}), ["seed-0", "seed-1"])

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/ensemble.hpp"
@@ -55,39 +57,36 @@ TEST(Ensemble, AMemberThatFailsIsNamedAndTheOthersGoOn) {
   }
 }
 
-TEST(Ensemble, GroupsThatAreFreeTakeTheNextMember) {
-  const int size = ranks_of(MPI_COMM_WORLD);
-  for (const int ranks : divisors(size)) {
-    const int groups = size / ranks;
-    if (groups == 1) continue;
-    // The first group does nothing but its first member, which waits for all others to end.
-    constexpr int members = 9;
-    const std::vector<double> costs(members, 1.0);
-    const auto results = run_members(MPI_COMM_WORLD, ranks, costs, [&](MPI_Comm comm, Index k) {
-      int rank = 0;
-      check_mpi(MPI_Comm_rank(comm, &rank));
-      if (rank == 0 && k > 0) check_mpi(MPI_Send(nullptr, 0, MPI_INT, 0, 0, MPI_COMM_WORLD));
-      for (int other = 1; rank == 0 && k == 0 && other < members; ++other)
-        check_mpi(MPI_Recv(nullptr, 0, MPI_INT, MPI_ANY_SOURCE, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-      return std::vector<double>{static_cast<double>(k)};
-    });
-    for (int k = 0; k < members; ++k) {
-      EXPECT_EQ(results[k].group == 0, k == 0) << k;
-      if (k < groups) {
-        EXPECT_EQ(results[k].group, k);  // dealt
-      }
-      EXPECT_EQ(results[k].values, std::vector<double>{static_cast<double>(k)});
-    }
-  }
+TEST(Ensemble, GroupsGetEqualShares) {
+  const std::vector<double> costs{8, 7, 6, 5, 4};
+  const std::vector<int> group = assign_members(costs, 2);
+  std::vector<double> load(2);
+  for (std::size_t k = 0; k < costs.size(); ++k) load[group[k]] += costs[k];
+  EXPECT_LE(std::abs(load[0] - load[1]), 4.0);  // never more than the cheapest
 }
 
-TEST(Ensemble, TheMostExpensiveMembersComeFirst) {
-  std::vector<Index> order;
-  (void)run_members(MPI_COMM_WORLD, ranks_of(MPI_COMM_WORLD), {3, 1, 4, 1, 5}, [&](MPI_Comm, Index k) {
-    order.push_back(k);
-    return std::vector<double>{};
-  });
-  EXPECT_EQ(order, (std::vector<Index>{4, 2, 0, 1, 3}));
+TEST(Ensemble, EveryGroupHasOneMemberAndAHookSaysWhoTakesTheOthers) {
+  const int size = ranks_of(MPI_COMM_WORLD);
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
+  const Member nothing = [](MPI_Comm, Index) { return std::vector<double>{}; };
+  for (const int ranks : divisors(size)) {
+    const int groups = size / ranks;
+    std::vector<Index> asked;
+    EnsembleHooks hooks;
+    hooks.take = [&](Index k) {
+      asked.push_back(k);
+      return rank / ranks == (k == 0 ? 0 : groups - 1);
+    };
+    const auto results = run_members(MPI_COMM_WORLD, ranks, {1, 3, 2, 3, 2, 4}, nothing, 60.0, hooks);
+    const std::vector<Index> order{5, 1, 3, 2, 4, 0};
+    for (int p = 0; p < 6; ++p)
+      EXPECT_EQ(results[order[p]].group, p < groups ? p : order[p] == 0 ? 0 : groups - 1);
+    EXPECT_EQ(asked, rank % ranks == 0 ? std::vector<Index>(order.begin() + groups, order.end())
+                                       : std::vector<Index>{});
+    hooks.take = [](Index) { return false; };
+    EXPECT_THROW((void)run_members(MPI_COMM_WORLD, ranks, {1, 1, 1, 1, 1}, nothing, 60.0, hooks), Error);
+  }
 }
 
 TEST(Ensemble, TheEndOfEveryMemberIsToldOnceWhenItComes) {
@@ -96,18 +95,19 @@ TEST(Ensemble, TheEndOfEveryMemberIsToldOnceWhenItComes) {
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
   for (const int ranks : divisors(size)) {
     std::vector<int> told(5, 0);
-    const auto results = run_members(
+    EnsembleHooks hooks;
+    hooks.ended = [&](Index k, const MemberResult& result) {
+      EXPECT_EQ(rank % ranks, 0);
+      EXPECT_EQ(result.error.empty(), k != 3);
+      ++told[k];
+    };
+    (void)run_members(
         MPI_COMM_WORLD, ranks, std::vector<double>(5, 1.0),
         [&](MPI_Comm, Index k) {
           if (k == 3) throw failure("no equilibrium");
           return std::vector<double>{1.0};
         },
-        60.0,
-        [&](Index k, const MemberResult& result) {
-          EXPECT_EQ(rank % ranks, 0);
-          EXPECT_EQ(result.error.empty(), k != 3);
-          ++told[k];
-        });
+        60.0, hooks);
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, told.data(), 5, MPI_INT, MPI_SUM, MPI_COMM_WORLD));
     EXPECT_EQ(told, std::vector<int>(5, 1));
   }
