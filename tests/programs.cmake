@@ -60,3 +60,5 @@ add_test(NAME poise_bench_json
   COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_poise_bench.py $<TARGET_FILE:poise-bench> ${MPIEXEC})
 set_tests_properties(poise_bench_json PROPERTIES PROCESSORS 3 TIMEOUT 300 LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
+
+include(faults/faults.cmake)
