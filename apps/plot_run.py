@@ -17,7 +17,7 @@ SCHEMA = "poise-run-1"
 class Run:
     """The history and the attributes of one run directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, may_be_empty=False):
         self.directory = directory
         self.name = os.path.basename(os.path.normpath(directory))
         if not os.path.isdir(directory):
@@ -28,11 +28,13 @@ class Run:
         for attempts_left in (4, 3, 2, 1, 0):
             try:
                 self._read(path)
-                return
+                break
             except (OSError, RuntimeError) as error:  # caught in the middle of a write, or no HDF5 file
                 if attempts_left == 0:
                     fail(f"{path}: cannot be read: {error}")
                 time.sleep(0.3)
+        if len(self.columns["t"]) == 0 and not may_be_empty:
+            fail(f"{path}: the history is empty: nothing has been recorded yet")
 
     def _read(self, path):
         with h5py.File(path, "r") as file:
@@ -52,8 +54,6 @@ class Run:
                 self.attributes.update({key: text(value) for key, value in file["config"].attrs.items()})
             self.attempts = [{key: text(value) for key, value in group.attrs.items()}
                              for _, group in sorted(file.get("attempts", {}).items())]
-        if len(self.columns["t"]) == 0:
-            fail(f"{path}: the history is empty: nothing has been recorded yet")
 
     def curve(self, name, positive=False):
         """(t, values) where the values are usable; None if there are none."""

@@ -202,8 +202,11 @@ std::string checkpoint_path(const std::string& folder, Index step) {
 
 std::vector<Index> list_checkpoints(const std::string& folder) {
   std::vector<Index> steps;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+  std::error_code code;
+  const std::filesystem::directory_iterator entries(folder, code);
+  if (code && code != std::errc::no_such_file_or_directory)
+    throw failure("cannot list directory '" + folder + "': " + code.message());
+  for (const auto& entry : entries)
     if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
   std::sort(steps.rbegin(), steps.rend());
   return steps;
