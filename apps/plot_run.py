@@ -52,6 +52,8 @@ class Run:
             self.attributes = {key: text(value) for key, value in file.attrs.items()}
             if "config" in file:
                 self.attributes.update({key: text(value) for key, value in file["config"].attrs.items()})
+            self.attempts = [{key: text(value) for key, value in group.attrs.items()}
+                             for _, group in sorted(file.get("attempts", {}).items())]
 
     def curve(self, name, positive=False):
         """(t, values) where the values are usable; None if there are none."""
@@ -243,6 +245,19 @@ def write(figure, arguments, name):
         print(path)
 
 
+def print_attempts(run):
+    """A line for every start of the run. What says that it runs and is not the last was killed."""
+    print(f"{run.name}: {len(run.attempts)} attempts")
+    print("  #  started               state    steps               ranks  nodes  checkpoints  reason")
+    for k, attempt in enumerate(run.attempts, 1):
+        killed = attempt.get("state") == "running" and k < len(run.attempts)
+        steps = f"{attempt.get('first_step', '?')} to {attempt.get('last_step', '?')}"
+        job = f"SLURM job {attempt['slurm_job_id']}; " if "slurm_job_id" in attempt else ""
+        print(f"{k:>3}  {attempt.get('started', '?'):<20}  {'killed' if killed else attempt.get('state', '?'):<7}  "
+              f"{steps:<18}  {attempt.get('ranks', '?'):>5}  {attempt.get('nodes', '?'):>5}  "
+              f"{attempt.get('checkpoints', '0'):>11}  {job}{attempt.get('reason', '')}")
+
+
 def draw_study(arguments):
     """The figures of a directory of poise-compare, several files beside each other."""
     if len(arguments.runs) > 1:
@@ -259,6 +274,7 @@ def main():
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
     parser.add_argument("-o", "--output", metavar="FILE", help="the figure (default: RUN_DIR/figures/run.png, .pdf)")
     parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
+    parser.add_argument("--attempts", action="store_true", help="no figure: list starts and resumptions of the runs")
     arguments = parser.parse_args()
 
     plt.rcParams.update(STYLE)
@@ -267,6 +283,8 @@ def main():
     if any(plot_compare.is_study(directory) for directory in arguments.runs):
         return draw_study(arguments)
     runs = [Run(directory) for directory in arguments.runs]
+    if arguments.attempts:
+        return [print_attempts(run) for run in runs]
     write(figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs), arguments, "run")
 
 

@@ -1,5 +1,7 @@
 #include "poise/base/agree.hpp"
 
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "poise/base/check.hpp"
@@ -7,6 +9,8 @@
 
 namespace poise {
 namespace {
+
+constexpr const char* out_of_memory = "out of memory: use more ranks or nodes, or fewer samples a rank";
 
 struct Report {
   ExitCode code = ExitCode::failed;
@@ -22,7 +26,7 @@ Report describe(const std::exception_ptr& error) {
   } catch (const Error& e) {
     return {e.code(), e.what()};
   } catch (const std::bad_alloc&) {
-    return {ExitCode::failed, "out of memory: use more ranks or nodes, or fewer samples a rank"};
+    return {ExitCode::failed, out_of_memory};
   } catch (const std::exception& e) {
     return {ExitCode::failed, e.what()};
   } catch (...) {
@@ -31,6 +35,36 @@ Report describe(const std::exception_ptr& error) {
 }
 
 }  // namespace
+
+void abort_world(const std::exception_ptr& error) noexcept {
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  int code = static_cast<int>(ExitCode::failed);
+  const auto print = [&](const char* message) {  // without memory of its own: there may be none
+    if (size > 1)
+      std::fprintf(stderr, "poise: error: rank %d: %s\n", rank, message);
+    else
+      std::fprintf(stderr, "poise: error: %s\n", message);
+    std::fflush(stderr);
+  };
+  try {
+    if (error) std::rethrow_exception(error);
+    print("the program was terminated");
+  } catch (const Error& e) {
+    code = static_cast<int>(e.code());
+    print(e.what());
+  } catch (const std::bad_alloc&) {
+    print(out_of_memory);
+  } catch (const std::exception& e) {
+    print(e.what());
+  } catch (...) {
+    print("unknown exception");
+  }
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::abort();  // never reached
+}
 
 std::string broadcast(MPI_Comm comm, std::string text, int root) {
   auto length = static_cast<int>(text.size());

@@ -33,6 +33,10 @@ class GroupScope {
   int before_;
 };
 
+/// Prints the error that this rank met alone, with its rank, and ends the program on all ranks, which would
+/// wait for this one. Not collective. The exit code is the error's, or that of a failure.
+[[noreturn]] void abort_world(const std::exception_ptr& error) noexcept;
+
 /// Collective. The text of rank `root` on every rank.
 [[nodiscard]] std::string broadcast(MPI_Comm comm, std::string text, int root = 0);
 

@@ -41,7 +41,7 @@ struct EnsembleHooks {
 /// program after `grace` seconds. Throws bad_input unless `ranks` divides the ranks of `world`.
 [[nodiscard]] std::vector<MemberResult> run_members(MPI_Comm world, int ranks,
                                                     const std::vector<double>& costs, const Member& member,
-                                                    double grace = 60.0, const EnsembleHooks& hooks = {});
+                                                    double grace = 10.0, const EnsembleHooks& hooks = {});
 
 /// Which group each member goes to; every entry is below `groups`.
 [[nodiscard]] std::vector<int> assign_members(const std::vector<double>& costs, int groups);

@@ -71,6 +71,20 @@ class Jobs(SlurmTest):
         self.assertEqual(self.show(follower)["JobState"], "PENDING")  # requeueing is no end
         self.assertEqual(self.finish("srun", job, run, last)["Restarts"], "1")
         self.wait_end(follower)
+        self.check_attempts(run, job, last)
+
+    def check_attempts(self, run, job, last):
+        """The run file knows both starts by the ids that SLURM gave."""
+        stopped, done = training.attempts(run)
+        self.assertEqual((stopped["state"], stopped["reason"]), ("stopped", "a signal"))
+        self.assertEqual((done["state"], done["last_step"]), ("done", last))
+        self.assertEqual(done["first_step"], stopped["last_step"])
+        for restarts, attempt in enumerate((stopped, done)):
+            self.assertEqual((attempt["slurm_job_id"], attempt["slurm_restart_count"]), (int(job), restarts))
+            self.assertEqual((attempt["slurm_nodes"], attempt["ranks"]), ("n[0-1]", 2))
+            self.assertTrue(attempt["slurm_partition"])
+            self.assertTrue(attempt["slurm_cluster"])
+            self.assertNotIn("slurm_array_job_id", attempt)
 
     def test_a_preempted_run_goes_on(self):
         job, run = self.start("preempted", "preemptible.sbatch", ("--nodelist=n1",))
