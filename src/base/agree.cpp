@@ -17,6 +17,9 @@ struct Report {
   std::string message;
 };
 
+/// Ranks that work together; 0: all of the program.
+int ranks_of_group = 0;
+
 Report describe(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -86,9 +89,17 @@ void agree(MPI_Comm comm, const std::exception_ptr& error) {
   check_mpi(MPI_Bcast(&code, 1, MPI_INT, first, comm));
   std::string message = broadcast(comm, report.message, first);
   if (first > 0) message = "rank " + std::to_string(first) + ": " + message;
-  int world_size = 0;
-  MPI_Comm_size(MPI_COMM_WORLD, &world_size);
-  throw Error(static_cast<ExitCode>(code), message, size == world_size);
+  int all = ranks_of_group;
+  if (all == 0) MPI_Comm_size(MPI_COMM_WORLD, &all);
+  throw Error(static_cast<ExitCode>(code), message, size == all);
+}
+
+GroupScope::GroupScope(MPI_Comm comm) : before_(ranks_of_group) {
+  check_mpi(MPI_Comm_size(comm, &ranks_of_group));
+}
+
+GroupScope::~GroupScope() {
+  ranks_of_group = before_;
 }
 
 void agree(MPI_Comm comm, const std::function<void()>& body) {

@@ -8,6 +8,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint_format.hpp"
 #include "poise/io/checksum.hpp"
 
@@ -84,6 +85,8 @@ std::uint32_t Checkpoint::checksum_of(const std::string& name, const std::vector
 }
 
 void Checkpoint::verify() const {
+  static const LogEvent event("CheckpointVerify");
+  const auto scope = event.begin();
   const auto require = [&](bool good, const std::string& what) {
     agree(file_.comm(), [&] {
       if (!good) throw bad_input("checkpoint '" + path() + "' " + what);
