@@ -1,7 +1,7 @@
 // Faults on demand. The library of these files, preloaded (LD_PRELOAD) into a program, counts the calls of a
 // rank and makes chosen ones fail:
 //
-//   POISE_FAULT="call=pwrite rank=1 nth=3 path=checkpoints event=Checkpoint do=EIO"
+//   POISE_FAULT="call=pwrite rank=1 nth=3 path=checkpoints event=CheckpointWrite do=EIO"
 //
 //   call   a name of the table in fault_plan.cpp (open stands for openat, creat and fopen, too, and so on);
 //          `io` for all of libc's, `mpi_io` for all of MPI_File

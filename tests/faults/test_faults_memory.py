@@ -20,7 +20,7 @@ UNROLLED = ["-objective", "unrolled", *EQUILIBRIA[2:]]
 # Each phase, in a program that has it.
 PHASES = [
     ("flow", "GramEigen"), ("flow", "CollapsedSolve"), ("flow", "ShallowLoss"), ("flow", "CollapsedGradient"),
-    ("flow", "Audit"), ("flow", "DynamicsUpdate"), ("flow", "SmallestEigen"), ("flow", "Checkpoint"),
+    ("flow", "Audit"), ("flow", "DynamicsUpdate"), ("flow", "SmallestEigen"), ("flow", "CheckpointWrite"),
     ("equilibria", "SpectralNorm"), ("equilibria", "Equilibrium"), ("equilibria", "MeanField"), ("equilibria", "Adjoint"),
     ("unrolled", "Unrolled"), ("unrolled", "UnrolledBack"),
     ("audit", "ConvexOptimum"), ("audit", "AuditColumnSums"), ("audit", "AuditReplay"), ("audit", "AuditFeatures"),
@@ -72,7 +72,7 @@ class Memory(FaultTest):
             self.assertNotIn("terminate called", ended.err, fault)
             self.assert_named(ended, fault, ["out of memory"])
 
-        self.in_parallel(check, [(event, self.new_run()) for event in ("Equilibrium", "Adjoint", "Checkpoint")])
+        self.in_parallel(check, [(event, self.new_run()) for event in ("Equilibrium", "Adjoint", "CheckpointWrite")])
 
 
 class Phases(FaultTest):
