@@ -1,6 +1,6 @@
 #include "poise/petsc/session.hpp"
 #include "poise_train/settings.hpp"
-#include "poise_train/stop_request.hpp"
+#include "poise_train/requests.hpp"
 #include "poise_train/train.hpp"
 
 namespace {
@@ -13,15 +13,12 @@ constexpr const char* usage =
 }  // namespace
 
 int main(int argc, char** argv) {
-  poise::listen_for_stop_requests();
+  poise::listen_for_requests();
   return poise::run_options_program(
       argc, argv, usage,
       [](poise::Options& options) {
         (void)poise::TrainSettings::from(options);
         poise::declare_solvers(options);
       },
-      [](poise::Options& options, MPI_Comm comm) {
-        poise::listen_for_stop_requests();  // PETSc has set handlers of its own
-        return poise::train(options, comm);
-      });
+      poise::train);
 }

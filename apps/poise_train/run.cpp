@@ -1,6 +1,7 @@
 #include "poise_train/run.hpp"
 
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise_train/date.hpp"
@@ -45,7 +46,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
 
 ExitCode Run::go() {
   report_.header();
-  start_ = MPI_Wtime();
+  start_ = steady_seconds();
   StopReason reason = StopReason::stopped_by_observer;
   try {
     reason = experiment_.dynamics().run(
@@ -63,7 +64,7 @@ ExitCode Run::go() {
   file_.flush();
   if (recorded_ > 0) {
     report_.row(last_, true);
-    report_.summary(first_, last_, reason, MPI_Wtime() - start_, recorder_.fallbacks());
+    report_.summary(first_, last_, reason, steady_seconds() - start_, recorder_.fallbacks());
   }
   require_held();
   if (asked_to_stop_ != Interruptions::Stop::no) {
@@ -106,7 +107,7 @@ void Run::forget(Vec theta, Vec gradient) {
 
 void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
   HistoryRow row = recorder_.measure(state, gradient, evaluation);
-  row.wall_seconds = seconds_before_ + MPI_Wtime() - start_;
+  row.wall_seconds = seconds_before_ + steady_seconds() - start_;
   file_.append(row.values());
   if (recorded_++ == 0) first_ = row;
   last_ = row;

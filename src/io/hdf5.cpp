@@ -13,6 +13,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 
 #ifndef H5_HAVE_PARALLEL
 #error "Poise needs parallel HDF5 (Debian: libhdf5-openmpi-dev)"
@@ -82,9 +83,9 @@ void await_others(MPI_Comm comm, const std::exception_ptr& error) {
     check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
     return;
   }
-  const double begin = MPI_Wtime();
+  const double begin = steady_seconds();
   int here = 0;
-  while (here == 0 && MPI_Wtime() - begin < patience) {
+  while (here == 0 && steady_seconds() - begin < patience) {
     check_mpi(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
     ::usleep(1000);
   }

@@ -1,24 +1,68 @@
 #include "poise/io/run_directory.hpp"
 
+#include <cstdio>
 #include <filesystem>
+#include <initializer_list>
 
 #include "poise/base/agree.hpp"
-#include "poise/base/check.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise {
+namespace {
 
-RunDirectory::RunDirectory(MPI_Comm comm, std::string path) : comm_(comm), path_(std::move(path)) {
-  int held = 0;
-  on_root(comm_, [&] {
-    if (path_.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
-    create_directory(checkpoints());
-    std::error_code ignored;
-    held = std::filesystem::exists(run_file(), ignored) || !list_checkpoints(checkpoints()).empty();
+RunLock make_and_lock(MPI_Comm comm, const std::string& path) {
+  on_root(comm, [&] {
+    if (path.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
+    create_directory(path);
   });
-  check_mpi(MPI_Bcast(&held, 1, MPI_INT, 0, comm_));
-  held_run_ = held != 0;
+  return {comm, path};
+}
+
+bool holds(const std::string& path, const std::string& name) {
+  std::error_code ignored;
+  return std::filesystem::exists(path + "/" + name, ignored);
+}
+
+/// On one rank. What the programs that make studies write last.
+void require_no_study(const std::string& path) {
+  for (const char* name : {"compare.h5", "sweep.h5"})
+    if (holds(path, name))
+      throw bad_input("-run " + path + " already holds a study (" + name + "): choose another directory");
+}
+
+void require_no_run(const std::string& path) {
+  require_no_study(path);
+  if (!list_checkpoints(path + "/checkpoints").empty())
+    throw bad_input("-run " + path +
+                    " already holds a run: go on with it by -resume, or choose another directory");
+  if (!holds(path, "run.h5")) return;
+  rename_durably(path + "/run.h5", path + "/run.h5.old");
+  std::fprintf(
+      stderr,
+      "poise: warning: the start before ended without a checkpoint; its history is now %s/run.h5.old\n",
+      path.c_str());
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(MPI_Comm comm, std::string path, Start start)
+    : comm_(comm), path_(std::move(path)), lock_(make_and_lock(comm, path_)) {
+  on_root(comm_, [&] {
+    if (start == Start::anew) require_no_run(path_);
+    create_directory(checkpoints());
+  });
+}
+
+RunLock make_study_directory(MPI_Comm comm, const std::string& path) {
+  RunLock lock = make_and_lock(comm, path);
+  on_root(comm, [&] {
+    require_no_study(path);
+    for (const char* name : {"run.h5", "checkpoints"})
+      if (holds(path, name))
+        throw bad_input("-run " + path + " already holds a run (" + name + "): choose another directory");
+  });
+  return lock;
 }
 
 void RunDirectory::write_options(const std::string& text) const {
