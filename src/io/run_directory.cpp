@@ -11,27 +11,23 @@
 namespace poise {
 namespace {
 
-RunLock make_and_lock(MPI_Comm comm, const std::string& path) {
-  on_root(comm, [&] {
-    if (path.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
-    create_directory(path);
-  });
-  return {comm, path};
-}
-
 bool holds(const std::string& path, const std::string& name) {
-  std::error_code ignored;
-  return std::filesystem::exists(path + "/" + name, ignored);
+  std::error_code code;
+  const bool exists = std::filesystem::exists(path + "/" + name, code);
+  // Not knowing is no leave to write over it.
+  if (code) throw failure("cannot look for '" + path + "/" + name + "': " + code.message());
+  return exists;
 }
 
-/// On one rank. What the programs that make studies write last.
+/// On one rank.
 void require_no_study(const std::string& path) {
-  for (const char* name : {"compare.h5", "sweep.h5"})
+  for (const char* name : {"compare.h5", "sweep.h5", "ensemble.txt"})
     if (holds(path, name))
       throw bad_input("-run " + path + " already holds a study (" + name + "): choose another directory");
 }
 
-void require_no_run(const std::string& path) {
+/// On one rank, for a new run.
+void clear_the_way(const std::string& path) {
   require_no_study(path);
   if (!list_checkpoints(path + "/checkpoints").empty())
     throw bad_input("-run " + path +
@@ -47,15 +43,15 @@ void require_no_run(const std::string& path) {
 }  // namespace
 
 RunDirectory::RunDirectory(MPI_Comm comm, std::string path, Start start)
-    : comm_(comm), path_(std::move(path)), lock_(make_and_lock(comm, path_)) {
+    : comm_(comm), path_(std::move(path)), lock_(comm, path_) {
   on_root(comm_, [&] {
-    if (start == Start::anew) require_no_run(path_);
+    if (start == Start::anew) clear_the_way(path_);
     create_directory(checkpoints());
   });
 }
 
 RunLock make_study_directory(MPI_Comm comm, const std::string& path) {
-  RunLock lock = make_and_lock(comm, path);
+  RunLock lock(comm, path);
   on_root(comm, [&] {
     require_no_study(path);
     for (const char* name : {"run.h5", "checkpoints"})

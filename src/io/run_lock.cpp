@@ -10,6 +10,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
+#include "poise/io/durable.hpp"
 
 namespace poise {
 namespace {
@@ -41,6 +42,8 @@ bool lock(int descriptor) {
 
 /// The descriptor that holds the lock, -1 where there are no locks.
 int hold(const std::string& directory) {
+  if (directory.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
+  create_directory(directory);
   const std::string path = directory + "/.lock";
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) throw failure("cannot write '" + path + "': " + std::strerror(errno));

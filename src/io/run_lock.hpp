@@ -12,9 +12,9 @@ namespace poise {
 /// empty; while the lock is held it names the holder. Readers need none.
 class RunLock {
  public:
-  /// Collective. `directory` must exist. Throws bad_input that names the holder (host, process, SLURM job) if
-  /// another program holds the lock, failure if DIR/.lock cannot be made. Where the file system has no locks
-  /// a warning says so, once.
+  /// Collective. Makes `directory` where it is missing. Throws bad_input that names the holder (host,
+  /// process, SLURM job) if another program holds the lock, failure if it or DIR/.lock cannot be made. Where
+  /// the file system has no locks a warning says so, once.
   RunLock(MPI_Comm comm, const std::string& directory);
   ~RunLock();
   RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}

@@ -35,6 +35,7 @@ int mpi_failure(const char* name, MPI_File file, const char* path = "") {
                    : error == EACCES ? MPI_ERR_ACCESS
                    : error == EROFS  ? MPI_ERR_READ_ONLY
                                      : MPI_ERR_IO;
+  errno = error;
   MPI_File_call_errhandler(file, code);
   return code;
 }

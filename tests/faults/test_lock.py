@@ -27,7 +27,7 @@ class Lock(CrashTest):
         first = self.long_run(run, SLURM_JOB_ID="4711")
         pids = rank_processes(first)
         others = [[training.TRAIN, "-data", self.regression, *ENDLESS], [training.TRAIN, "-resume"],
-                  [program("poise-sweep"), "-data", self.regression, "-study", "width"],
+                  [program("poise-sweep"), "-data", self.regression, "-study", "width", "-widths", "3,5"],
                   [program("poise-compare"), "-data", self.regression]]
         self.wait_until(lambda: training.checkpoints(run), first)
 
