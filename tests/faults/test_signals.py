@@ -23,7 +23,7 @@ class Signals(CrashTest):
 
     def check(self, case):
         phase, name, ranks, rank = case
-        run = self.path(f"{phase} {name} {ranks}".replace(" ", "-"))
+        run = self.path(f"{phase} {name} {ranks} {rank}".replace(" ", "-"))
         log = run + ".log"
         code, text = self.run_train(*self.options, run=run, ranks=ranks, fault=f"{PHASES[phase]} rank={rank} do={name}",
                                     POISE_FAULT_LOG=log)
