@@ -1,12 +1,12 @@
-"""Disks that are full, read-only or gone: a clear message, nothing that was saved is harmed, and with room again the run
-comes to the same end. Runs in a mount namespace of its own; 77 where that is not permitted."""
+"""Disks that are full, read-only or gone: a clear message, nothing that was saved is harmed, and with room again the
+run comes to the same end. Runs in a mount namespace of its own; 77 where that is not permitted."""
 
 import os
 import shutil
 import subprocess
 import sys
 
-from crashes import BAD_INPUT, CrashTest, DESCENT, DONE, FAILED, checkpoints, files, main, newest_step, program, training
+from crashes import BAD_INPUT, CrashTest, DESCENT, DONE, FAILED, files, main, newest_step, program, training
 
 
 def enter_own_mounts():

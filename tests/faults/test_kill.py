@@ -1,11 +1,11 @@
 """kill -9 at random moments, of one rank and of all: no run is lost, and what comes out in the end is what comes out of
 a run that nobody killed."""
 
+import os
 import random
 import time
 
-from crashes import CrashTest, DESCENT, ROUNDING, checkpoints, files, kill, launch, main, newest_step, rank_processes, training
-from crashes import is_running
+from crashes import CrashTest, DESCENT, ROUNDING, is_running, kill, launch, main, newest_step, rank_processes, training
 
 RUNS = 50
 DYNAMICS = {"adam": [*DESCENT, "-method", "adam", "-time", 0.15],
@@ -23,21 +23,22 @@ class Kill(CrashTest):
         process = launch(training.TRAIN, *again, "-run", run, ranks=ranks)
         if moment < 0:
             self.wait_until(lambda: newest_step(run) >= before - moment, process)
-            time.sleep(self.jitter(run))
+            time.sleep(self.chance(run).uniform(0, 0.03))
         else:
             time.sleep(moment)
         pids = rank_processes(process)
         if pids:
             self.injected[f"kill -9 of {who}"] += 1
-            kill([process.pid, *pids] if who == "all ranks" else [sorted(pids)[-1]])
+            kill([process.pid, *pids] if who == "all ranks" else [self.chance(run).choice(sorted(pids))])
         code, text = self.finish(process)
         if pids and code == 0 and who == "all ranks":
             self.fail(f"code 0 although it was killed\n{text}")
-        self.wait_until(lambda: not any(map(is_running, pids)), process) if who == "all ranks" else None
+        while any(map(is_running, pids)):
+            time.sleep(0.01)
 
     @staticmethod
-    def jitter(run):
-        return random.Random(f"{run} {newest_step(run)}").uniform(0, 0.03)
+    def chance(run):
+        return random.Random(f"{os.path.basename(run)} {newest_step(run)}")
 
     def check(self, case):
         number, dynamics, ranks, who, moments, last_ranks = case

@@ -74,7 +74,8 @@ class Signals(CrashTest):
     def test_the_other_programs_end_and_leave_all_as_it_was(self):
         run = self.straight[2]
         programs = {"poise-audit": ["-run", run], "poise-spectrum": ["-run", run],
-                    "poise-sweep": ["-data", self.regression, "-study", "width", "-widths", "3,5", "-run", self.path("sweep")],
+                    "poise-sweep": ["-data", self.regression, "-study", "width", "-widths", "3,5",
+                                    "-run", self.path("sweep")],
                     "poise-compare": ["-data", self.regression, "-run", self.path("compare")]}
 
         def check(case):
