@@ -31,6 +31,7 @@ have() {
     librandom123-dev) echo '#include <Random123/philox.h>' | c++ -x c++ -fsyntax-only - ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch && command -v srun ;;
     munge) command -v munged ;;
+    valgrind) command -v valgrind ;;
     python3-h5py) "$python" -c 'import h5py' ;;
     python3-matplotlib) "$python" -c 'import matplotlib' ;;
     python3-numpy) "$python" -c 'import numpy' ;;
@@ -63,6 +64,7 @@ packages=(
   "libgtest-dev|GoogleTest, for the tests"
   "slurm-wlm|SLURM, for the tests of the cluster jobs (optional)"
   "munge|authentication of SLURM, for the same tests (optional)"
+  "valgrind|memory errors, for tests/valgrind.sh (optional)"
   "python3-numpy|Python NumPy, for the figures"
   "python3-h5py|Python h5py, for the figures"
   "python3-matplotlib|Python Matplotlib, for the figures"
@@ -80,7 +82,7 @@ find_missing() {
 
 # The build does without these.
 is_optional() {
-  case $1 in ccache | git | slurm-wlm | munge) ;; *) return 1 ;; esac
+  case $1 in ccache | git | slurm-wlm | munge | valgrind) ;; *) return 1 ;; esac
 }
 
 only_optional_missing() {

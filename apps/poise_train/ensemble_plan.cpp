@@ -58,6 +58,8 @@ EnsembleSettings EnsembleSettings::from(Options& o) {
   s.ranks =
       static_cast<int>(o.integer("ensemble_ranks", 1, {1, 1e6},
                                  "with -ensemble: ranks of a training, a divisor of the number of ranks"));
+  if (s.file.empty() && o.settings().back().given)
+    throw usage("-ensemble_ranks is for many trainings at once: give their table by -ensemble FILE");
   return s;
 }
 

@@ -17,9 +17,9 @@ struct EnsembleSettings {
   double deadline = 0.0;
   bool resume = false;
 
-  /// Declares -ensemble and -ensemble_ranks.
+  /// Declares and reads -ensemble and -ensemble_ranks. Throws bad_input.
   static EnsembleSettings from(Options& options);
-  /// Reads also what a single run has, too: -run, -resume, -deadline.
+  /// Reads what a single run has, too (TrainSettings has their help): -run, -resume, -deadline.
   void read_run(Options& options);
 };
 

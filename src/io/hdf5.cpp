@@ -97,7 +97,7 @@ void H5File::together(const std::function<void()>& body) const {
   } catch (...) {
     error = std::current_exception();
   }
-  if (parallel_) await_others(comm_, error);
+  if (parallel_) require_same_fate(comm_, error);
   agree(comm_, error);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/io/hdf5.hpp"
 
@@ -156,7 +157,7 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
                             std::size_t axis, Range range, H5Kind kind, const void* data,
                             std::size_t entries) {
   const Slab slab{dims, axis, range};
-  together([&] {
+  agree(comm_, [&] {
     const bool inside = 0 <= range.begin && range.begin <= range.end && range.end <= dims.at(axis);
     if (!inside || static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw failure("data set " + name + " " + dims_text(dims) + " was given a wrong part or length");

@@ -21,8 +21,9 @@ class WriteErrorHandler {
   MPI_Errhandler before_ = MPI_ERRHANDLER_NULL, handler_ = MPI_ERRHANDLER_NULL;
 };
 
-/// Collective. Returns when every rank is here; a rank with an error aborts the world if that takes seconds,
-/// for the others may be waiting for it elsewhere.
-void await_others(MPI_Comm comm, const std::exception_ptr& error);
+/// Collective. For what all ranks did inside HDF5. If all of them failed, or none, it returns; a rank that
+/// failed while others did not, or have not come after some seconds, aborts the world: what HDF5 holds on the
+/// ranks is no longer the same, and closing the file could wait for ever.
+void require_same_fate(MPI_Comm comm, const std::exception_ptr& error);
 
 }  // namespace poise

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
@@ -68,6 +69,17 @@ class FaultTest(TrainingTest):
     has failed its test."""
 
     totals = collections.Counter()
+    lock = threading.Lock()  # cases run in threads
+
+    @classmethod
+    def new_run(cls):
+        with cls.lock:
+            return super().new_run()
+
+    @classmethod
+    def tally(cls, name, number=1):
+        with cls.lock:
+            cls.totals[name] += number
 
     @classmethod
     def tearDownClass(cls):
@@ -98,16 +110,16 @@ class FaultTest(TrainingTest):
     def inject(self, fault, program, *options, ranks=3):
         """Runs with the fault, which must really have come about; nothing hangs."""
         ended = start(program, *options, ranks=ranks, fault=fault, log=self.new_run() + ".log")
-        self.totals["hang"] += ended.hung
+        self.tally("hang", ended.hung)
         self.assertFalse(ended.hung, f"{fault}: hung\n{ended.err}")
         self.assertTrue(ended.faults, f"{fault}: there was no fault\n{ended.err}")
-        self.totals["fault " + " ".join(word for word in fault.split() if word[:4] in ("call", "do=E", "do=t", "do=s"))] += 1
+        self.tally("fault " + " ".join(word for word in fault.split() if word[:4] in ("call", "do=E", "do=t", "do=s")))
         return ended
 
     def assert_named(self, ended, fault, words=()):
         """It failed, and says so in words."""
         silent = ended.code == 0 or not messages(ended)
-        self.totals["silent"] += silent
+        self.tally("silent", silent)
         self.assertFalse(silent, f"{fault}: exit code {ended.code}\n{ended.out}\n{ended.err}")
         for word in words:
             self.assertIn(word, ended.err, fault)

@@ -40,6 +40,10 @@ int mpi_failure(const char* name, MPI_File file, const char* path = "") {
   return code;
 }
 
+/// Memory that runs out while libraries are loaded is theirs to report: calls of operator new count from
+/// MPI_Init on.
+bool started = false;
+
 PetscClassId poise_class = 0;
 int wanted[64], wanted_count = 0;  // PETSc's numbers of the events
 
@@ -99,9 +103,11 @@ MPI_CALL(MPI_File_set_size, (MPI_File file, MPI_Offset size), (file, size))
 MPI_CALL(MPI_File_sync, (MPI_File file), (file))
 
 int MPI_Init(int* argc, char*** argv) {
+  started = true;
   return outcome("MPI_Init") > 0 ? MPI_ERR_OTHER : PMPI_Init(argc, argv);
 }
 int MPI_Init_thread(int* argc, char*** argv, int required, int* provided) {
+  started = true;
   return outcome("MPI_Init") > 0 ? MPI_ERR_OTHER : PMPI_Init_thread(argc, argv, required, provided);
 }
 int MPI_Finalize() {
@@ -167,13 +173,13 @@ double MPI_Wtime() {
 }  // extern "C"
 
 void* operator new(std::size_t size) {
-  if (outcome("new") > 0) throw std::bad_alloc();
+  if (started && outcome("new") > 0) throw std::bad_alloc();
   void* memory = std::malloc(std::max<std::size_t>(size, 1));
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  if (outcome("new") > 0) throw std::bad_alloc();
+  if (started && outcome("new") > 0) throw std::bad_alloc();
   const auto unit = static_cast<std::size_t>(alignment);
   void* memory = std::aligned_alloc(unit, (std::max<std::size_t>(size, 1) + unit - 1) / unit * unit);
   if (memory == nullptr) throw std::bad_alloc();

@@ -51,8 +51,8 @@ class Callbacks(FaultTest):
     def throw(self, case, rank):
         problem, callback, call, options = case
         ended = start(CALLBACKS, problem, callback, rank, call, *options.split())
-        self.totals["fault " + ("all ranks" if rank == "all" else "one rank")] += 1
-        self.totals["hang"] += ended.hung
+        self.tally("fault " + ("all ranks" if rank == "all" else "one rank"))
+        self.tally("hang", ended.hung)
         self.assertFalse(ended.hung, f"{case}: hung\n{ended.err}")
         self.assertNotIn("nothing was thrown", ended.out, f"{case}")
         self.assertNotIn("terminate called", ended.err)
@@ -77,10 +77,13 @@ class Callbacks(FaultTest):
         self.in_parallel(check, [case for case in CASES if case not in (TRIAL_POINT, ROOT)])
 
     def test_the_problems_themselves_are_sound(self):
-        for problem, options in sorted({(case[0], case[3]) for case in CASES}):
+        def check(case):
+            problem, options = case
             ended = start(CALLBACKS, problem, "none", 1, 1, *options.split())
-            self.assertEqual(ended.code, 0, f"{problem} {options}\n{ended.err}")
+            self.assertEqual(ended.code, 0, f"{case}\n{ended.err}")
             self.assertIn("nothing was thrown", ended.out)
+
+        self.in_parallel(check, sorted({(case[0], case[3]) for case in CASES}))
 
 
 if __name__ == "__main__":
