@@ -59,7 +59,11 @@ History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, I
   try {
     past = RunFile::load(comm, path);
   } catch (const Error& error) {  // the same on all ranks
-    throw usage("-resume: " + first_line(error.what()) + "; move it away, and -resume " + begins);
+    if (!error.collective()) throw;
+    const std::string text = error.what();
+    const std::string cause = first_line(text);
+    throw usage("-resume: " + cause + "; if it is damaged, move it away, and -resume " + begins +
+                text.substr(std::min(text.find('\n'), text.size())));
   }
   const std::vector<double> steps = past.column("step");
   std::size_t kept = 0;  // rows of steps that are not done again

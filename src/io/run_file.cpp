@@ -85,7 +85,12 @@ std::string trailer(std::string_view image) {
 void require_undamaged(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return;  // H5File says why
-  const std::string content(std::istreambuf_iterator<char>(file), {});
+  std::string content;
+  try {
+    content.assign(std::istreambuf_iterator<char>(file), {});
+  } catch (const std::ios_base::failure& error) {
+    throw bad_input("cannot read file '" + path + "': " + error.what());
+  }
   const std::string_view all(content);
   const std::size_t end = all.rfind("\ncrc32 ");
   if (end == std::string_view::npos || all.substr(end) != trailer(all.substr(0, end)))

@@ -31,7 +31,9 @@ def start(program, *options, ranks=3, fault="", log="", count="", limit=HANG):
                    f"POISE_FAULT_COUNT={count}"]
     command = [MPIEXEC, "-n", str(ranks), "--oversubscribe", *environment, program, *map(str, options)]
     begin = time.monotonic()
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    # All ranks must come to write their counts, also where the program is to end with an error.
+    patience = {"OMPI_MCA_odls_base_sigkill_timeout": "10"} if count else {}
+    process = subprocess.Popen(command, env={**ENVIRONMENT, **patience}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                start_new_session=True)
     try:
         out, err = process.communicate(timeout=limit)
@@ -98,8 +100,8 @@ class FaultTest(TrainingTest):
     def counts(self, program, *options, path="", event="", ranks=3, code=0):
         """How many calls of each kind every rank makes: a list of dictionaries."""
         prefix = self.new_run() + ".count"
-        ended = start(program, *options, ranks=ranks, fault=f"path={path} " * bool(path) + f"event={event}" * bool(event),
-                      count=prefix)
+        fault = f"path={path} " * bool(path) + f"event={event}" * bool(event)
+        ended = start(program, *options, ranks=ranks, fault=fault, count=prefix)
         self.assertEqual(ended.code, code, ended.err)
         found = []
         for rank in range(ranks):

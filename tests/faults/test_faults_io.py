@@ -154,13 +154,16 @@ class Training(Faults):
 
     def test_a_run_that_cannot_be_seen_is_not_written_over(self):
         run = self.train(*self.options, "-steps", 1, ranks=3)
-        before = files(run)
+        def held():
+            return {name: content for name, content in files(run).items() if name != ".lock"}
+
+        before = held()
         counts = self.counts(TRAIN, *self.options, "-steps", 1, "-run", run, path=run, code=BAD_INPUT)
         for fault in self.cases(counts, [9, 1, 1], run):
             ended = self.inject(fault, TRAIN, *self.options, "-steps", 1, "-run", run)
             self.assert_named(ended, fault, [os.path.basename(run)])
-            self.tally("lost", files(run) != before)
-            self.assertEqual(files(run), before, fault)
+            self.tally("lost", held() != before)
+            self.assertEqual(held(), before, fault)
 
     def test_every_call_on_the_data_file(self):
         options = [*self.options, "-steps", 3]
@@ -197,6 +200,9 @@ class Programs(Faults):
             if program == AUDIT and denied:
                 self.assertEqual(ended.code, FAILED, fault)
                 return
+            if program == AUDIT and "(run.h5 cannot be read)" in ended.out:  # which its claims do not need
+                self.assertEqual(ended.out.splitlines()[1:], sound.out.splitlines()[1:], fault)
+                return
             self.assert_met(ended, fault, path, lambda: self.assertEqual(ended.out, sound.out))
 
         self.in_parallel(check, self.cases(self.counts(program, *options, path=path), most, path))
@@ -229,7 +235,7 @@ class Programs(Faults):
             self.assertFalse(os.path.exists(out + ".tmp"))
 
         def named(out):
-            return {**content(sound), "@name": os.path.basename(out)[:-3]}
+            return {**content(sound), "@name": str(os.path.basename(out)[:-3].encode())}
 
         self.in_parallel(check, list(enumerate(cases)))
 

@@ -94,7 +94,8 @@ class Phases(FaultTest):
         def check(case):
             program, event, run = case
             fault = f"call={call} rank=1 event={event}"
-            ended = self.inject(fault, *self.programs[program], "-run", self.stored if len(self.programs[program]) == 1 else run)
+            run = self.stored if program in ("audit", "spectrum") else run
+            ended = self.inject(fault, *self.programs[program], "-run", run)
             self.assertNotIn("terminate called", ended.err, fault)
             self.assert_named(ended, fault, ["rank 1"])
 
