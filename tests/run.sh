@@ -11,7 +11,7 @@ usage: tests/run.sh [--no-install] [arguments of ctest]
   --no-install   install nothing
 examples:
   tests/run.sh                  all tests
-  tests/run.sh -L unit          one group: unit, verify, invariants, slurm, install
+  tests/run.sh -L unit          one group: unit, verify, invariants, slurm, fuzz, install
   tests/run.sh -R linalg -V     by name, with the output of the tests
 TEXT
 }
@@ -41,7 +41,7 @@ ctest --test-dir "$POISE_ROOT/build" --parallel "$(processors)" --output-on-fail
   --output-junit "$results" "${arguments[@]}" || code=$?
 
 # Anything that did not pass counts as failed: failed, timed out, not run. Skipped are the tests that say themselves
-# that they cannot run here: those of SLURM without its packages.
+# that they cannot run here: those of SLURM and of clang without their packages.
 passed=0
 failed=0
 skipped=0

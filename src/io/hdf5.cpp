@@ -9,10 +9,13 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <type_traits>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/io/crash_guard.hpp"
+#include "poise/io/hdf5_untrusted.hpp"
 
 #ifndef H5_HAVE_PARALLEL
 #error "Poise needs parallel HDF5 (Debian: libhdf5-openmpi-dev)"
@@ -73,6 +76,9 @@ H5Handle access_list(MPI_Comm comm, bool parallel) {
   return access;
 }
 
+/// Ranks that wait for others inside of MPI, on a slow file system, compute too.
+constexpr int seconds_to_open = 600;
+
 /// Collective. Returns when every rank is here; a rank with an error waits a minute at most.
 void await_others(MPI_Comm comm, const std::exception_ptr& error) {
   constexpr double patience = 60.0;  // seconds; slow ranks lose nothing but the orderly end of a failed write
@@ -99,9 +105,11 @@ void await_others(MPI_Comm comm, const std::exception_ptr& error) {
 
 }  // namespace
 
-void H5File::together(const std::function<void()>& body) const {
+void H5File::together(const std::function<void()>& body, int seconds) const {
   std::exception_ptr error;
   try {
+    std::optional<CrashGuard> guard;
+    if (!writing_) guard.emplace(path_, seconds);
     body();
   } catch (...) {
     error = std::current_exception();
@@ -111,21 +119,32 @@ void H5File::together(const std::function<void()>& body) const {
 }
 
 Error H5File::error(const std::string& what) const {
-  const std::string message = what + (writing_ ? " in file '" : " of file '") + path_ + "':" + error_stack();
+  const std::string stack = error_stack();
+  const std::string message =
+      what + (writing_ ? " in file '" : " of file '") + path_ + (stack.empty() ? "'" : "':" + stack);
   return writing_ ? failure(message) : bad_input(message);
+}
+
+std::uint64_t H5File::size() const {
+  hsize_t bytes = 0;
+  together([&] { checked(H5Fget_filesize(file_.get(), &bytes), "cannot get the size"); });
+  return bytes;
 }
 
 H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel) {
   H5File file(comm, path, writing, parallel);
   on_root(comm, [&] { writing ? require_creatable(path) : require_readable(path); });
-  file.together([&] {
-    silence_hdf5();
-    const H5Handle access = access_list(comm, parallel);
-    const hid_t id = writing ? H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get())
-                             : H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
-    file.file_ =
-        H5Handle(file.checked(id, writing ? "cannot create the root" : "cannot open the root"), H5Fclose);
-  });
+  file.together(
+      [&] {
+        silence_hdf5();
+        const H5Handle access = access_list(comm, parallel);
+        const hid_t id = writing ? H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get())
+                                 : H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
+        file.file_ =
+            H5Handle(file.checked(id, writing ? "cannot create the root" : "cannot open the root"), H5Fclose);
+        file.links_ = links_of_this_file();
+      },
+      seconds_to_open);
   return file;
 }
 
@@ -157,6 +176,7 @@ H5File H5File::create_in_memory(const std::string& path) {
   file.checked(H5Pset_fapl_core(access.get(), growth, false), "cannot use memory");
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
   file.file_ = H5Handle(file.checked(id, "cannot create the root"), H5Fclose);
+  file.links_ = links_of_this_file();
   return file;
 }
 
@@ -188,33 +208,36 @@ bool H5File::exists(const std::string& name) const {
     while (found && (end = name.find_first_not_of('/', end)) != std::string::npos) {
       end = std::min(name.find('/', end), name.size());
       const std::string part = name.substr(0, end);
-      found = checked(H5Lexists(file_.get(), part.c_str(), H5P_DEFAULT), "cannot look for " + part) > 0;
+      found = checked(H5Lexists(file_.get(), part.c_str(), links_.get()), "cannot look for " + part) > 0;
     }
   });
   return found;
 }
 
 H5Handle H5File::open_object(const std::string& name) const {
-  return {checked(H5Oopen(file_.get(), name.c_str(), H5P_DEFAULT), "cannot open " + name), H5Oclose};
+  return {checked(H5Oopen(file_.get(), name.c_str(), links_.get()), "cannot open " + name), H5Oclose};
 }
 
 H5Handle H5File::open_data_set(const std::string& name) const {
-  return {checked(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), "cannot open data set " + name),
-          H5Dclose};
+  H5Handle set(checked(H5Dopen2(file_.get(), name.c_str(), links_.get()), "cannot open data set " + name),
+               H5Dclose);
+  if (writing_) return set;
+  hsize_t bytes = 0;
+  checked(H5Fget_filesize(file_.get(), &bytes), "cannot get the size");
+  if (const std::string defect = find_defect(set.get(), bytes); !defect.empty())
+    throw bad_input("data set " + name + " of file '" + path_ + "' " + defect);
+  return set;
 }
 
 std::vector<std::string> H5File::objects() const {
   std::vector<std::string> names;
   together([&] {
-    const auto append = +[](hid_t, const char* name, const H5O_info_t*, void* out) -> herr_t {
-      auto& list = *static_cast<std::vector<std::string>*>(out);
-      list.push_back(std::strcmp(name, ".") == 0 ? "/" : "/" + std::string(name));
-      return 0;
-    };
-    checked(H5Ovisit2(file_.get(), H5_INDEX_NAME, H5_ITER_INC, append, &names, H5O_INFO_BASIC),
-            "cannot list the contents");
+    try {
+      names = walk_objects(file_.get());
+    } catch (const Error& e) {
+      throw error(e.what());
+    }
   });
-  std::sort(names.begin(), names.end());
   return names;
 }
 
