@@ -12,7 +12,7 @@ set_target_properties(poise_dependencies PROPERTIES EXPORT_NAME dependencies)
 add_library(poise_compile_options INTERFACE)
 target_compile_options(poise_compile_options INTERFACE
   -fopenmp-simd  # loops that say which sums may be reordered
-  -Wall -Wextra $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651)
+  -Wall -Wextra $<$<BOOL:${CMAKE_COMPILER_IS_GNUCXX}>:-Wno-restrict>  # GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651)
   $<$<BOOL:${POISE_WERROR}>:-Werror>
   $<$<BOOL:${POISE_NATIVE}>:-march=native>
   $<$<BOOL:${POISE_SANITIZE}>:-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined>

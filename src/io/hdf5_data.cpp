@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/io/hdf5.hpp"
 
@@ -109,31 +110,29 @@ H5Shape H5File::shape(const std::string& name) const {
 void H5File::read_block(const std::string& name, std::size_t axis, Range range, H5Kind kind, void* out,
                         std::size_t entries) const {
   const auto seconds = static_cast<int>(30 + entries * sizeof(double) / bytes_a_second);
-  together(
-      [&] {
-        const H5Handle set = open_data_set(name);
-        const H5Shape shape = shape_of(set.get(), name);
-        const std::string what =
-            "data set " + name + " " + dims_text(shape.dims) + " of file '" + path_ + "' ";
-        if (shape.kind != H5Kind::integer && shape.kind != kind)
-          throw bad_input(what + "does not hold " + (kind == H5Kind::integer ? "integers" : "numbers"));
-        if (axis >= shape.dims.size()) throw bad_input(what + "has too few dimensions");
-        if (range.begin < 0 || range.end < range.begin || range.end > shape.dims[axis])
-          throw bad_input(what + "has no part [" + std::to_string(range.begin) + ", " +
-                          std::to_string(range.end) + ")");
-        const Slab slab{shape.dims, axis, range};
-        if (static_cast<std::size_t>(range.size() * slab.layer()) != entries)
-          throw bad_input(what + "does not have the expected shape");
-        // Independent transfers: HDF5 reads filtered chunks one by one even in a collective one, and a rank
-        // that meets a damaged chunk must not leave the others waiting inside a collective.
-        for (Index s = 0; s < slab.steps(); ++s) {
-          const H5Handle in_file = slab.select(slab.part(s), {0, shape.dims[axis]});
-          const H5Handle in_memory = slab.select(slab.part(s), range);
-          checked(H5Dread(set.get(), memory_type(kind), in_memory.get(), in_file.get(), H5P_DEFAULT, out),
-                  "cannot read data set " + name);
-        }
-      },
-      seconds);
+  const auto read = [&] {
+    const H5Handle set = open_data_set(name);
+    const H5Shape shape = shape_of(set.get(), name);
+    const std::string what = "data set " + name + " " + dims_text(shape.dims) + " of file '" + path_ + "' ";
+    if (shape.kind != H5Kind::integer && shape.kind != kind)
+      throw bad_input(what + "does not hold " + (kind == H5Kind::integer ? "integers" : "numbers"));
+    if (axis >= shape.dims.size()) throw bad_input(what + "has too few dimensions");
+    if (range.begin < 0 || range.end < range.begin || range.end > shape.dims[axis])
+      throw bad_input(what + "has no part [" + std::to_string(range.begin) + ", " +
+                      std::to_string(range.end) + ")");
+    const Slab slab{shape.dims, axis, range};
+    if (static_cast<std::size_t>(range.size() * slab.layer()) != entries)
+      throw bad_input(what + "does not have the expected shape");
+    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective one, and a rank
+    // that meets a damaged chunk must not leave the others waiting inside a collective.
+    for (Index s = 0; s < slab.steps(); ++s) {
+      const H5Handle in_file = slab.select(slab.part(s), {0, shape.dims[axis]});
+      const H5Handle in_memory = slab.select(slab.part(s), range);
+      checked(H5Dread(set.get(), memory_type(kind), in_memory.get(), in_file.get(), H5P_DEFAULT, out),
+              "cannot read data set " + name);
+    }
+  };
+  together(read, seconds);
 }
 
 H5Handle H5File::create_data_set(const std::string& name, const std::vector<Index>& dims, std::size_t axis,
@@ -162,7 +161,7 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
                             std::size_t axis, Range range, H5Kind kind, const void* data,
                             std::size_t entries) {
   const Slab slab{dims, axis, range};
-  together([&] {
+  agree(comm_, [&] {
     const bool inside = 0 <= range.begin && range.begin <= range.end && range.end <= dims.at(axis);
     if (!inside || static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw failure("data set " + name + " " + dims_text(dims) + " was given a wrong part or length");

@@ -3,7 +3,7 @@
 #include <hdf5.h>
 
 #include <algorithm>
-#include <limits>
+#include <optional>
 #include <set>
 
 namespace poise {
@@ -12,14 +12,15 @@ namespace {
 constexpr std::ptrdiff_t deepest_group = 32;
 constexpr std::size_t longest_name = 1024;
 
-/// The product, or the largest number if it overflows.
-std::uint64_t product(std::uint64_t first, const std::vector<hsize_t>& others) {
-  std::uint64_t result = first;
-  for (const hsize_t other : others) {
-    if (other == 0) return 0;
-    if (__builtin_mul_overflow(result, other, &result)) result = std::numeric_limits<std::uint64_t>::max();
+/// Bytes of an array of this shape; nothing if no Index holds the product of its sides other than 0.
+std::optional<std::uint64_t> bytes_of(std::uint64_t entry_bytes, const std::vector<hsize_t>& dims) {
+  Index bytes = static_cast<Index>(std::max<std::uint64_t>(1, entry_bytes));
+  bool empty = false;
+  for (const hsize_t d : dims) {
+    if (__builtin_mul_overflow(bytes, std::max<hsize_t>(1, d), &bytes)) return std::nullopt;
+    empty = empty || d == 0;
   }
-  return result;
+  return empty ? 0 : static_cast<std::uint64_t>(bytes);
 }
 
 std::string find_foreign_storage(hid_t creation) {
@@ -68,16 +69,16 @@ std::string find_defect(std::int64_t data_set, std::uint64_t file_bytes) {
   if (rank < 0) return damaged;
   std::vector<hsize_t> dims(static_cast<std::size_t>(rank));
   if (H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr) < 0) return damaged;
-  constexpr auto largest = static_cast<hsize_t>(std::numeric_limits<Index>::max());
-  if (std::any_of(dims.begin(), dims.end(), [](hsize_t d) { return d > largest; })) return too_large;
   const std::uint64_t room = file_bytes * (deflated ? largest_expansion : 1);
   const std::uint64_t entry_bytes = H5Tget_size(type.get());
-  if (product(entry_bytes, dims) > room) return too_large;
-  if (product(1, dims) == 0 || H5Pget_nfilters(creation.get()) == 0) return {};
+  const auto bytes = bytes_of(entry_bytes, dims);
+  if (!bytes || *bytes > room) return too_large;
+  if (*bytes == 0 || H5Pget_nfilters(creation.get()) == 0) return {};
   // HDF5 unpacks whole chunks, whatever part of them is asked for.
   std::vector<hsize_t> chunk(dims.size());
   if (H5Pget_chunk(creation.get(), rank, chunk.data()) < 0) return damaged;
-  return product(entry_bytes, chunk) > room ? too_large : "";
+  const auto chunk_bytes = bytes_of(entry_bytes, chunk);
+  return !chunk_bytes || *chunk_bytes > room ? too_large : "";
 }
 
 H5Handle links_of_this_file() {
@@ -94,8 +95,12 @@ H5Handle links_of_this_file() {
 
 std::vector<std::string> walk_objects(std::int64_t file) {
   // Not H5Ovisit, which recurses as deep as groups are nested.
-  const auto append = +[](hid_t, const char* name, const H5L_info_t* link, void* out) -> herr_t {
-    if (link->type == H5L_TYPE_HARD) static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+  const auto append = +[](hid_t, const char* name, const H5L_info_t* link, void* out) noexcept -> herr_t {
+    try {
+      if (link->type == H5L_TYPE_HARD) static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    } catch (...) {  // no exception may cross HDF5
+      return -1;
+    }
     return 0;
   };
   std::vector<std::string> names{"/"};

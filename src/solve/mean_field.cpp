@@ -48,7 +48,7 @@ bool MeanField::affordable(const RowBlockMatrix& weights, Index samples) {
 
 // With rows stored one after the other, the local rows of W are columns of Wᵀ in LAPACK's order, and Kᵀ
 // solves (I − WᵀD̄) Kᵀ = Wᵀ: own columns of Kᵀ are own rows of K.
-void MeanField::update(const double* d) {
+bool MeanField::factorise(const double* d) {
   static const LogEvent event("MeanField");
   const auto scope = event.begin();
   const Index m = weights_.width();
@@ -81,19 +81,19 @@ void MeanField::update(const double* d) {
   if (info == 0 && rows > 0)
     LAPACKgetrs_("N", &size, &right_hand_sides, factors_.data(), &size, pivots_.data(), k_.rows(), &size,
                  &info);
-  if (info != 0) throw failure("the mean-field matrix I - diag(slope) W is singular or not a number");
+  if (info != 0) return false;
   if (single_allowed_) single_.assign(k_.rows(), k_.rows() + rows * m);
   weight_norm_ = estimated_norm(weights_);
   valid_ = true;
+  return true;
+}
+
+void MeanField::update(const double* d) {
+  if (!factorise(d)) throw failure("the mean-field matrix I - diag(slope) W is singular or not a number");
 }
 
 void MeanField::update_or_plain(const double* d) {
-  try {
-    update(d);
-  } catch (const Error&) {  // all ranks have factorised the same matrix
-    std::fill(slopes_.begin(), slopes_.end(), 0.0);
-    update(std::vector<double>(slopes_).data());
-  }
+  if (!factorise(d)) update(std::vector<double>(slopes_.size(), 0.0).data());
 }
 
 void MeanField::allow_single() {

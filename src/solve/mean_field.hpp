@@ -56,6 +56,8 @@ class MeanField {
   [[nodiscard]] static bool affordable(const RowBlockMatrix& weights, Index samples);
 
  private:
+  /// False if the matrix is singular, on all ranks: they factorise the same one.
+  [[nodiscard]] bool factorise(const double* d);
   const RowBlockMatrix& weights_;
   RowBlockMatrix k_;
   std::vector<double> slopes_, factors_, all_slopes_;
