@@ -247,7 +247,7 @@ def write(figure, arguments, name):
 
 def print_attempts(run):
     """A line for every start of the run. What says that it runs and is not the last was killed."""
-    print(f"{run.name}: {len(run.attempts)} attempts")
+    print(f"{run.name}: {len(run.attempts)} attempt{'' if len(run.attempts) == 1 else 's'}")
     print("  #  started               state    steps               ranks  nodes  checkpoints  reason")
     for k, attempt in enumerate(run.attempts, 1):
         killed = attempt.get("state") == "running" and k < len(run.attempts)

@@ -9,16 +9,17 @@ target_compile_features(poise_dependencies INTERFACE cxx_std_20)
 target_compile_definitions(poise_dependencies INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)  # the C API only
 set_target_properties(poise_dependencies PROPERTIES EXPORT_NAME dependencies)
 
+# Division by zero is not among them: IEEE's infinities are what the code means.
+set(sanitizers -fsanitize=address,undefined,float-cast-overflow)
 add_library(poise_compile_options INTERFACE)
 target_compile_options(poise_compile_options INTERFACE
   -fopenmp-simd  # loops that say which sums may be reordered
   -Wall -Wextra $<$<BOOL:${CMAKE_COMPILER_IS_GNUCXX}>:-Wno-restrict>  # GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651)
   $<$<BOOL:${POISE_WERROR}>:-Werror>
   $<$<BOOL:${POISE_NATIVE}>:-march=native>
-  $<$<BOOL:${POISE_SANITIZE}>:-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined>
+  $<$<BOOL:${POISE_SANITIZE}>:${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=all>
   $<$<BOOL:${POISE_FUZZ}>:-fsanitize=fuzzer-no-link>)
-target_link_options(poise_compile_options INTERFACE
-  $<$<BOOL:${POISE_SANITIZE}>:-fsanitize=address,undefined>)
+target_link_options(poise_compile_options INTERFACE $<$<BOOL:${POISE_SANITIZE}>:${sanitizers}>)
 
 function(poise_library name)
   cmake_parse_arguments(arg "" "" "LINK;PRIVATE" ${ARGN})

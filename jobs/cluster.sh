@@ -127,9 +127,6 @@ set_training() {
   if can_resume "$run"; then
     # Without DONE the run is an unfinished one. With DONE, poise-train refuses to overwrite it.
     if [ "$restarted" = 1 ] || [ ! -e "$run/DONE" ]; then options+=(-resume); fi
-  elif [ "$restarted" = 1 ] && [ -e "$run/run.h5" ]; then
-    log "the start before ended without a checkpoint: $run/run.h5 becomes run.h5.old"
-    mv "$run/run.h5" "$run/run.h5.old"
   fi
 }
 

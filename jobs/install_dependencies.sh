@@ -34,6 +34,7 @@ have() {
       clang++ -fsanitize=fuzzer,address -x c++ - -o /dev/null ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch && command -v srun ;;
     munge) command -v munged ;;
+    valgrind) command -v valgrind ;;
     python3-h5py) "$python" -c 'import h5py' ;;
     python3-matplotlib) "$python" -c 'import matplotlib' ;;
     python3-numpy) "$python" -c 'import numpy' ;;
@@ -68,6 +69,7 @@ packages=(
   "munge|authentication of SLURM, for the same tests (optional)"
   "clang|Clang, for the fuzz tests (optional)"
   "libclang-rt-dev|libFuzzer and the sanitizers of Clang, for the same tests (optional)"
+  "valgrind|memory errors, for tests/valgrind.sh (optional)"
   "python3-numpy|Python NumPy, for the figures"
   "python3-h5py|Python h5py, for the figures"
   "python3-matplotlib|Python Matplotlib, for the figures"
@@ -85,7 +87,7 @@ find_missing() {
 
 # The build does without these.
 is_optional() {
-  case $1 in ccache | git | slurm-wlm | munge | clang | libclang-rt-dev) ;; *) return 1 ;; esac
+  case $1 in ccache | git | slurm-wlm | munge | clang | libclang-rt-dev | valgrind) ;; *) return 1 ;; esac
 }
 
 only_optional_missing() {

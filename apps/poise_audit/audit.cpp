@@ -5,6 +5,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise_audit/json.hpp"
@@ -104,7 +105,7 @@ void declare_audit_solvers(Options& options) {
 }
 
 ExitCode audit(Options& options, MPI_Comm comm) {
-  const double begin = MPI_Wtime();
+  const double begin = steady_seconds();
   const AuditOptions own = AuditOptions::from(options);
   if (own.run.empty()) throw usage("give -run DIR, the directory of a run (-help lists all options)");
   require_writable_output(comm, own.json);
@@ -137,7 +138,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   facts.first_step = files.points().front().step;
   facts.last_step = files.points().back().step;
   facts.replayed_steps = run.replayed();
-  facts.seconds = MPI_Wtime() - begin;
+  facts.seconds = steady_seconds() - begin;
   return report(comm, table, facts, own.json);
 }
 

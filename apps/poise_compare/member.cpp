@@ -5,6 +5,7 @@
 #include <string>
 
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/dynamics/flow.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise_compare/heap.hpp"
@@ -79,7 +80,7 @@ void follow_flow(MemberNetwork& network, const CompareSettings& settings, Member
     return true;
   };
   for (const double time : times) {
-    const double start = MPI_Wtime();
+    const double start = steady_seconds();
     flow.set_end_time(time);
     if (flow.run(theta.get(), state, keep) != StopReason::reached_time)
       throw Error(ExitCode::failed,
@@ -87,7 +88,7 @@ void follow_flow(MemberNetwork& network, const CompareSettings& settings, Member
                       " steps, its end is " + to_text(times.back()) +
                       ": raise -steps, or end earlier (-time)",
                   true);
-    record.seconds += MPI_Wtime() - start;
+    record.seconds += steady_seconds() - start;
     recorder.measure(theta.get(), last);
   }
   record.gradients = static_cast<double>(state.gradients);

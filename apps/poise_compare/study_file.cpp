@@ -4,8 +4,6 @@
 #include <petscsys.h>
 #include <slepcsys.h>
 
-#include <filesystem>
-
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/version.hpp"
@@ -103,16 +101,8 @@ std::string failures_of(const Study& study) {
   return text;
 }
 
-StudyDirectory::StudyDirectory(MPI_Comm comm, std::string path) : comm_(comm), path_(std::move(path)) {
-  on_root(comm_, [&] {
-    std::error_code ignored;
-    for (const char* held : {"compare.h5", "run.h5", "checkpoints"})
-      if (std::filesystem::exists(std::filesystem::path(path_) / held, ignored))
-        throw bad_input("-run " + path_ + " already holds a " +
-                        (std::string(held) == "compare.h5" ? "study" : "run") + ": choose another directory");
-    create_directory(path_);
-  });
-}
+StudyDirectory::StudyDirectory(MPI_Comm comm, std::string path)
+    : comm_(comm), path_(std::move(path)), lock_(make_study_directory(comm, path_)) {}
 
 void StudyDirectory::write_options(const Config& resolved) const {
   std::string text = "# poise-compare -options_file THIS_FILE repeats the study\n";

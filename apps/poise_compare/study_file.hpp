@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "poise/io/run_directory.hpp"
 #include "poise_compare/study.hpp"
 
 namespace poise {
@@ -19,8 +20,7 @@ namespace poise {
 /// … as in run.h5; /config: the resolved options.
 class StudyDirectory {
  public:
-  /// Collective. Creates DIR where it is missing. Throws bad_input if it already holds a study or a run,
-  /// failure if it cannot be created.
+  /// Collective. Creates DIR where it is missing. Throws as make_study_directory.
   StudyDirectory(MPI_Comm comm, std::string path);
 
   using Config = std::vector<std::pair<std::string, std::string>>;
@@ -34,6 +34,7 @@ class StudyDirectory {
  private:
   MPI_Comm comm_;
   std::string path_;
+  RunLock lock_;
 };
 
 /// Which members failed and why, a line each.

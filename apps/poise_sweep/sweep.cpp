@@ -1,12 +1,13 @@
 #include "poise_sweep/sweep.hpp"
 
 #include <cstdio>
-#include <filesystem>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/io/dataset.hpp"
 #include "poise/io/durable.hpp"
+#include "poise/io/run_directory.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise_sweep/report.hpp"
 #include "poise_sweep/study.hpp"
@@ -53,19 +54,10 @@ std::string options_text(const RunFile::Config& resolved) {
   return text;
 }
 
-/// Collective. The directory of the results; refuses one that holds a sweep.
-std::string make_directory(MPI_Comm comm, const SweepSettings& settings) {
-  const std::string path =
-      broadcast(comm, settings.base.run.empty() ? "runs/sweep-" + settings.study + date("-%Y%m%d-%H%M%S")
-                                                : settings.base.run);
-  on_root(comm, [&] {
-    for (const char* name : {"/sweep.h5", "/run.h5"})
-      if (std::filesystem::exists(path + name))
-        throw bad_input("-run " + path + " already holds results (" + (name + 1) +
-                        "): choose another directory");
-    create_directory(path);
-  });
-  return path;
+/// Collective. The directory of the results.
+std::string sweep_path(MPI_Comm comm, const SweepSettings& settings) {
+  return broadcast(comm, settings.base.run.empty() ? "runs/sweep-" + settings.study + date("-%Y%m%d-%H%M%S")
+                                                   : settings.base.run);
 }
 
 void print_header(const SweepSettings& settings, const Study& study, int ranks, const std::string& path) {
@@ -93,16 +85,17 @@ ExitCode run_sweep(Options& options, MPI_Comm comm) {
   rehearse(comm, study);
   options.reject_unknown();
   warn_about_blas(comm);
-  const std::string path = make_directory(comm, settings);
+  const std::string path = sweep_path(comm, settings);
+  const RunLock lock = make_study_directory(comm, path);
   if (rank == 0) print_header(settings, study, ranks, path);
   const RunFile::Config config = options.resolved();
   RunFile::Named attributes = provenance(comm);
 
-  const double start = MPI_Wtime();
+  const double start = steady_seconds();
   const std::vector<MemberResult> done = run_members(
       comm, settings.member_ranks, study.costs,
       [&](MPI_Comm group, Index k) { return study.run(group, study.members[static_cast<std::size_t>(k)]); });
-  const double seconds = MPI_Wtime() - start;
+  const double seconds = steady_seconds() - start;
 
   Table table(study.parameters, study.results, study.members, done);
   study.compare(table);

@@ -7,6 +7,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/ensemble.hpp"
 #include "poise_train/date.hpp"
 #include "poise_train/ensemble_directory.hpp"
@@ -14,7 +15,7 @@
 #include "poise_train/ensemble_report.hpp"
 #include "poise_train/member_log.hpp"
 #include "poise_train/provenance.hpp"
-#include "poise_train/stop_request.hpp"
+#include "poise_train/requests.hpp"
 #include "poise_train/train.hpp"
 #include "poise_train/usage.hpp"
 
@@ -27,7 +28,7 @@ class Trainer {
   Trainer(const EnsembleSettings& settings, const EnsembleDirectory& directory)
       : settings_(settings),
         directory_(directory),
-        end_(settings.deadline > 0.0 ? MPI_Wtime() + settings.deadline
+        end_(settings.deadline > 0.0 ? steady_seconds() + settings.deadline
                                      : std::numeric_limits<double>::infinity()) {}
 
   /// Collective on the group. The status.
@@ -49,7 +50,7 @@ class Trainer {
   /// For the next member of a group; none after a signal, or after a member that was stopped. A deadline that
   /// has passed leaves the first one a moment: every start makes a step, so that requeueing ends.
   [[nodiscard]] double seconds_left(MPI_Comm group) const {
-    double left = end_ - MPI_Wtime();
+    double left = end_ - steady_seconds();
     check_mpi(MPI_Bcast(&left, 1, MPI_DOUBLE, 0, group));
     int stop = stop_requested() || stopped_ ? 1 : 0;
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, group));

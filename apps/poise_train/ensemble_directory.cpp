@@ -44,11 +44,13 @@ EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& sett
       claims_(path(broadcast(comm, claims_prefix + date("%Y%m%d-%H%M%S-") + std::to_string(getpid())))),
       done_(plan.members.size(), 0) {
   on_root(comm_, [&] {
-    if (!settings.resume) require_new(plan);
     if (settings.resume && !exists(path("ensemble.txt")))
       throw bad_input("-resume: there is no " + path("ensemble.txt") +
                       "; is -run the directory of an earlier ensemble?");
-    create_directory(path_);
+  });
+  lock_.emplace(comm_, path_);
+  on_root(comm_, [&] {
+    if (!settings.resume) require_new(plan);
     for (const char* of_an_end : {"DONE", "ensemble.h5"}) remove(path(of_an_end));
     clear_claims();
     create_directory(claims_);
@@ -89,11 +91,7 @@ void EnsembleDirectory::create(MPI_Comm group, const std::string& name) const {
 
 bool EnsembleDirectory::prepare_resume(MPI_Comm group, const std::string& name) const {
   int goes_on = 0;
-  on_root(group, [&] {
-    const std::string run_file = path(name) + "/run.h5";
-    goes_on = list_checkpoints(path(name) + "/checkpoints").empty() ? 0 : 1;
-    if (goes_on == 0 && exists(run_file)) rename_durably(run_file, run_file + ".old");
-  });
+  on_root(group, [&] { goes_on = list_checkpoints(path(name) + "/checkpoints").empty() ? 0 : 1; });
   check_mpi(MPI_Bcast(&goes_on, 1, MPI_INT, 0, group));
   return goes_on != 0;
 }

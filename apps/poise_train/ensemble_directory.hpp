@@ -2,9 +2,11 @@
 
 #include <mpi.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "poise/io/run_lock.hpp"
 #include "poise_train/ensemble_plan.hpp"
 #include "poise_train/ensemble_record.hpp"
 
@@ -33,8 +35,8 @@ class EnsembleDirectory {
 
   /// Collective on the group. The member's folder.
   void create(MPI_Comm group, const std::string& name) const;
-  /// Collective on the group. Whether a member has a checkpoint to go on from; a run.h5 without one, of a
-  /// start that was killed at once, becomes run.h5.old.
+  /// Collective on the group. Whether a member has a checkpoint to go on from; without one it
+  /// begins anew.
   [[nodiscard]] bool prepare_resume(MPI_Comm group, const std::string& name) const;
   /// Not collective. Fills a record from the member's run file; one that cannot be read is told of on stderr.
   void read(MemberRecord& record) const;
@@ -46,6 +48,7 @@ class EnsembleDirectory {
 
   MPI_Comm comm_;
   std::string path_, claims_;
+  std::optional<RunLock> lock_;
   std::vector<int> done_;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise_train/report.hpp"
 
 namespace poise {
@@ -31,7 +32,7 @@ std::string test_text(const MemberRecord& record) {
 }  // namespace
 
 EnsembleReport::EnsembleReport(MPI_Comm comm, const EnsembleSettings& settings)
-    : settings_(settings), start_(MPI_Wtime()) {
+    : settings_(settings), start_(steady_seconds()) {
   check_mpi(MPI_Comm_rank(comm, &rank_));
   check_mpi(MPI_Comm_size(comm, &ranks_));
 }
@@ -75,7 +76,7 @@ void EnsembleReport::summary(const std::vector<MemberRecord>& records) const {
         brief("%.4g", record.last_of("loss_excess")).c_str(), test_text(record).c_str(), record.seconds);
   }
   std::printf("\n%zu done, %zu stopped, %zu failed, %zu waiting in %.1fs; results: %s/ensemble.h5\n",
-              counts[0], counts[1], counts[2], counts[3], MPI_Wtime() - start_, settings_.run.c_str());
+              counts[0], counts[1], counts[2], counts[3], steady_seconds() - start_, settings_.run.c_str());
   if (counts[1] + counts[3] > 0) std::printf("to go on: the same command with -resume\n");
   std::fflush(stdout);
 }

@@ -11,8 +11,9 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
-#include "poise_train/stop_request.hpp"
+#include "poise_train/requests.hpp"
 
 namespace poise {
 namespace {
@@ -45,21 +46,22 @@ Interruptions::Interruptions(MPI_Comm comm, double deadline, double checkpoint_s
     : comm_(comm),
       deadline_(never),
       checkpoint_seconds_(checkpoint_seconds > 0.0 ? checkpoint_seconds : never),
-      last_saved_(MPI_Wtime()) {
-  on_root(comm_, [&] { deadline_ = MPI_Wtime() + (deadline > 0.0 ? deadline : seconds_to_end_of_job()); });
+      last_saved_(steady_seconds()) {
+  on_root(comm_,
+          [&] { deadline_ = steady_seconds() + (deadline > 0.0 ? deadline : seconds_to_end_of_job()); });
 }
 
 Interruptions::Request Interruptions::poll() const {
-  const double now = MPI_Wtime();
-  int asked[3] = {stop_requested() ? 1 : 0, now >= deadline_ ? 1 : 0,
-                  now - last_saved_ >= checkpoint_seconds_ ? 1 : 0};
+  const double now = steady_seconds();
+  const bool save = checkpoint_requested() || now - last_saved_ >= checkpoint_seconds_;
+  int asked[3] = {stop_requested() ? 1 : 0, now >= deadline_ ? 1 : 0, save ? 1 : 0};
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, asked, 3, MPI_INT, MPI_MAX, comm_));
   const Stop stop = asked[0] != 0 ? Stop::signal : asked[1] != 0 ? Stop::deadline : Stop::no;
   return {stop, asked[2] != 0};
 }
 
 void Interruptions::saved() {
-  last_saved_ = MPI_Wtime();
+  last_saved_ = steady_seconds();
 }
 
 }  // namespace poise

@@ -19,14 +19,15 @@ class Interruptions {
     Stop stop = Stop::no;
     bool checkpoint = false;
   };
-  /// Collective. What was asked for since the start, the same on every rank.
+  /// Collective. Whether a stop was asked for since the start, or a checkpoint since the last call; the same
+  /// on every rank.
   [[nodiscard]] Request poll() const;
   /// Collective only in that every rank must call it: a checkpoint was written, its clock starts anew.
   void saved();
 
  private:
   MPI_Comm comm_;
-  double deadline_, checkpoint_seconds_, last_saved_;  // by MPI_Wtime; the deadline on rank 0 only
+  double deadline_, checkpoint_seconds_, last_saved_;  // by the steady clock; the deadline on rank 0 only
 };
 
 }  // namespace poise

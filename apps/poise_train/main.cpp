@@ -1,7 +1,7 @@
 #include "poise/petsc/session.hpp"
 #include "poise_train/ensemble.hpp"
+#include "poise_train/requests.hpp"
 #include "poise_train/settings.hpp"
-#include "poise_train/stop_request.hpp"
 #include "poise_train/train.hpp"
 
 namespace {
@@ -23,7 +23,7 @@ poise::ExitCode run(poise::Options& options, MPI_Comm comm) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  poise::listen_for_stop_requests();
+  poise::listen_for_requests();
   return poise::run_options_program(
       argc, argv, usage,
       [](poise::Options& options) {
@@ -31,8 +31,5 @@ int main(int argc, char** argv) {
         (void)poise::EnsembleSettings::from(options);
         poise::declare_solvers(options);
       },
-      [](poise::Options& options, MPI_Comm comm) {
-        poise::listen_for_stop_requests();  // PETSc has set handlers of its own
-        return run(options, comm);
-      });
+      run);
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise_train/run_options.hpp"
@@ -33,10 +35,43 @@ void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found) {
 FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
   FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
   warn_of_damage(comm, found);
-  if (!found.checkpoint)
-    throw usage("-resume: " + directory.checkpoints() +
-                " holds no valid checkpoint; start anew with another -run");
-  return found;
+  if (found.checkpoint) return found;
+  throw usage("-resume: " + directory.checkpoints() +
+              (found.skipped.empty()
+                   ? " holds no checkpoint: the start before ended too early; start anew, without -resume"
+                   : " holds no valid checkpoint; start anew with another -run"));
+}
+
+History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, Index record_every) {
+  const std::string path = directory.run_file();
+  const std::string begins = "begins a new history at step " + std::to_string(step);
+  const auto warn = [](const std::string& message) {
+    std::fprintf(stderr, "poise: warning: %s\n", message.c_str());
+  };
+  int exists = 0;
+  on_root(comm, [&] {
+    exists = std::filesystem::exists(path) ? 1 : 0;
+    if (exists == 0) warn("there is no " + path + "; -resume " + begins);
+  });
+  check_mpi(MPI_Bcast(&exists, 1, MPI_INT, 0, comm));
+  if (exists == 0) return {};
+  History past;
+  try {
+    past = RunFile::load(comm, path);
+  } catch (const Error& error) {  // the same on all ranks
+    throw usage("-resume: " + first_line(error.what()) + "; move it away, and -resume " + begins);
+  }
+  const std::vector<double> steps = past.column("step");
+  std::size_t kept = 0;  // rows of steps that are not done again
+  while (kept < steps.size() && steps[kept] <= static_cast<double>(step)) ++kept;
+  past.rows.resize(kept);
+  const double last = kept > 0 ? steps[kept - 1] : -1.0;
+  on_root(comm, [&] {
+    if (last <= static_cast<double>(step - record_every))
+      warn(path + " ends at step " + to_text(last) + ", before the checkpoint of step " +
+           std::to_string(step) + ": it will lack the steps between them");
+  });
+  return past;
 }
 
 void require_same_run(const Checkpoint& checkpoint, const Options& options) {

@@ -1,6 +1,7 @@
 #include "poise_train/run.hpp"
 
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise_train/attempt.hpp"
 #include "poise_train/date.hpp"
@@ -67,7 +68,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
 ExitCode Run::go() {
   const auto stage = Stages::get().training.begin();
   report_.header();
-  start_ = MPI_Wtime();
+  start_ = steady_seconds();
   try {
     return finish(train());
   } catch (const std::exception& error) {
@@ -181,7 +182,7 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
 
 void Run::save(const Point& point) {
   const auto stage = Stages::get().checkpoints.begin();
-  const double begin = MPI_Wtime();
+  const double begin = steady_seconds();
   file_.flush();  // history first: a checkpoint must not be ahead of it
   Snapshot snapshot;
   experiment_.save(snapshot, point);
@@ -191,7 +192,7 @@ void Run::save(const Point& point) {
                                 snapshot, static_cast<int>(settings_.checkpoint_keep));
   last_saved_ = point.state.step;
   interruptions_.saved();
-  cost_.add(MPI_Wtime() - begin);
+  cost_.add(steady_seconds() - begin);
 }
 
 std::string Run::rescue() {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "poise/base/clock.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise_train/checkpoint_cost.hpp"
@@ -38,7 +39,7 @@ class Run {
   ExitCode finish(StopReason reason);
   void note_progress();
   void note_end(const char* state, const std::string& reason);
-  [[nodiscard]] double seconds() const { return MPI_Wtime() - start_; }
+  [[nodiscard]] double seconds() const { return steady_seconds() - start_; }
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
   void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
   void save(const Point& point);

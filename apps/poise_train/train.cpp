@@ -1,6 +1,5 @@
 #include "poise_train/train.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -48,29 +47,22 @@ ExitCode train(Options& options, MPI_Comm comm) {
   History past;
   if (settings.resume) {
     const auto reading = Stages::get().checkpoints.begin();
-    directory.emplace(comm, path);
+    directory.emplace(comm, path, RunDirectory::Start::resume);
     found = find_checkpoint(comm, *directory);
     require_same_run(*found.checkpoint, options);
-    past = RunFile::load(comm, directory->run_file());
   }
   declare_solvers(options);
   Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);
   found.checkpoint.reset();
   options.reject_unknown();
   warn_about_blas(comm);
-  if (!settings.resume) {
-    directory.emplace(comm, path);
-    if (directory->held_run())
-      throw usage("-run " + path +
-                  " already holds a run: go on with it by -resume, or choose another directory");
-  }
+  if (settings.resume)
+    past = find_history(comm, *directory, found.step, experiment.record_every());
+  else
+    directory.emplace(comm, path, RunDirectory::Start::anew);
   directory->clear_done();  // before the options: the old mark must not speak for a later end
   // A resumed run writes them too: the next -resume must know a changed end time.
   directory->write_options(options_text(options.resolved()));
-  std::erase_if(past.rows, [&, step = std::find(past.columns.begin(), past.columns.end(), "step") -
-                                      past.columns.begin()](const auto& row) {
-    return row[step] > static_cast<double>(found.step);
-  });
   Run run(experiment, settings, options, *directory, interruptions, past);
   return run.go();
 }

@@ -7,6 +7,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/mpi_count.hpp"
 
@@ -31,12 +32,12 @@ bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double gra
   int any = failed ? 1 : 0;
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm, &request));
-  const double start = MPI_Wtime();
+  const double start = steady_seconds();
   for (int done = 0;;) {
     check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
     if (done != 0) return any != 0;
     // Only a rank that failed may lose patience: the others may have to wait for a slow one.
-    if (failed && MPI_Wtime() - start > grace)
+    if (failed && steady_seconds() - start > grace)
       throw failure("a member of the ensemble failed on some of its ranks only: " + error);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -44,7 +45,7 @@ bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double gra
 
 MemberResult run_member(MPI_Comm comm, Index index, const Member& member, double grace) {
   MemberResult result;
-  const double start = MPI_Wtime();
+  const double start = steady_seconds();
   const GroupScope scope(comm);
   try {
     result.values = member(comm, index);
@@ -55,7 +56,7 @@ MemberResult run_member(MPI_Comm comm, Index index, const Member& member, double
     result.values.clear();
     if (result.error.empty()) result.error = "failed on another rank of its group";
   }
-  result.seconds = MPI_Wtime() - start;
+  result.seconds = steady_seconds() - start;
   return result;
 }
 

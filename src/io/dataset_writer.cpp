@@ -45,6 +45,7 @@ DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), inf
   on_root(comm_, [&] { require_room(info_, temporary); });
   state_ = std::make_unique<State>(State{temporary, create_for(comm, temporary)});
   H5File& file = state_->file;
+  file.write_texts_in_place();  // so that HDF5 checks every byte that is read
   file.set_attribute("/", "schema", std::string(data_schema));
   for (const auto& [name, text] : {std::pair("name", &info_.name), std::pair("source", &info_.source),
                                    std::pair("license", &info_.license)})

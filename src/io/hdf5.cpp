@@ -59,9 +59,10 @@ void require_readable(const std::string& path) {
   if (descriptor < 0) throw bad_input("cannot read file '" + path + "': " + std::strerror(errno));
   ::close(descriptor);
   silence_hdf5();
-  const bool is_hdf5 = H5Fis_hdf5(path.c_str()) > 0;
-  H5Eclear2(H5E_DEFAULT);
-  if (!is_hdf5) throw bad_input("file '" + path + "' is not an HDF5 file");
+  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
+  const std::string stack = error_stack();
+  if (is_hdf5 < 0) throw bad_input("cannot read file '" + path + "':" + stack);
+  if (is_hdf5 == 0) throw bad_input("file '" + path + "' is not an HDF5 file");
 }
 
 void require_creatable(const std::string& path) {
@@ -81,13 +82,24 @@ H5Handle access_list(MPI_Comm comm, bool parallel) {
   return access;
 }
 
+/// HDF5 1.10 cannot go on after a close that failed: it keeps the identifier of what it has freed and crashes
+/// on it at its end. So the program ends here, with a message.
+int close_file(hid_t id) {
+  char path[4096] = "";
+  H5Fget_name(id, path, sizeof path);
+  if (H5Fclose(id) < 0)
+    abort_world(
+        std::make_exception_ptr(failure("cannot close file '" + std::string(path) + "':" + error_stack())));
+  return 0;
+}
+
 /// Files left by an exception while all ranks wrote them. Plain identifiers: what is still here at the end of
 /// the program HDF5 closes in MPI_Finalize.
 std::vector<hid_t> abandoned;
 
 /// Collective.
 void close_abandoned() {
-  for (const hid_t id : std::exchange(abandoned, {})) H5Fclose(id);
+  for (const hid_t id : std::exchange(abandoned, {})) close_file(id);
 }
 
 }  // namespace
@@ -135,7 +147,7 @@ H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool 
     const hid_t id = writing ? H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get())
                              : H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
     file.file_ =
-        H5Handle(file.checked(id, writing ? "cannot create the root" : "cannot open the root"), H5Fclose);
+        H5Handle(file.checked(id, writing ? "cannot create the root" : "cannot open the root"), close_file);
     file.links_ = links_of_this_file();
   });
   return file;
@@ -168,7 +180,7 @@ H5File H5File::create_in_memory(const std::string& path) {
   H5Pset_libver_bounds(access.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
   file.checked(H5Pset_fapl_core(access.get(), growth, false), "cannot use memory");
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
-  file.file_ = H5Handle(file.checked(id, "cannot create the root"), H5Fclose);
+  file.file_ = H5Handle(file.checked(id, "cannot create the root"), close_file);
   file.links_ = links_of_this_file();
   return file;
 }
@@ -185,7 +197,7 @@ void H5File::close() {
   if (!file_) return;
   // Both are collective inside HDF5: a rank whose flush fails must not go on to the close without the others.
   if (writing_) together([&] { checked(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL), "cannot flush the data"); });
-  together([&] { checked(H5Fclose(file_.release()), "cannot close the root"); });
+  together([&] { close_file(file_.release()); });
 }
 
 bool H5File::exists(const std::string& name) const {

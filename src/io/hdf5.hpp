@@ -82,8 +82,8 @@ class H5File {
   /// Not collective. A file in memory; `path` is for error messages only. `image` gives its bytes.
   [[nodiscard]] static H5File create_in_memory(const std::string& path);
   /// Texts are written with variable length, which h5py and others read as str. They then lie in a heap that
-  /// HDF5 does not checksum; a file that must survive any damage, a checkpoint, wants them in place, in fixed
-  /// length.
+  /// HDF5 does not checksum, and damage there can end the program that reads it. Files that must survive any
+  /// damage, data and checkpoints, want them in place, in fixed length (bytes for h5py).
   void write_texts_in_place() { fixed_text_ = true; }
   [[nodiscard]] std::string image() const;
 

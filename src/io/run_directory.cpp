@@ -1,27 +1,64 @@
 #include "poise/io/run_directory.hpp"
 
+#include <cstdio>
 #include <filesystem>
+#include <initializer_list>
 
 #include "poise/base/agree.hpp"
-#include "poise/base/check.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise {
+namespace {
 
-RunDirectory::RunDirectory(MPI_Comm comm, std::string path) : comm_(comm), path_(std::move(path)) {
-  int held = 0;
+bool holds(const std::string& path, const std::string& name) {
+  std::error_code code;
+  const bool exists = std::filesystem::exists(path + "/" + name, code);
+  // Not knowing is no leave to write over it.
+  if (code) throw failure("cannot look for '" + path + "/" + name + "': " + code.message());
+  return exists;
+}
+
+/// On one rank.
+void require_no_study(const std::string& path) {
+  for (const char* name : {"compare.h5", "sweep.h5", "ensemble.txt"})
+    if (holds(path, name))
+      throw bad_input("-run " + path + " already holds a study (" + name + "): choose another directory");
+}
+
+/// On one rank, for a new run.
+void clear_the_way(const std::string& path) {
+  require_no_study(path);
+  if (!list_checkpoints(path + "/checkpoints").empty())
+    throw bad_input("-run " + path +
+                    " already holds a run: go on with it by -resume, or choose another directory");
+  if (!holds(path, "run.h5")) return;
+  rename_durably(path + "/run.h5", path + "/run.h5.old");
+  std::fprintf(
+      stderr,
+      "poise: warning: the start before ended without a checkpoint; its history is now %s/run.h5.old\n",
+      path.c_str());
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(MPI_Comm comm, std::string path, Start start)
+    : comm_(comm), path_(std::move(path)), lock_(comm, path_) {
   on_root(comm_, [&] {
-    if (path_.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
+    if (start == Start::anew) clear_the_way(path_);
     create_directory(checkpoints());
-    std::error_code code;
-    const bool exists = std::filesystem::exists(run_file(), code);
-    // Not knowing is no leave to write over it.
-    if (code) throw failure("cannot look for '" + run_file() + "': " + code.message());
-    held = exists || !list_checkpoints(checkpoints()).empty();
   });
-  check_mpi(MPI_Bcast(&held, 1, MPI_INT, 0, comm_));
-  held_run_ = held != 0;
+}
+
+RunLock make_study_directory(MPI_Comm comm, const std::string& path) {
+  RunLock lock(comm, path);
+  on_root(comm, [&] {
+    require_no_study(path);
+    for (const char* name : {"run.h5", "checkpoints"})
+      if (holds(path, name))
+        throw bad_input("-run " + path + " already holds a run (" + name + "): choose another directory");
+  });
+  return lock;
 }
 
 void RunDirectory::write_options(const std::string& text) const {

@@ -4,18 +4,23 @@
 
 #include <string>
 
+#include "poise/io/run_lock.hpp"
+
 namespace poise {
 
 /// The folder of a run: DIR/run.h5, DIR/checkpoints/, DIR/options.txt, and DIR/DONE once the run has reached
-/// its end.
+/// its end. As long as this object lives, no other program writes there.
 class RunDirectory {
  public:
-  /// Collective. Creates DIR and DIR/checkpoints where they are missing. Throws failure if that is
-  /// impossible.
-  RunDirectory(MPI_Comm comm, std::string path);
+  enum class Start { anew, resume };
+  /// Collective. Creates DIR and DIR/checkpoints where they are missing. Throws bad_input if another program
+  /// writes there, or if a new run would meet the results of another run or a study; failure if the folders
+  /// cannot be made.
+  ///
+  /// A run.h5 without any checkpoint does not block a new run: it is of a start that ended before its first
+  /// one. It becomes run.h5.old, and a warning says so.
+  RunDirectory(MPI_Comm comm, std::string path, Start start);
 
-  /// Whether DIR already held a run.h5 or a checkpoint: without -resume, refuse to overwrite it.
-  [[nodiscard]] bool held_run() const { return held_run_; }
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string run_file() const { return path_ + "/run.h5"; }
   [[nodiscard]] std::string checkpoints() const { return path_ + "/checkpoints"; }
@@ -33,7 +38,12 @@ class RunDirectory {
  private:
   MPI_Comm comm_;
   std::string path_;
-  bool held_run_ = false;
+  RunLock lock_;
 };
+
+/// Collective. The folder of a study, DIR: creates it where it is missing and keeps it for this program.
+/// Throws bad_input if another program writes there, or if it already holds a run or a study; failure if it
+/// cannot be made.
+[[nodiscard]] RunLock make_study_directory(MPI_Comm comm, const std::string& path);
 
 }  // namespace poise

@@ -5,11 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <string_view>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/io/checksum.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise {
@@ -70,6 +75,24 @@ void write_history(H5File& file, const History& history) {
   }
 }
 
+/// What stands behind the HDF5 file, which readers of HDF5 do not see. The format of a file in memory leaves
+/// HDF5's own structures and texts unchecked, and damage there can end the program that reads it.
+std::string trailer(std::string_view image) {
+  return "\ncrc32 " + std::to_string(crc32_of(image)) + "\n";
+}
+
+/// Throws unless the file is as it was written; HDF5 must not see it before.
+void require_undamaged(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return;  // H5File says why
+  const std::string content(std::istreambuf_iterator<char>(file), {});
+  const std::string_view all(content);
+  const std::size_t end = all.rfind("\ncrc32 ");
+  if (end == std::string_view::npos || all.substr(end) != trailer(all.substr(0, end)))
+    throw bad_input("file '" + path +
+                    "' is damaged or is not a run file: its content does not have its checksum");
+}
+
 void write_attempts(H5File& file, const std::vector<RunFile::Named>& attempts) {
   for (std::size_t k = 0; k < attempts.size(); ++k) {
     std::string number = std::to_string(k + 1);
@@ -92,6 +115,7 @@ void read_makers(const H5File& file, History& history) {
 }
 
 History read_history(const std::string& path) {
+  require_undamaged(path);
   const H5File file = H5File::open_alone(path);
   if (!file.has_attribute("/", "schema") || file.text_attribute("/", "schema") != schema)
     throw bad_input("file '" + path + "' is not a run file of schema " + schema);
@@ -156,7 +180,7 @@ LogEvent::Scope RunFile::log_flush() {
 }
 
 void RunFile::write() {
-  const double begin = MPI_Wtime();
+  const double begin = steady_seconds();
   H5File file = H5File::create_in_memory(path_);
   file.set_attribute("/", "schema", std::string(schema));
   for (const auto& [name, value] : attributes_) file.set_attribute("/", name, value);
@@ -164,9 +188,10 @@ void RunFile::write() {
   for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
   write_attempts(file, history_.attempts);
   write_history(file, history_);
-  replace_file(path_, file.image());
+  const std::string image = file.image();
+  replace_file(path_, image + trailer(image));
   unsaved_ = false;
-  last_flush_ = MPI_Wtime();
+  last_flush_ = steady_seconds();
   flush_duration_ = last_flush_ - begin;
 }
 
@@ -183,7 +208,7 @@ void RunFile::note(const std::string& name, H5Value value) {
 }
 
 bool RunFile::due() const {
-  return MPI_Wtime() - last_flush_ >
+  return steady_seconds() - last_flush_ >
          std::max(least_seconds_between_flushes, flush_durations_between_flushes * flush_duration_);
 }
 

@@ -27,6 +27,7 @@ struct History {
 /// DIR/run.h5, schema "poise-run-1": /history/<column> (extendible 1-D sets with /history/t as dimension
 /// scale), /config (resolved options as text attributes), provenance as root attributes, and a group
 /// /attempts/0001, 0002, … with attributes for every attempt. Root and /config are those of the last attempt.
+/// Behind the HDF5 file stands its CRC-32, which is verified when it is read again.
 ///
 /// Rank 0 keeps the history, which is small, and every flush replaces the whole file by rename: a reader sees
 /// a complete file at any time, also after kill -9, and no file is ever held open or locked. Besides `flush`,

@@ -7,6 +7,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
 
 namespace poise {
@@ -57,9 +58,9 @@ void require_same_fate(MPI_Comm comm, const std::exception_ptr& error) {
     check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
     return;
   }
-  const double begin = MPI_Wtime();
+  const double begin = steady_seconds();
   int here = 0;
-  while (here == 0 && MPI_Wtime() - begin < patience) {
+  while (here == 0 && steady_seconds() - begin < patience) {
     check_mpi(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
     ::usleep(1000);
   }

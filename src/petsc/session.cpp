@@ -51,8 +51,12 @@ Session::Session(int argc, char** argv) {
   ::setenv("OMPI_MCA_io", "^ompio", 0);
   auto count = static_cast<int>(arguments_.size());
   char** pointers = pointers_.data();
+  // PETSc's handlers would answer TERM with its own error report, and replace those of the program. What is
+  // wrong in memory is reported by MPI.
+  (void)PetscOptionsSetValue(nullptr, "-no_signal_handler", nullptr);
   if (SlepcInitialize(&count, &pointers, nullptr, nullptr) != 0)
     throw bad_input("PETSc could not start: see above");
+  (void)PetscOptionsClearValue(nullptr, "-no_signal_handler");  // not an option of the run
   install_error_handler();
 }
 

@@ -21,3 +21,10 @@ foreach(name io callbacks memory solvers)
     POISE_SPECTRUM=$<TARGET_FILE:poise-spectrum> MPIEXEC=${MPIEXEC})
   set_tests_properties(faults_${name} PROPERTIES PROCESSORS 4 TIMEOUT 900 LABELS faults ENVIRONMENT "${environment}")
 endforeach()
+
+# Crashes, full disks, damaged files, two processes, clocks, signals; a test is a file of Python's unittest.
+foreach(name kill signals clock lock disk)
+  add_test(NAME faults_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/faults/test_${name}.py)
+  set_tests_properties(faults_${name} PROPERTIES PROCESSORS 2 TIMEOUT 600 SKIP_RETURN_CODE 77 LABELS faults
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_INJECTOR=$<TARGET_FILE:poise_faults>;MPIEXEC=${MPIEXEC}")
+endforeach()

@@ -25,7 +25,7 @@ CASES = {
     "KSP": (TANH, ["-adj_ksp_type", "gmres", "-adj_ksp_max_it", 1, "-adj_ladder", "false"], "adj_"),
     "KSP collapsed": (DESCENT, ["-collapsed_ksp_max_it", 1], "collapsed_"),
     "TS": ([], ["-flow_ts_dt", 5, "-flow_ts_max_reject", 0], "flow_"),
-    "TAO": (["-dynamics", "minimise"], ["-min_tao_max_funcs", 2], "min_"),
+    "TAO": (["-dynamics", "minimise"], ["-min_tao_ls_max_funcs", 1, "-min_tao_ls_ftol", 0.9], "min_"),
     "EPS norm": (TANH, ["-svd_eps_max_it", 1, "-svd_eps_ncv", 3], "svd_"),
     "EPS": (["-features", "random_relu", "-features_width", 60], ["-spec_eps_max_it", 1, "-spec_eps_ncv", 3], "spec_"),
 }
@@ -69,7 +69,7 @@ class Solvers(FaultTest):
             ended = start(TRAIN, "-resume", "-run", run, "-steps", 10**6, *broken)
             self.tally("fault " + name.split()[0])
             self.assert_failed(ended, case, word)
-            self.assertEqual(self.assert_last_good(run, ended), 2)
+            self.assertGreaterEqual(self.assert_last_good(run, ended), 2)
 
         self.in_parallel(check, [(name, self.new_run()) for name in ("SNES", "KSP", "KSP collapsed", "TS", "EPS norm")])
 
@@ -89,11 +89,12 @@ class Solvers(FaultTest):
                 old.copy(name, new)
             new.attrs.update(old.attrs)
             new["targets"][...] = 1e200
-        for options in (DESCENT, [], TANH, ["-dynamics", "minimise"]):
+        for options, word in ((DESCENT, "not finite"), ([], "not finite"), (TANH, "not a number"),
+                              (["-dynamics", "minimise"], "not finite")):
             for ranks in (1, 3):
                 ended = start(TRAIN, "-data", path, *options, "-audit", "false", "-run", self.new_run(), ranks=ranks)
                 self.tally("fault NaN")
-                self.assert_failed(ended, options, "NaN or Inf")
+                self.assert_failed(ended, options, word)
 
 
 if __name__ == "__main__":

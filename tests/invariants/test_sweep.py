@@ -200,7 +200,7 @@ class Failures(SweepTest):
     def test_a_directory_with_results_is_not_overwritten(self):
         run, _ = self.sweep(*DEPTH)
         before = columns(run)["seconds"]
-        self.refuse(*DEPTH, words=["already holds results", "sweep.h5"], run=run)
+        self.refuse(*DEPTH, words=["already holds a study", "sweep.h5"], run=run)
         np.testing.assert_array_equal(columns(run)["seconds"], before)
 
     def test_a_failed_member_is_named_and_the_others_finish(self):

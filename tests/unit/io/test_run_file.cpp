@@ -6,10 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "poise/base/agree.hpp"
-#include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "unit/io/temporary_folder.hpp"
 
@@ -148,41 +146,6 @@ TEST_F(RunFileTest, OtherFilesAreNotTakenForRunFiles) {
   EXPECT_NE(message_of([&] { (void)load(); }).find("is not a run file"), std::string::npos);
   EXPECT_NE(message_of([&] { (void)RunFile::load(MPI_COMM_WORLD, folder_ / "x.h5"); }).find("does not exist"),
             std::string::npos);
-}
-
-TEST(RunDirectory, AFolderThatHoldsARunIsReported) {
-  const TemporaryFolder folder;
-  const std::string path = folder / "a/b";
-  EXPECT_FALSE(RunDirectory(MPI_COMM_WORLD, path).held_run());
-  const RunDirectory directory(MPI_COMM_WORLD, path);
-  EXPECT_FALSE(directory.held_run());
-  directory.write_options("-gamma 0.8\n");
-  directory.write_options("-gamma 0.9\n");
-  std::stringstream text;
-  text << std::ifstream(path + "/options.txt").rdbuf();
-  EXPECT_EQ(text.str(), "-gamma 0.9\n");
-  MPI_Barrier(MPI_COMM_WORLD);
-  on_root(MPI_COMM_WORLD, [&] { std::ofstream(directory.checkpoints() + "/step-00000010.h5") << "x"; });
-  EXPECT_TRUE(RunDirectory(MPI_COMM_WORLD, path).held_run());
-}
-
-TEST(RunDirectory, TheMarkOfARunThatIsDoneCanBeSetAndTakenBack) {
-  const TemporaryFolder folder;
-  const RunDirectory directory(MPI_COMM_WORLD, folder / "run");
-  EXPECT_NO_THROW(directory.clear_done());  // nothing to take back
-  directory.mark_done("step 3\n");
-  EXPECT_TRUE(std::filesystem::exists(directory.done_file()));
-  MPI_Barrier(MPI_COMM_WORLD);  // no rank takes it back before the others have looked
-  directory.clear_done();
-  EXPECT_FALSE(std::filesystem::exists(directory.done_file()));
-}
-
-TEST(RunDirectory, APlaceThatCannotHoldAFolderIsAnErrorOnEveryRank) {
-  const TemporaryFolder folder;
-  on_root(MPI_COMM_WORLD, [&] { std::ofstream(folder / "plain") << "file"; });
-  const std::string message = message_of([&] { RunDirectory(MPI_COMM_WORLD, folder / "plain/run"); });
-  EXPECT_NE(message.find("cannot create directory"), std::string::npos) << message;
-  EXPECT_NE(message.find("Not a directory"), std::string::npos) << message;
 }
 
 }  // namespace

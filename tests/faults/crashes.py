@@ -1,0 +1,156 @@
+"""What the tests of crashes share: programs that are killed, signalled or made to fail, and the count of it."""
+
+import collections
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
+
+import training  # noqa: E402
+from training import DONE, ENVIRONMENT, FAILED, BAD_INPUT, REQUEUE, TrainingTest, checkpoints, files  # noqa: E402,F401
+
+# Other sums, where ranks are others: as in test_train_resume.py.
+ROUNDING = 1e-12
+HANG = 90  # seconds; these runs take one, on a loaded machine ten
+INJECTOR = os.environ.get("POISE_INJECTOR", os.path.join(training.SOURCE, "build", "tests", "libpoise_faults.so"))
+
+DESCENT = ["-features", "whiten", "-dynamics", "descent", "-step_size", 0.01, "-checkpoint_every", 1]
+
+
+def program(name):
+    return os.path.join(os.path.dirname(training.TRAIN), name)
+
+
+def launch(*words, ranks=1, fault="", **environment):
+    """A program on some ranks in a session of its own; `fault` is the plan of fault_plan.hpp."""
+    mpi = [training.MPIEXEC, "-n", str(ranks), "--oversubscribe"]
+    if fault:
+        mpi += ["-x", f"LD_PRELOAD={INJECTOR}", "-x", f"POISE_FAULT={fault}"]
+    return subprocess.Popen([*mpi, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True, env={**ENVIRONMENT, **environment})
+
+
+def rank_processes(process):
+    """The ranks that a launcher has started, in no order."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8") as file:
+                state, parent = file.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == process.pid and state != "Z":
+            found.append(int(name))
+    return found
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def newest_step(run):
+    folder = os.path.join(run, "checkpoints")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    # While MPI opens one there is a step-….h5.locktest beside it, too.
+    return max((int(name[5:-3]) for name in names if name.startswith("step-") and name.endswith(".h5")), default=-1)
+
+
+def kill(pids):
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+class CrashTest(TrainingTest):
+    """Counts what was done to the programs and what became of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.injected = collections.Counter()
+        cls.found = collections.Counter(hangs=0, lost=0, silent=0)
+
+    @classmethod
+    def tearDownClass(cls):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cls.injected.items()))
+        found = ", ".join(f"{what}: {count}" for what, count in cls.found.items())
+        print(f"\nfaults injected: {sum(cls.injected.values())} ({kinds}), {found}", file=sys.stderr)
+        super().tearDownClass()
+
+    def finish(self, process):
+        """Exit code and output; one that does not end is a hang."""
+        try:
+            output, errors = process.communicate(timeout=HANG)
+        except subprocess.TimeoutExpired:
+            self.found["hangs"] += 1
+            kill([*rank_processes(process), process.pid])
+            output, errors = process.communicate()
+            self.fail(f"hangs: {process.args}\n{output}\n{errors}")
+        return process.returncode, output + errors
+
+    def run_program(self, *words, **how):
+        return self.finish(launch(*words, **how))
+
+    def launch_train(self, *options, run, **how):
+        """Ends with the test, whatever becomes of it."""
+        process = launch(training.TRAIN, *options, "-run", run, **how)
+        self.addCleanup(lambda: kill([*rank_processes(process), process.pid] if process.poll() is None else []))
+        return process
+
+    def run_train(self, *options, run, **how):
+        return self.run_program(training.TRAIN, *options, "-run", run, **how)
+
+    def go_on(self, run, options, ranks):
+        """As a user who knows nothing of what happened: -resume where there is a checkpoint, else the same again.
+        No kill may have damaged a checkpoint."""
+        again = ["-resume"] if newest_step(run) >= 0 else options
+        code, text = self.run_train(*again, run=run, ranks=ranks)
+        if code != DONE or "damaged" in text or not os.path.exists(os.path.join(run, "DONE")):
+            self.found["lost"] += 1
+            self.fail(f"lost: {run} on {ranks} ranks, code {code}\n{text}")
+
+    def assert_same_run(self, straight, run, tolerance=0.0):
+        try:
+            ignored = {"wall_seconds"} if tolerance == 0.0 else training.WORK
+            self.assert_same_history(straight, run, tolerance, ignored)
+            self.assert_same_parameters(straight, run, tolerance)
+        except AssertionError:
+            self.found["silent"] += 1
+            raise
+        seconds = training.history(run)["wall_seconds"]
+        self.assertTrue((seconds[1:] >= seconds[:-1]).all(), seconds)
+
+    def wait_until(self, what, process, seconds=HANG):
+        """Whether `what()` came true before the program ended."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if what():
+                return True
+            if process.poll() is not None:
+                return False
+            time.sleep(0.002)
+        self.fail(f"waits in vain: {process.args}")
+
+    def all_of(self, cases, check):
+        """`check(case)` of every case, a few at a time; reports every failure."""
+        workers = max(1, min(4, len(os.sched_getaffinity(0))))
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            futures = [(case, pool.submit(check, case)) for case in cases]
+        for case, future in futures:
+            with self.subTest(case=case):
+                future.result()
+
+
+def main():
+    unittest.main()

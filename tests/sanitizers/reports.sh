@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The reports that the sanitizers wrote into files PREFIX.PID, so that none is lost: not of a rank that is not the first
+# to fail, nor of a program whose failure a test expects.
+#   reports.sh clear|show PREFIX      show: exit code 1 if there are any
+set -euo pipefail
+shopt -s nullglob
+reports=("$2".*)
+case $1 in
+  clear) [ ${#reports[@]} -eq 0 ] || rm -- "${reports[@]}" ;;
+  show)
+    [ ${#reports[@]} -gt 0 ] || exit 0
+    cat -- "${reports[@]}"
+    echo "${#reports[@]} reports of the sanitizers"
+    exit 1
+    ;;
+esac

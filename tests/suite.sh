@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Sourced by the scripts of this folder, behind jobs/environment.sh. Defines read_arguments,
+# configure_and_build, run_suite; needs usage.
+
+# read_arguments ARGUMENTS: sets `arguments`, those for ctest; installs what is missing unless there is --no-install.
+read_arguments() {
+  local install=true argument
+  arguments=()
+  for argument in "$@"; do
+    case $argument in
+      --no-install) install=false ;;
+      --help) usage && exit 0 ;;
+      *) arguments+=("$argument") ;;
+    esac
+  done
+  [ "$install" = false ] || "$POISE_ROOT/jobs/install_dependencies.sh"
+}
+
+# configure_and_build PRESET [arguments of cmake --build]
+configure_and_build() {
+  say "Building ($1, warnings are errors)"
+  # By name of the preset: paths and patterns among the caller's arguments belong to ctest, so it works anywhere.
+  (cd "$POISE_ROOT" && cmake --preset "$1" -DPOISE_WERROR=ON -DPOISE_TESTS=ON)
+  (cd "$POISE_ROOT" && cmake --build --preset "$1" --parallel "$(processors)" "${@:2}")
+}
+
+# run_suite BUILD_DIRECTORY [arguments of ctest]: the last line is "N passed, N failed"; returns 0 only if tests ran
+# and none failed.
+run_suite() {
+  say "Testing"
+  local results=$1/test-results.xml code=0 total passed=0 failed=0 skipped=0
+  rm -f "$results"
+  ctest --test-dir "$1" --parallel "$(processors)" --output-on-failure --no-tests=error \
+    --output-junit "$results" "${@:2}" || code=$?
+
+  # Anything that did not pass counts as failed: failed, timed out, not run. Skipped are the tests that say themselves
+  # that they cannot run here: those of SLURM and of clang without their packages.
+  if [ -f "$results" ]; then
+    total=$(grep -c '^[[:space:]]*<testcase ' "$results" || true)
+    passed=$(grep -c '^[[:space:]]*<testcase .* status="run">' "$results" || true)
+    skipped=$(grep -c '<skipped message="SKIP_RETURN_CODE=' "$results" || true)
+    failed=$((total - passed - skipped))
+  fi
+  if [ "$skipped" -gt 0 ]; then
+    printf '\n%d skipped: ' "$skipped"
+    sed -n 's/.*\(skipped: \)/\1/p' "$results" | sed 's/^skipped: //' | sort -u
+  fi
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  if [ "$code" -eq 0 ] && { [ "$passed" -eq 0 ] || [ "$failed" -ne 0 ]; }; then code=1; fi
+  return "$code"
+}
