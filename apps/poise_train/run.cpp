@@ -3,6 +3,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint.hpp"
+#include "poise/petsc/vec.hpp"
 #include "poise_train/date.hpp"
 #include "poise_train/provenance.hpp"
 
@@ -40,6 +41,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
   // Resumed: the point that it starts from is good, and saved.
   kept_.keep(experiment.point(experiment.theta(), experiment.state()));
   last_saved_ = experiment.state().step;
+  past_end_ = !recorder_.due(last_saved_);
   last_path_ = checkpoint_path(directory.checkpoints(), last_saved_);
 }
 
@@ -55,11 +57,13 @@ ExitCode Run::go() {
         });
   } catch (const Error& error) {
     if (!error.collective()) throw;
+    const std::string rescued = rescue();
     file_.flush();  // the history up to here is not lost
-    throw Error(error.code(), error.what() + rescue(), true);
+    throw Error(error.code(), error.what() + rescued, true);
   }
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
+  if (asked_to_stop_ == Interruptions::Stop::no) record_end();
   file_.flush();
   if (recorded_ > 0) {
     report_.row(last_, true);
@@ -80,8 +84,18 @@ bool Run::checkpoint_at(Index step) const {
 }
 
 bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
+  if (past_end_) file_.truncate_after(last_saved_ - 1);
+  past_end_ = false;
   recorder_.gather(evaluation);
-  if (recorder_.due(state.step)) record(state, gradient, evaluation);
+  unrecorded_.is_set = !recorder_.due(state.step);
+  if (!unrecorded_.is_set) {
+    record(state, gradient, evaluation);
+  } else {
+    if (!unrecorded_.gradient) unrecorded_.gradient = duplicate(gradient);
+    check(VecCopy(gradient, unrecorded_.gradient.get()));
+    unrecorded_.state = state;
+    unrecorded_.evaluation = evaluation;
+  }
   const Interruptions::Request request = interruptions_.poll();
   asked_to_stop_ = request.stop;
   const bool goes_on = recorder_.held() && asked_to_stop_ == Interruptions::Stop::no;
@@ -113,6 +127,14 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
   report_.row(row, false);
 }
 
+// After the checkpoint of the end, which has the audit without this row: a run that is made longer goes on as
+// if it had never ended.
+void Run::record_end() {
+  if (!unrecorded_.is_set) return;
+  unrecorded_.is_set = false;
+  record(unrecorded_.state, unrecorded_.gradient.get(), unrecorded_.evaluation);
+}
+
 void Run::save(const Point& point) {
   static const LogEvent event("Checkpoint");
   const auto scope = event.begin();
@@ -136,8 +158,16 @@ std::string Run::rescue() {
     if (!error.collective()) throw;
     return std::string("; nor could the last good parameters be saved: ") + error.what();
   }
-  return "; the last good parameters are in " + last_path_ + " (step " + std::to_string(point.state.step) +
-         ", t = " + to_text(point.state.t) + ")";
+  std::string saved = "; the last good parameters are in " + last_path_ + " (step " +
+                      std::to_string(point.state.step) + ", t = " + to_text(point.state.t) + ")";
+  try {
+    check(VecCopy(point.theta, experiment_.theta()));
+    record_end();
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    saved += std::string("; that step could not be recorded: ") + error.what();
+  }
+  return saved;
 }
 
 void Run::require_held() const {

@@ -34,10 +34,12 @@ class Run {
  private:
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
   void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
+  /// The row of the last step, where that is none of every Nth.
+  void record_end();
   void save(const Point& point);
   void forget(Vec theta, Vec gradient);
   [[nodiscard]] bool checkpoint_at(Index step) const;
-  /// Where the last good parameters are after an error, as a part of its message.
+  /// Saves and records the last good point after an error; says where it is, as a part of the message.
   std::string rescue();
   void require_held() const;
 
@@ -53,6 +55,14 @@ class Run {
   double seconds_before_;
   double start_ = 0.0;
   HistoryRow first_, last_;
+  /// The step seen last, if it was not recorded.
+  struct Unrecorded {
+    bool is_set = false;
+    DynamicsState state;
+    VecHandle gradient;
+    Evaluation evaluation;
+  } unrecorded_;
+  bool past_end_ = false;  ///< the history has the row of a former end, to be dropped where the run goes on
   Index recorded_ = 0;
   Index last_saved_ = -1;
   std::string last_path_;

@@ -63,8 +63,8 @@ void TrainSettings::read_run(Options& o) {
         "but this run has " +
         beyond + "; leave -audit out");
   audit_every = o.integer("audit_every", 0, {0, 2e9},
-                          "record (and audit) every Nth step; the theorem's infimum over time wants 1; 0: "
-                          "every step, or with minibatches one step an epoch");
+                          "record (and audit) every Nth step, and the last; the theorem's infimum over time "
+                          "wants 1; 0: every step, or with minibatches one step an epoch");
   run = o.text("run", "", "run directory; none: runs/DATA-DATE-TIME");
   resume = o.flag("resume", false,
                   "go on from the newest valid checkpoint of -run, with the options of that run; options "
