@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
       argc, argv, usage,
       [](poise::Options& options) {
         (void)poise::TrainSettings::from(options);
-        poise::declare_solvers(options);
+        poise::declare_train_solvers(options);
       },
       [](poise::Options& options, MPI_Comm comm) {
         poise::listen_for_stop_requests();  // PETSc has set handlers of its own

@@ -50,7 +50,7 @@ ExitCode train(Options& options, MPI_Comm comm) {
     require_same_run(*found.checkpoint, options);
     past = RunFile::load(comm, directory->run_file());
   }
-  declare_solvers(options);
+  declare_train_solvers(options);
   Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);
   found.checkpoint.reset();
   options.reject_unknown();
