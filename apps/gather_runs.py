@@ -21,7 +21,7 @@ class Member(Run):
     """A run of the sweep, with what the table says of it."""
 
     def __init__(self, directory):
-        super().__init__(directory)
+        super().__init__(directory, may_be_empty=True)  # one that failed at its first step
         self.done = os.path.exists(os.path.join(directory, "DONE"))
 
     def number(self, name):
@@ -138,7 +138,10 @@ def main():
     table = os.path.join(arguments.directory, "runs.h5")
     write_table(members, table)
     print(table)
-    figure = figure_of(members)
+    drawn = [member for member in members if len(member.columns["t"])]
+    if not drawn:
+        fail(f"{arguments.directory}: nothing has been recorded yet")
+    figure = figure_of(drawn)
     for path in paths:
         save(figure, path)
         print(path)

@@ -17,7 +17,7 @@ SCHEMA = "poise-run-1"
 class Run:
     """The history and the attributes of one run directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, may_be_empty=False):
         self.directory = directory
         self.name = os.path.basename(os.path.normpath(directory))
         if not os.path.isdir(directory):
@@ -28,11 +28,13 @@ class Run:
         for attempts_left in (4, 3, 2, 1, 0):
             try:
                 self._read(path)
-                return
+                break
             except (OSError, RuntimeError) as error:  # caught in the middle of a write, or no HDF5 file
                 if attempts_left == 0:
                     fail(f"{path}: cannot be read: {error}")
                 time.sleep(0.3)
+        if len(self.columns["t"]) == 0 and not may_be_empty:
+            fail(f"{path}: the history is empty: nothing has been recorded yet")
 
     def _read(self, path):
         with h5py.File(path, "r") as file:
@@ -50,8 +52,8 @@ class Run:
             self.attributes = {key: text(value) for key, value in file.attrs.items()}
             if "config" in file:
                 self.attributes.update({key: text(value) for key, value in file["config"].attrs.items()})
-        if len(self.columns["t"]) == 0:
-            fail(f"{path}: the history is empty: nothing has been recorded yet")
+            self.attempts = [{key: text(value) for key, value in group.attrs.items()}
+                             for _, group in sorted(file.get("attempts", {}).items())]
 
     def curve(self, name, positive=False):
         """(t, values) where the values are usable; None if there are none."""
@@ -243,6 +245,19 @@ def write(figure, arguments, name):
         print(path)
 
 
+def print_attempts(run):
+    """A line for every start of the run. What says that it runs and is not the last was killed."""
+    print(f"{run.name}: {len(run.attempts)} attempts")
+    print("  #  started               state    steps               ranks  nodes  checkpoints  reason")
+    for k, attempt in enumerate(run.attempts, 1):
+        killed = attempt.get("state") == "running" and k < len(run.attempts)
+        steps = f"{attempt.get('first_step', '?')} to {attempt.get('last_step', '?')}"
+        job = f"SLURM job {attempt['slurm_job_id']}; " if "slurm_job_id" in attempt else ""
+        print(f"{k:>3}  {attempt.get('started', '?'):<20}  {'killed' if killed else attempt.get('state', '?'):<7}  "
+              f"{steps:<18}  {attempt.get('ranks', '?'):>5}  {attempt.get('nodes', '?'):>5}  "
+              f"{attempt.get('checkpoints', '0'):>11}  {job}{attempt.get('reason', '')}")
+
+
 def draw_study(arguments):
     """The figures of a directory of poise-compare, several files beside each other."""
     if len(arguments.runs) > 1:
@@ -259,6 +274,7 @@ def main():
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
     parser.add_argument("-o", "--output", metavar="FILE", help="the figure (default: RUN_DIR/figures/run.png, .pdf)")
     parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
+    parser.add_argument("--attempts", action="store_true", help="no figure: list starts and resumptions of the runs")
     arguments = parser.parse_args()
 
     plt.rcParams.update(STYLE)
@@ -267,6 +283,8 @@ def main():
     if any(plot_compare.is_study(directory) for directory in arguments.runs):
         return draw_study(arguments)
     runs = [Run(directory) for directory in arguments.runs]
+    if arguments.attempts:
+        return [print_attempts(run) for run in runs]
     write(figure_of_run(runs[0]) if len(runs) == 1 else figure_of_comparison(runs), arguments, "run")
 
 

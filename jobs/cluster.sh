@@ -106,7 +106,8 @@ run_listening() {
 # What tells one DONE from another; empty without one.
 mark_of() { stat -c '%i %Z' "$1/DONE" 2>/dev/null || true; }
 
-has_checkpoint() { compgen -G "$1/checkpoints/step-*.h5" >/dev/null; }
+# Whether there is something to go on from: checkpoints, or the table of an ensemble, whose runs have their own.
+can_resume() { compgen -G "$1/checkpoints/step-*.h5" >/dev/null || [ -e "$1/ensemble.txt" ]; }
 
 # set_training DEFAULT_RUN OPTIONS…: `run`, the run directory, and `options`, those of poise-train for this start.
 set_training() {
@@ -123,7 +124,7 @@ set_training() {
   if [ -z "$run" ]; then run=$default_run && options+=(-run "$run"); fi
   [ "$resume" = false ] || return 0
   local restarted=$((${SLURM_RESTART_COUNT:-0} > 0))
-  if has_checkpoint "$run"; then
+  if can_resume "$run"; then
     # Without DONE the run is an unfinished one. With DONE, poise-train refuses to overwrite it.
     if [ "$restarted" = 1 ] || [ ! -e "$run/DONE" ]; then options+=(-resume); fi
   elif [ "$restarted" = 1 ] && [ -e "$run/run.h5" ]; then

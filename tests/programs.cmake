@@ -15,12 +15,15 @@ set_tests_properties(plot_run PROPERTIES TIMEOUT 300 LABELS invariants)
 
 # The whole of poise-train by mpirun; a test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
-  interruptions)
+  interruptions dynamics provenance phases ensemble)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
     MPIEXEC=${MPIEXEC})
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
+
+add_test(NAME build_info COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_build_info.py)
+set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 
 # The programs that study runs, likewise.
 foreach(name spectrum sweep compare audit)
@@ -57,3 +60,5 @@ add_test(NAME poise_bench_json
   COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_poise_bench.py $<TARGET_FILE:poise-bench> ${MPIEXEC})
 set_tests_properties(poise_bench_json PROPERTIES PROCESSORS 3 TIMEOUT 300 LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
+
+include(faults/faults.cmake)

@@ -6,6 +6,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/io/durable.hpp"
+#include "poise/io/run_file.hpp"
 #include "poise_audit/json.hpp"
 #include "poise_audit/rows_files.hpp"
 #include "poise_audit/walk.hpp"
@@ -48,10 +49,24 @@ void require_two_points(const RunCheckpoints& files) {
               "-checkpoint_every N and -checkpoint_keep 0 (all stay)");
 }
 
+/// How often the run was started, as its run file says on rank 0; nothing else is taken from there.
+std::string attempts_text(MPI_Comm comm, const std::string& run) {
+  try {
+    const std::size_t attempts = RunFile::load(comm, run + "/run.h5").attempts.size();
+    return std::to_string(attempts) + (attempts == 1 ? " attempt" : " attempts");
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    return "an unknown number of attempts (run.h5 cannot be read)";
+  }
+}
+
+/// Collective.
 void print_header(const Subject& subject, const RunCheckpoints& files, const AuditOptions& own) {
   const auto& points = files.points();
-  std::printf("%s: %zu checkpoints, steps %lld to %lld, t = %.6g to %.6g, %d rank%s\n\n", own.run.c_str(),
-              points.size(), static_cast<long long>(points.front().step),
+  const std::string attempts = attempts_text(subject.grid().world(), own.run);
+  if (subject.grid().rank() != 0) return;
+  std::printf("%s: %zu checkpoints of %s, steps %lld to %lld, t = %.6g to %.6g, %d rank%s\n\n",
+              own.run.c_str(), points.size(), attempts.c_str(), static_cast<long long>(points.front().step),
               static_cast<long long>(points.back().step), points.front().t, points.back().t,
               subject.grid().size(), subject.grid().size() == 1 ? "" : "s");
 }
@@ -112,7 +127,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   Subject subject(comm, settings, *files.open(reference));
   Walk run(subject, files, own.replay_steps);
   options.reject_unknown();
-  if (subject.grid().rank() == 0) print_header(subject, files, own);
+  print_header(subject, files, own);
   run.go();
   add_file_rows(files, table);
   run.judge(table);

@@ -1,8 +1,10 @@
 #include <string>
 #include <vector>
 
+#include "poise/base/log_event.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise_train/experiment.hpp"
+#include "poise_train/stages.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -86,6 +88,8 @@ void Experiment::save(Snapshot& snapshot, const Point& point) {
 }
 
 void Experiment::restore_point(const Checkpoint& checkpoint) {
+  static const LogEvent event("CheckpointRead");
+  const auto scope = event.begin();
   restore_blocks(checkpoint, "/parameters/", layout(), theta_.get());
   for (const auto& [name, vec] : dynamics_->vectors())
     restore_blocks(checkpoint, "/dynamics/" + name + "/", layout(), vec);
@@ -95,6 +99,7 @@ void Experiment::restore_point(const Checkpoint& checkpoint) {
 }
 
 void Experiment::restore(const Checkpoint& checkpoint) {
+  const auto stage = Stages::get().checkpoints.begin();
   restore_point(checkpoint);
   if (audit_) restore_audit(checkpoint);
 }

@@ -1,4 +1,5 @@
 #include "poise/petsc/session.hpp"
+#include "poise_train/ensemble.hpp"
 #include "poise_train/settings.hpp"
 #include "poise_train/stop_request.hpp"
 #include "poise_train/train.hpp"
@@ -8,7 +9,16 @@ namespace {
 constexpr const char* usage =
     "poise-train: trains a deep equilibrium model and checks Theorem 1 while it runs\n"
     "  mpirun -n 2 poise-train -data data/digits.h5 -gamma 0.8 -time 6 -run runs/digits\n"
-    "  mpirun -n 3 poise-train -run runs/digits -resume -time 12";
+    "  mpirun -n 3 poise-train -run runs/digits -resume -time 12\n"
+    "  mpirun -n 4 poise-train -ensemble table.txt -ensemble_ranks 2 -data data/digits.h5 -run runs/many";
+
+poise::ExitCode run(poise::Options& options, MPI_Comm comm) {
+  poise::Options early;  // of an ensemble, these are not options of a training
+  poise::EnsembleSettings ensemble = poise::EnsembleSettings::from(early);
+  if (ensemble.file.empty()) return poise::train(options, comm);
+  ensemble.read_run(early);
+  return poise::train_ensemble(comm, ensemble);
+}
 
 }  // namespace
 
@@ -18,10 +28,11 @@ int main(int argc, char** argv) {
       argc, argv, usage,
       [](poise::Options& options) {
         (void)poise::TrainSettings::from(options);
+        (void)poise::EnsembleSettings::from(options);
         poise::declare_train_solvers(options);
       },
       [](poise::Options& options, MPI_Comm comm) {
         poise::listen_for_stop_requests();  // PETSc has set handlers of its own
-        return poise::train(options, comm);
+        return run(options, comm);
       });
 }

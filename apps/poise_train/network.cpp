@@ -109,6 +109,7 @@ double Network::warm_bytes() const {
 Certificate Network::certificate(Vec theta) {
   if (!settings_.has_equilibrium_model()) return {};
   if (!map_) return {"1", settings_.gamma};
+  if (!remembers()) map_->forget();
   // Those of the others do not depend on θ.
   if (settings_.weights == WeightKind::free) map_->set_parameters(theta);
   return map_->certificate();

@@ -4,8 +4,10 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise_train/stages.hpp"
 
 namespace poise {
 
@@ -55,6 +57,8 @@ void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
     row.train_accuracy = train.accuracy;
     if (penalised) row.penalty = evaluation.penalty;
   }
+  static const LogEvent event("TestEvaluation");
+  const auto scope = event.begin();
   const Score test = experiment_.objective().test(experiment_.theta());
   if (experiment_.problem().test.total == 0) return;
   row.test_loss = test.loss;
@@ -111,6 +115,7 @@ void Recorder::measure_gradient(HistoryRow& row, const DynamicsState& state, Vec
 void Recorder::audit(HistoryRow& row, const DynamicsState& state) {
   LiveAudit* audit = experiment_.audit();
   if (audit == nullptr) return;
+  const auto stage = Stages::get().audit.begin();
   const AuditPoint point =
       audit->observe(state.step, state.t, experiment_.theta(), row.grad_norm, state.local_error_sum);
   row.loss = point.sample.loss;

@@ -98,14 +98,36 @@ void Report::print_fallbacks(const WatchedObjective::Tally& fallbacks) const {
                 to_text(experiment_.state().step_scale).c_str());
 }
 
+void Report::print_checkpoints(const CheckpointCost& checkpoints, double seconds) {
+  const std::string left_out =
+      checkpoints.left_out() > 0 ? ", " + std::to_string(checkpoints.left_out()) + " left out" : "";
+  std::printf("%s in %s, %.1f %% of the time%s\n", plural(checkpoints.written(), "checkpoint").c_str(),
+              duration(checkpoints.seconds()).c_str(), 100.0 * checkpoints.seconds() / seconds,
+              left_out.c_str());
+}
+
+const char* Report::reason(StopReason reason) {
+  switch (reason) {
+    case StopReason::reached_time:
+      return "reached the end time";
+    case StopReason::reached_steps:
+      return "reached the last step";
+    case StopReason::converged:
+      return "converged";
+    case StopReason::stopped_by_observer:
+      break;
+  }
+  return "stopped early";
+}
+
+const char* Report::asker(Interruptions::Stop who) {
+  return who == Interruptions::Stop::signal ? "a signal" : "the deadline";
+}
+
 void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
-                     const WatchedObjective::Tally& fallbacks) const {
+                     const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const {
   if (!speaks_) return;
-  const char* why = reason == StopReason::reached_time    ? "reached the end time"
-                    : reason == StopReason::reached_steps ? "reached the last step"
-                    : reason == StopReason::converged     ? "converged"
-                                                          : "stopped early";
-  std::printf("\n%s: t = %.6g after %s and %s, %s\n", why, last.t,
+  std::printf("\n%s: t = %.6g after %s and %s, %s\n", Report::reason(reason), last.t,
               plural(static_cast<Index>(last.step), "step").c_str(),
               plural(experiment_.state().gradients, "gradient").c_str(), duration(seconds).c_str());
   std::printf("loss %.6g -> %.6g", first.loss, last.loss);
@@ -116,6 +138,7 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
                 100.0 * last.test_accuracy);
   std::printf("\n");
   print_fallbacks(fallbacks);
+  print_checkpoints(checkpoints, seconds);
   if (LiveAudit* audit = experiment_.audit()) {
     std::printf("verdict: %s\n", audit->rates().verdict().c_str());
     if (!audit->rates().held() && settings_.dynamics == "descent")
@@ -130,8 +153,7 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
 
 void Report::asked_to_stop(Interruptions::Stop who) const {
   if (!speaks_) return;
-  std::printf("asked to stop by %s; go on with -run %s -resume\n",
-              who == Interruptions::Stop::signal ? "a signal" : "the deadline", run_.c_str());
+  std::printf("asked to stop by %s; go on with -run %s -resume\n", asker(who), run_.c_str());
   std::fflush(stdout);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "poise_train/checkpoint_cost.hpp"
 #include "poise_train/experiment.hpp"
 #include "poise_train/history_row.hpp"
 #include "poise_train/interruptions.hpp"
@@ -19,9 +20,13 @@ class Report {
   /// have.
   void row(const HistoryRow& row, bool last);
   void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
-               const WatchedObjective::Tally& fallbacks) const;
+               const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const;
   /// Who asked, and how to go on.
   void asked_to_stop(Interruptions::Stop who) const;
+
+  /// "reached the end time", "a signal".
+  [[nodiscard]] static const char* reason(StopReason reason);
+  [[nodiscard]] static const char* asker(Interruptions::Stop who);
 
  private:
   void print_data() const;
@@ -31,6 +36,7 @@ class Report {
   void print_ranks() const;
   void print_audit() const;
   void print_fallbacks(const WatchedObjective::Tally& fallbacks) const;
+  static void print_checkpoints(const CheckpointCost& checkpoints, double seconds);
   [[nodiscard]] std::string certificate_text() const;
   [[nodiscard]] double progress(const HistoryRow& row) const;
 

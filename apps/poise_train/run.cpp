@@ -1,24 +1,43 @@
 #include "poise_train/run.hpp"
 
 #include "poise/base/check.hpp"
-#include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint.hpp"
-#include "poise/petsc/vec.hpp"
+#include "poise_train/attempt.hpp"
 #include "poise_train/date.hpp"
 #include "poise_train/provenance.hpp"
+#include "poise_train/stages.hpp"
 
 namespace poise {
 namespace {
 
+constexpr const char* time_format = "%Y-%m-%dT%H:%M:%SZ";
+
+std::string grid_text(const ProcessGrid& grid) {
+  return std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks());
+}
+
 RunFile::Named attributes(Experiment& experiment) {
-  const ProcessGrid& grid = experiment.grid();
-  RunFile::Named named = provenance(grid.world());
-  const RunFile::Named own{
-      {"grid", std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks())},
-      {"m", experiment.layout().width()},
-      {"q", experiment.layout().outputs()},
-      {"parameters", experiment.layout().width() * experiment.layout().row_length()},
-      {"gradient", experiment.network().gradient_label()}};
+  RunFile::Named named = provenance(experiment.grid().world());
+  const RunFile::Named own{{"grid", grid_text(experiment.grid())},
+                           {"m", experiment.layout().width()},
+                           {"q", experiment.layout().outputs()},
+                           {"parameters", experiment.layout().width() * experiment.layout().row_length()},
+                           {"gradient", experiment.network().gradient_label()}};
+  named.insert(named.end(), own.begin(), own.end());
+  return named;
+}
+
+RunFile::Named new_attempt(Experiment& experiment, const RunFile::Config& before,
+                           const RunFile::Config& now) {
+  RunFile::Named named = describe_attempt(experiment.grid().world());
+  const Index step = experiment.state().step;
+  const RunFile::Named own{{"grid", grid_text(experiment.grid())},
+                           {"options", changed_options(before, now)},
+                           {"first_step", step},
+                           {"last_step", step},
+                           {"state", "running"},
+                           {"reason", ""},
+                           {"ended", date(time_format)}};
   named.insert(named.end(), own.begin(), own.end());
   return named;
 }
@@ -34,9 +53,10 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), attributes(experiment),
-            config_, past),
+            config_, past, new_attempt(experiment, past.config, config_)),
       interruptions_(interruptions),
-      seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()) {
+      seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()),
+      last_step_(experiment.state().step) {
   if (!experiment.state().shown) return;
   // Resumed: the point that it starts from is good, and saved.
   kept_.keep(experiment.point(experiment.theta(), experiment.state()));
@@ -46,66 +66,105 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
 }
 
 ExitCode Run::go() {
+  const auto stage = Stages::get().training.begin();
   report_.header();
   start_ = MPI_Wtime();
-  StopReason reason = StopReason::stopped_by_observer;
   try {
-    reason = experiment_.dynamics().run(
+    return finish(train());
+  } catch (const std::exception& error) {
+    note_end("failed", error.what());
+    const auto* shared = dynamic_cast<const Error*>(&error);
+    if (shared != nullptr && shared->collective()) file_.flush_if_possible();
+    throw;
+  }
+}
+
+StopReason Run::train() {
+  try {
+    return experiment_.dynamics().run(
         experiment_.theta(), experiment_.state(),
         [this](const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
           return observe(state, theta, gradient, evaluation);
         });
   } catch (const Error& error) {
     if (!error.collective()) throw;
-    const std::string rescued = rescue();
-    file_.flush();  // the history up to here is not lost
-    throw Error(error.code(), error.what() + rescued, true);
+    throw Error(error.code(), error.what() + rescue(), true);
   }
+}
+
+ExitCode Run::finish(StopReason reason) {
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
   if (asked_to_stop_ == Interruptions::Stop::no) record_end();
-  file_.flush();
+  note_progress();
   if (recorded_ > 0) {
     report_.row(last_, true);
-    report_.summary(first_, last_, reason, MPI_Wtime() - start_, recorder_.fallbacks());
+    report_.summary(first_, last_, reason, seconds(), recorder_.fallbacks(), cost_);
   }
   require_held();
   if (asked_to_stop_ != Interruptions::Stop::no) {
+    note_end("stopped", Report::asker(asked_to_stop_));
+    file_.flush();
     report_.asked_to_stop(asked_to_stop_);
     return ExitCode::requeue;
   }
+  note_end("done", Report::reason(reason));
+  file_.flush();
   directory_.mark_done("step " + std::to_string(experiment_.state().step) +
-                       ", t = " + to_text(experiment_.state().t) + ", " + date("%Y-%m-%dT%H:%M:%SZ") + "\n");
+                       ", t = " + to_text(experiment_.state().t) + ", " + date(time_format) + "\n");
   return ExitCode::done;
 }
 
-bool Run::checkpoint_at(Index step) const {
-  return settings_.checkpoint_every > 0 && step % settings_.checkpoint_every == 0;
+void Run::note_progress() {
+  file_.note("last_step", last_step_);
+  file_.note("ended", date(time_format));
+  file_.note("seconds", seconds());
+  file_.note("checkpoints", cost_.written());
+  file_.note("checkpoints_left_out", cost_.left_out());
+  file_.note("checkpoint_seconds", cost_.seconds());
+}
+
+void Run::note_end(const char* state, const std::string& reason) {
+  note_progress();
+  file_.note("state", state);
+  file_.note("reason", reason);
+}
+
+bool Run::scheduled_at(Index step) const {
+  const Index every = settings_.checkpoint_steps();
+  return every > 0 && step % every == 0;
+}
+
+bool Run::affordable() {
+  if (!settings_.spares_checkpoints()) return true;
+  int affords = cost_.affords(seconds()) ? 1 : 0;
+  check_mpi(MPI_Bcast(&affords, 1, MPI_INT, 0, experiment_.grid().world()));
+  if (affords == 0) cost_.leave_out();
+  return affords != 0;
 }
 
 bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
+  last_step_ = state.step;
   if (past_end_) file_.truncate_after(last_saved_ - 1);
   past_end_ = false;
   recorder_.gather(evaluation);
-  unrecorded_.is_set = !recorder_.due(state.step);
-  if (!unrecorded_.is_set) {
+  if (recorder_.due(state.step)) {
+    unrecorded_.is_set = false;
     record(state, gradient, evaluation);
-  } else {
-    if (!unrecorded_.gradient) unrecorded_.gradient = duplicate(gradient);
-    check(VecCopy(gradient, unrecorded_.gradient.get()));
-    unrecorded_.state = state;
-    unrecorded_.evaluation = evaluation;
+  } else if (settings_.audit_every > 0) {  // epochs are recorded whole, the steps after the last one are not
+    unrecorded_.keep(state, gradient, evaluation);
   }
   const Interruptions::Request request = interruptions_.poll();
   asked_to_stop_ = request.stop;
   const bool goes_on = recorder_.held() && asked_to_stop_ == Interruptions::Stop::no;
-  const bool scheduled = checkpoint_at(state.step);
+  const bool scheduled = scheduled_at(state.step);
   const Point point = experiment_.point(theta, state);
-  if (scheduled || request.checkpoint || !goes_on) save(point);
+  const bool asked = request.checkpoint || !goes_on;
+  if (asked || (scheduled && affordable())) save(point);
   kept_.keep(point);
   if (scheduled) forget(theta, gradient);
   // The next gradient of descent is that of the next step: where a checkpoint follows, without warm starts.
-  if (settings_.dynamics == "descent" && checkpoint_at(state.step + 1)) experiment_.objective().forget();
+  if (settings_.dynamics == "descent" && scheduled_at(state.step + 1)) experiment_.objective().forget();
   return goes_on;
 }
 
@@ -119,8 +178,10 @@ void Run::forget(Vec theta, Vec gradient) {
 }
 
 void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
+  const auto stage = Stages::get().recording.begin();
   HistoryRow row = recorder_.measure(state, gradient, evaluation);
-  row.wall_seconds = seconds_before_ + MPI_Wtime() - start_;
+  row.wall_seconds = seconds_before_ + seconds();
+  note_progress();
   file_.append(row.values());
   if (recorded_++ == 0) first_ = row;
   last_ = row;
@@ -136,8 +197,8 @@ void Run::record_end() {
 }
 
 void Run::save(const Point& point) {
-  static const LogEvent event("Checkpoint");
-  const auto scope = event.begin();
+  const auto stage = Stages::get().checkpoints.begin();
+  const double begin = MPI_Wtime();
   file_.flush();  // history first: a checkpoint must not be ahead of it
   Snapshot snapshot;
   experiment_.save(snapshot, point);
@@ -147,6 +208,7 @@ void Run::save(const Point& point) {
                                 snapshot, static_cast<int>(settings_.checkpoint_keep));
   last_saved_ = point.state.step;
   interruptions_.saved();
+  cost_.add(MPI_Wtime() - begin);
 }
 
 std::string Run::rescue() {

@@ -6,6 +6,7 @@
 
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
+#include "poise_train/checkpoint_cost.hpp"
 #include "poise_train/experiment.hpp"
 #include "poise_train/interruptions.hpp"
 #include "poise_train/point.hpp"
@@ -19,9 +20,10 @@ namespace poise {
 /// A checkpoint is a point from which a run goes on as if it had not stopped, bit by bit. Warm starts would
 /// break that: the run that goes on has them, the one that restarts has not. So at every checkpoint that
 /// -checkpoint_every schedules, the run computes its gradient without warm starts and forgets them, as a
-/// restart does. A checkpoint at another step (asked for by a signal, a deadline or the clock, or at the end
-/// of a run that is then made longer) leaves, with -warm_start, a resumed run that equals the straight one to
-/// the tolerance of the solvers only.
+/// restart does, also where the checkpoint is left out because it would cost too much time: what a run
+/// computes must not depend on the clock. A checkpoint at another step (asked for by a signal, a deadline or
+/// the clock, or at the end of a run that is then made longer) leaves, with -warm_start, a resumed run that
+/// equals the straight one to the tolerance of the solvers only.
 class Run {
  public:
   /// Collective. All arguments but `past` must outlive it.
@@ -32,13 +34,20 @@ class Run {
   ExitCode go();
 
  private:
+  StopReason train();
+  ExitCode finish(StopReason reason);
+  void note_progress();
+  void note_end(const char* state, const std::string& reason);
+  [[nodiscard]] double seconds() const { return MPI_Wtime() - start_; }
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
   void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
-  /// The row of the last step, where that is none of every Nth.
+  /// The row of the last step, where that is none of every Nth of -audit_every.
   void record_end();
   void save(const Point& point);
   void forget(Vec theta, Vec gradient);
-  [[nodiscard]] bool checkpoint_at(Index step) const;
+  [[nodiscard]] bool scheduled_at(Index step) const;
+  /// Collective. Whether a scheduled checkpoint is to be written: rank 0's clock decides for all.
+  bool affordable();
   /// Saves and records the last good point after an error; says where it is, as a part of the message.
   std::string rescue();
   void require_held() const;
@@ -52,18 +61,13 @@ class Run {
   RunFile file_;
   Interruptions& interruptions_;
   KeptPoint kept_;
+  CheckpointCost cost_;
   double seconds_before_;
   double start_ = 0.0;
   HistoryRow first_, last_;
-  /// The step seen last, if it was not recorded.
-  struct Unrecorded {
-    bool is_set = false;
-    DynamicsState state;
-    VecHandle gradient;
-    Evaluation evaluation;
-  } unrecorded_;
+  KeptEvaluation unrecorded_;  // of the step seen last, if it was not recorded
   bool past_end_ = false;  ///< the history has the row of a former end, to be dropped where the run goes on
-  Index recorded_ = 0;
+  Index recorded_ = 0, last_step_ = 0;  // rows; the step observed last
   Index last_saved_ = -1;
   std::string last_path_;
   Interruptions::Stop asked_to_stop_ = Interruptions::Stop::no;

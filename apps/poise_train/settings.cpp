@@ -70,9 +70,10 @@ void TrainSettings::read_run(Options& o) {
   resume = o.flag("resume", false,
                   "go on from the newest valid checkpoint of -run, with the options of that run; options "
                   "given here (a later -time) win");
-  checkpoint_every =
-      o.integer("checkpoint_every", 100, {0, 2e9},
-                "steps between checkpoints, of which the start is the first; 0: only at the end");
+  checkpoint_every = o.integer(
+      "checkpoint_every", -1, {-1, 2e9},
+      "steps between checkpoints, of which the start is the first; 0: only at the end; -1: 100, but one "
+      "is left out where checkpoints would take more than 5 % of the time");
   checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "how many checkpoints stay; 0: all");
   checkpoint_seconds =
       o.real("checkpoint_seconds", 0.0, {0, 1e9},

@@ -14,7 +14,7 @@ namespace poise {
 /// Every option of poise-train that is not PETSc's own.
 struct TrainSettings {
   std::string data, dynamics, run;
-  Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, checkpoint_every = 100,
+  Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, checkpoint_every = -1,
         checkpoint_keep = 3;
   int feature_ranks = 1;
   std::uint64_t seed = 0;
@@ -27,6 +27,10 @@ struct TrainSettings {
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together.
   static TrainSettings from(Options& options);
+  /// Steps from one scheduled checkpoint to the next; 0: there are none.
+  [[nodiscard]] Index checkpoint_steps() const { return checkpoint_every < 0 ? 100 : checkpoint_every; }
+  /// Whether scheduled checkpoints are left out where they would take too much of the time.
+  [[nodiscard]] bool spares_checkpoints() const { return checkpoint_every < 0; }
   /// Why Theorem 1 says nothing about this run; empty if it does.
   [[nodiscard]] std::string beyond_the_theorem() const;
   /// Declare and read those of the data and their features, and those of the loss, alone. Throw bad_input.

@@ -15,6 +15,7 @@
 #include "poise_train/resume.hpp"
 #include "poise_train/run.hpp"
 #include "poise_train/run_options.hpp"
+#include "poise_train/stages.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -30,6 +31,7 @@ std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
 }  // namespace
 
 ExitCode train(Options& options, MPI_Comm comm) {
+  const auto stage = Stages::get().setup.begin();
   recall_options(comm);
   const TrainSettings settings = TrainSettings::from(options);
   if (settings.data.empty())
@@ -45,6 +47,7 @@ ExitCode train(Options& options, MPI_Comm comm) {
   FoundCheckpoint found;
   History past;
   if (settings.resume) {
+    const auto reading = Stages::get().checkpoints.begin();
     directory.emplace(comm, path);
     found = find_checkpoint(comm, *directory);
     require_same_run(*found.checkpoint, options);

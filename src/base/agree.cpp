@@ -1,5 +1,7 @@
 #include "poise/base/agree.hpp"
 
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "poise/base/check.hpp"
@@ -8,10 +10,15 @@
 namespace poise {
 namespace {
 
+constexpr const char* out_of_memory = "out of memory: use more ranks or nodes, or fewer samples a rank";
+
 struct Report {
   ExitCode code = ExitCode::failed;
   std::string message;
 };
+
+/// Ranks that work together; 0: all of the program.
+int ranks_of_group = 0;
 
 Report describe(const std::exception_ptr& error) {
   try {
@@ -19,7 +26,7 @@ Report describe(const std::exception_ptr& error) {
   } catch (const Error& e) {
     return {e.code(), e.what()};
   } catch (const std::bad_alloc&) {
-    return {ExitCode::failed, "out of memory: use more ranks or nodes, or fewer samples a rank"};
+    return {ExitCode::failed, out_of_memory};
   } catch (const std::exception& e) {
     return {ExitCode::failed, e.what()};
   } catch (...) {
@@ -28,6 +35,36 @@ Report describe(const std::exception_ptr& error) {
 }
 
 }  // namespace
+
+void abort_world(const std::exception_ptr& error) noexcept {
+  int rank = 0;
+  int size = 1;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  int code = static_cast<int>(ExitCode::failed);
+  const auto print = [&](const char* message) {  // without memory of its own: there may be none
+    if (size > 1)
+      std::fprintf(stderr, "poise: error: rank %d: %s\n", rank, message);
+    else
+      std::fprintf(stderr, "poise: error: %s\n", message);
+    std::fflush(stderr);
+  };
+  try {
+    if (error) std::rethrow_exception(error);
+    print("the program was terminated");
+  } catch (const Error& e) {
+    code = static_cast<int>(e.code());
+    print(e.what());
+  } catch (const std::bad_alloc&) {
+    print(out_of_memory);
+  } catch (const std::exception& e) {
+    print(e.what());
+  } catch (...) {
+    print("unknown exception");
+  }
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::abort();  // never reached
+}
 
 std::string broadcast(MPI_Comm comm, std::string text, int root) {
   auto length = static_cast<int>(text.size());
@@ -52,9 +89,17 @@ void agree(MPI_Comm comm, const std::exception_ptr& error) {
   check_mpi(MPI_Bcast(&code, 1, MPI_INT, first, comm));
   std::string message = broadcast(comm, report.message, first);
   if (first > 0) message = "rank " + std::to_string(first) + ": " + message;
-  int world_size = 0;
-  MPI_Comm_size(MPI_COMM_WORLD, &world_size);
-  throw Error(static_cast<ExitCode>(code), message, size == world_size);
+  int all = ranks_of_group;
+  if (all == 0) MPI_Comm_size(MPI_COMM_WORLD, &all);
+  throw Error(static_cast<ExitCode>(code), message, size == all);
+}
+
+GroupScope::GroupScope(MPI_Comm comm) : before_(ranks_of_group) {
+  check_mpi(MPI_Comm_size(comm, &ranks_of_group));
+}
+
+GroupScope::~GroupScope() {
+  ranks_of_group = before_;
 }
 
 void agree(MPI_Comm comm, const std::function<void()>& body) {

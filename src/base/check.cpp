@@ -13,10 +13,13 @@ std::exception_ptr pending_exception;
 std::string petsc_trace;
 
 PetscErrorCode record_error(MPI_Comm, int line, const char* function, const char* file, PetscErrorCode code,
-                            PetscErrorType type, const char* message, void*) {
-  if (type == PETSC_ERROR_INITIAL) petsc_trace.clear();
-  if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
-  petsc_trace += "  in " + std::string(function) + " (" + file + ":" + std::to_string(line) + ")\n";
+                            PetscErrorType type, const char* message, void*) noexcept {
+  try {
+    if (type == PETSC_ERROR_INITIAL) petsc_trace.clear();
+    if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
+    petsc_trace += "  in " + std::string(function) + " (" + file + ":" + std::to_string(line) + ")\n";
+  } catch (...) {  // without memory the code must do
+  }
   return code;
 }
 

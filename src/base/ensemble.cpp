@@ -45,6 +45,7 @@ bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double gra
 MemberResult run_member(MPI_Comm comm, Index index, const Member& member, double grace) {
   MemberResult result;
   const double start = MPI_Wtime();
+  const GroupScope scope(comm);
   try {
     result.values = member(comm, index);
   } catch (const std::exception& e) {
@@ -90,7 +91,7 @@ std::vector<int> assign_members(const std::vector<double>& costs, int groups) {
 }
 
 std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vector<double>& costs,
-                                      const Member& member, double grace) {
+                                      const Member& member, double grace, const EnsembleHooks& hooks) {
   int rank = 0;
   int size = 1;
   check_mpi(MPI_Comm_rank(world, &rank));
@@ -101,12 +102,29 @@ std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vect
                     " ranks of this run",
                 true);
   const int mine = rank / ranks;
+  const bool first = rank % ranks == 0;
   const Group group(world, mine);
-  const std::vector<int> group_of = assign_members(costs, size / ranks);
+  const std::vector<Index> order = most_expensive_first(costs);
+  const std::vector<int> assigned = assign_members(costs, size / ranks);
+  const auto take = [&](int position) {
+    if (!hooks.take) return assigned[order[position]] == mine;
+    return position < size / ranks ? position == mine : hooks.take(order[position]);
+  };
   std::vector<MemberResult> results(costs.size());
-  for (const Index k : most_expensive_first(costs))
-    if (group_of[k] == mine) results[k] = run_member(group.comm(), k, member, grace);
+  std::vector<int> group_of(costs.size(), -1);
+  for (int position = 0; position < static_cast<int>(order.size()); ++position) {
+    const Index k = order[position];
+    int taken = first && take(position) ? 1 : 0;
+    check_mpi(MPI_Bcast(&taken, 1, MPI_INT, 0, group.comm()));
+    if (taken == 0) continue;
+    results[k] = run_member(group.comm(), k, member, grace);
+    results[k].group = group_of[k] = mine;
+    if (first && hooks.ended) hooks.ended(k, results[k]);
+  }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, group_of.data(), mpi_count(static_cast<Index>(group_of.size())),
+                          MPI_INT, MPI_MAX, world));
   for (std::size_t k = 0; k < results.size(); ++k) {
+    if (group_of[k] < 0) throw Error(ExitCode::failed, "a member of the ensemble went to no group", true);
     results[k].group = group_of[k];
     share(world, group_of[k] * ranks, results[k]);
   }

@@ -16,8 +16,8 @@ enum class ExitCode : int {
 };
 
 /// The one exception of Poise. The message names the cause and the cure.
-/// `collective` says that every rank of the world throws the same error, so the program may end in an orderly
-/// way; an error on one rank alone can only end by aborting the world.
+/// `collective` says that every rank of the world (in run_members: of the group) throws the same error, so
+/// the program may end in an orderly way; an error on one rank alone can only end by aborting the world.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message, bool collective = false)

@@ -79,6 +79,17 @@ Error bad_value(const Setting& setting) {
                      setting.range);
 }
 
+/// Names in the database that nothing has asked for.
+std::vector<std::string> unused_names() {
+  PetscInt count = 0;
+  char** names = nullptr;
+  char** values = nullptr;
+  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  const std::vector<std::string> unused(names, names + count);
+  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  return unused;
+}
+
 template <class Number>
 Number parse(const Setting& setting) {
   Number value{};
@@ -163,14 +174,20 @@ void Options::solver(const std::string& prefix, const std::string& kind, const s
 }
 
 void Options::reject_unknown() const {
-  PetscInt count = 0;
-  char** names = nullptr;
-  char** values = nullptr;
-  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
-  const std::vector<std::string> unused(names, names + count);
-  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
-  if (unused.empty()) return;
+  reject(unused_names());
+}
 
+void Options::reject_undeclared() const {
+  std::vector<std::string> unused = unused_names();
+  std::erase_if(unused, [&](const std::string& name) {
+    return std::any_of(solvers_.begin(), solvers_.end(),
+                       [&](const Solver& solver) { return name.starts_with(solver.prefix); });
+  });
+  reject(unused);
+}
+
+void Options::reject(const std::vector<std::string>& unused) const {
+  if (unused.empty()) return;
   std::vector<std::string> known;
   for (const auto& setting : settings_) known.push_back(setting.name);
   for (const auto& solver : solvers_)

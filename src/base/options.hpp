@@ -48,6 +48,8 @@ class Options {
   /// Throws bad_input if the database holds an option that nothing has asked for, naming the nearest known
   /// one. Call after every solver was set from options and before the long part of the run.
   void reject_unknown() const;
+  /// The same before any solver is made, so that what stands behind the prefix of a solver passes.
+  void reject_undeclared() const;
 
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
   /// Declared options as "name value", then the user's options for PETSc's solvers: an -options_file of this
@@ -59,6 +61,7 @@ class Options {
  private:
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
                    const std::string& help);
+  void reject(const std::vector<std::string>& unused) const;
   struct Solver {
     std::string prefix, kind, defaults;
   };

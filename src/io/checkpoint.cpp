@@ -8,6 +8,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint_format.hpp"
 #include "poise/io/checksum.hpp"
 
@@ -84,6 +85,8 @@ std::uint32_t Checkpoint::checksum_of(const std::string& name, const std::vector
 }
 
 void Checkpoint::verify() const {
+  static const LogEvent event("CheckpointVerify");
+  const auto scope = event.begin();
   const auto require = [&](bool good, const std::string& what) {
     agree(file_.comm(), [&] {
       if (!good) throw bad_input("checkpoint '" + path() + "' " + what);
@@ -199,8 +202,11 @@ std::string checkpoint_path(const std::string& folder, Index step) {
 
 std::vector<Index> list_checkpoints(const std::string& folder) {
   std::vector<Index> steps;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+  std::error_code code;
+  const std::filesystem::directory_iterator entries(folder, code);
+  if (code && code != std::errc::no_such_file_or_directory)
+    throw failure("cannot list directory '" + folder + "': " + code.message());
+  for (const auto& entry : entries)
     if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
   std::sort(steps.rbegin(), steps.rend());
   return steps;

@@ -5,6 +5,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/checkpoint_format.hpp"
 #include "poise/io/checksum.hpp"
@@ -131,6 +132,8 @@ void prune(const std::string& folder, Index step, int keep) {
 
 std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index step, const Snapshot& snapshot,
                              int keep) {
+  static const LogEvent event("CheckpointWrite");
+  const auto scope = event.begin();
   std::string path = checkpoint_path(folder, step);
   const std::string name = std::filesystem::path(path).filename().string();
   const std::string temporary = folder + "/." + name + ".tmp";

@@ -6,6 +6,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/dataset_header.hpp"
@@ -87,6 +88,8 @@ std::vector<double> Dataset::read_teacher() const {
 }
 
 SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
+  static const LogEvent event("DataRead");
+  const auto scope = event.begin();
   const Index available = prefix.empty() ? info_.samples : info_.test_samples;
   SampleBlock block{rows.begin, rows.size(), info_.inputs, info_.outputs, {}, {}, {}};
   agree(comm_, [&] {

@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <exception>
+#include <optional>
 #include <type_traits>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/io/write_errors.hpp"
 
 #ifndef H5_HAVE_PARALLEL
 #error "Poise needs parallel HDF5 (Debian: libhdf5-openmpi-dev)"
@@ -26,8 +28,12 @@ static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>
 /// HDF5's error stack, the API call first and the cause last, one line each; clears it.
 std::string error_stack() {
   std::string text;
-  const auto append = +[](unsigned, const H5E_error2_t* entry, void* out) -> herr_t {
-    *static_cast<std::string*>(out) += std::string("\n  ") + entry->func_name + ": " + entry->desc;
+  const auto append = +[](unsigned, const H5E_error2_t* entry, void* out) noexcept -> herr_t {
+    try {
+      *static_cast<std::string*>(out) += std::string("\n  ") + entry->func_name + ": " + entry->desc;
+    } catch (...) {  // no exception may cross HDF5
+      return -1;
+    }
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append, &text);
@@ -73,28 +79,13 @@ H5Handle access_list(MPI_Comm comm, bool parallel) {
   return access;
 }
 
-/// Collective. Returns when every rank is here; a rank with an error waits a minute at most.
-void await_others(MPI_Comm comm, const std::exception_ptr& error) {
-  constexpr double patience = 60.0;  // seconds; slow ranks lose nothing but the orderly end of a failed write
-  MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Ibarrier(comm, &request));
-  if (!error) {
-    check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
-    return;
-  }
-  const double begin = MPI_Wtime();
-  int here = 0;
-  while (here == 0 && MPI_Wtime() - begin < patience) {
-    check_mpi(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
-    ::usleep(1000);
-  }
-  if (here != 0) return;
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "poise: error: one rank alone could not write: %s\n", e.what());
-  }
-  MPI_Abort(comm, static_cast<int>(ExitCode::failed));
+/// Files left by an exception while all ranks wrote them. Plain identifiers: what is still here at the end of
+/// the program HDF5 closes in MPI_Finalize.
+std::vector<hid_t> abandoned;
+
+/// Collective.
+void close_abandoned() {
+  for (const hid_t id : std::exchange(abandoned, {})) H5Fclose(id);
 }
 
 }  // namespace
@@ -106,7 +97,7 @@ void H5File::together(const std::function<void()>& body) const {
   } catch (...) {
     error = std::current_exception();
   }
-  if (writing_ && parallel_) await_others(comm_, error);
+  if (parallel_) await_others(comm_, error);
   agree(comm_, error);
 }
 
@@ -115,11 +106,19 @@ Error H5File::error(const std::string& what) const {
   return writing_ ? failure(message) : bad_input(message);
 }
 
+H5File::~H5File() {
+  // Closing is collective, but an exception may be that of one rank alone, which then ends the program.
+  if (file_ && parallel_ && std::uncaught_exceptions() > 0) abandoned.push_back(file_.release());
+}
+
 H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel) {
   H5File file(comm, path, writing, parallel);
+  if (parallel) close_abandoned();  // all ranks are here, so all of them have left those files
   on_root(comm, [&] { writing ? require_creatable(path) : require_readable(path); });
   file.together([&] {
     silence_hdf5();
+    std::optional<WriteErrorHandler> handler;
+    if (parallel) handler.emplace(path);
     const H5Handle access = access_list(comm, parallel);
     const hid_t id = writing ? H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get())
                              : H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
@@ -130,7 +129,7 @@ H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool 
 }
 
 H5File H5File::open(MPI_Comm comm, const std::string& path) {
-  return begin(comm, path, false, true);
+  return begin(comm, path, false, false);  // by POSIX on every rank: no failure leaves another one waiting
 }
 
 H5File H5File::create(MPI_Comm comm, const std::string& path) {
@@ -169,15 +168,10 @@ std::string H5File::image() const {
 }
 
 void H5File::close() {
-  together([&] {
-    if (!file_) return;
-    // Both are collective: a rank whose flush fails must still take part in the close.
-    const bool flushed = !writing_ || H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) >= 0;
-    const std::string stack = flushed ? "" : error_stack();
-    const bool closed = H5Fclose(file_.release()) >= 0;
-    if (!flushed) throw failure("cannot flush file '" + path_ + "':" + stack);
-    if (!closed) throw error("cannot close the root");
-  });
+  if (!file_) return;
+  // Both are collective inside HDF5: a rank whose flush fails must not go on to the close without the others.
+  if (writing_) together([&] { checked(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL), "cannot flush the data"); });
+  together([&] { checked(H5Fclose(file_.release()), "cannot close the root"); });
 }
 
 bool H5File::exists(const std::string& name) const {
@@ -206,9 +200,13 @@ H5Handle H5File::open_data_set(const std::string& name) const {
 std::vector<std::string> H5File::objects() const {
   std::vector<std::string> names;
   together([&] {
-    const auto append = +[](hid_t, const char* name, const H5O_info_t*, void* out) -> herr_t {
-      auto& list = *static_cast<std::vector<std::string>*>(out);
-      list.push_back(std::strcmp(name, ".") == 0 ? "/" : "/" + std::string(name));
+    const auto append = +[](hid_t, const char* name, const H5O_info_t*, void* out) noexcept -> herr_t {
+      try {
+        auto& list = *static_cast<std::vector<std::string>*>(out);
+        list.push_back(std::strcmp(name, ".") == 0 ? "/" : "/" + std::string(name));
+      } catch (...) {  // no exception may cross HDF5
+        return -1;
+      }
       return 0;
     };
     checked(H5Ovisit2(file_.get(), H5_INDEX_NAME, H5_ITER_INC, append, &names, H5O_INFO_BASIC),

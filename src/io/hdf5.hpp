@@ -57,10 +57,9 @@ using H5Value = std::variant<double, Index, std::string>;
 /// An open HDF5 file. Opened with a communicator, every method is Collective on it, and where one rank fails
 /// all ranks throw the same Error; opened `alone`, no method communicates. Errors carry the path and HDF5's
 /// own error stack, which is never printed: bad_input when the file was opened to be read, failure when it
-/// was created. A rank whose write fails may leave the others waiting inside HDF5; if they do not turn up
-/// within a minute it prints the error and aborts. Known limit: when the error of one rank alone comes up in
-/// the flush of HDF5's metadata (`close`), HDF5 1.10 can deadlock in itself; so reserve the space first, as
-/// write_checkpoint does, which leaves hardware errors.
+/// was created. Every rank reads by POSIX I/O. Ranks that write go through MPI, and one whose write fails
+/// would leave the others waiting inside HDF5: it prints the error and aborts the world. So reserve the space
+/// first, as write_checkpoint does; a full disk is then an Error, and hardware errors are what is left.
 ///
 /// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
 /// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
@@ -85,10 +84,14 @@ class H5File {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
+  H5File(H5File&&) = default;
+  H5File& operator=(H5File&&) = default;
+  /// Closes, but cannot report; in the course of an exception a file that all ranks write is only closed by
+  /// the next `open` or `create`.
+  ~H5File();
   /// The raw file identifier, for the rest of the HDF5 API.
   [[nodiscard]] std::int64_t id() const { return file_.get(); }
-  /// Hands everything to the operating system (not yet to the disk: that takes fsync) and closes. The
-  /// destructor closes too but cannot report.
+  /// Hands everything to the operating system (not yet to the disk: that takes fsync) and closes.
   void close();
 
   /// Whether a group or data set of this absolute name exists.

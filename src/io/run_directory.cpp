@@ -14,8 +14,11 @@ RunDirectory::RunDirectory(MPI_Comm comm, std::string path) : comm_(comm), path_
   on_root(comm_, [&] {
     if (path_.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
     create_directory(checkpoints());
-    std::error_code ignored;
-    held = std::filesystem::exists(run_file(), ignored) || !list_checkpoints(checkpoints()).empty();
+    std::error_code code;
+    const bool exists = std::filesystem::exists(run_file(), code);
+    // Not knowing is no leave to write over it.
+    if (code) throw failure("cannot look for '" + run_file() + "': " + code.message());
+    held = exists || !list_checkpoints(checkpoints()).empty();
   });
   check_mpi(MPI_Bcast(&held, 1, MPI_INT, 0, comm_));
   held_run_ = held != 0;

@@ -9,6 +9,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise {
@@ -18,13 +19,14 @@ constexpr const char* schema = "poise-run-1";
 constexpr double least_seconds_between_flushes = 2.0;
 constexpr double flush_durations_between_flushes = 20.0;  // at most 5 % of the time
 constexpr hsize_t chunk_rows = 1024;
+const std::string attempts_group = "/attempts/";
 
 std::size_t find_column(const std::vector<std::string>& columns, const std::string& name) {
   return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
 }
 
 History adopt(const History& past, std::vector<std::string> columns) {
-  History history{std::move(columns), {}};
+  History history{std::move(columns), {}, past.attempts, {}};
   for (const auto& old : past.rows) {
     auto& row = history.rows.emplace_back();
     for (const auto& name : history.columns) {
@@ -68,6 +70,27 @@ void write_history(H5File& file, const History& history) {
   }
 }
 
+void write_attempts(H5File& file, const std::vector<RunFile::Named>& attempts) {
+  for (std::size_t k = 0; k < attempts.size(); ++k) {
+    std::string number = std::to_string(k + 1);
+    number.insert(0, number.size() < 4 ? 4 - number.size() : 0, '0');  // names sort as numbers do
+    file.create_group(attempts_group + number);
+    for (const auto& [name, value] : attempts[k]) file.set_attribute(attempts_group + number, name, value);
+  }
+}
+
+/// Who made the file: not there in files of other programs.
+void read_makers(const H5File& file, History& history) {
+  for (const auto& object : file.objects()) {
+    if (object.rfind(attempts_group, 0) != 0) continue;
+    auto& attempt = history.attempts.emplace_back();
+    for (const auto& name : file.attributes(object)) attempt.emplace_back(name, file.attribute(object, name));
+  }
+  if (!file.exists("/config")) return;
+  for (const auto& name : file.attributes("/config"))
+    history.config.emplace_back(name, file.text_attribute("/config", name));
+}
+
 History read_history(const std::string& path) {
   const H5File file = H5File::open_alone(path);
   if (!file.has_attribute("/", "schema") || file.text_attribute("/", "schema") != schema)
@@ -86,6 +109,7 @@ History read_history(const std::string& path) {
     history.columns.push_back(name.substr(group.size()));
     for (std::size_t i = 0; i < rows; ++i) history.rows[i].push_back(values[i]);
   }
+  read_makers(file, history);
   return history;
 }
 
@@ -101,7 +125,7 @@ std::vector<double> History::column(const std::string& name) const {
 }
 
 RunFile::RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes,
-                 Config config, const History& past)
+                 Config config, const History& past, Named attempt)
     : comm_(comm), path_(std::move(path)), attributes_(std::move(attributes)), config_(std::move(config)) {
   check_mpi(MPI_Comm_rank(comm_, &rank_));
   on_root(comm_, [&] {
@@ -109,6 +133,7 @@ RunFile::RunFile(MPI_Comm comm, std::string path, std::vector<std::string> colum
       if (find_column(columns, needed) == columns.size())
         throw failure("the history needs a column '" + std::string(needed) + "'");
     history_ = adopt(past, columns);
+    history_.attempts.push_back(std::move(attempt));
   });
   flush();
 }
@@ -121,6 +146,11 @@ RunFile::~RunFile() {
   }
 }
 
+LogEvent::Scope RunFile::log_flush() {
+  static const LogEvent event("RunFileFlush");
+  return event.begin();
+}
+
 void RunFile::write() {
   const double begin = MPI_Wtime();
   H5File file = H5File::create_in_memory(path_);
@@ -128,11 +158,24 @@ void RunFile::write() {
   for (const auto& [name, value] : attributes_) file.set_attribute("/", name, value);
   file.create_group("/config");
   for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
+  write_attempts(file, history_.attempts);
   write_history(file, history_);
   replace_file(path_, file.image());
   unsaved_ = false;
   last_flush_ = MPI_Wtime();
   flush_duration_ = last_flush_ - begin;
+}
+
+void RunFile::note(const std::string& name, H5Value value) {
+  if (rank_ != 0) return;
+  Named& attempt = history_.attempts.back();
+  const auto known =
+      std::find_if(attempt.begin(), attempt.end(), [&](const auto& n) { return n.first == name; });
+  if (known == attempt.end())
+    attempt.emplace_back(name, std::move(value));
+  else
+    known->second = std::move(value);
+  unsaved_ = true;
 }
 
 bool RunFile::due() const {
@@ -154,6 +197,7 @@ void RunFile::append(const std::vector<double>& row) {
   }
   check_mpi(MPI_Bcast(&decision, 1, MPI_INT, 0, comm_));
   if (decision == keep) return;
+  const auto scope = log_flush();
   on_root(comm_, [&] {
     if (decision == wrong_length)
       throw failure("a row of the history needs " + std::to_string(history_.columns.size()) +
@@ -163,7 +207,15 @@ void RunFile::append(const std::vector<double>& row) {
 }
 
 void RunFile::flush() {
+  const auto scope = log_flush();
   on_root(comm_, [&] { write(); });
+}
+
+void RunFile::flush_if_possible() noexcept {
+  try {
+    flush();
+  } catch (...) {
+  }
 }
 
 void RunFile::truncate_after(Index step) {

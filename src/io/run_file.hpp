@@ -6,20 +6,27 @@
 #include <utility>
 #include <vector>
 
+#include "poise/base/log_event.hpp"
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
 
-/// The rows of a run's history, in the order of `columns`. NaN stands for "not measured at this step".
+/// What a run file holds: the rows of the history, in the order of `columns` (NaN stands for "not measured at
+/// this step"), and who made it.
 struct History {
   std::vector<std::string> columns;
   std::vector<std::vector<double>> rows;
+  /// Names and values of every attempt (a start or a resumption), and the options of the last one. On rank 0
+  /// only.
+  std::vector<std::vector<std::pair<std::string, H5Value>>> attempts;
+  std::vector<std::pair<std::string, std::string>> config;
   /// One column; throws bad_input if there is none of this name.
   [[nodiscard]] std::vector<double> column(const std::string& name) const;
 };
 
 /// DIR/run.h5, schema "poise-run-1": /history/<column> (extendible 1-D sets with /history/t as dimension
-/// scale), /config (resolved options as text attributes), provenance as root attributes.
+/// scale), /config (resolved options as text attributes), provenance as root attributes, and a group
+/// /attempts/0001, 0002, … with attributes for every attempt. Root and /config are those of the last attempt.
 ///
 /// Rank 0 keeps the history, which is small, and every flush replaces the whole file by rename: a reader sees
 /// a complete file at any time, also after kill -9, and no file is ever held open or locked. Besides `flush`,
@@ -32,28 +39,35 @@ class RunFile {
 
   /// Collective; writes the file at once. `columns` must hold "t" and "step". `attributes`: version, git,
   /// ranks, …; the schema is added. `past`: the history to continue; its columns are matched by name, those
-  /// it lacks become NaN. Only rank 0's arguments count. Throws failure if the file cannot be written.
+  /// it lacks become NaN; its attempts stay as they are. `attempt`: what is known of the new one. Only rank
+  /// 0's arguments count. Throws failure if the file cannot be written.
   RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes, Config config,
-          const History& past = {});
+          const History& past = {}, Named attempt = {});
   /// Rank 0 writes what is not yet written, so that an error elsewhere loses no history; does not
   /// communicate.
   ~RunFile();
   RunFile(const RunFile&) = delete;
   RunFile& operator=(const RunFile&) = delete;
 
+  /// Not collective; rank 0's counts. Sets a value of this attempt, for the next flush.
+  void note(const std::string& name, H5Value value);
   /// Collective. Adds a row (rank 0's counts). Throws failure, on all ranks, if it has not one entry a column
   /// or if a flush that was due failed.
   void append(const std::vector<double>& row);
   /// Collective. Writes the file now.
   void flush();
+  /// Collective. The same on the way out of an error, which is the one to report: throws nothing.
+  void flush_if_possible() noexcept;
   /// Collective. Forgets rows after `step` and flushes: what a resumed run does again.
   void truncate_after(Index step);
 
-  /// Collective. The history of a run file, on all ranks. Throws bad_input.
+  /// Collective. The history of a run file, on all ranks, its attempts and config on rank 0. Throws
+  /// bad_input.
   [[nodiscard]] static History load(MPI_Comm comm, const std::string& path);
 
  private:
   void write();
+  [[nodiscard]] static LogEvent::Scope log_flush();
   [[nodiscard]] bool due() const;
 
   MPI_Comm comm_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/linalg/row_products.hpp"
@@ -15,6 +16,16 @@ namespace {
 constexpr Index overlapped_columns = 32;
 /// Of the blocks of transposed products; the communicator is Poise's own.
 constexpr int transposed_tag = 7;
+
+/// Waiting for the vectors' other rows, and for the sum of their products.
+LogEvent::Scope log_gather() {
+  static const LogEvent event("VectorGather");
+  return event.begin();
+}
+LogEvent::Scope log_reduce() {
+  static const LogEvent event("VectorReduce");
+  return event.begin();
+}
 
 }  // namespace
 
@@ -30,6 +41,8 @@ RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::v
   rows_.resize(static_cast<std::size_t>(local_rows() * width()));
   counts_.resize(size_);
   displacements_.resize(size_);
+  // A rank without samples never comes to where they are used.
+  for (const char* event : {"VectorGather", "VectorReduce"}) (void)LogEvent(event);
   if (size_ == 1) petsc_ = PetscProduct::from_options(local_rows(), width());
 }
 
@@ -60,6 +73,7 @@ void RowBlockMatrix::begin_gather(Index p, const double* x, MPI_Request* request
 
 const double* RowBlockMatrix::gather(Index p, const double* x) const {
   if (size_ == 1) return x;
+  const auto scope = log_gather();
   set_counts(p);
   count_traffic(counts_[rank_] * static_cast<Index>(size_ - 1));
   check_mpi(MPI_Allgatherv(x, counts_[rank_], MPI_DOUBLE, workspace_.data(), counts_.data(),
@@ -84,7 +98,10 @@ void RowBlockMatrix::multiply(Index p, const double* x, double* y) const {
   MPI_Request request = MPI_REQUEST_NULL;
   begin_gather(p, x, &request);
   multiply_block(rank_, p, x, false, y);
-  check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
+  {
+    const auto scope = log_gather();
+    check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
+  }
   for (std::size_t g = 0; g < size_; ++g)
     if (g != rank_) multiply_block(g, p, workspace_.data() + displacements_[g], true, y);
 }
@@ -104,6 +121,7 @@ void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) con
   if (p >= overlapped_columns) return multiply_transpose_overlapped(p, x, y);
   for (std::size_t g = 0; g < size_; ++g)
     multiply_transpose_block(g, p, x, workspace_.data() + displacements_[g]);
+  const auto scope = log_reduce();
   check_mpi(MPI_Reduce_scatter(workspace_.data(), y, counts_.data(), MPI_DOUBLE, MPI_SUM, comm_));
 }
 
@@ -125,6 +143,7 @@ void RowBlockMatrix::multiply_transpose_overlapped(Index p, const double* x, dou
                         &requests_.emplace_back()));
   }
   multiply_transpose_block(rank_, p, x, y);
+  const auto scope = log_reduce();
   check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE));
   for (std::size_t k = 0; k + 1 < size_; ++k) {
     const double* block = received_.data() + k * size;

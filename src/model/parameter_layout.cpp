@@ -6,6 +6,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
 
 namespace poise {
@@ -66,6 +67,8 @@ std::vector<int> ParameterLayout::counts(Index columns) const {
 }
 
 void ParameterLayout::gather_block(const double* slice, Index columns, double* block) const {
+  static const LogEvent event("ParamGather");
+  const auto scope = event.begin();
   const auto sizes = counts(columns);
   std::vector<int> offsets(sizes.size());
   std::exclusive_scan(sizes.begin(), sizes.end(), offsets.begin(), 0);
@@ -74,6 +77,8 @@ void ParameterLayout::gather_block(const double* slice, Index columns, double* b
 }
 
 void ParameterLayout::reduce_block(const double* block, Index columns, double* slice) const {
+  static const LogEvent event("GradientReduce");
+  const auto scope = event.begin();
   check_mpi(MPI_Reduce_scatter(block, slice, counts(columns).data(), MPI_DOUBLE, MPI_SUM, grid_.sample()));
 }
 

@@ -47,6 +47,8 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
                           : panel_for(layout, map, samples_at_once(layout, problem, settings))),
       map_(map),
       settings_(settings) {
+  // Made here too, for a rank without samples never comes to where they are used.
+  for (const char* event : {"Equilibrium", "Adjoint", "MeanField"}) (void)LogEvent(event);
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
   // A rank without samples still makes its solvers, so that their options count as used on every rank.
@@ -87,6 +89,7 @@ void EquilibriumObjective::forget() {
 }
 
 void EquilibriumObjective::load_network(Vec theta) {
+  if (!warm_) map_.forget();  // the norms of weights are to be those of θ alone, too
   map_.set_parameters(theta);
   equilibrium_->parameters_changed();
 }

@@ -40,6 +40,8 @@ FeedforwardObjective::FeedforwardObjective(const ParameterLayout& layout, const 
     : SampleObjective(layout, problem, layout.block().size(), local_rows(layout, shape.features), panel),
       activation_(shape.activation) {
   require_depth(shape.depth);
+  // Made here too, for a rank without samples never comes to where they are used.
+  for (const char* event : {"Feedforward", "FeedforwardBack"}) (void)LogEvent(event);
   for (Index l = 1; l <= shape.depth; ++l)
     layers_.emplace_back(layout, "W" + std::to_string(l), shape.bias ? "b" + std::to_string(l) : "");
   states_.resize(layers_.size());

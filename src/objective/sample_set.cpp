@@ -1,10 +1,13 @@
 #include "poise/objective/sample_set.hpp"
 
 #include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
 
 namespace poise {
 
 LossSum sum_over_samples(const ProcessGrid& grid, const LossSum& local) {
+  static const LogEvent event("LossReduce");
+  const auto scope = event.begin();
   double sums[2] = {0.0, 0.0};
   if (grid.feature_index() == 0) {
     sums[0] = local.loss;

@@ -66,6 +66,8 @@ Score ShallowLoss::evaluate_gram(const double* w, double* gradient) {
     sums[0] += w[i] * (gradient[i] - 2.0 * gram_->e[i]);
     gradient[i] = 2.0 * s * (gradient[i] - gram_->e[i]);
   }
+  static const LogEvent event("LossReduce");
+  const auto scope = event.begin();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, layout_.grid().world()));
   return {s * (gram_->target_norm2 + sums[0]), std::numeric_limits<double>::quiet_NaN()};
 }

@@ -21,6 +21,8 @@ UnrolledObjective::UnrolledObjective(const ParameterLayout& layout, EquilibriumM
       rows_(map.local_states()),
       depth_(settings.depth),
       length_(settings.recompute_every) {
+  // Made here too, for a rank without samples never comes to where they are used.
+  for (const char* event : {"Unrolled", "UnrolledBack"}) (void)LogEvent(event);
   if (depth_ < 1)
     throw bad_input("-depth " + std::to_string(depth_) + ": an explicit network has at least one layer");
   if (length_ < 0)

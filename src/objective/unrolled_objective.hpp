@@ -32,7 +32,10 @@ class UnrolledObjective final : public SampleObjective {
   void forget() override { map_.forget(); }
 
  private:
-  void load_network(Vec theta) override { map_.set_parameters(theta); }
+  void load_network(Vec theta) override {
+    map_.forget();  // nothing is to depend on earlier parameters
+    map_.set_parameters(theta);
+  }
   void clear_network_gradient() override { map_.clear_gradient(); }
   void write_network_gradient(Vec gradient) override { map_.write_gradient(gradient); }
   void forward(Panel& panel, bool with_gradient, Evaluation& result) override;

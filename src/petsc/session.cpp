@@ -4,8 +4,11 @@
 
 #include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/requirements.hpp"
 
@@ -43,6 +46,9 @@ Session::Session(int argc, char** argv) {
   }
   for (auto& argument : arguments_) pointers_.push_back(argument.data());
   pointers_.push_back(nullptr);
+  // Open MPI's own MPI-IO, ompio, takes a write that fails for one of 0 bytes without an error (4.1): HDF5 then
+  // waits in itself. ROMIO, which most MPI libraries have, tells. A user's choice stays.
+  ::setenv("OMPI_MCA_io", "^ompio", 0);
   auto count = static_cast<int>(arguments_.size());
   char** pointers = pointers_.data();
   if (SlepcInitialize(&count, &pointers, nullptr, nullptr) != 0)
@@ -56,7 +62,6 @@ Session::~Session() {
 
 int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& program) {
   int code = 0;
-  bool abort_world = false;
   const auto report = [](const char* message) {
     std::fprintf(stderr, "poise: error: %s\n", message);
     std::fflush(stderr);
@@ -65,19 +70,19 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
     Session session(argc, argv);
     int rank = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    std::set_terminate([] { abort_world(std::current_exception()); });
     try {
       code = static_cast<int>(program(session));
     } catch (const Error& error) {
+      std::fflush(stdout);
+      if (!error.collective()) abort_world(std::current_exception());
       code = static_cast<int>(error.code());
-      abort_world = !error.collective();
-      if (rank == 0 || abort_world) report(error.what());
-    } catch (const std::exception& error) {
-      code = static_cast<int>(ExitCode::failed);
-      abort_world = true;
-      report(error.what());
+      if (rank == 0) report(error.what());
+    } catch (...) {
+      std::fflush(stdout);
+      abort_world(std::current_exception());
     }
     std::fflush(stdout);
-    if (abort_world) MPI_Abort(MPI_COMM_WORLD, code);
   } catch (const std::exception& error) {
     report(error.what());
     return static_cast<int>(ExitCode::bad_input);

@@ -54,7 +54,7 @@ class Held(AuditTest):
         found = self.audit(run, ranks=2)
         self.assertEqual((found["checkpoints"], self.failed(found)), (100, set()))
         self.assertEqual(self.states(found)["kappa"], "held")
-        self.assertIn(f"{run}: 100 checkpoints", self.done.stdout)
+        self.assertIn(f"{run}: 100 checkpoints of 1 attempt, ", self.done.stdout)
 
     def test_runs_resumed_on_other_ranks(self):
         for options in (["-dynamics", "flow", "-time", 0.3, "-objective", "equilibrium"],
@@ -63,6 +63,7 @@ class Held(AuditTest):
             self.train("-resume", "-steps", 12, ranks=3, run=run)
             found = self.audit(run, ranks=1)
             self.assertEqual(self.failed(found), set())
+            self.assertIn(" of 2 attempts, ", self.done.stdout)
         self.assertEqual(self.states(found)["step_limit"], "observed")
 
     def test_a_run_that_goes_on(self):

@@ -1,12 +1,10 @@
-"""Minibatches: the same run on every number of ranks, exact resumption from within an epoch, ends, warm starts."""
+"""Minibatches: the same run on every number of ranks, ends, warm starts."""
 
-import itertools
-import os
 import unittest
 
 import numpy as np
 
-from training import WORK, TrainingTest, checkpoints, history, moments
+from training import WORK, TrainingTest, history
 
 SOLVER = 1e-10
 # 45 samples: 6 batches of 7 an epoch, 3 samples sit out.
@@ -41,48 +39,6 @@ class Minibatch(TrainingTest):
         self.assertLess(h["loss"][-1], h["loss"][0])
         by_time = history(self.train(*self.options("-time", 0.2)))  # ten steps
         self.assertEqual(by_time["step"][-1], PER_EPOCH)
-
-    def test_a_run_goes_on_exactly_from_within_an_epoch(self):
-        grids = itertools.cycle([(1, 3), (2, 1)])
-        for method, names in {"momentum": {"momentum"}, "adam": {"adam_first", "adam_second"}}.items():
-            ranks, other_ranks = next(grids)
-            with self.subTest(method=method):
-                options = self.options("-method", method, "-schedule", "cosine", "-schedule_warmup", 3, "-clip", 0.3,
-                                       "-checkpoint_every", 4, "-checkpoint_keep", 0, "-steps", 20)
-                straight = self.train(*options, ranks=ranks)
-                # Interrupted at step 8, within the second epoch: what the straight run had then.
-                run = self.copy_run(straight)
-                self.cut(run, 8)
-                self.assertEqual({name.split("/")[0] for name in moments(checkpoints(run)[-1])}, names)
-                self.assertNotEqual(checkpoints(run)[-1].split("/")[-1], checkpoints(straight)[-1].split("/")[-1])
-                other = self.copy_run(run)
-                self.train("-resume", ranks=ranks, run=run)
-                self.assert_same_history(straight, run)
-                self.assert_same_parameters(straight, run)
-                left, right = moments(checkpoints(straight)[-1]), moments(checkpoints(run)[-1])
-                for name in left:
-                    np.testing.assert_array_equal(left[name], right[name])
-                self.train("-resume", ranks=other_ranks, run=other)
-                self.assert_same_history(straight, other, SOLVER, WORK)
-
-    def test_all_samples_and_the_flow_go_on_exactly_with_warm_starts(self):
-        network = ["-data", self.regression, "-model", "pointwise", "-width", 8, "-checkpoint_every", 4,
-                   "-checkpoint_keep", 0, "-steps", 11]
-        for dynamics in (["-dynamics", "descent", "-method", "nesterov", "-clip", 0.5], ["-dynamics", "flow"]):
-            with self.subTest(dynamics=dynamics):
-                straight = self.train(*network, *dynamics, ranks=2)
-                run = self.copy_run(straight)
-                self.cut(run, 4)
-                self.train("-resume", ranks=2, run=run)
-                self.assert_same_history(straight, run)
-                self.assert_same_parameters(straight, run)
-
-    def cut(self, run, step):
-        """Takes away the checkpoints after a step, as if the run had been killed then."""
-        for path in checkpoints(run):
-            if int(path[-11:-3]) > step:
-                os.remove(path)
-        self.assertTrue(checkpoints(run)[-1].endswith(f"step-{step:08d}.h5"))
 
     def test_warm_starts_save_work_and_change_nothing_else(self):
         for batches in (["-batch", 7, "-epochs", 3], ["-batch", 0, "-steps", 12]):

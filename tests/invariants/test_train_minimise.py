@@ -1,10 +1,11 @@
 """-dynamics minimise reaches the optimum, with a quasi-Newton method and with a trust region."""
 
+import os
 import unittest
 
 import numpy as np
 
-from training import TrainingTest, history, train
+from training import TrainingTest, checkpoints, history, train
 
 
 class MinimiseRuns(TrainingTest):
@@ -37,6 +38,29 @@ class MinimiseRuns(TrainingTest):
         h = history(run)
         self.assertLess(h["grad_norm"][-1], 1e-8)
         np.testing.assert_array_equal(np.diff(h["step"]), 1)
+
+    def test_a_resumption_starts_the_minimiser_afresh_and_reaches_the_same_minimum(self):
+        straight = self.train(*self.options("-checkpoint_every", 4, "-checkpoint_keep", 0), ranks=2)
+        runs = [self.copy_run(straight) for _ in range(2)]
+        for run, ranks in zip(runs, (2, 3)):
+            for path in checkpoints(run)[2:]:
+                os.remove(path)  # as if killed after step 4
+            self.train("-resume", ranks=ranks, run=run)
+        h, same, other = (history(run) for run in (straight, *runs))
+        for name in ("loss", "grad_norm"):
+            np.testing.assert_array_equal(same[name][:5], h[name][:5])  # what was done stays
+        # What it had learnt of the curvature is gone, so that its next step is another one.
+        self.assertNotEqual(same["loss"][5], h["loss"][5])
+        for resumed in (same, other):
+            self.assertLess(resumed["grad_norm"][-1], 1e-8)
+            self.assertAlmostEqual(resumed["loss"][-1], h["loss"][-1], delta=1e-12 * h["loss"][-1])
+        # It does depend on nothing else: the same again, and on other ranks to rounding.
+        again = self.copy_run(straight)
+        for path in checkpoints(again)[2:]:
+            os.remove(path)
+        self.train("-resume", ranks=2, run=again)
+        self.assert_same_history(runs[0], again)
+        np.testing.assert_allclose(other["loss"][:8], same["loss"][:8], rtol=1e-10)
 
 
 if __name__ == "__main__":

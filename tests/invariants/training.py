@@ -72,6 +72,12 @@ def attributes(run):
         return {name: value.decode() if isinstance(value, bytes) else value for name, value in file.attrs.items()}
 
 
+def attempts(run):
+    """What the run file says of every start, oldest first."""
+    with h5py.File(os.path.join(run, "run.h5"), "r") as file:
+        return [dict(group.attrs) for _, group in sorted(file["attempts"].items())]
+
+
 def files(folder):
     """Content of every file below a folder."""
     content = {}

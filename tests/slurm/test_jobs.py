@@ -71,6 +71,20 @@ class Jobs(SlurmTest):
         self.assertEqual(self.show(follower)["JobState"], "PENDING")  # requeueing is no end
         self.assertEqual(self.finish("srun", job, run, last)["Restarts"], "1")
         self.wait_end(follower)
+        self.check_attempts(run, job, last)
+
+    def check_attempts(self, run, job, last):
+        """The run file knows both starts by the ids that SLURM gave."""
+        stopped, done = training.attempts(run)
+        self.assertEqual((stopped["state"], stopped["reason"]), ("stopped", "a signal"))
+        self.assertEqual((done["state"], done["last_step"]), ("done", last))
+        self.assertEqual(done["first_step"], stopped["last_step"])
+        for restarts, attempt in enumerate((stopped, done)):
+            self.assertEqual((attempt["slurm_job_id"], attempt["slurm_restart_count"]), (int(job), restarts))
+            self.assertEqual((attempt["slurm_nodes"], attempt["ranks"]), ("n[0-1]", 2))
+            self.assertTrue(attempt["slurm_partition"])
+            self.assertTrue(attempt["slurm_cluster"])
+            self.assertNotIn("slurm_array_job_id", attempt)
 
     def test_a_preempted_run_goes_on(self):
         job, run = self.start("preempted", "preemptible.sbatch", ("--nodelist=n1",))
@@ -194,7 +208,33 @@ class Jobs(SlurmTest):
         self.wait_end(job)
         self.assertTrue(os.path.exists(os.path.join(run, "run.h5.old")))
 
-    # ---- Sweep, gather, scaling, audit --------------------------------------------------------------------------
+    # ---- Ensemble, sweep, gather, scaling, audit ----------------------------------------------------------------
+
+    def test_an_ensemble_on_two_nodes_goes_on_until_all_members_are_done(self):
+        run, table, names = self.path("ensemble"), self.path("table.txt"), [f"short-{k}" for k in range(3)]
+        with open(table, "w", encoding="utf-8") as file:
+            file.write("long:  # the first node is busy with it\n" + "".join(f"{name}: -steps 30\n" for name in names))
+        arguments = (table, "-options_file", self.options("long"), "-run", run)
+        job = self.submit("ensemble.sbatch", *arguments, sbatch=ON_TWO_NODES)
+        # The other node takes one member after the other.
+        self.until("done but for one member",
+                   lambda: all(os.path.exists(os.path.join(run, name, "DONE")) for name in names), job)
+        long = os.path.join(run, "long")
+        self.until("under way", lambda: self.newest_step(long) > 0, job)
+        self.ask("scancel", "--batch", "--signal=USR1", job)
+        self.wait_requeued(job)
+        self.assertIn("3 done, 1 stopped, 0 failed, 0 waiting", self.log(job))
+        self.assertFalse(os.path.exists(os.path.join(run, "DONE")))
+        last = self.let_end("long", long)
+        self.hurry(job)
+        self.wait_end(job)
+        self.assertIn("3 members done already", self.log(job))
+        self.assertTrue(os.path.exists(os.path.join(run, "DONE")))
+        self.assertEqual(self.newest_step(long), last)
+        self.assert_same_as_straight("long", long, 1)
+        self.wait_end(self.submit("gather.sbatch", run))
+        # One that is done is not done again by mistake.
+        self.wait_end(self.submit("ensemble.sbatch", *arguments, sbatch=ON_TWO_NODES), "FAILED", 2)
 
     def test_a_sweep_goes_on_by_task_and_is_gathered_once_every_task_is_done(self):
         sweep, blocked = self.path("sweep"), self.path("sweep", "seed-1_gamma-0.9_m-4")

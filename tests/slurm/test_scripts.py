@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-JOBS = ("train", "preemptible", "sweep", "gather", "scaling", "audit")
+JOBS = ("train", "preemptible", "ensemble", "sweep", "gather", "scaling", "audit")
 
 
 def run(*command, **environment):

@@ -83,6 +83,33 @@ TEST_F(RunFileTest, AResumedRunKeepsTheHistoryUpToItsCheckpoint) {
   EXPECT_EQ(history.column("loss")[0], 1.0);
 }
 
+TEST_F(RunFileTest, AttemptsStayAsTheyWereBesideTheNewOne) {
+  const RunFile::Named first{{"ranks", Index{4}}, {"seconds", 0.1}, {"reason", "größer als 1\nund \"so\""}};
+  {
+    RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_, {}, first);
+    run.note("seconds", 0.3);
+    run.note("state", "killed");
+    run.flush();
+  }
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, {{"gamma", "0.9"}}, load(),
+              {{"ranks", Index{2}}});
+  const History history = load();
+  if (world_rank() != 0) return;
+  ASSERT_EQ(history.attempts.size(), 2U);
+  const RunFile::Named expected{
+      {"ranks", Index{4}}, {"reason", "größer als 1\nund \"so\""}, {"seconds", 0.3}, {"state", "killed"}};
+  EXPECT_EQ(history.attempts[0], expected);  // read in the order of names
+  EXPECT_EQ(history.attempts[1], (RunFile::Named{{"ranks", Index{2}}}));
+  EXPECT_EQ(history.config, (RunFile::Config{{"gamma", "0.9"}}));
+}
+
+TEST_F(RunFileTest, AFlushOnTheWayOutOfAnErrorThrowsNothing) {
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  on_root(MPI_COMM_WORLD, [&] { std::filesystem::create_directory(folder_ / ".run.h5.tmp"); });
+  run.flush_if_possible();
+  EXPECT_EQ(load().rows.size(), 0U);
+}
+
 TEST_F(RunFileTest, AFlushComesByItselfOnceTwoSecondsHavePassed) {
   RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
   const double begin = MPI_Wtime();

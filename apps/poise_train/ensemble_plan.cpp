@@ -1,0 +1,92 @@
+#include "poise_train/ensemble_plan.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise_train/ensemble_table.hpp"
+#include "poise_train/settings.hpp"
+#include "poise_train/usage.hpp"
+
+namespace poise {
+namespace {
+
+std::string read_table(MPI_Comm comm, const std::string& path) {
+  std::string text;
+  on_root(comm, [&] {
+    std::ifstream file(path);
+    std::stringstream content;
+    if (!file || !(content << file.rdbuf()))
+      throw bad_input("-ensemble " + path + ": there is no such file to read, or it is empty");
+    text = content.str();
+  });
+  return broadcast(comm, text);
+}
+
+NamedOptions given_options(MPI_Comm comm, const NamedOptions& common, const EnsembleLine& line) {
+  NamedOptions options = common;
+  for (const auto& [name, value] : line.options)
+    if (name == "options_file")
+      for (const auto& option : options_of_file(comm, value)) options.push_back(option);
+  for (const auto& option : line.options)
+    if (option.first != "options_file") options.push_back(option);
+  return options;
+}
+
+NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given) {
+  const OwnOptions scope(given);
+  Options options;
+  const TrainSettings train = TrainSettings::from(options);
+  declare_train_solvers(options);
+  options.reject_undeclared();
+  if (train.data.empty()) throw usage("-data FILE is missing");
+  if (settings.ranks % train.feature_ranks != 0)
+    throw usage("-grid_feature_ranks " + std::to_string(train.feature_ranks) + " does not divide the " +
+                std::to_string(settings.ranks) + " ranks of a member (-ensemble_ranks)");
+  return options.resolved();
+}
+
+}  // namespace
+
+EnsembleSettings EnsembleSettings::from(Options& o) {
+  EnsembleSettings s;
+  s.file =
+      o.text("ensemble", "",
+             "a table of trainings, a line NAME: OPTIONS each, that run at the same time; NAME is the run "
+             "directory below -run, its options win over those of the command line, which are for all");
+  s.ranks =
+      static_cast<int>(o.integer("ensemble_ranks", 1, {1, 1e6},
+                                 "with -ensemble: ranks of a training, a divisor of the number of ranks"));
+  return s;
+}
+
+void EnsembleSettings::read_run(Options& o) {
+  run = o.text("run", "", "");
+  resume = o.flag("resume", false, "");
+  deadline = o.real("deadline", 0.0, {0, 1e9}, "");
+}
+
+EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {
+  int ranks = 1;
+  check_mpi(MPI_Comm_size(comm, &ranks));
+  if (ranks % settings.ranks != 0)
+    throw usage("-ensemble_ranks " + std::to_string(settings.ranks) + " does not divide the " +
+                std::to_string(ranks) + " ranks of this run");
+  EnsemblePlan plan;
+  plan.text = read_table(comm, settings.file);
+  const NamedOptions common = take_unused_options();
+  for (const EnsembleLine& line : parse_ensemble(plan.text, settings.file)) {
+    try {
+      EnsembleMember member{line.name, given_options(comm, common, line), {}};
+      member.resolved = resolve(settings, member.options);
+      plan.members.push_back(std::move(member));
+    } catch (const Error& error) {
+      if (!error.collective()) throw;
+      throw Error(error.code(), line.where + " (" + line.name + "): " + error.what(), true);
+    }
+  }
+  return plan;
+}
+
+}  // namespace poise

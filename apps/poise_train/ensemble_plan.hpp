@@ -1,0 +1,44 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <string>
+#include <vector>
+
+#include "poise/base/options.hpp"
+#include "poise/petsc/own_options.hpp"
+
+namespace poise {
+
+/// What the ensemble as a whole is told.
+struct EnsembleSettings {
+  std::string file, run;
+  int ranks = 1;
+  double deadline = 0.0;
+  bool resume = false;
+
+  /// Declares -ensemble and -ensemble_ranks.
+  static EnsembleSettings from(Options& options);
+  /// Reads also what a single run has, too: -run, -resume, -deadline.
+  void read_run(Options& options);
+};
+
+/// One training of an ensemble.
+struct EnsembleMember {
+  std::string name;
+  NamedOptions options;   ///< those given to it: command line and line of the table
+  NamedOptions resolved;  ///< with the defaults
+};
+
+struct EnsemblePlan {
+  std::vector<EnsembleMember> members;
+  std::string text;  ///< the table as it was read
+};
+
+/// Collective. Reads the table and checks the options of every member, of which those that are not the
+/// ensemble's own come from the database; the member's line wins over them, and over its -options_file.
+/// Throws bad_input with FILE:line. What only the solvers and the data can tell is left to the member's
+/// start: values of PETSc's options, names behind the prefix of a solver, what is in the files.
+[[nodiscard]] EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings);
+
+}  // namespace poise

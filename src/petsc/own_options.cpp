@@ -1,0 +1,47 @@
+#include "poise/petsc/own_options.hpp"
+
+#include <fstream>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+
+namespace poise {
+
+OwnOptions::OwnOptions(const NamedOptions& options) {
+  check(PetscOptionsCreate(&database_));
+  check(PetscOptionsPush(database_));
+  for (const auto& [name, value] : options)
+    check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+}
+
+OwnOptions::~OwnOptions() {  // cannot report; nothing here can fail
+  (void)PetscOptionsPop();
+  (void)PetscOptionsDestroy(&database_);
+}
+
+NamedOptions take_unused_options() {
+  PetscInt count = 0;
+  char** names = nullptr;
+  char** values = nullptr;
+  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  NamedOptions taken;
+  for (PetscInt i = 0; i < count; ++i) taken.emplace_back(names[i], values[i] != nullptr ? values[i] : "");
+  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  for (const auto& [name, value] : taken) {
+    PetscBool set = PETSC_FALSE;  // PETSc counts an option as used once it was asked for
+    check(PetscOptionsHasName(nullptr, nullptr, ("-" + name).c_str(), &set));
+  }
+  return taken;
+}
+
+NamedOptions options_of_file(MPI_Comm comm, const std::string& path) {
+  on_root(comm, [&] {
+    if (!std::ifstream(path)) throw bad_input("-options_file " + path + ": there is no such file to read");
+  });
+  const OwnOptions scope({});
+  check(PetscOptionsInsertFile(comm, nullptr, path.c_str(), PETSC_TRUE));
+  return take_unused_options();
+}
+
+}  // namespace poise

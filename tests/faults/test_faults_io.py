@@ -1,0 +1,232 @@
+"""Every input and output of one rank fails once: the run ends within seconds and says so, or nothing has come of it;
+what was saved stays, and a resume without the fault gives the run that was not interrupted.
+
+POISE_FAULTS_ALL=1 takes every call; else they are sampled evenly, some of every kind.
+"""
+
+import os
+import shutil
+import unittest
+
+import h5py
+
+from faults import FaultTest, spread, start
+from training import BAD_INPUT, DATA, TRAIN, checkpoints, files, history
+
+SPECTRUM = os.environ.get("POISE_SPECTRUM", TRAIN.replace("poise-train", "poise-spectrum"))
+AUDIT = os.environ.get("POISE_AUDIT", TRAIN.replace("poise-train", "poise-audit"))
+ALL = "POISE_FAULTS_ALL" in os.environ
+CAUSES = {"EIO": "Input/output error", "ENOSPC": "No space left on device"}
+
+WRITES = {"write", "pwrite", "writev", "fallocate", "MPI_File_write_at", "MPI_File_write_at_all"}
+
+
+def content(path):
+    """What a checkpoint holds but for the settings that differ between these runs; the bytes also tell when it was
+    written."""
+    found = {}
+    own = ("config@run", "config@steps", "@checksum")
+
+    def add(name, item):
+        found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items() if f"{name}@{key}" not in own})
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()].tobytes()
+
+    with h5py.File(path, "r") as file:
+        add("", file)
+        file.visititems(add)
+    return found
+
+
+class Faults(FaultTest):
+    """Sweeps of a program's calls."""
+
+    def cases(self, counts, most, path):
+        """(fault, of how many) for every kind of call of every rank; `most` of a kind, by rank."""
+        found = []
+        for rank, kinds in enumerate(counts):
+            for call, number in kinds.items():
+                if call in ("event", "new", "clock", "petsc_malloc", "MPI_Allreduce"):
+                    continue
+                chosen = spread(number, number if ALL else most[rank], seed=rank)
+                found += [f"call={call} rank={rank} nth={nth} path={path} do=EIO" for nth in chosen]
+                if call in WRITES:
+                    few = spread(number, number if ALL else (most[rank] + 1) // 2, seed=rank + 10)
+                    found += [f"call={call} rank={rank} nth={nth} path={path} do=ENOSPC" for nth in few]
+                    if not call.startswith("MPI") and call != "fallocate":
+                        found += [f"call={call} rank={rank} nth={nth} path={path} do=short" for nth in few]
+        total = sum(sum(kinds.values()) for kinds in counts)
+        print(f"{len(found)} faults in {total} calls", flush=True)
+        return found
+
+    def assert_met(self, ended, fault, path, same):
+        """Failed and named, or harmless: `same()` asserts that."""
+        if ended.code == 0:
+            try:
+                same()
+            except AssertionError as error:
+                self.totals["silent"] += 1
+                raise AssertionError(f"{fault}: exit code 0, but {error}\n{ended.err}") from error
+            self.totals["harmless"] += 1
+            return
+        self.assert_named(ended, fault, [os.path.basename(path)])
+        cause = CAUSES.get(fault.split("do=")[1])
+        if cause and "call=stat" not in fault:
+            told = [text for text in ended.err.split("poise: error:")[1:] if cause.lower() in text.lower()]
+            self.assertTrue(told, f"{fault}\n{ended.err}")
+
+
+class Training(Faults):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.options = ["-data", cls.regression, "-features", "whiten", "-dynamics", "descent", "-step_size", 0.01,
+                       "-time", 1, "-checkpoint_every", 1, "-checkpoint_keep", 0]
+        cls.straight = cls.path("straight")
+        ended = start(TRAIN, *cls.options, "-steps", 3, "-run", cls.straight)
+        assert ended.code == 0, ended.err
+        cls.saved = {os.path.basename(path): content(path) for path in checkpoints(cls.straight)}
+        cls.states = set()
+
+    def assert_nothing_lost(self, run, least):
+        """Checkpoints that are whole, one a step and `least` at least, are those of the run without faults."""
+        found = checkpoints(run) if os.path.isdir(os.path.join(run, "checkpoints")) else []
+        names = [os.path.basename(path) for path in found]
+        good = names == list(self.saved)[:len(names)] and len(names) >= least
+        for path in found:
+            try:
+                same = content(path) == self.saved[os.path.basename(path)]
+            except (OSError, KeyError):
+                same = False
+            good = good and same
+        self.totals["lost"] += not good
+        self.assertTrue(good, f"{run}: {names}")
+        return names
+
+    def assert_goes_on(self, run, names):
+        """Runs that were left in the same state go on in the same way: one of them does."""
+        if not names:
+            return
+        rows = len(history(run)["step"]) if os.path.exists(os.path.join(run, "run.h5")) else 0
+        state = (tuple(names), rows, tuple(sorted(os.listdir(run))), tuple(sorted(os.listdir(run + "/checkpoints"))))
+        if state in self.states:
+            return
+        self.states.add(state)
+        ended = start(TRAIN, "-resume", "-steps", 3, "-run", run)
+        self.assertEqual(ended.code, 0, f"{state}\n{ended.err}")
+        self.assert_same_run(run)
+        left = [name for name in os.listdir(run) + os.listdir(run + "/checkpoints") if name.endswith(".tmp")]
+        self.assertEqual(left, [])
+
+    def assert_same_run(self, run):
+        self.assert_same_history(self.straight, run)
+        self.assert_same_parameters(self.straight, run)
+        self.assertTrue(os.path.exists(os.path.join(run, "DONE")))
+
+    def check(self, fault, options, run, least):
+        ended = self.inject(fault, TRAIN, *options, "-run", run)
+        self.assert_met(ended, fault, os.path.basename(run), lambda: self.assert_same_run(run))
+        names = self.assert_nothing_lost(run, least)
+        if ended.code != 0:
+            self.assert_goes_on(run, names)
+
+    def test_every_call_of_a_run(self):
+        options = [*self.options, "-steps", 3]
+        folder = self.path("sweep")
+        os.mkdir(folder)
+        counts = self.counts(TRAIN, *options, "-run", os.path.join(folder, "counted"), path=folder)
+        cases = self.cases(counts, [3, 3, 1], folder)
+        self.in_parallel(lambda case: self.check(case[1], options, os.path.join(folder, f"run{case[0]}"), 0),
+                         list(enumerate(cases)))
+
+    def test_every_call_of_a_resume(self):
+        whole = self.train(*self.options, "-steps", 2, ranks=3)
+        folder = self.path("resumes")
+        os.mkdir(folder)
+
+        def copy(name):
+            return shutil.copytree(whole, os.path.join(folder, name))
+
+        options = ["-resume", "-steps", 3]
+        counts = self.counts(TRAIN, *options, "-run", copy("counted"), path=folder)
+        cases = self.cases(counts, [2, 1, 1], folder)
+        self.in_parallel(lambda case: self.check(case[1], options, copy(f"run{case[0]}"), 3), list(enumerate(cases)))
+
+    def test_a_run_that_cannot_be_seen_is_not_written_over(self):
+        run = self.train(*self.options, "-steps", 1, ranks=3)
+        before = files(run)
+        counts = self.counts(TRAIN, *self.options, "-steps", 1, "-run", run, path=run, code=BAD_INPUT)
+        for fault in self.cases(counts, [9, 1, 1], run):
+            ended = self.inject(fault, TRAIN, *self.options, "-steps", 1, "-run", run)
+            self.assert_named(ended, fault, [os.path.basename(run)])
+            self.totals["lost"] += files(run) != before
+            self.assertEqual(files(run), before, fault)
+
+    def test_every_call_on_the_data_file(self):
+        options = [*self.options, "-steps", 3]
+        counts = self.counts(TRAIN, *options, "-run", self.new_run(), path=self.regression)
+        cases = self.cases(counts, [2, 2, 1], self.regression)
+
+        def check(case):
+            run = self.path(f"data{case[0]}")
+            ended = self.inject(case[1], TRAIN, *options, "-run", run)
+            self.assert_met(ended, case[1], self.regression, lambda: self.assert_same_run(run))
+
+        self.in_parallel(check, list(enumerate(cases)))
+
+
+class Programs(Faults):
+    """The other programs: they read runs and data files, and write data files."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_directory = cls.path("watched")
+        ended = start(TRAIN, "-data", cls.regression, "-features", "whiten", "-dynamics", "descent", "-step_size", 0.01,
+                      "-steps", 2, "-checkpoint_every", 1, "-run", cls.run_directory)
+        assert ended.code == 0, ended.err
+
+    def sweep(self, program, options, path, most):
+        sound = start(program, *options)
+        self.assertEqual(sound.code, 0, sound.err)
+
+        def check(fault):
+            ended = self.inject(fault, program, *options)
+            self.assert_met(ended, fault, path, lambda: self.assertEqual(ended.out, sound.out))
+
+        self.in_parallel(check, self.cases(self.counts(program, *options, path=path), most, path))
+
+    def test_every_call_of_poise_spectrum_on_a_run(self):
+        self.sweep(SPECTRUM, ["-run", self.run_directory], self.run_directory, [2, 2, 1])
+
+    def test_every_call_of_poise_audit_on_a_run(self):
+        self.sweep(AUDIT, ["-run", self.run_directory, "-replay_steps", 2], self.run_directory, [2, 2, 1])
+
+    def test_every_call_of_poise_data_on_what_it_writes(self):
+        options = ["synthetic", "-samples", 60, "-inputs", 5, "-outputs", 2, "-test_samples", 9, "-out"]
+        folder = self.path("written")
+        os.mkdir(folder)
+        sound = os.path.join(folder, "sound.h5")
+        cases = self.cases(self.counts(DATA, *options, sound, path=folder), [2, 2, 1], folder)
+
+        def check(case):
+            out = os.path.join(folder, f"data{case[0]}.h5")
+            ended = self.inject(case[1], DATA, *options, out)
+            self.assert_met(ended, case[1], out, lambda: self.assertEqual(content(out), named(out)))
+            # Whole or not there; and what is left does not stand in the way.
+            whole = not os.path.exists(out) or content(out) == named(out)
+            self.totals["lost"] += not whole
+            self.assertTrue(whole, case[1])
+            again = start(DATA, *options, out, "-force", "true")
+            self.assertEqual(again.code, 0, again.err)
+            self.assertEqual(content(out), named(out))
+            self.assertFalse(os.path.exists(out + ".tmp"))
+
+        def named(out):
+            return {**content(sound), "@name": os.path.basename(out)[:-3]}
+
+        self.in_parallel(check, list(enumerate(cases)))
+
+
+if __name__ == "__main__":
+    unittest.main()
