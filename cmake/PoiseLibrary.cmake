@@ -14,10 +14,11 @@ set(sanitizers -fsanitize=address,undefined,float-cast-overflow)
 add_library(poise_compile_options INTERFACE)
 target_compile_options(poise_compile_options INTERFACE
   -fopenmp-simd  # loops that say which sums may be reordered
-  -Wall -Wextra -Wno-restrict  # GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651)
+  -Wall -Wextra $<$<BOOL:${CMAKE_COMPILER_IS_GNUCXX}>:-Wno-restrict>  # GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651)
   $<$<BOOL:${POISE_WERROR}>:-Werror>
   $<$<BOOL:${POISE_NATIVE}>:-march=native>
-  $<$<BOOL:${POISE_SANITIZE}>:${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+  $<$<BOOL:${POISE_SANITIZE}>:${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=all>
+  $<$<BOOL:${POISE_FUZZ}>:-fsanitize=fuzzer-no-link>)
 target_link_options(poise_compile_options INTERFACE $<$<BOOL:${POISE_SANITIZE}>:${sanitizers}>)
 
 function(poise_library name)

@@ -29,6 +29,9 @@ have() {
     libgtest-dev) pkg-config --exists gtest ;;
     libopenblas-dev) pkg-config --exists blas lapack && ! blas_is_reference ;;
     librandom123-dev) echo '#include <Random123/philox.h>' | c++ -x c++ -fsyntax-only - ;;
+    clang) command -v clang++ ;;
+    libclang-rt-dev) echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' |
+      clang++ -fsanitize=fuzzer,address -x c++ - -o /dev/null ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch && command -v srun ;;
     munge) command -v munged ;;
     valgrind) command -v valgrind ;;
@@ -64,6 +67,8 @@ packages=(
   "libgtest-dev|GoogleTest, for the tests"
   "slurm-wlm|SLURM, for the tests of the cluster jobs (optional)"
   "munge|authentication of SLURM, for the same tests (optional)"
+  "clang|Clang, for the fuzz tests (optional)"
+  "libclang-rt-dev|libFuzzer and the sanitizers of Clang, for the same tests (optional)"
   "valgrind|memory errors, for tests/valgrind.sh (optional)"
   "python3-numpy|Python NumPy, for the figures"
   "python3-h5py|Python h5py, for the figures"
@@ -82,7 +87,7 @@ find_missing() {
 
 # The build does without these.
 is_optional() {
-  case $1 in ccache | git | slurm-wlm | munge | valgrind) ;; *) return 1 ;; esac
+  case $1 in ccache | git | slurm-wlm | munge | clang | libclang-rt-dev | valgrind) ;; *) return 1 ;; esac
 }
 
 only_optional_missing() {

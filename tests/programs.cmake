@@ -38,6 +38,22 @@ add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invarian
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT};OMPI_MCA_rmaps_base_oversubscribe=1")
 
+# What a crash and an endless loop inside of HDF5 come to. Built with the sanitizers they are reported by these.
+if(NOT POISE_SANITIZE)
+  add_executable(crash_while_reading invariants/crash_while_reading.cpp)
+  target_link_libraries(crash_while_reading PRIVATE poise_io poise_compile_options)
+  add_test(NAME crash_guard COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_crash_guard.py)
+  set(environment ${POISE_TEST_ENVIRONMENT} CRASH_WHILE_READING=$<TARGET_FILE:crash_while_reading>
+    POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data> MPIEXEC=${MPIEXEC})
+  set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
+endif()
+
+# The readers of untrusted files under libFuzzer, in a build of their own; 77 where clang lacks it.
+if(NOT POISE_SANITIZE)
+  add_test(NAME fuzz COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/run.sh --build ${PROJECT_BINARY_DIR}/fuzz)
+  set_tests_properties(fuzz PROPERTIES PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS fuzz)
+endif()
+
 # The jobs on a real SLURM, which the test starts; 77 where that cannot be. Alone: jobs have time limits.
 if(NOT POISE_SANITIZE)
   add_test(NAME slurm_jobs COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_jobs.py)

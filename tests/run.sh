@@ -13,7 +13,7 @@ usage: tests/run.sh [--no-install] [arguments of ctest]
   --no-install   install nothing
 examples:
   tests/run.sh                  all tests
-  tests/run.sh -L unit          one group: unit, verify, invariants, faults, slurm, install
+  tests/run.sh -L unit          one group: unit, verify, invariants, faults, slurm, fuzz, install
   tests/run.sh -R linalg -V     by name, with the output of the tests
 TEXT
 }

@@ -34,7 +34,7 @@ run_suite() {
     --output-junit "$results" "${@:2}" || code=$?
 
   # Anything that did not pass counts as failed: failed, timed out, not run. Skipped are the tests that say themselves
-  # that they cannot run here: those of SLURM without its packages.
+  # that they cannot run here: those of SLURM and of clang without their packages.
   if [ -f "$results" ]; then
     total=$(grep -c '^[[:space:]]*<testcase ' "$results" || true)
     passed=$(grep -c '^[[:space:]]*<testcase .* status="run">' "$results" || true)

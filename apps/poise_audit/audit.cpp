@@ -12,6 +12,7 @@
 #include "poise_audit/rows_files.hpp"
 #include "poise_audit/walk.hpp"
 #include "poise_train/stored_run.hpp"
+#include "poise_train/solvers.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -94,14 +95,14 @@ AuditOptions AuditOptions::from(Options& options) {
 }
 
 void declare_audit_solvers(Options& options) {
-  declare_solvers(options);
-  options.solver("tr_", "KSP", "gltr, the subproblem of Theorem 2");
-  options.solver("tr_inner_", "KSP", "cg, its metric, to 1e-13");
-  options.solver("spec_newton_", "EPS", "krylovschur, the largest delta of Theorem 2");
-  options.solver("optimum_", "TAO", "bntr, the convex optimum of classification losses");
-  options.solver("limit_lambda_", "EPS", "krylovschur, largest eigenvalue of D");
-  options.solver("limit_features_", "EPS", "krylovschur, largest eigenvalue of the features' Gram matrix");
-  options.solver("limit_curvature_", "EPS", "krylovschur, largest curvature along the flow");
+  declare_train_solvers(options);
+  declare_solvers(options, {{"tr_"},
+                            {"tr_inner_"},
+                            {"spec_newton_"},
+                            {"optimum_"},
+                            {"limit_lambda_"},
+                            {"limit_features_"},
+                            {"limit_curvature_"}});
 }
 
 ExitCode audit(Options& options, MPI_Comm comm) {

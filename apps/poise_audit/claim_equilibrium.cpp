@@ -5,9 +5,8 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/base/random.hpp"
-#include "poise/linalg/spectral_norm.hpp"
 #include "poise_audit/claims.hpp"
+#include "poise_audit/weight_invariants.hpp"
 
 namespace poise {
 namespace {
@@ -22,13 +21,11 @@ using Block = std::vector<double>;
 /// are solved for anew.
 class EquilibriumClaim final : public Claim {
  public:
-  explicit EquilibriumClaim(Subject& subject)
-      : subject_(subject), certificate_(subject.network().weights == WeightKind::monotone ? ">=" : "<=") {
+  explicit EquilibriumClaim(Subject& subject) : subject_(subject), weights_(subject) {
     if (!subject.has_equilibria()) return;
     const Range own = subject.grid().samples(subject.problem().train.total);
     columns_ = std::clamp<Index>(most_samples - own.begin, 0, own.size());
     solver_ = std::make_unique<EquilibriumSolver>(subject.grid().feature(), subject.map(), most_samples);
-    if (!softmax()) norm_ = std::make_unique<SpectralNorm>(weights());
   }
 
   void see(const RunPoint& point) override {
@@ -37,12 +34,10 @@ class EquilibriumClaim final : public Claim {
     const auto scope = event.begin();
     subject_.map().set_parameters(point.theta);
     solver_->parameters_changed();
-    if (softmax()) see_columns(point);
-    see_certificate(point);
-    if (subject_.linear()) see_inverse(point);
+    weights_.see(point);
     solve();
     if (softmax() && subject_.map().linear()) see_mass(point);
-    if (contraction_ < 1.0) see_iterates(point);
+    if (weights_.contraction() < 1.0) see_iterates(point);
   }
 
   void judge(VerdictTable& table) override {
@@ -59,119 +54,32 @@ class EquilibriumClaim final : public Claim {
                                     "not a linear map with softmax weights");
     table.add(mass_.row("mass", "column sums of equilibria are those of the injection over 1 - gamma", "7.1",
                         mass));
-    table.add(inverse_.row("u_inverse", "column sums of U^-1 times 1 - gamma are 1", "7.1", linear));
-    table.add(u_norm_.row("u_norm", "1-norm of U", "7.1", linear));
+    table.add(weights_.inverse(linear));
+    table.add(weights_.u_norm(linear));
     table.add(iterates_.row("contraction", "iterates approach the equilibrium at the rate of the norm", "7.3",
                             bounded));
-    table.add(perron_.row("perron", "columns of gamma softmax(A) sum to gamma", "7.4", of_softmax));
+    table.add(weights_.perron(of_softmax));
     table.add(
         bound_.row("error_bound", "distance to the equilibrium over its computable bound", "7.5", bounded));
-    judge_certificate(table, none);
+    table.add(weights_.certificate(none));
   }
 
  private:
-  [[nodiscard]] const RowBlockMatrix& weights() const { return subject_.map().pointwise_form()->weights; }
   [[nodiscard]] WeightKind kind() const { return subject_.network().weights; }
   [[nodiscard]] bool softmax() const { return kind() == WeightKind::softmax; }
   [[nodiscard]] Index rows() const { return subject_.map().local_states(); }
   /// 1-norm for softmax weights, 2-norm for the others.
   [[nodiscard]] double entry_norm(double x) const { return softmax() ? std::abs(x) : x * x; }
 
-  void sum_over_rows(Block& sums) const {
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums.data(), static_cast<int>(sums.size()), MPI_DOUBLE, MPI_SUM,
-                            subject_.grid().feature()));
-  }
-  /// Over all ranks; NaN wins.
-  [[nodiscard]] double largest(double value) const {
-    double both[2] = {std::isnan(value) ? 1.0 : 0.0, std::isnan(value) ? 0.0 : value};
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, both, 2, MPI_DOUBLE, MPI_MAX, subject_.grid().world()));
-    return both[0] > 0.0 ? std::numeric_limits<double>::quiet_NaN() : both[1];
-  }
   /// Of every column, over the rows of all ranks.
   [[nodiscard]] Block column_norms_of(const Block& block) const {
     Block norms(static_cast<std::size_t>(columns_), 0.0);
     for (Index c = 0; c < columns_; ++c)
       for (Index i = 0; i < rows(); ++i) norms[c] += entry_norm(block[c * rows() + i]);
-    sum_over_rows(norms);
+    sum_over_rows(subject_, norms);
     if (!softmax())
       for (double& norm : norms) norm = std::sqrt(norm);
     return norms;
-  }
-
-  void see_columns(const RunPoint& point) {
-    const RowBlockMatrix& w = weights();
-    const double gamma = subject_.network().gamma;
-    Block sums(static_cast<std::size_t>(w.width()), 0.0), distances(sums.size(), 0.0);
-    for (Index i = 0; i < w.local_rows(); ++i)
-      for (Index j = 0; j < w.width(); ++j) {
-        const double entry = w.rows()[i * w.width() + j];
-        sums[j] += std::abs(entry);
-        distances[j] += std::abs((i + w.row_begin() == j ? 1.0 : 0.0) - entry);
-      }
-    sum_over_rows(sums);
-    sum_over_rows(distances);
-    double off = 0.0, norm = 0.0;
-    for (std::size_t j = 0; j < sums.size(); ++j) {
-      off = std::isnan(sums[j]) ? sums[j] : std::max(off, std::abs(sums[j] - gamma));
-      norm = std::max(norm, distances[j]);
-    }
-    const double size = static_cast<double>(w.width()) * rounding;
-    perron_.add(largest(off), gamma * size, point.step, point.file);
-    certificate_.add(largest(*std::max_element(sums.begin(), sums.end())), gamma * (1.0 + size), point.step,
-                     point.file);
-    contraction_ = gamma;
-    if (subject_.linear()) u_norm_.add(largest(norm), (1.0 + gamma) * (1.0 + size), point.step, point.file);
-  }
-
-  void see_certificate(const RunPoint& point) {
-    if (softmax()) return;
-    const NetworkSettings& network = subject_.network();
-    if (kind() == WeightKind::monotone) {
-      certificate_.add(monotonicity(), network.margin * (1.0 - 1e-9), point.step, point.file);
-      contraction_ = 1.0;
-      return;
-    }
-    contraction_ = norm_->compute();
-    if (kind() == WeightKind::spectral)
-      certificate_.add(contraction_, network.gamma * (1.0 + 1e-9), point.step, point.file);
-    else
-      free_norm_.add(contraction_, 1.0, point.step, point.file);
-  }
-
-  /// The smallest vᵀ(I − W)v / vᵀv of some seeded v.
-  double monotonicity() const {
-    constexpr Index probes = 16;
-    const CounterRandom random(subject_.settings().seed, Stream::test_direction);
-    Block v(static_cast<std::size_t>(rows() * probes)), image(v.size());
-    for (Index c = 0; c < probes; ++c)
-      for (Index i = 0; i < rows(); ++i) v[c * rows() + i] = random.normal(weights().row_begin() + i, c);
-    weights().multiply(probes, v.data(), image.data());
-    Block sums(2 * probes, 0.0);
-    for (Index c = 0; c < probes; ++c)
-      for (Index k = c * rows(); k < (c + 1) * rows(); ++k) {
-        sums[c] += v[k] * (v[k] - image[k]);
-        sums[probes + c] += v[k] * v[k];
-      }
-    sum_over_rows(sums);
-    double least = std::numeric_limits<double>::infinity();
-    for (Index c = 0; c < probes; ++c) least = std::min(least, sums[c] / sums[probes + c]);
-    return -largest(-least);
-  }
-
-  /// Uᵀx = 1 has the column sums of U⁻¹ as its solution, and U⁻¹ = Σ γᵏSᵏ has no negative entry.
-  void see_inverse(const RunPoint& point) {
-    CollapsedModel& model = subject_.model();
-    (void)model.set_parameters(point.theta);
-    const Index own = subject_.layout().slice().size(), q = subject_.layout().outputs();
-    Block ones(static_cast<std::size_t>(own * q), 1.0), x(ones.size());
-    (void)model.solve_transpose(ones.data(), x.data());
-    double off = 0.0;
-    for (const double entry : x) {
-      const double deviation = std::abs(entry * (1.0 - model.gamma()) - 1.0);
-      off = std::isnan(deviation) || std::isnan(off) ? std::nan("") : std::max(off, deviation);
-    }
-    const double m = static_cast<double>(subject_.layout().width());
-    inverse_.add(largest(off), std::sqrt(m) * model.weight_error() + m * rounding, point.step, point.file);
   }
 
   void solve() {
@@ -199,7 +107,7 @@ class EquilibriumClaim final : public Claim {
         sums[c] += z_[c * rows() + i];
         sums[columns_ + c] += injection_[c * rows() + i];
       }
-    sum_over_rows(sums);
+    sum_over_rows(subject_, sums);
     const Block sizes = column_norms_of(z_);
     double worst = 0.0;
     for (Index c = 0; c < columns_; ++c) {
@@ -207,13 +115,13 @@ class EquilibriumClaim final : public Claim {
       worst = std::isnan(off) || std::isnan(worst) ? std::nan("") : std::max(worst, off);
     }
     const double m = static_cast<double>(subject_.layout().width());
-    mass_.add(largest(worst), (std::sqrt(m) * solver_->rtol() + m * rounding) / (1.0 - gamma), point.step,
-              point.file);
+    mass_.add(largest_over_ranks(subject_, worst),
+              (std::sqrt(m) * solver_->rtol() + m * rounding) / (1.0 - gamma), point.step, point.file);
   }
 
   /// z⁽ˡ⁾ from z⁽⁰⁾ = 0 on. z* is known to its tolerance only, which is allowed for.
   void see_iterates(const RunPoint& point) {
-    const double c = contraction_;
+    const double c = weights_.contraction();
     const Block sizes = column_norms_of(z_);
     const double m = static_cast<double>(subject_.layout().width());
     const double known = (softmax() ? std::sqrt(m) : 1.0) * solver_->rtol() * 4.0 / (1.0 - c) + m * rounding;
@@ -235,38 +143,20 @@ class EquilibriumClaim final : public Claim {
       }
       iterate_.swap(h_);
     }
-    iterates_.add(largest(rate), 1.0 + 1e-9, point.step, point.file);
-    bound_.add(largest(bound), 1.0 + 1e-9, point.step, point.file);
+    iterates_.add(largest_over_ranks(subject_, rate), 1.0 + 1e-9, point.step, point.file);
+    bound_.add(largest_over_ranks(subject_, bound), 1.0 + 1e-9, point.step, point.file);
   }
 
   static double nan_or_larger(double a, double b) {
     return std::isnan(a) || std::isnan(b) ? std::nan("") : std::max(a, b);
   }
 
-  void judge_certificate(VerdictTable& table, const std::string& none) {
-    const std::string id = "certificate";
-    if (!none.empty()) return table.add(does_not_apply(id, "well-posedness certificate", "2", none));
-    if (kind() == WeightKind::free) {
-      Row row = free_norm_.row(id, "2-norm of the free weights; below 1 certifies equilibria", "2.2");
-      row.state = row.measured < 1.0 ? RowState::held : RowState::observed;
-      if (std::isnan(row.measured)) row.state = RowState::not_held;
-      if (row.state == RowState::observed) row.note = "nothing is promised; every solve is checked";
-      return table.add(row);
-    }
-    const bool monotone = kind() == WeightKind::monotone;
-    table.add(certificate_.row(id,
-                               monotone ? "I - W exceeds its margin" : "norm of the weights is at most gamma",
-                               monotone ? "2.3" : "2.2"));
-  }
-
   Subject& subject_;
+  WeightInvariants weights_;
   Index columns_ = 0;  // samples that this rank solves for
-  double contraction_ = 1.0;
   std::unique_ptr<EquilibriumSolver> solver_;
-  std::unique_ptr<SpectralNorm> norm_;
   Block injection_, z_, h_, iterate_;
-  Worst mass_, inverse_, u_norm_, iterates_, perron_, bound_, free_norm_;
-  Worst certificate_;
+  Worst mass_, iterates_, bound_;
 };
 
 }  // namespace

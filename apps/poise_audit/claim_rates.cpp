@@ -1,9 +1,10 @@
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "poise/theory/live_audit.hpp"
+#include "poise_audit/box_rates.hpp"
 #include "poise_audit/claims.hpp"
-#include "poise_audit/classification_rates.hpp"
 #include "poise_audit/rate_rows.hpp"
 
 namespace poise {
@@ -11,6 +12,16 @@ namespace {
 
 constexpr double share = 1e-9;      // of a ratio of two measured numbers
 constexpr double resolved = 100.0;  // an excess above so many times its uncertainty gives a κ_t
+
+/// What is known of L*, for a note.
+std::string known_of(const ClassificationRates& rates) {
+  const ConvexOptimum& optimum = rates.optimum();
+  if (!optimum.attained) return "L* = 0: the data are separable";
+  char known[96];
+  std::snprintf(known, sizeof known, "L* = %.6g within %.1g", optimum.loss, optimum.error_bound);
+  const std::string obstacle = rates.obstacle();
+  return obstacle.empty() ? known : known + ("; " + obstacle);
+}
 
 /// What the audit of Theorem 1 measures at every point that is seen, and the bounds over all of them. Squared
 /// loss: κ and L* are known. Classification: those of ClassificationRates, or where the infimum is not
@@ -21,8 +32,10 @@ class RatesClaim final : public Claim {
     if (!subject.linear()) return;
     live_ = std::make_unique<LiveAudit>(subject.model(), subject.loss(), subject.settings().seed);
     if (subject.problem().loss == LossKind::squared) return;
-    classification_ = std::make_unique<ClassificationRates>(subject.loss());
-    if (classification_->needs_box()) box_ = std::make_unique<BoxRates>(subject.loss());
+    classification_ = find_rates(subject.loss(), std::numeric_limits<double>::infinity(), lost_);
+    lost_ = lost_.substr(0, lost_.find(';'));  // without the advice
+    if (!classification_ || !classification_->optimum().attained)
+      box_ = std::make_unique<BoxRates>(subject.loss());
   }
 
   void see(const RunPoint& point) override {
@@ -51,14 +64,15 @@ class RatesClaim final : public Claim {
       constants = live_->constants();
       if (classification_) {
         constants.kappa = classification_->kappa_outputs();
-        known = classification_->statement();
+        known = known_of(*classification_);
+      } else if (!lost_.empty()) {
+        known = "L* was not found, taken as 0";
       }
     }
-    const bool lost = classification_ && !classification_->failure().empty();
     table.add(kappa_row(samples_, uncertainties_, constants.kappa,
                         !std::isnan(constants.kappa) ? ""
                         : !why.empty()               ? why
-                        : lost                       ? classification_->failure()
+                        : !lost_.empty()             ? lost_
                                                      : known));
     // Where no κ is known, the smallest measured one.
     if (std::isnan(constants.kappa)) {
@@ -129,7 +143,7 @@ class RatesClaim final : public Claim {
       if (!(all[k].excess <= resolved * uncertainties[k]))
         worst.add(all[k].grad_norm2 / all[k].excess, kappa * (1.0 - share), all[k].step, samples.files()[k]);
     return worst.row("kappa", "|grad L0|^2 over the excess is at least kappa",
-                     classification_ ? "5.3" : "5.2", why_not);
+                     subject_.problem().loss == LossKind::squared ? "5.2" : "5.3", why_not);
   }
 
   void add_bound(VerdictTable& table, const RateSamples& samples, Row row, const AuditConstants& constants,
@@ -145,6 +159,7 @@ class RatesClaim final : public Claim {
   Subject& subject_;
   std::unique_ptr<LiveAudit> live_;
   std::unique_ptr<ClassificationRates> classification_;
+  std::string lost_;               // why L* was not found
   std::unique_ptr<BoxRates> box_;  // where L* has no comparator
   RateSamples samples_;
   std::vector<double> uncertainties_;

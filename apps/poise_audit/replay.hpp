@@ -8,6 +8,9 @@
 
 namespace poise {
 
+/// ‖x‖₂. Collective on the communicator of `vec`.
+[[nodiscard]] double norm(Vec vec);
+
 /// Takes steps of a run again, from one checkpoint to the next, with the run's own settings: they must end
 /// where the run ended. The points between are seen by all claims. Intervals are taken from the newest one
 /// back until a number of steps is used up; the first interval begins at the start that the seed gives.

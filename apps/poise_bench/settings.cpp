@@ -6,6 +6,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise_bench/output.hpp"
+#include "poise_train/solvers.hpp"
 
 namespace poise {
 namespace {
@@ -105,15 +106,14 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
 }
 
 void declare_bench_solvers(Options& options) {
-  options.solver("eq_", "SNES",
-                 "meanfield where it pays; else newtonls with GMRES for linear maps, picard for others");
-  options.solver("eq_newton_", "SNES", "newtonls with GMRES: where eq_ failed");
-  options.solver("eq_anderson_", "SNES", "anderson: where eq_newton_ failed");
-  options.solver("adj_", "KSP", "meanfield, where the equilibria have it; else gmres; to their tolerance");
-  options.solver("adj_gmres_", "KSP", "gmres: where adj_ failed");
-  options.solver("collapsed_", "KSP", "gmres, worst output to 1e-10");
-  options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
-  options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
+  declare_solvers(options, {{"eq_", "worst sample to 1e-10, of tanh and hard to 1e-8"},
+                            {"eq_newton_"},
+                            {"eq_anderson_"},
+                            {"adj_"},
+                            {"adj_gmres_"},
+                            {"collapsed_", "here to 1e-10"},
+                            {"spec_"},
+                            {"spec_state_"}});
 }
 
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "poise_train/solvers.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -131,8 +132,7 @@ std::vector<double> CompareSettings::times() const {
 }
 
 void declare_compare_solvers(Options& options) {
-  options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
-  options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
+  declare_solvers(options, {{"flow_"}, {"collapsed_"}});
 }
 
 }  // namespace poise

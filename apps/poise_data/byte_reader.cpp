@@ -8,6 +8,12 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+namespace {
+
+/// No table has longer lines, but a compressed file of one megabyte may hold one of a gigabyte.
+constexpr std::size_t longest_line = std::size_t{1} << 26;
+
+}  // namespace
 
 ByteReader::ByteReader(std::string path) : path_(std::move(path)) {
   std::error_code code;
@@ -55,7 +61,11 @@ void ByteReader::read_exact(void* to, std::size_t size, const std::string& part)
 bool ByteReader::read_line(std::string& line) {
   line.clear();
   int c = 0;
-  while ((c = gzgetc(file_.get())) != -1 && c != '\n') line.push_back(static_cast<char>(c));
+  while ((c = gzgetc(file_.get())) != -1 && c != '\n') {
+    if (line.size() == longest_line)
+      throw bad_input(path_ + ": has a line of more than 64 MiB: is it a text table?");
+    line.push_back(static_cast<char>(c));
+  }
   if (c == -1) check_stream();
   if (c == -1 && line.empty()) return false;
   if (!line.empty() && line.back() == '\r') line.pop_back();

@@ -41,7 +41,7 @@ void Sections::consult_solvers() {
   for (const char* prefix : {"spec_norm_", "spec_power_", "spec_resolvent_", "spec_u_"})
     consult_options(world, prefix, "EPS");
   for (const char* prefix : {"spec_resolvent_", "spec_u_"}) consult_options(world, prefix, "KSP");
-  if (dynamics_) consult_options(world, "spec_max_", "EPS");
+  if (dynamics_) consult_options(world, "limit_lambda_", "EPS");
   if (!map_) return;
   consult_options(world, "spec_jacobian_", "EPS");
   consult_options(world, "spec_jacobian_norm_", "EPS");

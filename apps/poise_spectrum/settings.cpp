@@ -1,5 +1,7 @@
 #include "poise_spectrum/settings.hpp"
 
+#include "poise_train/solvers.hpp"
+
 namespace poise {
 
 SpectrumSettings SpectrumSettings::from(Options& o) {
@@ -22,21 +24,19 @@ SpectrumSettings SpectrumSettings::from(Options& o) {
 }
 
 void declare_spectrum_solvers(Options& options) {
-  options.solver("spec_w_", "EPS", "krylovschur, leading eigenvalues of W, residual 1e-12 of the norm");
-  options.solver("spec_norm_", "EPS", "krylovschur, norms of W");
-  options.solver("spec_power_", "EPS", "krylovschur, norms of the powers of W");
-  options.solver("spec_range_", "EPS", "krylovschur, support lines of the numerical range");
-  options.solver("spec_resolvent_", "EPS",
-                 "krylovschur on the inverse of zI - W, 1e-6; the inverse: KSP, gmres(200), 1e-8");
-  options.solver("spec_u_", "EPS",
-                 "krylovschur, both ends of U = I - W, 1e-9; the inverse: KSP, gmres(200), 1e-11");
-  options.solver("spec_", "EPS", "krylovschur, smallest eigenvalue of D, residual 3e-9");
-  options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
-  options.solver("spec_max_", "EPS", "krylovschur, largest eigenvalue of D, 1e-10");
-  options.solver("spec_jacobian_", "EPS", "krylovschur, spectral radius of Jacobians, 1e-10 of the norm");
-  options.solver("spec_jacobian_norm_", "EPS", "krylovschur, norms of Jacobians");
-  options.solver("eq_", "SNES", "equilibria, as in poise-train");
-  options.solver("collapsed_", "KSP", "gmres, solves with U on the way to D, 1e-13");
+  declare_solvers(options, {{"spec_w_"},
+                            {"spec_norm_"},
+                            {"spec_power_"},
+                            {"spec_range_"},
+                            {"spec_resolvent_"},
+                            {"spec_u_"},
+                            {"spec_"},
+                            {"spec_state_"},
+                            {"limit_lambda_"},
+                            {"spec_jacobian_"},
+                            {"spec_jacobian_norm_"},
+                            {"eq_", "as in poise-train"},
+                            {"collapsed_"}});
 }
 
 }  // namespace poise

@@ -1,6 +1,7 @@
 #include "poise_sweep/settings.hpp"
 
 #include "poise_sweep/number_list.hpp"
+#include "poise_train/solvers.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -123,21 +124,18 @@ TrainSettings SweepSettings::member(double width, double gamma, double scale, do
 }
 
 void declare_sweep_solvers(Options& options) {
-  options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
-  options.solver(
-      "eq_", "SNES",
-      "study inexact: as in poise-train, but picard where a tolerance is studied; worst sample to it");
-  options.solver("eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails");
-  options.solver("eq_anderson_", "SNES", "anderson, where that fails too");
-  options.solver("adj_", "KSP",
-                 "study inexact: neumann where eq_ is picard; worst sample to the equilibria's tolerance");
-  options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
-  options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
-  options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
-  options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
-  options.solver("limit_lambda_", "EPS", "krylovschur, residual 1e-9: the largest eigenvalue of D");
-  options.solver("limit_curvature_", "EPS", "krylovschur, residual 1e-9: that of D^1/2 H D^1/2");
-  options.solver("limit_features_", "EPS", "krylovschur, residual 1e-9: that of the features' Gram matrix");
+  declare_solvers(options, {{"flow_"},
+                            {"eq_", "study inexact alone; where it studies a tolerance, picard to that"},
+                            {"eq_newton_"},
+                            {"eq_anderson_"},
+                            {"adj_"},
+                            {"adj_gmres_"},
+                            {"collapsed_"},
+                            {"spec_"},
+                            {"spec_state_"},
+                            {"limit_lambda_"},
+                            {"limit_curvature_"},
+                            {"limit_features_"}});
 }
 
 }  // namespace poise

@@ -38,7 +38,7 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
   const OwnOptions scope(given);
   Options options;
   const TrainSettings train = TrainSettings::from(options);
-  declare_solvers(options);
+  declare_train_solvers(options);
   options.reject_undeclared();
   if (train.data.empty()) throw usage("-data FILE is missing");
   if (settings.ranks % train.feature_ranks != 0)

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,11 @@ void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
   state.step_scale = checkpoint.real("/dynamics", "step_scale");
   state.reductions = checkpoint.integer("/dynamics", "reductions");
   state.clipped = checkpoint.integer("/dynamics", "clipped");
+  const auto is_amount = [](double x) { return std::isfinite(x) && x >= 0; };
+  if (state.step < 0 || state.gradients < 0 || state.reductions < 0 || state.clipped < 0 ||
+      !is_amount(state.t) || !is_amount(state.next_step_size) || !is_amount(state.local_error_sum) ||
+      !is_amount(state.step_scale))
+    throw usage(checkpoint.path() + ": no run can stand where /state and /dynamics say that it stands");
 }
 
 void save_interval(Snapshot& snapshot, const Interval& interval) {
@@ -109,7 +115,8 @@ void Experiment::restore_audit(const Checkpoint& checkpoint) {
   const Index q = layout().outputs();
   std::vector<double> eigenvectors;
   if (checkpoint.has("/audit/eigenvectors")) {
-    const Index columns = checkpoint.dims("/audit/eigenvectors").at(0);
+    checkpoint.require_dims("/audit/eigenvectors", {-1, layout().width()});
+    const Index columns = checkpoint.dims("/audit/eigenvectors")[0];
     if (columns > 2 * q) throw usage(checkpoint.path() + ": too many eigenvectors");
     std::vector<double> rows(static_cast<std::size_t>(slice.size() * columns));
     checkpoint.read_columns("/audit/eigenvectors", columns, layout().width(), slice, rows.data(), columns);

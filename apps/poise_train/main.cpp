@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
       [](poise::Options& options) {
         (void)poise::TrainSettings::from(options);
         (void)poise::EnsembleSettings::from(options);
-        poise::declare_solvers(options);
+        poise::declare_train_solvers(options);
       },
       run);
 }

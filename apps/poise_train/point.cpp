@@ -23,4 +23,12 @@ Point KeptPoint::point() const {
   return point;
 }
 
+void KeptEvaluation::keep(const DynamicsState& at, Vec gradient_there, const Evaluation& found) {
+  if (!gradient) gradient = duplicate(gradient_there);
+  check(VecCopy(gradient_there, gradient.get()));
+  state = at;
+  evaluation = found;
+  is_set = true;
+}
+
 }  // namespace poise

@@ -39,4 +39,15 @@ class KeptPoint {
   std::vector<std::pair<std::string, VecHandle>> vectors_;
 };
 
+/// A copy of what an observer saw, to look at it later.
+struct KeptEvaluation {
+  /// Collective on the communicator of the gradient.
+  void keep(const DynamicsState& at, Vec gradient_there, const Evaluation& found);
+
+  bool is_set = false;
+  DynamicsState state;
+  VecHandle gradient;
+  Evaluation evaluation;
+};
+
 }  // namespace poise

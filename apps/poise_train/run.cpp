@@ -62,6 +62,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
   // Resumed: the point that it starts from is good, and saved.
   kept_.keep(experiment.point(experiment.theta(), experiment.state()));
   last_saved_ = experiment.state().step;
+  past_end_ = !recorder_.due(last_saved_);
   last_path_ = checkpoint_path(directory.checkpoints(), last_saved_);
 }
 
@@ -95,6 +96,7 @@ StopReason Run::train() {
 ExitCode Run::finish(StopReason reason) {
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
+  if (asked_to_stop_ == Interruptions::Stop::no) record_end();
   note_progress();
   if (recorded_ > 0) {
     report_.row(last_, true);
@@ -144,8 +146,15 @@ bool Run::affordable() {
 
 bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
   last_step_ = state.step;
+  if (past_end_) file_.truncate_after(last_saved_ - 1);
+  past_end_ = false;
   recorder_.gather(evaluation);
-  if (recorder_.due(state.step)) record(state, gradient, evaluation);
+  if (recorder_.due(state.step)) {
+    unrecorded_.is_set = false;
+    record(state, gradient, evaluation);
+  } else if (settings_.audit_every > 0) {  // epochs are recorded whole, the steps after the last one are not
+    unrecorded_.keep(state, gradient, evaluation);
+  }
   const Interruptions::Request request = interruptions_.poll();
   asked_to_stop_ = request.stop;
   const bool goes_on = recorder_.held() && asked_to_stop_ == Interruptions::Stop::no;
@@ -180,6 +189,14 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
   report_.row(row, false);
 }
 
+// After the checkpoint of the end, which has the audit without this row: a run that is made longer goes on as
+// if it had never ended.
+void Run::record_end() {
+  if (!unrecorded_.is_set) return;
+  unrecorded_.is_set = false;
+  record(unrecorded_.state, unrecorded_.gradient.get(), unrecorded_.evaluation);
+}
+
 void Run::save(const Point& point) {
   const auto stage = Stages::get().checkpoints.begin();
   const double begin = steady_seconds();
@@ -204,8 +221,16 @@ std::string Run::rescue() {
     if (!error.collective()) throw;
     return std::string("; nor could the last good parameters be saved: ") + error.what();
   }
-  return "; the last good parameters are in " + last_path_ + " (step " + std::to_string(point.state.step) +
-         ", t = " + to_text(point.state.t) + ")";
+  std::string saved = "; the last good parameters are in " + last_path_ + " (step " +
+                      std::to_string(point.state.step) + ", t = " + to_text(point.state.t) + ")";
+  try {
+    check(VecCopy(point.theta, experiment_.theta()));
+    record_end();
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    saved += std::string("; that step could not be recorded: ") + error.what();
+  }
+  return saved;
 }
 
 void Run::require_held() const {

@@ -42,12 +42,14 @@ class Run {
   [[nodiscard]] double seconds() const { return steady_seconds() - start_; }
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
   void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
+  /// The row of the last step, where that is none of every Nth of -audit_every.
+  void record_end();
   void save(const Point& point);
   void forget(Vec theta, Vec gradient);
   [[nodiscard]] bool scheduled_at(Index step) const;
   /// Collective. Whether a scheduled checkpoint is to be written: rank 0's clock decides for all.
   bool affordable();
-  /// Where the last good parameters are after an error, as a part of its message.
+  /// Saves and records the last good point after an error; says where it is, as a part of the message.
   std::string rescue();
   void require_held() const;
 
@@ -64,6 +66,8 @@ class Run {
   double seconds_before_;
   double start_ = 0.0;
   HistoryRow first_, last_;
+  KeptEvaluation unrecorded_;  // of the step seen last, if it was not recorded
+  bool past_end_ = false;  ///< the history has the row of a former end, to be dropped where the run goes on
   Index recorded_ = 0, last_step_ = 0;  // rows; the step observed last
   Index last_saved_ = -1;
   std::string last_path_;

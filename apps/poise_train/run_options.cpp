@@ -14,6 +14,8 @@
 namespace poise {
 namespace {
 
+constexpr std::size_t longest_options_file = 1'000'000;
+
 bool is_set(const std::string& name) {
   PetscBool set = PETSC_FALSE;
   check(PetscOptionsHasName(nullptr, nullptr, ("-" + name).c_str(), &set));
@@ -87,9 +89,11 @@ void recall_options(MPI_Comm comm) {
     if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
     std::ifstream file(path);
     if (!file) throw bad_input("-resume: there is no " + path + "; is -run the directory of an earlier run?");
-    std::stringstream content;
-    content << file.rdbuf();
-    text = content.str();
+    text.resize(longest_options_file + 1);
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > longest_options_file)
+      throw bad_input(path + " has more than a million bytes: it is damaged, options.txt is a few lines");
   });
   std::istringstream lines(broadcast(comm, text));
   for (std::string line; std::getline(lines, line);) {

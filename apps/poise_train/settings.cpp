@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "poise_train/solvers.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -63,8 +64,8 @@ void TrainSettings::read_run(Options& o) {
         "but this run has " +
         beyond + "; leave -audit out");
   audit_every = o.integer("audit_every", 0, {0, 2e9},
-                          "record (and audit) every Nth step; the theorem's infimum over time wants 1; 0: "
-                          "every step, or with minibatches one step an epoch");
+                          "record (and audit) every Nth step, and the last; the theorem's infimum over time "
+                          "wants 1; 0: every step, or with minibatches one step an epoch");
   run = o.text("run", "", "run directory; none: runs/DATA-DATE-TIME");
   resume = o.flag("resume", false,
                   "go on from the newest valid checkpoint of -run, with the options of that run; options "
@@ -123,23 +124,18 @@ std::string TrainSettings::beyond_the_theorem() const {
   return dynamics == "descent" && !plain ? "a -method other than gradient, -weight_decay or -clip" : "";
 }
 
-void declare_solvers(Options& options) {
-  options.solver("flow_", "TS", "rk 5f, adaptive, tolerances 1e-8");
-  options.solver("min_", "TAO", "lmvm, gradient's norm to 1e-8");
-  options.solver(
-      "eq_", "SNES",
-      "meanfield where its factorisation pays, else newtonls with GMRES for linear maps and picard for "
-      "others; worst sample to 1e-12");
-  options.solver("eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails");
-  options.solver("eq_anderson_", "SNES", "anderson, where that fails too");
-  options.solver("adj_", "KSP",
-                 "meanfield or neumann where eq_ is meanfield or picard, else gmres; worst sample to the "
-                 "equilibria's tolerance");
-  options.solver("adj_gmres_", "KSP", "gmres, where adj_ fails");
-  options.solver("collapsed_", "KSP", "gmres, worst output to 1e-13");
-  options.solver("svd_", "EPS", "krylovschur, squared norms of spectral and free weights to 1e-12");
-  options.solver("spec_", "EPS", "krylovschur, residual 3e-9");
-  options.solver("spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts");
+void declare_train_solvers(Options& options) {
+  declare_solvers(options, {{"flow_"},
+                            {"min_"},
+                            {"eq_", "worst sample to 1e-12"},
+                            {"eq_newton_"},
+                            {"eq_anderson_"},
+                            {"adj_"},
+                            {"adj_gmres_"},
+                            {"collapsed_"},
+                            {"svd_"},
+                            {"spec_"},
+                            {"spec_state_"}});
 }
 
 }  // namespace poise

@@ -44,6 +44,6 @@ struct TrainSettings {
 };
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
-void declare_solvers(Options& options);
+void declare_train_solvers(Options& options);
 
 }  // namespace poise

@@ -51,7 +51,7 @@ ExitCode train(Options& options, MPI_Comm comm) {
     found = find_checkpoint(comm, *directory);
     require_same_run(*found.checkpoint, options);
   }
-  declare_solvers(options);
+  declare_train_solvers(options);
   Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);
   found.checkpoint.reset();
   options.reject_unknown();

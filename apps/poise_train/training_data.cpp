@@ -95,19 +95,29 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
                 checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs, but " + settings.data +
                     " has " + std::to_string(info_.inputs),
                 true);
+  const FeatureKind kind = settings.features.kind;
+  const bool constant = checkpoint.integer("/features", "constant") != 0;
   const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
   std::vector<double> transform, offset;
-  if (checkpoint.has("/features/transform")) {
+  if (kind == FeatureKind::identity) {
+    if (width != inputs + (constant ? 1 : 0))
+      throw Error(ExitCode::bad_input,
+                  checkpoint.path() + ": a width of " + std::to_string(width) + " does not fit " +
+                      std::to_string(inputs) + " inputs taken as they are",
+                  true);
+  } else {
+    checkpoint.require_dims("/features/transform", {width, inputs});
     transform.resize(static_cast<std::size_t>(rows.size() * inputs));
     checkpoint.read_rows("/features/transform", width, inputs, rows, transform.data(), inputs);
   }
-  if (checkpoint.has("/features/offset")) {
+  if (kind >= FeatureKind::random_relu) {
+    checkpoint.require_dims("/features/offset", {width, 1});
     offset.resize(static_cast<std::size_t>(rows.size()));
     checkpoint.read_rows("/features/offset", width, 1, rows, offset.data(), 1);
   }
-  features_ = std::make_unique<FeatureMap>(
-      grid_, settings.features.kind, checkpoint.integer("/features", "constant") != 0, width,
-      checkpoint.read_array("/features/mean", {inputs}), std::move(transform), std::move(offset));
+  features_ = std::make_unique<FeatureMap>(grid_, kind, constant, width,
+                                           checkpoint.read_array("/features/mean", {inputs}),
+                                           std::move(transform), std::move(offset));
 }
 
 void TrainingData::save(Snapshot& snapshot) const {

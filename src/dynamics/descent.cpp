@@ -1,7 +1,6 @@
 #include "poise/dynamics/descent.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "poise/base/check.hpp"
@@ -10,16 +9,6 @@ namespace poise {
 namespace {
 
 constexpr int most_halvings = 20;  // of one step: a millionth of its size
-
-void report_reduction(Vec theta, const DynamicsState& state, double step_size, const Error& error) {
-  MPI_Comm comm = MPI_COMM_NULL;
-  int rank = 0;
-  check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta), &comm));
-  check_mpi(MPI_Comm_rank(comm, &rank));
-  if (rank == 0)
-    std::fprintf(stderr, "poise: warning: step %s failed (%s); it is taken again with step size %s\n",
-                 std::to_string(state.step + 1).c_str(), error.what(), to_text(step_size).c_str());
-}
 
 }  // namespace
 
@@ -83,7 +72,7 @@ void Descent::go_back(Vec theta, DynamicsState& state, const Error& error) {
   ++state.reductions;
   state.step_scale *= 0.5;
   state.step_size = step_size_at(state);
-  report_reduction(theta, state, state.step_size, error);
+  warn_of_repeated_step(theta, state.step + 1, state.step_size, error);
 }
 
 Evaluation Descent::advance(Vec theta, DynamicsState& state) {

@@ -1,6 +1,10 @@
 #include "poise/dynamics/dynamics.hpp"
 
 #include <cmath>
+#include <cstdio>
+
+#include "poise/base/check.hpp"
+#include "poise/base/options.hpp"
 
 namespace poise {
 
@@ -11,6 +15,16 @@ void require_finite_loss(double loss) {
 
 bool is_failed_evaluation(const Error& error) {
   return error.code() == ExitCode::failed && error.collective();
+}
+
+void warn_of_repeated_step(Vec theta, Index step, double step_size, const Error& why) {
+  MPI_Comm comm = MPI_COMM_NULL;
+  int rank = 0;
+  check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta), &comm));
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  if (rank == 0)
+    std::fprintf(stderr, "poise: warning: step %s failed (%s); it is taken again with step size %s\n",
+                 std::to_string(step).c_str(), why.what(), to_text(step_size).c_str());
 }
 
 }  // namespace poise

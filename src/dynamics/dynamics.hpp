@@ -47,5 +47,7 @@ class Dynamics {
 void require_finite_loss(double loss);
 /// Whether another point may do better: a failed solve or a number that is not finite, on every rank.
 [[nodiscard]] bool is_failed_evaluation(const Error& error);
+/// Collective on the communicator of `theta`. Rank 0 tells on stderr why a step is taken again.
+void warn_of_repeated_step(Vec theta, Index step, double step_size, const Error& why);
 
 }  // namespace poise

@@ -1,13 +1,11 @@
 #include "poise/dynamics/flow.hpp"
 
-#include <petsc/private/tsimpl.h>  // TSAdapt's ops: no public call changes the step size it proposes
-
-#include <cmath>
 #include <string_view>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/dynamics/step_control.hpp"
 
 namespace poise {
 namespace {
@@ -15,36 +13,10 @@ namespace {
 constexpr double default_tolerance = 1e-8;
 constexpr double default_first_step = 1e-3;
 
-/// Binary digits of an adaptive step size. The error estimate is a small difference, so the step size that
-/// follows from it carries the rounding of the gradient times 1/tolerance: 1e-10 of itself on another number
-/// of ranks, and the history would be at other times. Rounded (down, by 0.8 % at most), it is the same one.
-constexpr int step_size_digits = 8;
-constexpr const char* wrapped_choice = "poise_wrapped_choice";
-
-double rounded_down(double step_size) {
-  int exponent = 0;
-  const double fraction = std::frexp(step_size, &exponent);
-  return std::ldexp(std::floor(std::ldexp(fraction, step_size_digits)), exponent - step_size_digits);
-}
-
-PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscInt* scheme, PetscReal* next,
-                              PetscBool* accept, PetscReal* error, PetscReal* absolute, PetscReal* relative) {
-  decltype(adapt->ops->choose) choose = nullptr;
-  PetscFunctionBegin;
-  PetscCall(PetscObjectQueryFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, &choose));
-  PetscCall((*choose)(adapt, ts, step_size, scheme, next, accept, error, absolute, relative));
-  // What the user has chosen stays: a fixed step, and the limits of an adaptive one.
-  const bool chosen = *next == step_size || *next == adapt->dt_min || *next == adapt->dt_max;
-  if (!chosen) *next = rounded_down(*next);
-  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
-}
-
-/// Wraps the step size controller that the options have chosen.
-void round_step_sizes(TS ts) {
-  TSAdapt adapt = nullptr;
-  check(TSGetAdapt(ts, &adapt));
-  check(PetscObjectComposeFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, adapt->ops->choose));
-  adapt->ops->choose = choose_rounded;
+Flow& flow_of(TS ts) {
+  void* flow = nullptr;
+  check(TSGetApplicationContext(ts, &flow));
+  return *static_cast<Flow*>(flow);
 }
 
 }  // namespace
@@ -55,6 +27,7 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
       max_steps_(max_steps),
       known_theta_(duplicate(theta_like)),
       known_gradient_(duplicate(theta_like)),
+      start_(duplicate(theta_like)),
       embedded_(duplicate(theta_like)) {
   MPI_Comm comm = MPI_COMM_NULL;
   check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta_like), &comm));
@@ -75,16 +48,18 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
       },
       this));
   check(TSSetApplicationContext(ts, this));
+  check(TSSetFunctionDomainError(
+      ts, +[](TS trying, PetscReal, Vec theta, PetscBool* accept) -> PetscErrorCode {
+        return guarded([&] { *accept = flow_of(trying).can_evaluate(theta) ? PETSC_TRUE : PETSC_FALSE; });
+      }));
   check(TSSetPostStep(
-      ts, +[](TS stepped) -> PetscErrorCode {
-        return guarded([&] {
-          void* self = nullptr;
-          check(TSGetApplicationContext(stepped, &self));
-          static_cast<Flow*>(self)->after_step();
-        });
+      ts, +[](TS stepped) -> PetscErrorCode { return guarded([&] { flow_of(stepped).after_step(); }); }));
+  check(TSSetPreStage(
+      ts, +[](TS trying, PetscReal) -> PetscErrorCode {
+        return guarded([&] { flow_of(trying).before_stage(); });
       }));
   check(TSSetFromOptions(ts));
-  round_step_sizes(ts);
+  control_steps(ts);
 }
 
 void Flow::evaluate(Vec theta) {
@@ -94,11 +69,42 @@ void Flow::evaluate(Vec theta) {
     if (same) return;
   }
   is_known_ = false;
-  known_ = objective_.value_and_gradient(theta, known_gradient_.get());
   ++state_->gradients;
+  known_ = objective_.value_and_gradient(theta, known_gradient_.get());
   require_finite(known_gradient_.get(), "the gradient");
   check(VecCopy(theta, known_theta_.get()));
   is_known_ = true;
+}
+
+bool Flow::can_evaluate(Vec theta) {
+  try {
+    require_finite(theta, "a trial point of the integrator (flow_)");
+    evaluate(theta);
+    return true;
+  } catch (const Error& error) {
+    TSAdapt adapt = nullptr;
+    PetscBool fixed = PETSC_FALSE;
+    check(TSGetAdapt(ts_.get(), &adapt));
+    check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(adapt), TSADAPTNONE, &fixed));
+    if (!is_failed_evaluation(error) || fixed) throw;
+    PetscReal step_size = 0.0, factor = 0.0;
+    check(TSGetTimeStep(ts_.get(), &step_size));
+    check(TSAdaptGetScaleSolveFailed(adapt, &factor));
+    warn_of_repeated_step(theta, state_->step + 1, step_size * factor, error);
+    failure_ = error;
+    return false;
+  }
+}
+
+/// TS takes a rejected step back by subtracting it: of a far trial that leaves rounding in place of θ.
+void Flow::before_stage() {
+  PetscInt rejected = 0;
+  check(TSGetStepRejections(ts_.get(), &rejected));
+  if (rejected == rejected_) return;
+  rejected_ = rejected;
+  Vec theta = nullptr;
+  check(TSGetSolution(ts_.get(), &theta));
+  check(VecCopy(start_.get(), theta));
 }
 
 void Flow::right_hand_side(Vec theta, Vec derivative) {
@@ -128,14 +134,19 @@ void Flow::after_step() {
   TS ts = ts_.get();
   Vec theta = nullptr;
   PetscInt step = 0;
+  TSConvergedReason reason = TS_CONVERGED_ITERATING;
+  check(TSGetConvergedReason(ts, &reason));
+  if (reason < 0) return;  // TSSolve calls this after a failed step, too
   check(TSGetSolution(ts, &theta));
   state_->local_error_sum += local_error(theta);
   check(TSGetTime(ts, &state_->t));
   check(TSGetStepNumber(ts, &step));
   check(TSGetTimeStep(ts, &state_->next_step_size));
   state_->step = step;
+  failure_.reset();
   check(TSRestartStep(ts));
   evaluate(theta);
+  check(VecCopy(theta, start_.get()));
   if (!(*observer_)(*state_, theta, known_gradient_.get(), known_)) {
     stopped_ = true;
     check(TSSetConvergedReason(ts, TS_CONVERGED_USER));
@@ -147,6 +158,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   state_ = &state;
   observer_ = &observer;
   stopped_ = false;
+  failure_.reset();
   if (!state.shown) {
     evaluate(theta);
     state.shown = true;
@@ -155,6 +167,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   if (state.t >= end_time_) return StopReason::reached_time;
   if (state.step >= max_steps_) return StopReason::reached_steps;
   check(TSSetSolution(ts, theta));
+  check(VecCopy(theta, start_.get()));
   check(TSSetTime(ts, state.t));
   check(TSSetStepNumber(ts, static_cast<PetscInt>(state.step)));
   if (state.next_step_size > 0.0) check(TSSetTimeStep(ts, state.next_step_size));
@@ -164,6 +177,8 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   if (stopped_) return StopReason::stopped_by_observer;
   TSConvergedReason reason = TS_CONVERGED_ITERATING;
   check(TSGetConvergedReason(ts, &reason));
+  if (reason < 0) check(VecCopy(start_.get(), theta));
+  if (reason < 0 && failure_) throw Error(*failure_);
   if (reason < 0)
     throw Error(ExitCode::failed,
                 "the integrator (flow_) failed at t = " + to_text(state.t) + " after " +

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "poise/dynamics/dynamics.hpp"
 #include "poise/petsc/handle.hpp"
@@ -13,6 +14,11 @@ namespace poise {
 /// straight one bit by bit. Types that do reuse a stage are restarted every step for the same reason.
 /// Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same steps on any number of
 /// ranks.
+///
+/// A step on which the gradient cannot be computed (a stage or the end is not finite, or a solve fails there,
+/// on all ranks) is rejected with a warning and taken again with a fourth of its size
+/// (`flow_ts_adapt_scale_solve_failed`). The failure itself is thrown after `flow_ts_max_reject` rejections
+/// of one step, 10 by default, and at once where the step size is fixed (`flow_ts_adapt_type none`).
 class Flow final : public Dynamics {
  public:
   /// Collective on the communicator of `theta_like`. `objective` must outlive the flow. Ends at `end_time`
@@ -28,6 +34,9 @@ class Flow final : public Dynamics {
  private:
   /// The gradient at θ, reused if θ is where it was last evaluated (the first stage of a step is).
   void evaluate(Vec theta);
+  /// Whether a trial point has a gradient, which is then known; keeps the failure if not.
+  bool can_evaluate(Vec theta);
+  void before_stage();
   void right_hand_side(Vec theta, Vec derivative);
   void after_step();
   double local_error(Vec theta);
@@ -36,9 +45,13 @@ class Flow final : public Dynamics {
   double end_time_;
   Index max_steps_;
   TsHandle ts_;
-  VecHandle known_theta_, known_gradient_, embedded_;
+  VecHandle known_theta_, known_gradient_;
+  VecHandle start_;  // θ where the step in hand begins
+  VecHandle embedded_;
+  PetscInt rejected_ = 0;  // steps whose θ has been put back
   Evaluation known_;
   bool is_known_ = false;
+  std::optional<Error> failure_;  // of the step in hand
   DynamicsState* state_ = nullptr;
   const Observer* observer_ = nullptr;
   bool stopped_ = false;

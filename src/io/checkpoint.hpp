@@ -46,6 +46,9 @@ class Checkpoint {
   [[nodiscard]] bool has(const std::string& name) const { return file_.exists(name); }
   [[nodiscard]] std::vector<Index> dims(const std::string& name) const { return file_.shape(name).dims; }
 
+  /// Throws unless `name` has this shape, -1 standing for any length: before memory is reserved for it.
+  void require_dims(const std::string& name, const std::vector<Index>& expected) const;
+
   /// Rows `part` (other for every rank, none is allowed) of a rows x columns matrix; row part.begin + i goes
   /// to out[i * stride]. `part` need not be a partition.
   void read_rows(const std::string& name, Index rows, Index columns, Range part, double* out,
@@ -66,7 +69,6 @@ class Checkpoint {
  private:
   explicit Checkpoint(H5File file) : file_(std::move(file)) {}
   void verify() const;
-  void require_dims(const std::string& name, const std::vector<Index>& expected) const;
   [[nodiscard]] std::uint32_t checksum_of(const std::string& name, const std::vector<Index>& dims) const;
 
   H5File file_;

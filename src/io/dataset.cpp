@@ -106,9 +106,11 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   const H5File file = open_for(comm_, info_.path);
   const std::string where = "data file '" + info_.path + "': /" + prefix;
   file.read_rows("/" + prefix + "features", rows, block.features);
-  throw_first(comm_, find_not_finite(where + "features", block.features, block.inputs, rows.begin));
-  if (info_.scale_factor != 1.0)
+  const bool scaled = info_.scale_factor != 1.0;
+  if (scaled)
     for (double& value : block.features) value *= info_.scale_factor;
+  throw_first(comm_, find_not_finite(where + (scaled ? "features x scale_factor" : "features"),
+                                     block.features, block.inputs, rows.begin));
   if (info_.classification) {
     file.read_rows("/" + prefix + "labels", rows, block.labels);
     throw_first(comm_, find_bad_label(where + "labels", block.labels, info_.outputs, rows.begin));

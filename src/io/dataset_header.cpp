@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/io/hdf5_untrusted.hpp"
 
 namespace poise {
 namespace {
@@ -63,10 +63,8 @@ class Validator {
            "; it must be a number other than 0");
     info.classification = train.labels.has_value();
     info.outputs = require_answers(train);
-    if (info.outputs > std::numeric_limits<Index>::max() / 16 / info.samples ||
-        info.inputs > std::numeric_limits<Index>::max() / 16 / info.samples)
-      fail("its header is damaged: /features " + dims_text(*train.features) + " cannot be true");
     add_test(info);
+    if (info.classification) require_proportion(info);
     info.has_teacher = header_.teacher.has_value();
     if (info.has_teacher) require_teacher(info);
     return info;
@@ -135,6 +133,15 @@ class Validator {
     return *set.classes;
   }
 
+  /// Labels become one-hot columns, whose number the file only states.
+  void require_proportion(const DatasetInfo& info) const {
+    const Index most = static_cast<Index>(header_.bytes * largest_expansion / sizeof(double));
+    if (info.outputs > most / std::max(info.samples, info.test_samples))
+      fail("the attribute 'classes' of /labels is " + std::to_string(info.outputs) +
+           ", which is out of proportion to a file of " + std::to_string(header_.bytes) +
+           " bytes: set it to the number of classes");
+  }
+
   void require_teacher(const DatasetInfo& info) const {
     const H5Shape& shape = *header_.teacher;
     const bool numbers = shape.kind == H5Kind::real || shape.kind == H5Kind::integer;
@@ -184,6 +191,7 @@ DatasetHeader read_dataset_header(const H5File& file) {
   header.test = read_set_header(file, "test_");
   if (file.exists("/teacher")) header.teacher = file.shape("/teacher");
   header.objects = file.objects();
+  header.bytes = file.size();
   return header;
 }
 

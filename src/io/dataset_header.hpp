@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct DatasetHeader {
   SetHeader train, test;
   std::optional<H5Shape> teacher;
   std::vector<std::string> objects;  ///< names of all that is in the file
+  std::uint64_t bytes = 0;           ///< of the file
 };
 
 /// Collective on the communicator of `file`.

@@ -14,6 +14,8 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/io/crash_guard.hpp"
+#include "poise/io/hdf5_untrusted.hpp"
 #include "poise/io/write_errors.hpp"
 
 #ifndef H5_HAVE_PARALLEL
@@ -102,9 +104,11 @@ void close_abandoned() {
 
 }  // namespace
 
-void H5File::together(const std::function<void()>& body) const {
+void H5File::together(const std::function<void()>& body, int seconds) const {
   std::exception_ptr error;
   try {
+    std::optional<CrashGuard> guard;
+    if (!writing_) guard.emplace(path_, seconds);
     body();
   } catch (...) {
     error = std::current_exception();
@@ -114,8 +118,16 @@ void H5File::together(const std::function<void()>& body) const {
 }
 
 Error H5File::error(const std::string& what) const {
-  const std::string message = what + (writing_ ? " in file '" : " of file '") + path_ + "':" + error_stack();
+  const std::string stack = error_stack();
+  const std::string message =
+      what + (writing_ ? " in file '" : " of file '") + path_ + (stack.empty() ? "'" : "':" + stack);
   return writing_ ? failure(message) : bad_input(message);
+}
+
+std::uint64_t H5File::size() const {
+  hsize_t bytes = 0;
+  together([&] { checked(H5Fget_filesize(file_.get(), &bytes), "cannot get the size"); });
+  return bytes;
 }
 
 H5File::~H5File() {
@@ -136,6 +148,7 @@ H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool 
                              : H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
     file.file_ =
         H5Handle(file.checked(id, writing ? "cannot create the root" : "cannot open the root"), close_file);
+    file.links_ = links_of_this_file();
   });
   return file;
 }
@@ -168,6 +181,7 @@ H5File H5File::create_in_memory(const std::string& path) {
   file.checked(H5Pset_fapl_core(access.get(), growth, false), "cannot use memory");
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
   file.file_ = H5Handle(file.checked(id, "cannot create the root"), close_file);
+  file.links_ = links_of_this_file();
   return file;
 }
 
@@ -194,37 +208,36 @@ bool H5File::exists(const std::string& name) const {
     while (found && (end = name.find_first_not_of('/', end)) != std::string::npos) {
       end = std::min(name.find('/', end), name.size());
       const std::string part = name.substr(0, end);
-      found = checked(H5Lexists(file_.get(), part.c_str(), H5P_DEFAULT), "cannot look for " + part) > 0;
+      found = checked(H5Lexists(file_.get(), part.c_str(), links_.get()), "cannot look for " + part) > 0;
     }
   });
   return found;
 }
 
 H5Handle H5File::open_object(const std::string& name) const {
-  return {checked(H5Oopen(file_.get(), name.c_str(), H5P_DEFAULT), "cannot open " + name), H5Oclose};
+  return {checked(H5Oopen(file_.get(), name.c_str(), links_.get()), "cannot open " + name), H5Oclose};
 }
 
 H5Handle H5File::open_data_set(const std::string& name) const {
-  return {checked(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), "cannot open data set " + name),
-          H5Dclose};
+  H5Handle set(checked(H5Dopen2(file_.get(), name.c_str(), links_.get()), "cannot open data set " + name),
+               H5Dclose);
+  if (writing_) return set;
+  hsize_t bytes = 0;
+  checked(H5Fget_filesize(file_.get(), &bytes), "cannot get the size");
+  if (const std::string defect = find_defect(set.get(), bytes); !defect.empty())
+    throw bad_input("data set " + name + " of file '" + path_ + "' " + defect);
+  return set;
 }
 
 std::vector<std::string> H5File::objects() const {
   std::vector<std::string> names;
   together([&] {
-    const auto append = +[](hid_t, const char* name, const H5O_info_t*, void* out) noexcept -> herr_t {
-      try {
-        auto& list = *static_cast<std::vector<std::string>*>(out);
-        list.push_back(std::strcmp(name, ".") == 0 ? "/" : "/" + std::string(name));
-      } catch (...) {  // no exception may cross HDF5
-        return -1;
-      }
-      return 0;
-    };
-    checked(H5Ovisit2(file_.get(), H5_INDEX_NAME, H5_ITER_INC, append, &names, H5O_INFO_BASIC),
-            "cannot list the contents");
+    try {
+      names = walk_objects(file_.get());
+    } catch (const Error& e) {
+      throw error(e.what());
+    }
   });
-  std::sort(names.begin(), names.end());
   return names;
 }
 

@@ -64,6 +64,11 @@ using H5Value = std::variant<double, Index, std::string>;
 /// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
 /// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
 /// The format is that of HDF5 1.10, whose own structures are checksummed too (in memory: the oldest format).
+///
+/// A file that is read is not trusted. Links to other files are not followed; a data set that lies in other
+/// files, is packed by another filter than deflate, shuffle and fletcher32, or claims more than a file of
+/// this size can hold is an error wherever it is met, so that memory may be reserved for every `shape`. Where
+/// the file makes HDF5 itself crash or loop, a message names it and the program ends (CrashGuard).
 class H5File {
  public:
   /// Collective. Opens for reading. Throws bad_input with distinct messages if there is no such file, if it
@@ -84,6 +89,8 @@ class H5File {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
+  /// Bytes of the file.
+  [[nodiscard]] std::uint64_t size() const;
   H5File(H5File&&) = default;
   H5File& operator=(H5File&&) = default;
   /// Closes, but cannot report; in the course of an exception a file that all ranks write is only closed by
@@ -96,7 +103,8 @@ class H5File {
 
   /// Whether a group or data set of this absolute name exists.
   [[nodiscard]] bool exists(const std::string& name) const;
-  /// Absolute names of all groups ("/" first) and data sets, sorted.
+  /// Absolute names of all groups ("/" first) and data sets, sorted; not of those behind soft links. Throws
+  /// if groups are nested more than 32 deep.
   [[nodiscard]] std::vector<std::string> objects() const;
   [[nodiscard]] bool is_group(const std::string& name) const;
   [[nodiscard]] H5Shape shape(const std::string& name) const;
@@ -142,8 +150,8 @@ class H5File {
       : comm_(comm), path_(std::move(path)), writing_(writing), parallel_(parallel) {}
   static H5File begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel);
   [[nodiscard]] Error error(const std::string& what) const;
-  /// `agree` around a call of HDF5.
-  void together(const std::function<void()>& body) const;
+  /// `agree` around a call of HDF5. What is read must not take more than `seconds` of computing time.
+  void together(const std::function<void()>& body, int seconds = 30) const;
   template <class Result>
   Result checked(Result result, const std::string& what) const {
     if (result < 0) throw error(what);
@@ -173,6 +181,7 @@ class H5File {
   bool parallel_;
   bool fixed_text_ = false;
   H5Handle file_;
+  H5Handle links_;  // how names are followed
 };
 
 }  // namespace poise

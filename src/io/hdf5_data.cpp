@@ -11,6 +11,8 @@ namespace {
 
 /// Entries of one transfer of a rank: MPI counts are ints, and MPI-IO libraries err near 2 GiB.
 constexpr Index transfer_entries = Index{1} << 26;
+/// Fewer bytes are not unpacked in a second anywhere.
+constexpr std::size_t bytes_a_second = 1'000'000;
 /// Entries of a chunk, 1 MiB of doubles.
 constexpr Index chunk_entries = Index{1} << 17;
 
@@ -107,7 +109,8 @@ H5Shape H5File::shape(const std::string& name) const {
 
 void H5File::read_block(const std::string& name, std::size_t axis, Range range, H5Kind kind, void* out,
                         std::size_t entries) const {
-  together([&] {
+  const auto seconds = static_cast<int>(30 + entries * sizeof(double) / bytes_a_second);
+  const auto read = [&] {
     const H5Handle set = open_data_set(name);
     const H5Shape shape = shape_of(set.get(), name);
     const std::string what = "data set " + name + " " + dims_text(shape.dims) + " of file '" + path_ + "' ";
@@ -120,15 +123,16 @@ void H5File::read_block(const std::string& name, std::size_t axis, Range range, 
     const Slab slab{shape.dims, axis, range};
     if (static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw bad_input(what + "does not have the expected shape");
-    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective one, and a rank that
-    // meets a damaged chunk must not leave the others waiting inside a collective.
+    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective one, and a rank
+    // that meets a damaged chunk must not leave the others waiting inside a collective.
     for (Index s = 0; s < slab.steps(); ++s) {
       const H5Handle in_file = slab.select(slab.part(s), {0, shape.dims[axis]});
       const H5Handle in_memory = slab.select(slab.part(s), range);
       checked(H5Dread(set.get(), memory_type(kind), in_memory.get(), in_file.get(), H5P_DEFAULT, out),
               "cannot read data set " + name);
     }
-  });
+  };
+  together(read, seconds);
 }
 
 H5Handle H5File::create_data_set(const std::string& name, const std::vector<Index>& dims, std::size_t axis,

@@ -133,6 +133,10 @@ History read_history(const std::string& path) {
     if (history.columns.empty()) history.rows.resize(rows);
     if (shape.dims.size() != 1 || rows != history.rows.size())
       throw bad_input("file '" + path + "': " + name + " has not the length of the history");
+    if (name.find('\n') != std::string::npos)
+      throw bad_input("file '" + path + "': a column's name has more than one line");
+    if (rows * (history.columns.size() + 1) > file.size() / sizeof(double))
+      throw bad_input("file '" + path + "': the columns claim more than the file holds: it is damaged");
     std::vector<double> values(rows);
     file.read_rows(name, {0, shape.dims[0]}, values);
     history.columns.push_back(name.substr(group.size()));

@@ -168,6 +168,11 @@ void RateAudit::restore(std::span<const double> numbers) {
   state_ = std::bit_cast<State>(state);
   const auto v = numbers.subspan(state.size());
   first_.reset();
+  constexpr auto last_kind = static_cast<double>(Violation::Kind::not_finite);
+  const auto is_count = [](double x) { return x >= 0 && x <= 0x1p53; };
+  if (!is_count(state_.points) || !is_count(state_.violations) || !is_count(v[2]) ||
+      !(v[1] >= 0 && v[1] <= last_kind))
+    throw bad_input("the stored state of the audit is not one that an audit can be in");
   if (v[0] != 0.0)
     first_ = Violation{static_cast<Violation::Kind>(static_cast<int>(v[1])),
                        static_cast<std::int64_t>(v[2]),

@@ -15,7 +15,7 @@ SpectralValue largest_dynamics_eigenvalue(const DynamicsMatrix& dynamics, Collap
                     [&](const double* x, double* y) { dynamics.apply(x, y, solve, solve_transpose); },
                     nullptr};
   return largest_eigenvalue(
-      op, {.prefix = "spec_max_", .quantity = "largest eigenvalues of D", .tolerance = 1e-10});
+      op, {.prefix = "limit_lambda_", .quantity = "largest eigenvalues of D", .tolerance = 1e-10});
 }
 
 }  // namespace poise

@@ -2,6 +2,7 @@
 
 #include "poise/base/log_event.hpp"
 #include "poise/model/loss.hpp"
+#include "poise/theory/dynamics_spectrum.hpp"
 
 namespace poise {
 
@@ -38,9 +39,7 @@ StepLimit StepLimitSolver::measure() {
   }
   loss_.linearise(model_.w());
   StepLimit limit;
-  limit.lambda =
-      largest([this](const double* v, double* out) { dynamics_.apply(v, out, solve_, solve_transpose_); },
-              "limit_lambda_", "largest eigenvalues of D");
+  limit.lambda = largest_dynamics_eigenvalue(dynamics_, model_);
   limit.stiffest = largest(
       [this](const double* v, double* out) {
         dynamics_.apply_factor_transpose(v, out, solve_transpose_);

@@ -38,10 +38,10 @@ struct StepLimit {
   }
 };
 
-/// Measures StepLimit. λ_max(D), σ_max(Φ)² and λ_max(D^½HD^½) are found by EPS, prefixes `limit_lambda_`,
-/// `limit_features_` and `limit_curvature_`; the last one as that of F H Fᵀ with D = FᵀF
-/// (DynamicsMatrix::apply_factor), which is symmetric and has the same nonzero eigenvalues. A product costs q
-/// solves with U and q with Uᵀ (prefix `collapsed_`) and one Hessian product.
+/// Measures StepLimit. λ_max(D) (largest_dynamics_eigenvalue), σ_max(Φ)² and λ_max(D^½HD^½) are found by
+/// EPS, prefixes `limit_lambda_`, `limit_features_` and `limit_curvature_`; the last one as that of F H Fᵀ
+/// with D = FᵀF (DynamicsMatrix::apply_factor), which is symmetric and has the same nonzero eigenvalues. A
+/// product costs q solves with U and q with Uᵀ (prefix `collapsed_`) and one Hessian product.
 class StepLimitSolver {
  public:
   /// Collective on the world. All must outlive this object.

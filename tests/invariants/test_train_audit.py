@@ -67,6 +67,35 @@ class Audit(TrainingTest):
         self.assertLess(h["loss_excess"][-1], h["loss_excess"][0] / 20)
         self.assert_column_sums_conserved(run)
 
+    def test_the_last_step_is_recorded_and_audited(self):
+        options = ["-data", self.regression, "-features", "whiten", "-steps", 10]
+        descent = ["-dynamics", "descent", "-step_size", 0.01, "-time", 100]
+        ways = {"flow": [], "descent": descent, "minimise": ["-dynamics", "minimise"],
+                "minibatches": [*descent, "-objective", "equilibrium", "-batch", 9]}
+        for ranks, (name, way) in enumerate(ways.items(), 1):
+            with self.subTest(name):
+                every = history(self.train(*options, *way, "-audit_every", 1, ranks=ranks))
+                h = history(self.train(*options, *way, "-audit_every", 4, ranks=ranks))
+                np.testing.assert_array_equal(h["step"], [0, 4, 8, 10])
+                for column in ("t", "grad_norm", "test_loss", "loss_excess", "lambda_min", "kappa_measured"):
+                    np.testing.assert_allclose(h[column][-1], every[column][-1], rtol=1e-7, err_msg=column)
+                self.assertEqual(np.isfinite(h["bound"]).all(), name in ("flow", "descent"))
+                if name == "minibatches":  # means over the steps since the row before
+                    np.testing.assert_allclose(h["loss"][-1], every["loss"][9:].mean(), rtol=1e-12)
+
+    def test_a_run_that_is_made_longer_has_no_row_of_its_former_end(self):
+        for ranks, way in ((1, []), (3, ["-objective", "equilibrium", "-dynamics", "descent", "-step_size", 0.01, "-batch", 9])):
+            options = ["-data", self.regression, "-audit_every", 4, "-checkpoint_every", 2, "-time", 100, *way]
+            straight = self.train(*options, "-steps", 13, ranks=ranks)
+            self.assertEqual(list(history(straight)["step"]), [0, 4, 8, 12, 13])
+            run = self.train(*options, "-steps", 6, ranks=ranks)
+            self.assertEqual(list(history(run)["step"]), [0, 4, 6])
+            ended = self.copy_run(run)
+            self.train("-resume", "-steps", 13, ranks=ranks, run=run)
+            self.assert_same_history(straight, run)
+            self.train("-resume", ranks=ranks, run=ended)  # which has no step to take
+            self.assertEqual(list(history(ended)["step"]), [0, 4, 6])
+
     def test_losses_without_a_global_constant(self):
         for loss in ("logistic", "cross_entropy"):
             h = history(self.train("-data", self.data[loss], "-loss", loss, "-features", "whiten", "-time", 3, ranks=2))

@@ -6,7 +6,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, RefusalTest, train
+from audited import sign_again
+from training import BAD_INPUT, DIGITS, RefusalTest, checkpoints, train
 
 
 class BadInput(RefusalTest):
@@ -124,6 +125,38 @@ class BadInput(RefusalTest):
                 self.refuse("-resume", *options, run=run, words=["-train_samples" if options else "6 inputs"])
             finally:
                 os.replace(before, self.regression)
+
+    def test_a_checkpoint_made_to_do_harm(self):
+        """Its checksums are right, so it is its content that must be refused."""
+
+        def lose_transform(file):
+            del file["features/transform"]
+
+        def widen(file):
+            file["features"].attrs.modify("width", np.int64(2**60))
+
+        def time_that_is_none(file):
+            file["state"].attrs.modify("t", np.float64("nan"))
+
+        def step_below_zero(file):
+            file["state"].attrs.modify("step", np.int64(-5))
+
+        for forge, word in {lose_transform: "/features/transform", widen: "/features/transform",
+                            time_that_is_none: "/state", step_below_zero: "/state"}.items():
+            run = self.train("-data", self.regression, "-time", 0.1)
+            for old in checkpoints(run)[:-1]:
+                os.remove(old)
+            with h5py.File(checkpoints(run)[-1], "r+") as file:
+                forge(file)
+            sign_again(checkpoints(run)[-1])
+            with self.subTest(forge=forge.__name__):
+                self.refuse("-resume", "-time", 0.2, run=run, words=[word])
+
+    def test_an_options_file_without_end(self):
+        run = self.train("-data", self.regression, "-time", 0.1)
+        with open(os.path.join(run, "options.txt"), "a", encoding="utf-8") as file:
+            file.write("# more\n" * 200_000)
+        self.refuse("-resume", run=run, words=["options.txt", "more than a million bytes"])
 
 
 if __name__ == "__main__":

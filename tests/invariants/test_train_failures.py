@@ -47,6 +47,10 @@ class Failures(TrainingTest):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertEqual(history(run)["step"][-1], step + 2)
             self.assertIn("halved", done.stdout)
+            # Its last good step is recorded, whatever -audit_every.
+            rare, message = self.fail(*diverging, "-audit_every", 1000, ranks=ranks)
+            self.assertEqual(self.assert_last_good(rare, message), step)
+            self.assertEqual(len(history(rare)["step"]), 2)
 
     def test_a_step_that_overflows(self):
         options = ["-objective", "shallow", "-dynamics", "descent", "-step_size", 1e156, "-time", 1e300,
@@ -60,6 +64,18 @@ class Failures(TrainingTest):
             self.assertIn("poise: warning: step 1 failed", done.stderr)
             self.assertLess(history(run)["step_size"][-1], 1e156)
             self.assertTrue(np.isfinite(history(run)["loss"]).all())
+
+    def test_a_step_of_the_flow_that_overflows_is_taken_again(self):
+        options = ["-data", self.regression, "-objective", "shallow", "-time", 1e300, "-steps", 3, "-flow_ts_dt"]
+        for ranks in (1, 3):
+            run = self.new_run()
+            done = train(*options, 1e80, "-flow_ts_max_reject", 300, "-run", run, ranks=ranks)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("poise: warning: step 1 failed", done.stderr)
+            loss = history(run)["loss"]
+            self.assertTrue((np.diff(loss) < 0).all(), loss)
+            run, message = self.fail(*options[2:], 1e80, ranks=ranks)
+            self.assertEqual(self.assert_last_good(run, message), 0)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
+#include <optional>
 
 #include "poise/dynamics/flow.hpp"
 #include "poise/objective/collapsed_objective.hpp"
-#include "poise/theory/classification_audit.hpp"
+#include "poise/theory/classification_rates.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
 #include "poise/theory/smallest_eigenvalue.hpp"
 #include "support/problems.hpp"
@@ -20,6 +22,44 @@ using testing_support::feature_rank_choices;
 
 constexpr double gamma_factor = 0.8;
 
+/// RateAudit of a whole run with one constant; NaN: the running infimum of κ_t.
+struct AuditedWith {
+  AuditedWith(double kappa, double lambda_floor, double error_bound, const std::vector<AuditSample>& samples)
+      : constants{kappa, lambda_floor, error_bound}, rates(constants) {
+    for (const AuditSample& sample : samples) rows.push_back(rates.add(sample));
+  }
+  AuditConstants constants;
+  RateAudit rates;
+  std::vector<AuditRow> rows;
+};
+
+/// All audits of a run: with κ_R and the constant of the outputs, where there are any, and with κ_t.
+struct RunAudit {
+  RunAudit(const ClassificationRates& found, const std::vector<AuditSample>& all, double lambda_floor)
+      : samples(all),
+        obstacle(found.obstacle()),
+        largest_entry(found.largest_entry()),
+        measured(std::nan(""), lambda_floor, found.optimum().error_bound, all) {
+    for (const AuditRow& row : measured.rows)
+      if (!std::isnan(row.kappa_measured)) smallest_kappa = std::min(smallest_kappa, row.kappa_measured);
+    const double kappa_ball = found.kappa_ball(), kappa_outputs = found.kappa_outputs();
+    EXPECT_EQ(std::isnan(kappa_ball), !obstacle.empty());
+    EXPECT_EQ(std::isnan(kappa_outputs), !obstacle.empty());
+    if (!obstacle.empty()) return;
+    ball.emplace(kappa_ball, lambda_floor, found.optimum().error_bound, all);
+    outputs.emplace(kappa_outputs, lambda_floor, found.optimum().error_bound, all);
+  }
+  [[nodiscard]] bool held() const {
+    return measured.rates.held() && (!ball || ball->rates.held()) && (!outputs || outputs->rates.held());
+  }
+  std::vector<AuditSample> samples;
+  std::string obstacle;
+  double largest_entry;
+  AuditedWith measured;
+  std::optional<AuditedWith> ball, outputs;
+  double smallest_kappa = std::numeric_limits<double>::infinity();
+};
+
 /// W and λ_min(D) along a gradient flow of the softmax-linear model.
 class AuditedFlow {
  public:
@@ -32,7 +72,7 @@ class AuditedFlow {
         theta_(problem.layout.create()) {
     problem.layout.initialise(theta_.get(), 1, 1.0, 0.3);
   }
-  /// Shows (step, t, W, λ_min, its error, integration error) of every step.
+  /// Shows a sample with step, t, λ_min, its error and the integration error, and W, of every step.
   template <class Visit>
   void follow(double end_time, const Visit& visit) {
     Flow flow(objective_, theta_.get(), end_time, 100000);
@@ -43,15 +83,24 @@ class AuditedFlow {
       (void)model_.set_parameters(theta);
       dynamics_.update(model_.w());
       const SmallestEigenvalue eigenvalue = eigensolver_.solve();
-      visit(now.step, now.t, model_.w(), eigenvalue.lambda_min,
-            eigenvalue.lambda_min - eigenvalue.lower_bound, norm * now.local_error_sum);
+      AuditSample sample;
+      sample.step = now.step;
+      sample.t = now.t;
+      sample.lambda_min = eigenvalue.lambda_min;
+      sample.lambda_error = eigenvalue.lambda_min - eigenvalue.lower_bound;
+      sample.integration_error = norm * now.local_error_sum;
+      visit(sample, model_.w());
       return true;
     });
   }
-  ClassificationAuditResult audit(double end_time, const ConvexOptimum& optimum) {
-    ClassificationAudit audit(problem.shallow, optimum, dynamics_.lambda_floor());
-    follow(end_time, [&](auto... observed) { audit.observe(observed...); });
-    return audit.finish();
+  RunAudit audit(double end_time, const ConvexOptimum& optimum) {
+    ClassificationRates rates(problem.shallow, optimum);
+    std::vector<AuditSample> samples;
+    follow(end_time, [&](AuditSample sample, const double* w) {
+      (void)rates.measure(w, sample);
+      samples.push_back(sample);
+    });
+    return {rates, samples, dynamics_.lambda_floor()};
   }
   [[nodiscard]] double floor() const { return dynamics_.lambda_floor(); }
   Classification problem;
@@ -76,7 +125,7 @@ TEST(ClassificationRate, FlowsStayBelowAllThreeBoundsOnEveryGrid) {
     for (const int feature_ranks : feature_rank_choices()) {
       AuditedFlow run(feature_ranks, kind.loss, samples, kind.q);
       const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
-      const ClassificationAuditResult result = run.audit(10.0, optimum);
+      const RunAudit result = run.audit(10.0, optimum);
       ASSERT_TRUE(result.ball && result.outputs);
       EXPECT_TRUE(result.held()) << result.measured.rates.verdict() << "; " << result.ball->rates.verdict()
                                  << "; " << result.outputs->rates.verdict();
@@ -97,7 +146,7 @@ TEST(ClassificationRate, ALargerConstantIsCaught) {
   const Samples samples = testing::noisy_samples(4, 60, 2, 102);
   AuditedFlow run(1, LossKind::logistic, samples, 1);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
-  const ClassificationAuditResult result = run.audit(10.0, optimum);
+  const RunAudit result = run.audit(10.0, optimum);
   const AuditSample& last = result.samples.back();
   const double exponent = std::log(result.samples.front().excess / last.excess);
   // κ whose bound lies just above the last excess, and just below it.
@@ -117,25 +166,25 @@ TEST(ClassificationRate, SeparableDataAreAuditedFromZeroAndInABox) {
   AuditedFlow run(1, LossKind::cross_entropy, samples, 3);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
   ASSERT_FALSE(optimum.attained);
-  const ClassificationAuditResult result = run.audit(3.0, optimum);
+  const RunAudit result = run.audit(3.0, optimum);
   EXPECT_TRUE(result.held()) << result.measured.rates.verdict();
   EXPECT_FALSE(result.ball || result.outputs);
   EXPECT_EQ(result.samples.back().excess, result.samples.back().loss);
-  EXPECT_NE(result.statements[0].find("separable"), std::string::npos);
-  EXPECT_NE(result.statements[1].find("no comparator"), std::string::npos);
+  EXPECT_NE(optimum.statement().find("separable"), std::string::npos);
+  EXPECT_NE(result.obstacle.find("no comparator"), std::string::npos);
 
   const ConvexOptimum boxed = solve_convex_optimum(run.problem.shallow, {1e-12, 1.1 * result.largest_entry});
   AuditedFlow again(1, LossKind::cross_entropy, samples, 3);
-  const ClassificationAuditResult in_box = again.audit(3.0, boxed);
+  const RunAudit in_box = again.audit(3.0, boxed);
   EXPECT_TRUE(in_box.held()) << in_box.measured.rates.verdict();
   ASSERT_TRUE(in_box.ball && in_box.outputs);
   EXPECT_LT(in_box.samples.back().excess, in_box.samples.front().excess);
 
   const ConvexOptimum small = solve_convex_optimum(run.problem.shallow, {1e-12, 0.5 * result.largest_entry});
   AuditedFlow outside(1, LossKind::cross_entropy, samples, 3);
-  const ClassificationAuditResult left = outside.audit(3.0, small);
+  const RunAudit left = outside.audit(3.0, small);
   EXPECT_FALSE(left.ball || left.outputs);
-  EXPECT_NE(left.statements[1].find("left the box"), std::string::npos);
+  EXPECT_NE(left.obstacle.find("left the box"), std::string::npos);
 }
 
 TEST(ClassificationRate, DeficientRankLeavesTheMeasuredConstant) {
@@ -143,10 +192,10 @@ TEST(ClassificationRate, DeficientRankLeavesTheMeasuredConstant) {
   for (Index i = 0; i < 60; ++i) samples.features(3, i) = samples.features(0, i);
   AuditedFlow run(1, LossKind::logistic, samples, 1);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
-  const ClassificationAuditResult result = run.audit(3.0, optimum);
+  const RunAudit result = run.audit(3.0, optimum);
   EXPECT_TRUE(result.held()) << result.measured.rates.verdict();
   EXPECT_FALSE(result.ball || result.outputs);
-  EXPECT_NE(result.statements[1].find("rank 3"), std::string::npos);
+  EXPECT_NE(result.obstacle.find("rank 3"), std::string::npos);
 }
 
 }  // namespace

@@ -22,21 +22,6 @@ struct Parameters {
   Dense b;  ///< Bᵀ, m x q
 };
 
-Dense product(const Dense& x, const Dense& y) {
-  Dense z(x.rows, y.cols);
-  for (Index i = 0; i < x.rows; ++i)
-    for (Index j = 0; j < y.cols; ++j)
-      for (Index l = 0; l < x.cols; ++l) z(i, j) += x(i, l) * y(l, j);
-  return z;
-}
-
-Dense transposed(const Dense& x) {
-  Dense y(x.cols, x.rows);
-  for (Index i = 0; i < x.rows; ++i)
-    for (Index j = 0; j < x.cols; ++j) y(j, i) = x(i, j);
-  return y;
-}
-
 void add(double factor, const Dense& x, Dense& y) {
   for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] += factor * x.values[i];
 }

@@ -4,6 +4,7 @@
 
 #include "poise/dynamics/flow.hpp"
 #include "quadratic.hpp"
+#include "support/given_options.hpp"
 
 namespace poise {
 namespace {
@@ -98,11 +99,117 @@ TEST(FlowTest, AFailureInTheObjectiveReachesTheCallerAsItsOwnException) {
   }
 }
 
+/// Follows the flow from a constant with this first step to t = 2 and compares all points with the exact
+/// ones.
+void expect_the_exact_flow(Quadratic& objective, const std::string& first_step, double constant_start) {
+  const GivenOptions options(OptionList{{"flow_ts_dt", first_step}});
+  const VecHandle theta = constant(11, constant_start);
+  Flow flow(objective, theta.get(), 1e305, 100000);
+  DynamicsState state;
+  flow.run(theta.get(), state, [&](const DynamicsState& now, Vec at, Vec, const Evaluation&) {
+    const auto entries = all_entries(at);
+    for (Index i = 0; i < 11; ++i)
+      EXPECT_NEAR(entries[i], constant_start * std::exp(-now.t * Quadratic::rate(i)), now.local_error_sum);
+    EXPECT_LT(now.local_error_sum, 1e-7 * constant_start * static_cast<double>(now.step + 1));
+    return now.t < 2.0;
+  });
+  EXPECT_GE(state.t, 2.0);
+  EXPECT_LT(state.t, 2.5);  // no step was longer than the accuracy allows
+  EXPECT_EQ(state.gradients, objective.evaluations);
+}
+
+TEST(FlowTest, ARejectedStepLeavesTheParametersAsTheyWere) {
+  // However far off the trial was: with 1e6 it ends at 1e38.
+  for (const char* first_step : {"1", "100", "1e6"}) {
+    SCOPED_TRACE(first_step);
+    Quadratic objective;
+    expect_the_exact_flow(objective, first_step, 1.0);
+  }
+}
+
+TEST(FlowTest, AStepBeyondAllNumbersIsTakenAgainWithASmallerOne) {
+  // The last stage of a step of 1e4 and the end of a step of 100 are too large for a norm.
+  for (const char* first_step : {"100", "1e4"}) {
+    SCOPED_TRACE(first_step);
+    Quadratic objective;
+    expect_the_exact_flow(objective, first_step, 1e140);
+  }
+}
+
+TEST(FlowTest, AStepOnWhichTheGradientFailsIsTakenAgainWithASmallerOne) {
+  for (const bool gives_nan : {false, true}) {
+    Quadratic objective;
+    objective.radius = 4.0;  // the flow starts at √11 and falls
+    objective.gives_nan = gives_nan;
+    expect_the_exact_flow(objective, "1e4", 1.0);
+  }
+}
+
+TEST(FlowTest, AFixedStepIsNotMadeSmaller) {
+  Quadratic objective;
+  objective.radius = 4.0;
+  const GivenOptions options({{"flow_ts_adapt_type", "none"}, {"flow_ts_dt", "10"}});
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 100.0, 100);
+  DynamicsState state;
+  std::vector<Point> points;
+  EXPECT_THROW(flow.run(theta.get(), state, record(points)), Error);
+  EXPECT_EQ(points.size(), 1U);
+}
+
+TEST(FlowTest, AStepIsGivenUpAfterTenRejectionsAtTheLastGoodPoint) {
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 1.0, 100);
+  DynamicsState state;
+  std::vector<Point> points;
+  std::vector<double> last;
+  const auto observer = record(points);
+  try {
+    flow.run(theta.get(), state,
+             [&](const DynamicsState& now, Vec at, Vec gradient, const Evaluation& found) {
+               last = all_entries(at);
+               if (now.step == 3) objective.fail_at = objective.evaluations + 1;
+               return observer(now, at, gradient, found);
+             });
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "seeded failure");
+    EXPECT_TRUE(error.collective());
+  }
+  EXPECT_EQ(points.size(), 4U);
+  EXPECT_EQ(state.step, 3);
+  EXPECT_EQ(all_entries(theta.get()), last);
+  EXPECT_EQ(objective.evaluations - objective.fail_at + 1, 11);  // the second stage, once and ten times more
+}
+
+TEST(FlowTest, AStepThatIsNeverAccurateEnoughIsGivenUpOnce) {
+  // TS tells of the failed step as of any other; the observer must not see its start again.
+  Quadratic objective;
+  const GivenOptions options(OptionList{{"flow_ts_dt", "1e30"}});
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 1e305, 100);
+  DynamicsState state;
+  std::vector<Point> points;
+  EXPECT_THROW(flow.run(theta.get(), state, record(points)), Error);
+  EXPECT_EQ(points.size(), 1U);
+  EXPECT_EQ(state.local_error_sum, 0.0);
+  EXPECT_EQ(all_entries(theta.get()), all_entries(ones(11).get()));
+}
+
 TEST(FlowTest, AResumedRunRepeatsTheStraightOneBitByBit) {
   Quadratic objective;
   const auto make = [](Objective& of, Vec theta) { return std::make_unique<Flow>(of, theta, 2.0, 100000); };
   expect_resumed_equals_straight(objective, make, 0);
   expect_resumed_equals_straight(objective, make, 4);
+}
+
+TEST(FlowTest, AResumedRunWithRejectedStepsRepeatsTheStraightOneToo) {
+  const GivenOptions options(OptionList{{"flow_ts_dt", "1e4"}});
+  Quadratic objective;
+  objective.radius = 4.0;
+  const auto make = [](Objective& of, Vec theta) { return std::make_unique<Flow>(of, theta, 1e9, 40); };
+  expect_resumed_equals_straight(objective, make, 1);
 }
 
 TEST(FlowTest, AResumedRunWithAReusedLastStageRepeatsTheStraightOneToo) {

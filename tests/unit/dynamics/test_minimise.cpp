@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "poise/dynamics/minimise.hpp"
-#include "given_options.hpp"
+#include "support/given_options.hpp"
 #include "quadratic.hpp"
 
 namespace poise {
@@ -85,7 +85,7 @@ Observer consistent(Objective& objective, std::vector<Point>& points) {
 class MinimiseTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(MinimiseTest, ReachesTheMinimumOfAQuadratic) {
-  const GivenOptions type(GivenOptions::List{{"-min_tao_type", GetParam()}});
+  const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   Quadratic objective;
   const VecHandle theta = ones(11);
   Minimise minimise(objective, theta.get(), 1000);
@@ -98,7 +98,7 @@ TEST_P(MinimiseTest, ReachesTheMinimumOfAQuadratic) {
 }
 
 TEST_P(MinimiseTest, FollowsACurvedValleyToItsEndAndShowsEveryStepOnce) {
-  const GivenOptions type(GivenOptions::List{{"-min_tao_type", GetParam()}});
+  const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   Rosenbrock objective;
   const VecHandle theta = valley_start();
   Minimise minimise(objective, theta.get(), 1000);
@@ -112,7 +112,7 @@ TEST_P(MinimiseTest, FollowsACurvedValleyToItsEndAndShowsEveryStepOnce) {
 }
 
 TEST_P(MinimiseTest, GoesAroundTrialPointsThatFail) {
-  const GivenOptions type(GivenOptions::List{{"-min_tao_type", GetParam()}});
+  const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   Barrier objective;
   const VecHandle theta = constant(6, 50.0);
   Minimise minimise(objective, theta.get(), 1000);
@@ -125,7 +125,7 @@ TEST_P(MinimiseTest, GoesAroundTrialPointsThatFail) {
 }
 
 TEST_P(MinimiseTest, EndsAtTheLastStepAndGoesOnFromThere) {
-  const GivenOptions type(GivenOptions::List{{"-min_tao_type", GetParam()}});
+  const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   Rosenbrock objective;
   const VecHandle theta = valley_start();
   DynamicsState state;
@@ -143,7 +143,7 @@ TEST_P(MinimiseTest, EndsAtTheLastStepAndGoesOnFromThere) {
 }
 
 TEST_P(MinimiseTest, StopsWhereTheObserverSaysSo) {
-  const GivenOptions type(GivenOptions::List{{"-min_tao_type", GetParam()}});
+  const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   for (const Index stop_at : {0, 2}) {
     Rosenbrock objective;
     const VecHandle theta = valley_start();
@@ -176,7 +176,7 @@ TEST(MinimiseFailureTest, OfTheFirstEvaluationReachesTheCallerAsItsOwnException)
 
 TEST(MinimiseFailureTest, OfEveryTrialPointNamesTheReasonTheGradientAndTheCause) {
   for (const char* name : {"lmvm", "cg", "nls"}) {
-    const GivenOptions type(GivenOptions::List{{"-min_tao_type", name}});
+    const GivenOptions type(OptionList{{"min_tao_type", name}});
     Quadratic objective;
     objective.fail_at = 2;
     const VecHandle theta = ones(5);
@@ -199,7 +199,7 @@ TEST(MinimiseFailureTest, OfEveryTrialPointNamesTheReasonTheGradientAndTheCause)
 }
 
 TEST(MinimiseFailureTest, OfNtlWithAPreconditionerThatItCannotTakeIsBadInput) {
-  const GivenOptions options(GivenOptions::List{{"-min_tao_type", "ntl"}, {"-min_tao_ntl_pc_type", "none"}});
+  const GivenOptions options(OptionList{{"min_tao_type", "ntl"}, {"min_tao_ntl_pc_type", "none"}});
   Quadratic objective;
   const VecHandle theta = ones(5);
   try {

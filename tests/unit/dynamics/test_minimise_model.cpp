@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "given_options.hpp"
+#include "support/given_options.hpp"
 #include "poise/dynamics/minimise.hpp"
 #include "poise/objective/collapsed_objective.hpp"
 #include "support/problems.hpp"
@@ -49,7 +49,7 @@ class MinimiseModelTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(MinimiseModelTest, ReachesTheLeastSquaresOnEveryGrid) {
   // 40 samples fix the one linear map that the model can be: all types end with the same loss.
-  const GivenOptions type(GivenOptions::List{{"-min_tao_type", GetParam()}});
+  const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
     const ParameterLayout layout(grid, 4, 2);

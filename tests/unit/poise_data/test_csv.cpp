@@ -117,6 +117,12 @@ TEST_F(CsvTest, FilesThatCannotBeReadAreNamed) {
   expect_error("-csv " + put("flipped.csv.gz", bytes) + " -label_column 0", "fetch the file again");
 }
 
+TEST_F(CsvTest, ALineThatFillsTheMemoryIsRefused) {
+  const std::string endless(std::size_t{65} << 20, '1');  // a compressed file of a few kilobytes
+  expect_error("-csv " + put_compressed("bomb.csv.gz", endless) + " -label_column 0",
+               "a line of more than 64 MiB");
+}
+
 TEST_F(CsvTest, AnExistingFileIsKeptUnlessForced) {
   const std::string options = "-csv " + put("table.csv", "1.5,-2,0\n3,4e3,1\n") + " -label_column -1";
   put("out.h5", "precious");

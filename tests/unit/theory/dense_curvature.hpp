@@ -57,42 +57,10 @@ inline Dense explicit_hessian(LossKind loss, const Dense& phi, const Dense& w, d
   return h;
 }
 
-/// Lower Cholesky factor.
-inline Dense cholesky(Dense a) {
-  for (Index j = 0; j < a.cols; ++j)
-    for (Index i = 0; i < a.rows; ++i) {
-      if (i < j) {
-        a(i, j) = 0.0;
-        continue;
-      }
-      for (Index p = 0; p < j; ++p) a(i, j) -= a(i, p) * a(j, p);
-      a(i, j) = i == j ? std::sqrt(a(i, j)) : a(i, j) / a(j, j);
-    }
-  return a;
-}
-
 /// Eigenvalues of D^½HD^½, which are those of LᵀHL with D = LLᵀ, ascending.
 inline std::vector<double> curvatures(const Dense& d, const Dense& h) {
   const Dense l = cholesky(d);
-  Dense hl(d.rows, d.rows);
-  Dense result(d.rows, d.rows);
-  for (Index j = 0; j < d.rows; ++j)
-    for (Index p = 0; p < d.rows; ++p)
-      for (Index i = 0; i < d.rows; ++i) hl(i, j) += h(i, p) * l(p, j);
-  for (Index j = 0; j < d.rows; ++j)
-    for (Index i = 0; i < d.rows; ++i)
-      for (Index p = 0; p < d.rows; ++p) result(i, j) += l(p, i) * hl(p, j);
-  return spectrum(result);
-}
-
-/// Collective. σ(A) of a model, whole.
-inline Dense whole_softmax(const RowBlockMatrix& s) {
-  Dense x(s.width(), s.width());
-  for (Index i = 0; i < s.local_rows(); ++i)
-    for (Index j = 0; j < s.width(); ++j) x(s.row_begin() + i, j) = s.rows()[i * s.width() + j];
-  MPI_Allreduce(MPI_IN_PLACE, x.values.data(), static_cast<int>(x.values.size()), MPI_DOUBLE, MPI_SUM,
-                s.comm());
-  return x;
+  return spectrum(product(transposed(l), product(h, l)));
 }
 
 }  // namespace poise::testing

@@ -1,59 +1,13 @@
 #pragma once
 
 // Dense copies of what theory.md 4 defines, with plain loops, on every rank.
-#include <petscsys.h>
-#include <petscblaslapack.h>
-
 #include <cmath>
-#include <cstddef>
-#include <utility>
 #include <vector>
 
-#include "poise/base/process_grid.hpp"
-#include "poise/base/random.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
+#include "unit/theory/dense.hpp"
 
 namespace poise::testing {
-
-/// Column-major square matrix or block.
-struct Dense {
-  Dense(Index rows, Index cols) : rows(rows), cols(cols), values(static_cast<std::size_t>(rows * cols)) {}
-  double& operator()(Index i, Index j) { return values[static_cast<std::size_t>(j * rows + i)]; }
-  double operator()(Index i, Index j) const { return values[static_cast<std::size_t>(j * rows + i)]; }
-  Index rows, cols;
-  std::vector<double> values;
-};
-
-inline double largest_row_sum(const Dense& a) {
-  double largest = 0.0;
-  for (Index i = 0; i < a.rows; ++i) {
-    double sum = 0.0;
-    for (Index j = 0; j < a.cols; ++j) sum += std::abs(a(i, j));
-    largest = std::max(largest, sum);
-  }
-  return largest;
-}
-
-inline Dense inverse(Dense a) {
-  Dense x(a.rows, a.rows);
-  for (Index i = 0; i < a.rows; ++i) x(i, i) = 1.0;
-  const auto n = static_cast<PetscBLASInt>(a.rows);
-  std::vector<PetscBLASInt> pivots(static_cast<std::size_t>(n));
-  PetscBLASInt info = 0;
-  LAPACKgesv_(&n, &n, a.values.data(), &n, pivots.data(), x.values.data(), &n, &info);
-  return x;
-}
-
-/// Eigenvalues, ascending.
-inline std::vector<double> spectrum(Dense a) {
-  const auto n = static_cast<PetscBLASInt>(a.rows);
-  PetscBLASInt length = 8 * n + 1;
-  PetscBLASInt info = 0;
-  std::vector<double> values(static_cast<std::size_t>(n));
-  std::vector<double> work(static_cast<std::size_t>(length));
-  LAPACKsyev_("N", "L", &n, a.values.data(), &n, values.data(), work.data(), &length, &info);
-  return values;
-}
 
 /// σ(A) for A = scale N(0,1): the larger the scale, the nearer every column is to one-hot.
 inline Dense softmax_weights(Index m, double scale, std::uint64_t seed) {
@@ -70,33 +24,6 @@ inline Dense softmax_weights(Index m, double scale, std::uint64_t seed) {
     for (Index i = 0; i < m; ++i) s(i, j) /= sum;
   }
   return s;
-}
-
-/// m x q normal numbers.
-inline Dense random_block(Index m, Index q, double scale, std::uint64_t seed) {
-  const CounterRandom random(seed, Stream::weights_b);
-  Dense x(m, q);
-  for (Index c = 0; c < q; ++c)
-    for (Index k = 0; k < m; ++k)
-      x(k, c) = scale * random.normal(static_cast<std::uint64_t>(k), static_cast<std::uint64_t>(c));
-  return x;
-}
-
-/// Thin orthogonal factor of random numbers, by Gram-Schmidt done twice.
-inline Dense orthonormal(Index rows, Index cols, std::uint64_t seed) {
-  Dense x = random_block(rows, cols, 1.0, seed);
-  for (Index j = 0; j < cols; ++j) {
-    for (int pass = 0; pass < 2; ++pass)
-      for (Index k = 0; k < j; ++k) {
-        double dot = 0.0;
-        for (Index i = 0; i < rows; ++i) dot += x(i, k) * x(i, j);
-        for (Index i = 0; i < rows; ++i) x(i, j) -= dot * x(i, k);
-      }
-    double square = 0.0;
-    for (Index i = 0; i < rows; ++i) square += x(i, j) * x(i, j);
-    for (Index i = 0; i < rows; ++i) x(i, j) /= std::sqrt(square);
-  }
-  return x;
 }
 
 inline Dense shifted(const Dense& s, double gamma) {
@@ -155,6 +82,16 @@ inline void fill_rows(RowBlockMatrix& matrix, const Dense& values) {
       matrix.rows()[i * matrix.width() + j] = values(matrix.row_begin() + i, j);
 }
 
+/// Collective. σ(A) of a model, whole.
+inline Dense whole_softmax(const RowBlockMatrix& s) {
+  Dense x(s.width(), s.width());
+  for (Index i = 0; i < s.local_rows(); ++i)
+    for (Index j = 0; j < s.width(); ++j) x(s.row_begin() + i, j) = s.rows()[i * s.width() + j];
+  MPI_Allreduce(MPI_IN_PLACE, x.values.data(), static_cast<int>(x.values.size()), MPI_DOUBLE, MPI_SUM,
+                s.comm());
+  return x;
+}
+
 /// Collective. The whole block, from every rank's rows of it.
 inline Dense whole_block(const RowBlockMatrix& rows, Index q, const double* local) {
   Dense x(rows.width(), q);
@@ -164,15 +101,6 @@ inline Dense whole_block(const RowBlockMatrix& rows, Index q, const double* loca
   MPI_Allreduce(MPI_IN_PLACE, x.values.data(), static_cast<int>(x.values.size()), MPI_DOUBLE, MPI_SUM,
                 rows.comm());
   return x;
-}
-
-/// a times the entries of x in block order.
-inline std::vector<double> times(const Dense& a, const std::vector<double>& x) {
-  std::vector<double> y(static_cast<std::size_t>(a.rows));
-  for (Index j = 0; j < a.cols; ++j)
-    for (Index i = 0; i < a.rows; ++i)
-      y[static_cast<std::size_t>(i)] += a(i, j) * x[static_cast<std::size_t>(j)];
-  return y;
 }
 
 }  // namespace poise::testing

@@ -27,28 +27,6 @@ struct Spread {
   RowBlockMatrix rows;
 };
 
-inline Dense product(const Dense& a, const Dense& b) {
-  Dense c(a.rows, b.cols);
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index j = 0; j < b.cols; ++j)
-      for (Index k = 0; k < a.cols; ++k) c(i, j) += a(i, k) * b(k, j);
-  return c;
-}
-
-inline Dense transposed(const Dense& a) {
-  Dense t(a.cols, a.rows);
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index j = 0; j < a.cols; ++j) t(j, i) = a(i, j);
-  return t;
-}
-
-inline Dense diagonal(const std::vector<double>& values) {
-  const auto m = static_cast<Index>(values.size());
-  Dense d(m, m);
-  for (Index i = 0; i < m; ++i) d(i, i) = values[static_cast<std::size_t>(i)];
-  return d;
-}
-
 /// Q B Qᵀ with an orthogonal Q: the spectrum of B and its normality.
 inline Dense rotated(const Dense& b, std::uint64_t seed = 5) {
   const Dense q = orthonormal(b.rows, b.rows, seed);
@@ -103,22 +81,6 @@ inline std::vector<Complex> circulant_eigenvalues(const std::vector<double>& c) 
       sum += c[k] * std::polar(1.0, 2.0 * std::numbers::pi * static_cast<double>(j * k) / m);
     values.push_back(sum);
   }
-  return values;
-}
-
-/// Singular values, descending, by LAPACK, of zI − A (real z).
-inline std::vector<double> singular_values(const Dense& a, double z = 0.0) {
-  Dense shifted_a = a;
-  for (double& value : shifted_a.values) value = z == 0.0 ? value : -value;
-  for (Index i = 0; i < a.rows; ++i) shifted_a(i, i) += z;
-  const auto n = static_cast<PetscBLASInt>(a.rows);
-  const PetscBLASInt one = 1;
-  PetscBLASInt length = 10 * n + 10;
-  PetscBLASInt info = 0;
-  double none = 0.0;
-  std::vector<double> values(static_cast<std::size_t>(n)), work(static_cast<std::size_t>(length));
-  LAPACKgesvd_("N", "N", &n, &n, shifted_a.values.data(), &n, values.data(), &none, &one, &none, &one,
-               work.data(), &length, &info);
   return values;
 }
 

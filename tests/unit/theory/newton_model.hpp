@@ -36,15 +36,7 @@ struct NewtonModel {
     dynamics.update(model.w());
     loss = std::make_unique<ShallowLoss>(layout, problem);
   }
-  [[nodiscard]] Dense softmax() const {
-    Dense s(layout.width(), layout.width());
-    for (Index i = 0; i < layout.slice().size(); ++i)
-      for (Index j = 0; j < layout.width(); ++j)
-        s(layout.slice().begin + i, j) = model.softmax().rows()[i * layout.width() + j];
-    MPI_Allreduce(MPI_IN_PLACE, s.values.data(), static_cast<int>(s.values.size()), MPI_DOUBLE, MPI_SUM,
-                  MPI_COMM_WORLD);
-    return s;
-  }
+  [[nodiscard]] Dense softmax() const { return whole_softmax(model.softmax()); }
   [[nodiscard]] Dense w() const { return whole_block(model.softmax(), layout.outputs(), model.w()); }
   [[nodiscard]] TrustRegionNewtonCheck check_of(const DynamicsMatrix& d) { return {model, *loss, d, 7}; }
   ProcessGrid grid;

@@ -231,6 +231,14 @@ TEST(RateAudit, RestoredAuditGoesOnBitwise) {
   EXPECT_EQ(straight.verdict(), resumed.verdict());
   EXPECT_NE(RateAudit(constants()).save(), resumed.save());
   EXPECT_THROW(resumed.restore(std::vector<double>{1.0, 2.0}), Error);
+  const std::vector<double> whole = straight.save();
+  for (const std::size_t place : {std::size_t{0}, std::size_t{1}, whole.size() - 6, whole.size() - 5}) {
+    for (const double impossible : {std::nan(""), -1.0, 1e300}) {  // counts, the kind of violation, its step
+      std::vector<double> numbers = whole;
+      numbers[place] = impossible;
+      EXPECT_THROW(resumed.restore(numbers), Error) << place << ": " << impossible;
+    }
+  }
 }
 
 }  // namespace

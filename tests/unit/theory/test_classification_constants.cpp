@@ -5,7 +5,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
-#include "poise/theory/classification_audit.hpp"
+#include "poise/theory/classification_rates.hpp"
 #include "unit/theory/classification_problems.hpp"
 
 namespace poise {

@@ -32,7 +32,7 @@ class Newton : public ::testing::TestWithParam<Case> {
   Newton()
       : p(GetParam()),
         at(p),
-        dense(p.loss, testing::features_of_random_problem(p.m, p.n), at.softmax(), at.w(), p.gamma),
+        dense(p.loss, testing::random_features(p.m, p.n), at.softmax(), at.w(), p.gamma),
         operators(at.model, *at.loss) {
     operators.update();
   }

@@ -31,14 +31,7 @@ TEST_P(DynamicsSpectrum, BothEndsAreThoseOfTheDenseMatrix) {
   dynamics.update(model.w());
 
   const Dense w = testing::whole_block(model.softmax(), q, model.w());
-  std::vector<double> rows(static_cast<std::size_t>(m * m));
-  for (Index i = 0; i < model.softmax().local_rows(); ++i)
-    std::copy_n(model.softmax().rows() + i * m, m, rows.data() + (model.softmax().row_begin() + i) * m);
-  MPI_Allreduce(MPI_IN_PLACE, rows.data(), static_cast<int>(rows.size()), MPI_DOUBLE, MPI_SUM,
-                MPI_COMM_WORLD);
-  Dense s(m, m);
-  for (Index i = 0; i < m; ++i)
-    for (Index j = 0; j < m; ++j) s(i, j) = rows[static_cast<std::size_t>(i * m + j)];
+  const Dense s = testing::whole_softmax(model.softmax());
   const std::vector<double> known = testing::spectrum(testing::explicit_dynamics(s, w, gamma));
 
   const SpectralValue top = largest_dynamics_eigenvalue(dynamics, model);

@@ -83,7 +83,7 @@ TEST(TrustRegionNewtonTest, DeltaAboveTheLargestIsRefusedByTheMetric) {
 TEST(TrustRegionNewtonTest, TinyGradientsLoseNoDigits) {
   Model at({LossKind::squared, 13, 1, 30, 0.8});
   // Targets that the model meets to 1e-11: what is left of the gradient is of that size.
-  const Dense phi = testing::features_of_random_problem(13, 30);
+  const Dense phi = testing::random_features(13, 30);
   const Dense w = at.w();
   SampleSet& train = at.problem.train;
   const Index first = at.grid.samples(30).begin;

@@ -1,0 +1,135 @@
+#include "poise/io/hdf5_untrusted.hpp"
+
+#include <hdf5.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace poise {
+namespace {
+
+constexpr std::ptrdiff_t deepest_group = 32;
+constexpr std::size_t longest_name = 1024;
+
+/// Bytes of an array of this shape; nothing if no Index holds the product of its sides other than 0.
+std::optional<std::uint64_t> bytes_of(std::uint64_t entry_bytes, const std::vector<hsize_t>& dims) {
+  Index bytes = static_cast<Index>(std::max<std::uint64_t>(1, entry_bytes));
+  bool empty = false;
+  for (const hsize_t d : dims) {
+    if (__builtin_mul_overflow(bytes, std::max<hsize_t>(1, d), &bytes)) return std::nullopt;
+    empty = empty || d == 0;
+  }
+  return empty ? 0 : static_cast<std::uint64_t>(bytes);
+}
+
+std::string find_foreign_storage(hid_t creation) {
+  // Before its data space is asked for, which opens the sources of a virtual data set.
+  if (H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) != 0)
+    return "lies in other files: copy it into this one (h5repack, or h5py)";
+  return {};
+}
+
+/// Finds the first filter that is not known or comes twice; says whether the data is deflated.
+std::string find_foreign_filter(hid_t creation, bool& deflated) {
+  std::set<H5Z_filter_t> seen;
+  const int count = H5Pget_nfilters(creation);
+  if (count < 0) return "has filters that cannot be read: it is damaged";
+  for (int i = 0; i < count; ++i) {
+    std::size_t values = 0;
+    unsigned flags = 0;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
+    const bool known =
+        filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
+    if (!known || !seen.insert(filter).second)
+      return "is packed by the HDF5 filter " + std::to_string(filter) +
+             (known ? " twice" : ", which is not read") +
+             ": store it with gzip compression or none (h5repack -f GZIP=4, or h5py)";
+  }
+  deflated = seen.count(H5Z_FILTER_DEFLATE) != 0;
+  return {};
+}
+
+}  // namespace
+
+std::string find_defect(std::int64_t data_set, std::uint64_t file_bytes) {
+  const std::string damaged = "cannot be read: it is damaged";
+  const std::string too_large = "claims more data than the file holds: it is damaged, or was never filled";
+  const H5Handle creation(H5Dget_create_plist(data_set), H5Pclose);
+  if (!creation) return damaged;
+  if (auto foreign = find_foreign_storage(creation.get()); !foreign.empty()) return foreign;
+  bool deflated = false;
+  if (auto foreign = find_foreign_filter(creation.get(), deflated); !foreign.empty()) return foreign;
+
+  const H5Handle space(H5Dget_space(data_set), H5Sclose);
+  const H5Handle type(H5Dget_type(data_set), H5Tclose);
+  if (!space || !type) return damaged;
+  const int rank = H5Sget_simple_extent_ndims(space.get());
+  if (rank < 0) return damaged;
+  std::vector<hsize_t> dims(static_cast<std::size_t>(rank));
+  if (H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr) < 0) return damaged;
+  const std::uint64_t room = file_bytes * (deflated ? largest_expansion : 1);
+  const std::uint64_t entry_bytes = H5Tget_size(type.get());
+  const auto bytes = bytes_of(entry_bytes, dims);
+  if (!bytes || *bytes > room) return too_large;
+  if (*bytes == 0 || H5Pget_nfilters(creation.get()) == 0) return {};
+  // HDF5 unpacks whole chunks, whatever part of them is asked for.
+  std::vector<hsize_t> chunk(dims.size());
+  if (H5Pget_chunk(creation.get(), rank, chunk.data()) < 0) return damaged;
+  const auto chunk_bytes = bytes_of(entry_bytes, chunk);
+  return !chunk_bytes || *chunk_bytes > room ? too_large : "";
+}
+
+H5Handle links_of_this_file() {
+  H5Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);  // a kind of list for links
+  const auto refuse = +[](const char*, const char*, const char* target, const char* object, unsigned*, hid_t,
+                          void*) -> herr_t {
+    H5Epush2(H5E_DEFAULT, __FILE__, "Poise", __LINE__, H5E_ERR_CLS, H5E_LINK, H5E_TRAVERSE,
+             "it is a link to %s of another file, %s: copy the data into this one", object, target);
+    return -1;
+  };
+  H5Pset_elink_cb(access.get(), refuse, nullptr);
+  return access;
+}
+
+std::vector<std::string> walk_objects(std::int64_t file) {
+  // Not H5Ovisit, which recurses as deep as groups are nested.
+  const auto append = +[](hid_t, const char* name, const H5L_info_t* link, void* out) noexcept -> herr_t {
+    try {
+      if (link->type == H5L_TYPE_HARD) static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    } catch (...) {  // no exception may cross HDF5
+      return -1;
+    }
+    return 0;
+  };
+  std::vector<std::string> names{"/"};
+  std::vector<std::string> groups{""};
+  H5O_info_t info;
+  if (H5Oget_info2(file, &info, H5O_INFO_BASIC) < 0) throw bad_input("cannot list the contents");
+  std::set<haddr_t> seen{info.addr};
+  while (!groups.empty()) {
+    const std::string group = groups.back();
+    groups.pop_back();
+    std::vector<std::string> links;
+    hsize_t position = 0;
+    if (H5Literate_by_name(file, (group + "/").c_str(), H5_INDEX_NAME, H5_ITER_INC, &position, append, &links,
+                           H5P_DEFAULT) < 0)
+      throw bad_input("cannot list the contents of " + group + "/");
+    for (const auto& link : links) {
+      const std::string name = group + "/" + link;
+      if (link.size() > longest_name) throw bad_input("a name of more than 1024 characters");
+      if (std::count(name.begin(), name.end(), '/') > deepest_group)
+        throw bad_input("groups nested more than 32 deep");
+      if (H5Oget_info_by_name2(file, name.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+        throw bad_input("cannot read " + name);
+      if (!seen.insert(info.addr).second) continue;
+      names.push_back(name);
+      if (info.type == H5O_TYPE_GROUP) groups.push_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace poise
