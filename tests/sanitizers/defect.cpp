@@ -49,13 +49,6 @@ void index_outside() {
   std::printf("%g\n", values[static_cast<std::size_t>(length)]);
 }
 
-void read_behind_the_size() {
-  std::vector<double> values;
-  values.reserve(static_cast<std::size_t>(2 * length));
-  values.resize(static_cast<std::size_t>(length));
-  std::printf("%g\n", values.data()[length]);
-}
-
 void integer_overflow() { std::printf("%d\n", length + std::numeric_limits<int>::max()); }
 
 void real_too_large_for_an_integer() { std::printf("%d\n", static_cast<int>(length * 1e10)); }
@@ -81,7 +74,6 @@ int main(int argc, char** argv) {
   if (kind == "read_outside_of_a_vec") return read_outside_of_a_vec(), 0;
   if (kind == "branch_on_uninitialised") return branch_on_uninitialised(), 0;
   if (kind == "index_outside") return index_outside(), 0;
-  if (kind == "read_behind_the_size") return read_behind_the_size(), 0;
   if (kind == "integer_overflow") return integer_overflow(), 0;
   if (kind == "real_too_large_for_an_integer") return real_too_large_for_an_integer(), 0;
   if (kind == "leak") return leak(), 0;

@@ -64,7 +64,7 @@ class Valgrind(unittest.TestCase):
         self.assertIn("rows held", output)
 
     def test_errors_are_found(self):
-        # index_outside, read_behind_the_size and overflows are not errors of memory: the sanitizers find them.
+        # index_outside and the overflows are not errors of memory: the sanitizers find them.
         for defect, words in {"none": None, "read_outside": "Invalid read of size 8", "use_after_free": "Invalid read of size 8",
                               "read_outside_of_a_vec": "Invalid read of size 8",
                               "branch_on_uninitialised": "depends on uninitialised value",
