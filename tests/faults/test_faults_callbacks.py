@@ -10,7 +10,8 @@ from training import FAILED, TRAIN
 CALLBACKS = os.environ.get("POISE_CALLBACKS", TRAIN.replace("apps/poise-train", "tests/test_callbacks"))
 
 # Problem, callback, call, options.
-TRIAL_POINT = ("minimise", "objective", 4, "")  # where all ranks fail, TAO takes a shorter step
+# Where all ranks fail at a point that is only tried, TS and TAO take a shorter step.
+TRIAL_POINTS = [("flow", "objective", 4, ""), ("minimise", "objective", 4, "")]
 ROOT = ("root", "body", 2, "")  # runs on rank 0 alone
 CASES = [
     ("equilibria", "map", 3, "-eq_snes_type newtonls"),
@@ -24,11 +25,10 @@ CASES = [
     ("equilibria", "adjoint", 2, "-adj_ksp_type bcgs"),
     ("equilibria", "adjoint", 2, "-adj_ksp_type fgmres"),
     ("flow", "objective", 1, ""),
-    ("flow", "objective", 4, ""),
     ("flow", "observer", 1, ""),
     ("flow", "observer", 3, ""),
     ("minimise", "objective", 1, ""),
-    TRIAL_POINT,
+    *TRIAL_POINTS,
     ("minimise", "objective", 5, "-min_tao_type nls"),
     ("minimise", "observer", 2, ""),
     ("descent", "objective", 3, ""),
@@ -74,7 +74,20 @@ class Callbacks(FaultTest):
             self.assertEqual(len(messages(ended)), 1, ended.err)
             self.assertNotIn("MPI_ABORT", ended.err)
 
-        self.in_parallel(check, [case for case in CASES if case not in (TRIAL_POINT, ROOT)])
+        self.in_parallel(check, [case for case in CASES if case not in (*TRIAL_POINTS, ROOT)])
+
+    def test_on_all_ranks_at_a_trial_point_a_shorter_step_is_taken(self):
+        def check(case):
+            problem, callback, call, options = case
+            ended = start(CALLBACKS, problem, callback, "all", call, *options.split())
+            self.tally("fault all ranks")
+            self.tally("hang", ended.hung)
+            self.assertEqual(ended.code, 0, f"{case}\n{ended.err}")
+            self.assertIn("nothing was thrown", ended.out)
+            if problem == "flow":
+                self.assertIn(f"failed (trap in {callback}); it is taken again", ended.err)
+
+        self.in_parallel(check, TRIAL_POINTS)
 
     def test_the_problems_themselves_are_sound(self):
         def check(case):
