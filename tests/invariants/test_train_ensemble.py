@@ -223,7 +223,7 @@ class Ensembles(TrainingTest):
         # The first member of each group has made a step.
         self.assertEqual(list(self.statuses(run).values()), 2 * ["stopped"] + 3 * ["waiting"])
         self.assertIn("0 done, 2 stopped, 0 failed, 3 waiting", done.stdout)
-        self.assertEqual(sorted(set(os.listdir(run)) - {"ensemble.h5", "ensemble.txt"}), ["seed-0", "seed-1"])
+        self.assertEqual(sorted(set(os.listdir(run)) - {"ensemble.h5", "ensemble.txt", ".lock"}), ["seed-0", "seed-1"])
         for ranks, group, code in ((3, 3, REQUEUE), (2, 1, DONE)):
             self.ensemble(lines, "-resume", *(["-deadline", AT_ONCE] if code else []), run=run, ranks=ranks, group=group,
                           code=code)
@@ -259,7 +259,7 @@ class Ensembles(TrainingTest):
         process.communicate(timeout=PATIENCE)
         self.wait(lambda: not self.ranks(run))
         self.finish(lines, run)
-        self.assertEqual([name for name in os.listdir(run) if name.startswith(".")], [])
+        self.assertEqual([name for name in os.listdir(run) if name.startswith(".")], [".lock"])
 
     @staticmethod
     def ranks(run):
