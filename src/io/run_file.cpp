@@ -193,8 +193,7 @@ void RunFile::write() {
   for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
   write_attempts(file, history_.attempts);
   write_history(file, history_);
-  const std::string image = file.image();
-  replace_file(path_, image + trailer(image));
+  replace_file(path_, sealed(file.image()));
   unsaved_ = false;
   last_flush_ = steady_seconds();
   flush_duration_ = last_flush_ - begin;
@@ -259,6 +258,10 @@ void RunFile::truncate_after(Index step) {
                   [&](const std::vector<double>& row) { return row[c] > static_cast<double>(step); });
     write();
   });
+}
+
+std::string RunFile::sealed(const std::string& image) {
+  return image + trailer(image);
 }
 
 History RunFile::load(MPI_Comm comm, const std::string& path) {

@@ -65,6 +65,9 @@ class RunFile {
   /// Collective. The history of a run file, on all ranks, its attempts and config on rank 0. Throws
   /// bad_input.
   [[nodiscard]] static History load(MPI_Comm comm, const std::string& path);
+  /// Not collective. The bytes of a run file: an HDF5 image and, behind it, the line with its CRC-32, without
+  /// which `load` refuses it.
+  [[nodiscard]] static std::string sealed(const std::string& image);
 
  private:
   void write();

@@ -84,7 +84,9 @@ TEST_F(RunDirectoryTest, OneProgramAtATimeWritesThere) {
       expect_words(start(how), {"in use by process", pid.c_str(), "on host", "(SLURM job 4711)"});
     expect_words(study(), {"in use by process"});
     EXPECT_NE(text(".lock"), "");
+    MPI_Barrier(MPI_COMM_WORLD);
   }
+  MPI_Barrier(MPI_COMM_WORLD);  // the lock is rank 0's to give back
   EXPECT_EQ(text(".lock"), "");
   EXPECT_EQ(start(), nothing_);
   unsetenv("SLURM_JOB_ID");
