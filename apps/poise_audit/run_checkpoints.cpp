@@ -35,9 +35,7 @@ RunCheckpoints::RunCheckpoints(MPI_Comm comm, const std::string& run)
     if (list_checkpoints(folder_).empty())
       throw bad_input("-run " + run + ": " + folder_ + " holds no checkpoint; is it the directory of a run?");
   });
-  for (int tries = 0; tries < most_listings; ++tries) {
-    list();
-    if (vanished_ == 0 || points_.size() >= 2) break;
+  for (int tries = 0; tries < most_listings && points_.size() < 2 && list() > 0; ++tries) {
   }
   require_one_run();
 }
@@ -49,11 +47,8 @@ bool RunCheckpoints::exists(const std::string& path) const {
   return found != 0;
 }
 
-void RunCheckpoints::list() {
-  points_.clear();
-  held_.clear();
-  unreadable_.clear();
-  vanished_ = 0;
+Index RunCheckpoints::list() {
+  const Index vanished_before = vanished_;
   std::vector<Index> steps;
   on_root(comm_, [&] { steps = list_checkpoints(folder_); });
   auto count = static_cast<int>(steps.size());
@@ -61,7 +56,12 @@ void RunCheckpoints::list() {
   steps.resize(static_cast<std::size_t>(count));
   check_mpi(MPI_Bcast(steps.data(), count, MPI_INT64_T, 0, comm_));
   std::reverse(steps.begin(), steps.end());
-  for (const Index step : steps) read(step);
+  for (const Index step : steps) {
+    if (step <= last_listed_) continue;
+    read(step);
+    last_listed_ = step;
+  }
+  return vanished_ - vanished_before;
 }
 
 void RunCheckpoints::read(Index step) {

@@ -50,7 +50,8 @@ class RunCheckpoints {
 
  private:
   static constexpr std::size_t most_open = 256;  // files; systems allow about a thousand
-  void list();
+  /// Adds the checkpoints that are new since the last listing: what is held stays. Returns how many vanished.
+  Index list();
   void read(Index step);
   void require_one_run();
   void remove(std::size_t k);
@@ -63,6 +64,7 @@ class RunCheckpoints {
   std::optional<Checkpoint> current_;
   std::vector<Unreadable> unreadable_;
   Index vanished_ = 0;
+  Index last_listed_ = -1;  // a step
 };
 
 /// Without what lies behind the first line (HDF5's own stack).

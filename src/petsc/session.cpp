@@ -87,6 +87,8 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
       abort_world(std::current_exception());
     }
     std::fflush(stdout);
+    // No rank finalizes while another can still abort: there Open MPI 4.1's mpirun hangs or crashes, now and then.
+    MPI_Barrier(MPI_COMM_WORLD);
   } catch (const std::exception& error) {
     report(error.what());
     return static_cast<int>(ExitCode::bad_input);

@@ -74,7 +74,7 @@ class Held(AuditTest):
                                    stderr=subprocess.DEVNULL)
         try:
             folder = os.path.join(run, "checkpoints")
-            while not os.path.exists(folder) or len(os.listdir(folder)) < 3:
+            while not os.path.exists(folder) or sum(name.endswith(".h5") for name in os.listdir(folder)) < 3:
                 self.assertIsNone(process.poll())
                 time.sleep(0.05)
             self.assertGreaterEqual(self.audit(run, ranks=2)["checkpoints"], 2)
