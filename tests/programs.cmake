@@ -11,7 +11,7 @@ foreach(candidate python3 /usr/bin/python3)
   endif()
 endforeach()
 add_test(NAME plot_run COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_plot_run.py)
-set_tests_properties(plot_run PROPERTIES TIMEOUT 300 LABELS invariants)
+set_tests_properties(plot_run PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants)
 
 # The whole of poise-train by mpirun; a test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
@@ -19,7 +19,7 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
     MPIEXEC=${MPIEXEC})
-  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
+  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
 add_test(NAME build_info COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_build_info.py)
@@ -29,13 +29,13 @@ set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 foreach(name spectrum sweep compare audit)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   string(TOUPPER ${name} upper)
-  set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT 300 LABELS invariants
+  set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${name}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
 endforeach()
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS invariants
+set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT};OMPI_MCA_rmaps_base_oversubscribe=1")
 
 # What a crash and an endless loop inside of HDF5 come to. Built with the sanitizers they are reported by these.
@@ -45,7 +45,7 @@ if(NOT POISE_SANITIZE)
   add_test(NAME crash_guard COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_crash_guard.py)
   set(environment ${POISE_TEST_ENVIRONMENT} CRASH_WHILE_READING=$<TARGET_FILE:crash_while_reading>
     POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data> MPIEXEC=${MPIEXEC})
-  set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT 240 LABELS invariants ENVIRONMENT "${environment}")
+  set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants ENVIRONMENT "${environment}")
 endif()
 
 # The readers of untrusted files under libFuzzer, in a build of their own; 77 where clang lacks it.
@@ -68,13 +68,13 @@ set_tests_properties(job_scripts PROPERTIES TIMEOUT 60 LABELS slurm)
 if(NOT POISE_SANITIZE)  # a project outside would have to be built with the sanitizers, too
   add_test(NAME install_and_find_package
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/install/run.sh ${PROJECT_BINARY_DIR} ${MPIEXEC})
-  set_tests_properties(install_and_find_package PROPERTIES PROCESSORS 2 TIMEOUT 300 LABELS install
+  set_tests_properties(install_and_find_package PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS install
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endif()
 
 add_test(NAME poise_bench_json
   COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_poise_bench.py $<TARGET_FILE:poise-bench> ${MPIEXEC})
-set_tests_properties(poise_bench_json PROPERTIES PROCESSORS 3 TIMEOUT 300 LABELS invariants
+set_tests_properties(poise_bench_json PROPERTIES PROCESSORS 3 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
 include(faults/faults.cmake)

@@ -9,7 +9,7 @@ import zlib
 import h5py
 import numpy as np
 
-from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest
+from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest, patience
 
 AUDIT = os.environ.get("POISE_AUDIT", os.path.join(SOURCE, "build", "apps", "poise-audit"))
 
@@ -58,7 +58,7 @@ class AuditTest(TrainingTest):
             os.remove(verdict)
         self.done = subprocess.run(
             [MPIEXEC, "-n", str(ranks), "--oversubscribe", AUDIT, "-run", run, "-json", verdict, *map(str, options)],
-            capture_output=True, text=True, timeout=100, cwd=directory, env=ENVIRONMENT)
+            capture_output=True, text=True, timeout=patience(100), cwd=directory, env=ENVIRONMENT)
         self.assertEqual(self.done.returncode, code, f"{options} on {ranks} ranks\n{self.done.stdout}\n{self.done.stderr}")
         if code == 2:
             self.assertEqual(self.done.stderr.count("poise: error:"), 1, self.done.stderr)

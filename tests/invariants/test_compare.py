@@ -9,7 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, DATA, files, synthetic
+from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, DATA, files,
+                      patience, synthetic)
 
 COMPARE = os.environ.get("POISE_COMPARE", os.path.join(SOURCE, "build", "apps", "poise-compare"))
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
@@ -34,7 +35,7 @@ SHORT = ["-time", 0.5, "-first_time", 0.1, "-points", 4]
 
 def compare(*options, ranks=1):
     return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", COMPARE, *map(str, options)],
-                          capture_output=True, text=True, timeout=100, env=ENVIRONMENT)
+                          capture_output=True, text=True, timeout=patience(100), env=ENVIRONMENT)
 
 
 def arrays(run):
@@ -53,7 +54,8 @@ class CompareTest(TrainingTest):
         super().setUpClass()
         cls.teacher = cls.path("teacher.h5")
         subprocess.run([DATA, "synthetic", "-samples", "6", "-inputs", "9", "-outputs", "3", "-teacher_rank", "1",
-                        "-test_samples", "20", "-out", cls.teacher], check=True, capture_output=True, timeout=60)
+                        "-test_samples", "20", "-out", cls.teacher], check=True, capture_output=True,
+                       timeout=patience(60))
 
     def compare(self, *options, ranks=1, code=DONE, run=None):
         """Compares into a new directory and returns it."""
@@ -186,7 +188,7 @@ class Study(CompareTest):
         self.assert_same_study(self.run_path, run, 0.0)
 
     def test_figures_are_drawn(self):
-        done = subprocess.run([sys.executable, PLOT, self.run_path], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([sys.executable, PLOT, self.run_path], capture_output=True, text=True, timeout=patience(120))
         self.assertEqual(done.returncode, DONE, done.stderr)
         names = [f"compare_{name}.{ending}" for name in ("learning", "paths", "cost") for ending in ("png", "pdf")]
         self.assertEqual([os.path.basename(path) for path in done.stdout.split()], names)

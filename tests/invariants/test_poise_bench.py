@@ -14,6 +14,8 @@ import tempfile
 
 import h5py
 
+from training import patience
+
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "apps", "plot_bench.py")
 KEYS = {"case", "m", "n", "q", "ranks", "grid", "seconds", "seconds_min", "seconds_max", "seconds_mean", "gflops",
         "dgemm_gflops", "share_of_dgemm", "products", "residual", "peak_rss_mb", "rank0_rss_mb"}
@@ -47,7 +49,7 @@ SOLVED = {"product": 1e-12, "collapsed": 1e-10, "lambda_min": 1e-6, "equilibrium
 def launch(program, mpiexec, ranks, arguments, seconds=100):
     start = [mpiexec, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster by itself
     command = [*start, program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    return subprocess.run(command, capture_output=True, text=True, timeout=patience(seconds))
 
 
 def run(program, mpiexec, ranks, arguments):
@@ -127,7 +129,7 @@ def check_hdf5(path, lines):
 def check_figure(folder, files, code=0):
     figure = os.path.join(folder, "figure")
     done = subprocess.run([sys.executable, SCRIPT, *files, "-o", figure, "--format", "png,pdf"], capture_output=True,
-                          text=True, timeout=100)
+                          text=True, timeout=patience(100))
     assert done.returncode == code, done.stderr
     if code == 0:
         for ending, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):

@@ -20,6 +20,8 @@ import tempfile
 
 import numpy
 
+from training import patience
+
 
 def blocks(text, language):
     """The fenced blocks whose info string is exactly `language`."""
@@ -57,7 +59,7 @@ def lay_out(folder, source, build):
 def run(block, folder):
     environment = dict(os.environ, PATH=f"{folder / 'programs'}:{os.environ['PATH']}", HOME=str(folder))
     result = subprocess.run(["bash", "-euxo", "pipefail", "-c", block], cwd=folder, env=environment, text=True,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience(120))
     if result.returncode != 0:
         sys.exit(f"exit code {result.returncode} of this block of README.md:\n{block}\n{result.stdout}")
     return result.stdout

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, checkpoints, files,
-                      history, parameters, train)
+                      history, parameters, patience, train)
 
 SPECTRUM = os.environ.get("POISE_SPECTRUM", os.path.join(SOURCE, "build", "apps", "poise-spectrum"))
 
@@ -33,7 +33,7 @@ MODELS = {
 
 def spectrum(*options, ranks=1):
     return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", SPECTRUM, *map(str, options)],
-                          capture_output=True, text=True, timeout=100, env=ENVIRONMENT)
+                          capture_output=True, text=True, timeout=patience(100), env=ENVIRONMENT)
 
 
 def flip_middle(path):

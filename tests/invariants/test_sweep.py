@@ -11,7 +11,7 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE
+from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, patience
 
 SWEEP = os.environ.get("POISE_SWEEP", os.path.join(SOURCE, "build", "apps", "poise-sweep"))
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
@@ -32,7 +32,7 @@ STUDIES = {"width": WIDTH, "step_size": STEPS, "inexact": INEXACT, "depth": DEPT
 
 def sweep(*options, ranks=1):
     return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", SWEEP, *map(str, options)],
-                          capture_output=True, text=True, timeout=150, env=ENVIRONMENT)
+                          capture_output=True, text=True, timeout=patience(150), env=ENVIRONMENT)
 
 
 def columns(run):
@@ -229,7 +229,7 @@ class Failures(SweepTest):
 
 class Figures(SweepTest):
     def plot(self, *arguments):
-        return subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, timeout=120)
+        return subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, timeout=patience(120))
 
     def test_every_study_is_drawn(self):
         for name, options in STUDIES.items():

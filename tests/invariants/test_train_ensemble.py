@@ -11,8 +11,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DONE, ENVIRONMENT, FAILED, REQUEUE, SOURCE, WORK, TrainingTest, attributes, checkpoints,
-                      command, files, history, train)
+from training import (BAD_INPUT, DONE, ENVIRONMENT, FAILED, REQUEUE, SOURCE, WORK, TrainingTest, attributes,
+                      checkpoints, command, files, history, patience, train)
 
 DESCENT = "-features whiten -dynamics descent -step_size 0.01 -time 0.1"
 AT_ONCE = 1e-9  # seconds: a deadline that has passed when the first step is there
@@ -50,7 +50,7 @@ class Ensembles(TrainingTest):
         return run, process
 
     def wait(self, reached):
-        limit = time.monotonic() + PATIENCE
+        limit = time.monotonic() + patience(PATIENCE)
         while not reached():
             self.assertLess(time.monotonic(), limit)
             time.sleep(0.05)
@@ -186,7 +186,8 @@ class Ensembles(TrainingTest):
     def gather(self, run, count):
         """The tool for the runs of an array takes the folder as it is."""
         script = os.path.join(SOURCE, "apps", "gather_runs.py")
-        done = subprocess.run([sys.executable, script, run], capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run([sys.executable, script, run], capture_output=True, text=True,
+                              timeout=patience(100), check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("not done: bound, diverges, no-equilibrium", done.stderr)
         self.assertIn(f"{count} runs, 2 of them done", done.stdout)
@@ -244,7 +245,7 @@ class Ensembles(TrainingTest):
                  for gamma in (0.3, 0.5, 0.7, 0.9)}
         run, process = self.start(lines, "-checkpoint_every", 50)
         process.send_signal(signal.SIGUSR1)
-        output = process.communicate(timeout=PATIENCE)
+        output = process.communicate(timeout=patience(PATIENCE))
         self.assertEqual(process.returncode, REQUEUE, output)
         self.assertEqual(list(self.statuses(run).values()), 2 * ["stopped"] + 2 * ["waiting"])
         self.finish(lines, run)
@@ -256,7 +257,7 @@ class Ensembles(TrainingTest):
         for rank in self.ranks(run):
             os.kill(rank, signal.SIGKILL)
         process.kill()
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=patience(PATIENCE))
         self.wait(lambda: not self.ranks(run))
         self.finish(lines, run)
         self.assertEqual([name for name in os.listdir(run) if name.startswith(".")], [".lock"])

@@ -12,8 +12,8 @@ import unittest
 
 import h5py
 
-from training import (ENVIRONMENT, FAILED, REQUEUE, SOURCE, TRAIN, TrainingTest, attempts, checkpoints, command, history,
-                      train)
+from training import (ENVIRONMENT, FAILED, REQUEUE, SOURCE, TRAIN, TrainingTest, attempts, checkpoints, command,
+                      history, patience, train)
 
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
 DESCENT = ["-features", "whiten", "-dynamics", "descent", "-step_size", 1e-6, "-time", 1e9]
@@ -29,7 +29,7 @@ def option_lines(attempt):
 class Attempts(TrainingTest):
     def under_way(self, process, run, newest):
         """Waits until a checkpoint later than `newest` is there."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + patience(60)
         while time.monotonic() < deadline:
             self.assertIsNone(process.poll())
             if os.path.isdir(run + "/checkpoints") and checkpoints(run) and checkpoints(run)[-1] > newest:
@@ -56,7 +56,7 @@ class Attempts(TrainingTest):
         process = self.start(command(["-run", run, "-resume", "-checkpoint_keep", 5], 2))
         self.under_way(process, run, newest)
         process.send_signal(signal.SIGUSR1)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=patience(60))
         self.assertEqual(process.returncode, REQUEUE, output)
         self.assertEqual(attempts(run)[0], killed)
         stopped = attempts(run)[1]
@@ -112,7 +112,7 @@ class Attempts(TrainingTest):
             self.assertEqual((file.attrs["ranks"], file.attrs["started"]), (3, attempt["started"]))
 
     def check_listing(self, run):
-        done = subprocess.run([sys.executable, PLOT, run, "--attempts"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, PLOT, run, "--attempts"], capture_output=True, text=True, timeout=patience(60))
         self.assertEqual(done.returncode, 0, done.stderr)
         lines = done.stdout.splitlines()
         self.assertIn("3 attempts", lines[0])

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from training import DONE, ENVIRONMENT, REQUEUE, WORK, TrainingTest, checkpoints, command, history
+from training import DONE, ENVIRONMENT, REQUEUE, WORK, TrainingTest, checkpoints, command, history, patience
 
 # Same seed, same times, rounding of other sums: largest seen 1e-13.
 ROUNDING = 1e-12
@@ -62,11 +62,11 @@ class Resume(TrainingTest):
         run = self.new_run()
         process = subprocess.Popen(command([*options, "-run", run], 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=ENVIRONMENT)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + patience(60)
         while not (os.path.isdir(run + "/checkpoints") and checkpoints(run)) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGUSR1)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=patience(60))
         self.assertEqual(process.returncode, REQUEUE, output + errors)
         stopped = history(run)["step"]
         self.assertLess(len(stopped), len(history(straight)["step"]))  # differs before

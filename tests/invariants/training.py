@@ -25,6 +25,11 @@ ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 
                # Open MPI waits two seconds after an exit code that is not 0, and most of these tests want one.
                "OMPI_MCA_odls_base_sigkill_timeout": "0", **os.environ}
 
+def patience(seconds):
+    """A limit of time, longer for programs with sanitizers."""
+    return seconds * float(os.environ.get("POISE_TEST_PATIENCE", "1"))
+
+
 # Done, failed audit or solve, bad input, stopped on request: the exit codes that scripts rely on.
 DONE, FAILED, BAD_INPUT, REQUEUE = 0, 1, 2, 75
 
@@ -37,7 +42,7 @@ def command(options, ranks):
 
 
 def train(*options, ranks=1, directory=None, **environment):
-    return subprocess.run(command(options, ranks), capture_output=True, text=True, timeout=100, cwd=directory,
+    return subprocess.run(command(options, ranks), capture_output=True, text=True, timeout=patience(100), cwd=directory,
                           env={**ENVIRONMENT, **environment})
 
 
@@ -91,7 +96,7 @@ def files(folder):
 def synthetic(path, samples, inputs, outputs, classes=False, test_samples=0, seed=1):
     subprocess.run([DATA, "synthetic", "-samples", str(samples), "-inputs", str(inputs), "-outputs", str(outputs),
                     "-test_samples", str(test_samples), "-noise", "0.3", "-classes", str(classes).lower(), "-seed",
-                    str(seed), "-out", path], check=True, capture_output=True, timeout=60)
+                    str(seed), "-out", path], check=True, capture_output=True, timeout=patience(60))
     return path
 
 
