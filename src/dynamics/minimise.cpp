@@ -72,10 +72,10 @@ Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
   check(TaoSetOptionsPrefix(tao, "min_"));
   check(TaoSetType(tao, TAOLMVM));
   check(TaoSetTolerances(tao, default_gradient_norm, 0.0, 0.0));
+  check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));  // else a type brings its own limit
   check(TaoSetFromOptions(tao));
   choose_preconditioner(tao);
   register_callbacks();  // after the options, which can cancel monitors
-  check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));
 }
 
 void Minimise::register_callbacks() {
@@ -218,7 +218,8 @@ StopReason Minimise::finish() {
   if (reason == TAO_DIVERGED_MAXITS) return StopReason::reached_steps;
   const std::string name = TaoConvergedReasons[reason];
   const std::string cure =
-      last_failure_.empty()
+      reason == TAO_DIVERGED_MAXFCN ? "raise -min_tao_max_funcs"
+      : last_failure_.empty()
           ? "if that is the rounding of the loss, loosen -min_tao_gatol; else try another -min_tao_type"
           : "the last evaluation that failed says: " + last_failure_;
   throw Error(ExitCode::failed,

@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 
-from training import TrainingTest, checkpoints, history, train
+from training import FAILED, TrainingTest, checkpoints, history, train
 
 
 class MinimiseRuns(TrainingTest):
@@ -30,6 +30,11 @@ class MinimiseRuns(TrainingTest):
             with self.subTest(options=options):
                 h = self.check(*options, ranks=ranks)
                 self.assertAlmostEqual(h["loss"][-1], least, delta=1e-10 * least)
+
+    def test_a_limit_of_evaluations_ends_the_run_and_is_named(self):
+        done = train(*self.options("-min_tao_max_funcs", 3), "-run", self.new_run(), ranks=2)
+        self.assertEqual(done.returncode, FAILED, done.stdout)
+        self.assertIn("raise -min_tao_max_funcs", done.stderr)
 
     def test_steps_and_resumption(self):
         run = self.train(*self.options("-steps", 5))
