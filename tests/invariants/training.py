@@ -161,13 +161,13 @@ class TrainingTest(unittest.TestCase):
 class RefusalTest(TrainingTest):
     """What bad input must lead to: one message, exit code 2, nothing created or changed."""
 
-    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3)):
+    def refuse(self, *options, words, run=None, data=None, ranks=(1, 3), **environment):
         """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
         run = run or self.new_run()
         options = [*(["-data", data or self.regression] if data != "" else []), *options]
         before = files(run)
         for count in ranks:
-            done = train(*options, "-run", run, ranks=count)
+            done = train(*options, "-run", run, ranks=count, **environment)
             messages = [line for line in done.stderr.splitlines() if "poise: error:" in line]
             with self.subTest(options=options, ranks=count, messages=messages):
                 self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
