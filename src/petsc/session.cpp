@@ -46,8 +46,8 @@ Session::Session(int argc, char** argv) {
   }
   for (auto& argument : arguments_) pointers_.push_back(argument.data());
   pointers_.push_back(nullptr);
-  // Open MPI's own MPI-IO, ompio, takes a write that fails for one of 0 bytes without an error (4.1): HDF5 then
-  // waits in itself. ROMIO, which most MPI libraries have, tells. A user's choice stays.
+  // Open MPI's own MPI-IO, ompio, takes a write that fails for one of 0 bytes without an error (4.1): HDF5
+  // then waits in itself. ROMIO, which most MPI libraries have, tells. A user's choice stays.
   ::setenv("OMPI_MCA_io", "^ompio", 0);
   auto count = static_cast<int>(arguments_.size());
   char** pointers = pointers_.data();
@@ -87,7 +87,8 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
       abort_world(std::current_exception());
     }
     std::fflush(stdout);
-    // No rank finalizes while another can still abort: there Open MPI 4.1's mpirun hangs or crashes, now and then.
+    // No rank finalizes while another can still abort: there Open MPI 4.1's mpirun hangs or crashes, now and
+    // then.
     MPI_Barrier(MPI_COMM_WORLD);
   } catch (const std::exception& error) {
     report(error.what());

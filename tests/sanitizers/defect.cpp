@@ -1,4 +1,5 @@
-// One defect of a kind, made on purpose: what does not report it here says nothing where it is silent about Poise.
+// One defect of a kind, made on purpose: what does not report it here says nothing where it is silent about
+// Poise.
 //   poise-defect KIND
 #include <petscvec.h>
 
@@ -49,9 +50,13 @@ void index_outside() {
   std::printf("%g\n", values[static_cast<std::size_t>(length)]);
 }
 
-void integer_overflow() { std::printf("%d\n", length + std::numeric_limits<int>::max()); }
+void integer_overflow() {
+  std::printf("%d\n", length + std::numeric_limits<int>::max());
+}
 
-void real_too_large_for_an_integer() { std::printf("%d\n", static_cast<int>(length * 1e10)); }
+void real_too_large_for_an_integer() {
+  std::printf("%d\n", static_cast<int>(length * 1e10));
+}
 
 void leak() {
   kept = new std::vector<double>(static_cast<std::size_t>(length));
