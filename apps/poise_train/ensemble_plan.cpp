@@ -1,10 +1,8 @@
 #include "poise_train/ensemble_plan.hpp"
 
-#include <fstream>
-#include <sstream>
-
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/text_file.hpp"
 #include "poise_train/ensemble_table.hpp"
 #include "poise_train/settings.hpp"
 #include "poise_train/usage.hpp"
@@ -12,14 +10,16 @@
 namespace poise {
 namespace {
 
+constexpr std::size_t longest_table = 100'000'000;
+
 std::string read_table(MPI_Comm comm, const std::string& path) {
   std::string text;
   on_root(comm, [&] {
-    std::ifstream file(path);
-    std::stringstream content;
-    if (!file || !(content << file.rdbuf()))
-      throw bad_input("-ensemble " + path + ": there is no such file to read, or it is empty");
-    text = content.str();
+    try {
+      text = read_file(path, longest_table);
+    } catch (const Error& error) {
+      throw bad_input("-ensemble: " + std::string(error.what()));
+    }
   });
   return broadcast(comm, text);
 }

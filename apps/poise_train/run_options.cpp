@@ -3,13 +3,13 @@
 #include <petscsys.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/text_file.hpp"
 
 namespace poise {
 namespace {
@@ -87,13 +87,11 @@ void recall_options(MPI_Comm comm) {
   std::string text;
   on_root(comm, [&] {
     if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
-    std::ifstream file(path);
-    if (!file) throw bad_input("-resume: there is no " + path + "; is -run the directory of an earlier run?");
-    text.resize(longest_options_file + 1);
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > longest_options_file)
-      throw bad_input(path + " has more than a million bytes: it is damaged, options.txt is a few lines");
+    try {
+      text = read_file(path, longest_options_file);
+    } catch (const Error& error) {
+      throw bad_input("-resume: " + std::string(error.what()) + "; is -run the directory of an earlier run?");
+    }
   });
   std::istringstream lines(broadcast(comm, text));
   for (std::string line; std::getline(lines, line);) {

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -14,6 +12,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/text_file.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/io/durable.hpp"
 
@@ -83,14 +82,7 @@ std::string trailer(std::string_view image) {
 
 /// Throws unless the file is as it was written; HDF5 must not see it before.
 void require_undamaged(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return;  // H5File says why
-  std::string content;
-  try {
-    content.assign(std::istreambuf_iterator<char>(file), {});
-  } catch (const std::ios_base::failure& error) {
-    throw bad_input("cannot read file '" + path + "': " + error.what());
-  }
+  const std::string content = read_file(path, std::numeric_limits<std::size_t>::max());
   const std::string_view all(content);
   const std::size_t end = all.rfind("\ncrc32 ");
   if (end == std::string_view::npos || all.substr(end) != trailer(all.substr(0, end)))

@@ -1,12 +1,16 @@
 #include "poise/petsc/own_options.hpp"
 
-#include <fstream>
-
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/text_file.hpp"
 
 namespace poise {
+namespace {
+
+constexpr std::size_t longest_options_file = 1'000'000;
+
+}  // namespace
 
 OwnOptions::OwnOptions(const NamedOptions& options) {
   check(PetscOptionsCreate(&database_));
@@ -35,10 +39,18 @@ NamedOptions take_unused_options() {
   return taken;
 }
 
-NamedOptions options_of_file(MPI_Comm comm, const std::string& path) {
+void require_options_file(MPI_Comm comm, const std::string& path) {
   on_root(comm, [&] {
-    if (!std::ifstream(path)) throw bad_input("-options_file " + path + ": there is no such file to read");
+    try {
+      (void)read_file(path, longest_options_file);
+    } catch (const Error& error) {
+      throw bad_input("-options_file: " + std::string(error.what()));
+    }
   });
+}
+
+NamedOptions options_of_file(MPI_Comm comm, const std::string& path) {
+  require_options_file(comm, path);
   const OwnOptions scope({});
   check(PetscOptionsInsertFile(comm, nullptr, path.c_str(), PETSC_TRUE));
   return take_unused_options();

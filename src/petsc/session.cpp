@@ -11,6 +11,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/requirements.hpp"
+#include "poise/petsc/own_options.hpp"
 
 namespace poise {
 namespace {
@@ -19,6 +20,53 @@ namespace {
 bool is_number(const std::string& argument) {
   return argument.size() > 1 &&
          (std::isdigit(static_cast<unsigned char>(argument[1])) != 0 || argument[1] == '.');
+}
+
+/// Open MPI's own MPI-IO, ompio, takes a write that fails for one of 0 bytes without an error (4.1): HDF5
+/// then waits in itself. ROMIO, which most MPI libraries have, tells. A user's choice stays. Before MPI
+/// starts.
+void prefer_romio() {
+  ::setenv("OMPI_MCA_io", "^ompio", 0);
+}
+
+/// MPI for the life of a program.
+class Mpi {
+ public:
+  Mpi() {
+    int provided = 0;
+    prefer_romio();
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);  // as PETSc does
+  }
+  ~Mpi() { MPI_Finalize(); }
+  Mpi(const Mpi&) = delete;
+  Mpi& operator=(const Mpi&) = delete;
+};
+
+void require_options_files(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "-options_file") != 0) continue;
+    if (i + 1 == argc || argv[i + 1][0] == '-')
+      throw Error(ExitCode::bad_input, "-options_file needs the name of a file", true);
+    require_options_file(MPI_COMM_WORLD, argv[i + 1]);
+  }
+}
+
+/// The exit code of `body`. What all ranks know is told by rank 0; what one rank met alone ends the world.
+int run_and_report(const std::function<ExitCode()>& body) {
+  try {
+    return static_cast<int>(body());
+  } catch (const Error& error) {
+    std::fflush(stdout);
+    if (!error.collective()) abort_world(std::current_exception());
+    int rank = 0;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 0) std::fprintf(stderr, "poise: error: %s\n", error.what());
+    std::fflush(stderr);
+    return static_cast<int>(error.code());
+  } catch (...) {
+    std::fflush(stdout);
+    abort_world(std::current_exception());
+  }
 }
 
 }  // namespace
@@ -46,16 +94,14 @@ Session::Session(int argc, char** argv) {
   }
   for (auto& argument : arguments_) pointers_.push_back(argument.data());
   pointers_.push_back(nullptr);
-  // Open MPI's own MPI-IO, ompio, takes a write that fails for one of 0 bytes without an error (4.1): HDF5
-  // then waits in itself. ROMIO, which most MPI libraries have, tells. A user's choice stays.
-  ::setenv("OMPI_MCA_io", "^ompio", 0);
+  prefer_romio();
   auto count = static_cast<int>(arguments_.size());
   char** pointers = pointers_.data();
   // PETSc's handlers would answer TERM with its own error report, and replace those of the program. What is
   // wrong in memory is reported by MPI.
   (void)PetscOptionsSetValue(nullptr, "-no_signal_handler", nullptr);
   if (SlepcInitialize(&count, &pointers, nullptr, nullptr) != 0)
-    throw bad_input("PETSc could not start: see above");
+    abort_world(std::make_exception_ptr(bad_input("PETSc could not start: see above")));
   (void)PetscOptionsClearValue(nullptr, "-no_signal_handler");  // not an option of the run
   install_error_handler();
 }
@@ -65,34 +111,19 @@ Session::~Session() {
 }
 
 int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& program) {
-  int code = 0;
-  const auto report = [](const char* message) {
-    std::fprintf(stderr, "poise: error: %s\n", message);
-    std::fflush(stderr);
-  };
-  try {
+  const Mpi mpi;
+  std::set_terminate([] { abort_world(std::current_exception()); });
+  int code = run_and_report([&] {
+    require_options_files(argc, argv);
+    return ExitCode::done;
+  });
+  if (code == 0) {
     Session session(argc, argv);
-    int rank = 0;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    std::set_terminate([] { abort_world(std::current_exception()); });
-    try {
-      code = static_cast<int>(program(session));
-    } catch (const Error& error) {
-      std::fflush(stdout);
-      if (!error.collective()) abort_world(std::current_exception());
-      code = static_cast<int>(error.code());
-      if (rank == 0) report(error.what());
-    } catch (...) {
-      std::fflush(stdout);
-      abort_world(std::current_exception());
-    }
+    code = run_and_report([&] { return program(session); });
     std::fflush(stdout);
     // No rank finalizes while another can still abort: there Open MPI 4.1's mpirun hangs or crashes, now and
     // then.
     MPI_Barrier(MPI_COMM_WORLD);
-  } catch (const std::exception& error) {
-    report(error.what());
-    return static_cast<int>(ExitCode::bad_input);
   }
   return code;
 }

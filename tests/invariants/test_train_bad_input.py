@@ -154,11 +154,19 @@ class BadInput(RefusalTest):
             with self.subTest(forge=forge.__name__):
                 self.refuse("-resume", "-time", 0.2, run=run, words=[word])
 
+    def test_options_files_that_cannot_be_read(self):
+        for name, words in (("none.opts", ["-options_file", "there is no", "none.opts"]),
+                            (self.scratch, ["-options_file", self.scratch, "Is a directory"]),
+                            ("/dev/zero", ["-options_file", "/dev/zero", "more than 1000000 bytes"])):
+            self.refuse("-options_file", name, words=words)
+            self.refuse("-options_file", name, "-gamma", 0.5, words=words, ranks=(1,))
+        self.refuse("-options_file", words=["-options_file needs the name of a file"])
+
     def test_an_options_file_without_end(self):
         run = self.train("-data", self.regression, "-time", 0.1)
         with open(os.path.join(run, "options.txt"), "a", encoding="utf-8") as file:
             file.write("# more\n" * 200_000)
-        self.refuse("-resume", run=run, words=["options.txt", "more than a million bytes"])
+        self.refuse("-resume", run=run, words=["options.txt", "more than 1000000 bytes"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+#include "poise/base/text_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+/// The bytes of an open file, until one more than `most`; false if there are some that cannot be read.
+bool read_all(int descriptor, std::size_t most, std::string& content) {
+  std::array<char, 65536> piece{};
+  while (content.size() <= most) {
+    const ssize_t got = ::read(descriptor, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got == 0;
+    content.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
+}  // namespace
+
+// Not by std::ifstream, whose read() takes an error for the end of the file.
+std::string read_file(const std::string& path, std::size_t most) {
+  std::string content;
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool whole = descriptor >= 0 && read_all(descriptor, most, content);
+  const int cause = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!whole)
+    throw bad_input(cause == ENOENT ? "there is no file '" + path + "'"
+                                    : "cannot read file '" + path + "': " + std::strerror(cause));
+  if (content.size() > most)
+    throw bad_input("file '" + path + "' has more than " + std::to_string(most) +
+                    " bytes: it is damaged, or another kind of file");
+  return content;
+}
+
+}  // namespace poise
