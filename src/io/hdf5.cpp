@@ -93,6 +93,16 @@ int close_file(hid_t id) {
   return 0;
 }
 
+/// On one rank. All ranks then open the file: where they create it together and closing it fails on the rank
+/// that does (as on a network file system), ROMIO leaves the others waiting.
+void create_empty(const std::string& path) {
+  require_creatable(path);
+  silence_hdf5();
+  const H5Handle access = access_list(MPI_COMM_SELF, false);
+  const H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), close_file);
+  if (!file) throw failure("cannot create file '" + path + "':" + error_stack());
+}
+
 /// Files left by an exception while all ranks wrote them. Plain identifiers: what is still here at the end of
 /// the program HDF5 closes in MPI_Finalize.
 std::vector<hid_t> abandoned;
@@ -138,16 +148,14 @@ H5File::~H5File() {
 H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel) {
   H5File file(comm, path, writing, parallel);
   if (parallel) close_abandoned();  // all ranks are here, so all of them have left those files
-  on_root(comm, [&] { writing ? require_creatable(path) : require_readable(path); });
+  on_root(comm, [&] { writing ? create_empty(path) : require_readable(path); });
   file.together([&] {
     silence_hdf5();
     std::optional<WriteErrorHandler> handler;
     if (parallel) handler.emplace(path);
     const H5Handle access = access_list(comm, parallel);
-    const hid_t id = writing ? H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get())
-                             : H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
-    file.file_ =
-        H5Handle(file.checked(id, writing ? "cannot create the root" : "cannot open the root"), close_file);
+    const hid_t id = H5Fopen(path.c_str(), writing ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access.get());
+    file.file_ = H5Handle(file.checked(id, "cannot open the root"), close_file);
     file.links_ = links_of_this_file();
   });
   return file;
