@@ -1,6 +1,7 @@
 #include "poise_data/output.hpp"
 
 #include <filesystem>
+#include <system_error>
 
 #include "poise/base/error.hpp"
 
@@ -20,8 +21,11 @@ Output declare_output(Options& options) {
 void require_output(const Output& output) {
   if (output.path.empty()) throw bad_input("option -out is missing: name the data file to write");
   const auto folder = std::filesystem::path(output.path).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))
-    throw bad_input(output.path + ": no such folder: make it first");
+  std::error_code code;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, code))
+    throw bad_input(output.path + (code && code != std::errc::no_such_file_or_directory
+                                       ? ": cannot look into its folder: " + code.message()
+                                       : ": no such folder: make it first"));
   if (!output.force && std::filesystem::exists(output.path))
     throw bad_input(output.path + ": exists already; -force true replaces it");
 }

@@ -78,7 +78,11 @@ void sync_path(const std::string& path) {
 void rename_durably(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw system_error("cannot create", to);
   const std::string folder = std::filesystem::path(to).parent_path().string();
-  sync_path(folder.empty() ? "." : folder);
+  try {
+    sync_path(folder.empty() ? "." : folder);
+  } catch (const Error& error) {
+    throw failure("cannot be sure of '" + to + "': " + error.what());
+  }
 }
 
 void require_space(const std::string& path, std::uint64_t bytes) {

@@ -236,9 +236,9 @@ class Jobs(SlurmTest):
         self.wait_end(self.submit("ensemble.sbatch", *arguments, sbatch=ON_TWO_NODES), "FAILED", 2)
 
     def test_a_sweep_goes_on_by_task_and_is_gathered_once_every_task_is_done(self):
-        sweep, blocked = self.path("sweep"), self.path("sweep", "seed-1_gamma-0.9_m-4")
+        sweep, blocked = self.path("sweep"), self.path("sweep", "seed-0_gamma-0.5_m-4")
         os.makedirs(sweep)
-        with open(blocked, "w", encoding="utf-8"):  # where task 3 wants a folder
+        with open(blocked, "w", encoding="utf-8"):  # where task 0 wants a folder
             pass
         options = self.options("sweep", 4)
         with open(options, "a", encoding="utf-8") as file:
@@ -248,23 +248,24 @@ class Jobs(SlurmTest):
         array = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=0-3", *shape))
         gather = self.submit("gather.sbatch", sweep, sbatch=(f"--dependency=afterok:{array}",))
         tasks = [f"{array}_{k}" for k in range(4)]
-        for task in tasks[:3]:
+        for task in tasks[1:]:
             self.wait_requeued(task)
-        self.wait_end(tasks[3], "FAILED", 1)
+        # The number of the last task is that of the array: it has requeued itself alone.
+        self.assertEqual(self.wait_end(tasks[0], "FAILED", 1)["Restarts"], "0")
         self.options("sweep", 4)
-        for task in tasks[:3]:
+        for task in tasks[1:]:
             self.hurry(task)
-        for task in tasks[:3]:
-            self.wait_end(task)
+        for task in tasks[1:]:
+            self.assertEqual(self.wait_end(task)["Restarts"], "1")
         self.wait_end(gather, "CANCELLED")  # it would wait for ever
 
         incomplete = self.submit("gather.sbatch", sweep)
         self.wait_end(incomplete, "COMPLETED")  # all that are there are done
         os.remove(blocked)
-        again = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=2-3", *shape))
+        again = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=0-1", *shape))
         gather = self.submit("gather.sbatch", sweep, sbatch=(f"--dependency=afterok:{again}",))
         self.wait_end(gather)
-        self.assertIn("seed-1_gamma-0.5_m-4 is done", self.log(f"{again}_2"))
+        self.assertIn("seed-0_gamma-0.9_m-4 is done", self.log(f"{again}_1"))
         self.check_table(sweep)
 
     def check_table(self, sweep):

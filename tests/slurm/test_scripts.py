@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -70,6 +72,124 @@ class Scripts(unittest.TestCase):
         done = run("shellcheck", "-x", *scripts, "tests/run.sh", "tests/sanitize.sh", "tests/valgrind.sh",
                    "tests/sanitizers/reports.sh")
         self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class WhereSlurmFails(unittest.TestCase):
+    """The jobs on a SLURM that fails, which programs of the same names stand for: a real one does not do so at will."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="poise-jobs-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.program("poise-train", "")
+        self.program("squeue", "echo N/A")
+        self.program("mpirun", "exit 75")  # stopped with a checkpoint
+        self.program("scontrol", "echo JobId=7 JobState=RUNNING Restarts=0")
+
+    def program(self, name, text):
+        """One that notes how it was called."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/bash\necho "$*" >>{path}.calls\n{text}\n')
+        os.chmod(path, 0o755)
+
+    def calls(self, name):
+        path = os.path.join(self.folder, f"{name}.calls")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def start(self, script, *options, out=subprocess.PIPE, **environment):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+        slurm = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "poise-train", "SLURM_NTASKS": "2", "SLURM_JOB_NUM_NODES": "1",
+                 "SLURM_JOB_NODELIST": "n0", "POISE_BIN": self.folder, "POISE_RETRY_SECONDS": "0",
+                 "PATH": f"{self.folder}:{os.environ['PATH']}"}
+        return subprocess.Popen([os.path.join(SOURCE, "jobs", script), *options], cwd=self.folder, text=True, stdout=out,
+                                stderr=subprocess.PIPE, env={**clean, **slurm, **environment})
+
+    def run_job(self, *arguments, code=75, **environment):
+        job = self.start(*arguments, **environment)
+        out, err = job.communicate(timeout=30)
+        self.assertEqual(job.returncode, code, f"{out}{err}")
+        return (out or "") + err
+
+    def test_a_task_of_an_array_requeues_itself_and_no_other(self):
+        text = self.run_job("sweep.sbatch", "sweep", SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID="11")
+        self.assertEqual(self.calls("scontrol"), ["show job --oneliner 7_11", "requeue 7_11"])
+        self.assertIn("7_11", self.calls("squeue")[0])
+        self.assertIn("requeued", text)
+
+    def test_a_controller_that_does_not_answer_is_asked_again(self):
+        self.program("scontrol", 'case $(wc -l <"$0.calls") in 1 | 3) echo "Socket timed out" >&2; exit 1 ;; esac\n'
+                                 'echo JobState=RUNNING " JobState=RUNNING "')
+        self.assertIn(": requeued", self.run_job("train.sbatch", "-time", "1"))
+        self.assertEqual(self.calls("scontrol"), ["show job --oneliner 7"] * 2 +
+                         ["requeue 7", "show job --oneliner 7", "requeue 7"])
+        self.program("scontrol", "exit 1")
+        self.assertIn("does not answer", self.run_job("train.sbatch", "-time", "1"))
+
+    def test_a_job_that_ends_is_not_requeued(self):
+        self.program("scontrol", "echo JobId=7 JobState=CANCELLED Restarts=0")
+        self.assertIn("ended from outside", self.run_job("train.sbatch", "-time", "1"))
+        self.assertEqual(self.calls("scontrol"), ["show job --oneliner 7"])
+
+    def test_a_full_disk_below_the_log_does_not_keep_a_job_from_going_on(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            self.run_job("train.sbatch", "-time", "1", out=full)
+        self.assertEqual(self.calls("scontrol")[-1], "requeue 7")
+
+    def test_a_signal_before_the_job_listens_is_passed_on(self):
+        self.program("squeue", "sleep 1; echo N/A")
+        self.program("mpirun", "trap 'exit 75' USR1; while :; do sleep 0.1; done")
+        for script, options in (("train.sbatch", ["-time", "1"]), ("preemptible.sbatch", ["-time", "1"]),
+                                ("ensemble.sbatch", ["table"])):
+            job = self.start(script, *options)
+            while not self.calls("squeue"):
+                time.sleep(0.05)
+            job.send_signal(signal.SIGUSR1)
+            out, err = job.communicate(timeout=30)
+            self.assertEqual(job.returncode, 75, out + err)
+            self.assertIn("after signal USR1", out)
+            self.assertEqual(self.calls("scontrol")[-1], "requeue 7")
+            os.remove(os.path.join(self.folder, "squeue.calls"))
+
+    def test_what_is_left_of_a_run_is_found_whatever_its_name(self):
+        for name in ("x[3]", "with space", "back\\slash", "*"):
+            os.makedirs(os.path.join(self.folder, name, "checkpoints"))
+            with open(os.path.join(self.folder, name, "checkpoints", "step-00000000.h5"), "w", encoding="utf-8"):
+                pass
+            self.run_job("train.sbatch", "-time", "1", "-run", name)
+            self.assertTrue(self.calls("mpirun")[-1].endswith(f"-run {name} -resume"), self.calls("mpirun"))
+
+    def test_a_restart_without_anything_to_go_on_from_is_told(self):
+        self.assertIn("WARNING: there is no checkpoint in gone", self.run_job("train.sbatch", "-run", "gone",
+                                                                             SLURM_RESTART_COUNT="3"))
+        self.assertNotIn("WARNING", self.run_job("train.sbatch", "-run", "gone"))
+
+    def test_settings_that_cannot_be_followed_are_refused(self):
+        options = os.path.join(self.folder, "own.opts")
+        with open(options, "w", encoding="utf-8") as file:
+            file.write("# -run none\n-time 1\n")
+        self.run_job("train.sbatch", "-options_file", options)
+        with open(options, "a", encoding="utf-8") as file:
+            file.write("-run elsewhere\n")
+        refused = (("give -run and -resume as arguments", ("-options_file", options), {}),
+                   ("give -run and -resume as arguments", ("-time", "1"), {"PETSC_OPTIONS": "-gamma 0.5 -resume"}),
+                   ("-run needs a directory", ("-time", "1", "-run"), {}),
+                   ("POISE_MAX_RESTARTS is '1e2'", ("-time", "1"), {"POISE_MAX_RESTARTS": "1e2"}))
+        before = self.calls("mpirun")
+        for message, arguments, environment in refused:
+            self.assertIn(message, self.run_job("train.sbatch", *arguments, code=2, **environment))
+        self.assertEqual(self.calls("mpirun"), before)
+
+    def test_ranks_have_the_settings_of_the_job_whatever_it_was_submitted_with(self):
+        self.program("mpirun", f"env >{self.folder}/environment; exit 75")
+        self.run_job("train.sbatch", "-time", "1", SLURM_EXPORT_ENV="NONE")
+        with open(os.path.join(self.folder, "environment"), encoding="utf-8") as file:
+            found = file.read().splitlines()
+        for setting in ("SLURM_EXPORT_ENV=ALL", "OPENBLAS_NUM_THREADS=1", "HDF5_USE_FILE_LOCKING=FALSE"):
+            self.assertIn(setting, found)
 
 
 if __name__ == "__main__":
