@@ -33,11 +33,13 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
   row.required = 1.0;
   row.state = RowState::held;
   double margin = rates.worst_margin();
+  std::size_t times = 0;  // the start is there twice, as itself and as a checkpoint
   for (std::size_t k = 0; k < samples_.size(); ++k) {
     AuditSample sample = samples_[k];
     sample.lambda_floor = 0.0;
     if (!integrated) sample.grad_norm2 = 0.0;
     const bool ordered = k == 0 || sample.t >= samples_[k - 1].t;
+    if (k == 0 || sample.t > samples_[k - 1].t) ++times;
     const bool held = ordered && rates.add(sample).held;
     if (held && !(rates.worst_margin() < margin)) continue;
     margin = rates.worst_margin();
@@ -51,7 +53,7 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
                        : "its time is before that of the step before";
     return row;
   }
-  row.note = "at " + std::to_string(size()) + " times";
+  row.note = "at " + std::to_string(times) + " times";
   char tightness[64] = "";
   if (std::isfinite(rates.smallest_tightness()))
     std::snprintf(tightness, sizeof tightness, "; measured over guaranteed exponent at least %.4g",

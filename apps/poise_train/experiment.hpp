@@ -39,6 +39,10 @@ class Experiment {
   /// Where the run ends at the latest; infinite where time does not count.
   [[nodiscard]] double end_time() const { return end_time_; }
   [[nodiscard]] Index max_steps() const { return max_steps_; }
+  /// Whether a resumed run has nothing left to do.
+  [[nodiscard]] bool at_end() const {
+    return state_.shown && (state_.t >= end_time_ || state_.step >= max_steps_);
+  }
   /// Steps from one recorded to the next.
   [[nodiscard]] Index record_every() const { return record_every_; }
   /// Whether the share of right classes means anything.

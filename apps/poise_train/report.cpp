@@ -151,6 +151,13 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
   std::fflush(stdout);
 }
 
+void Report::nothing_to_do(const DynamicsState& state) const {
+  if (!speaks_) return;
+  std::printf("nothing to do: the run is at step %s, t = %s, the end that was asked for; give a later one\n",
+              std::to_string(state.step).c_str(), to_text(state.t).c_str());
+  std::fflush(stdout);
+}
+
 void Report::asked_to_stop(Interruptions::Stop who) const {
   if (!speaks_) return;
   std::printf("asked to stop by %s; go on with -run %s -resume\n", asker(who), run_.c_str());

@@ -21,6 +21,8 @@ class Report {
   void row(const HistoryRow& row, bool last);
   void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
                const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const;
+  /// Where a resumed run stands that is past its end.
+  void nothing_to_do(const DynamicsState& state) const;
   /// Who asked, and how to go on.
   void asked_to_stop(Interruptions::Stop who) const;
 

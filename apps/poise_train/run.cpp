@@ -101,6 +101,8 @@ ExitCode Run::finish(StopReason reason) {
   if (recorded_ > 0) {
     report_.row(last_, true);
     report_.summary(first_, last_, reason, seconds(), recorder_.fallbacks(), cost_);
+  } else if (experiment_.at_end()) {
+    report_.nothing_to_do(experiment_.state());
   }
   require_held();
   if (asked_to_stop_ != Interruptions::Stop::no) {

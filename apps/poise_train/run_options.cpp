@@ -10,6 +10,8 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/text_file.hpp"
+#include "poise/petsc/own_options.hpp"
+#include "poise_train/settings.hpp"
 
 namespace poise {
 namespace {
@@ -25,6 +27,18 @@ bool is_set(const std::string& name) {
 void set_unless_given(const std::string& name, const std::string& value) {
   if (name != "grid_feature_ranks" && !is_set(name))
     check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+}
+
+bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
+  return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
+}
+
+/// What poise-train itself declares. Without a value these are not set, while solvers have flags.
+std::vector<Setting> own_settings() {
+  const OwnOptions scope({});
+  Options options;
+  (void)TrainSettings::from(options);
+  return options.settings();
 }
 
 }  // namespace
@@ -103,20 +117,24 @@ void recall_options(MPI_Comm comm) {
 }
 
 void recall_options(const std::vector<std::pair<std::string, std::string>>& config) {
+  const std::vector<Setting> own = own_settings();
   for (const auto& [name, value] : config) {
     if (name == "run" || name == "resume" || name == "deadline" || name == "options_file") continue;
-    if (!value.empty()) set_unless_given(name, value);
+    if (!value.empty() || !is_one_of(own, name)) set_unless_given(name, value);
     (void)is_set(name);  // PETSc counts an option as used once it was asked for
   }
 }
 
-std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved) {
+std::string options_text(const Options& options) {
   const std::vector<std::string> left_out{"run", "resume",
                                           "deadline"};  // they belong to one attempt, not to the run
   std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
-  for (const auto& [name, value] : resolved) {
-    const bool skip = std::find(left_out.begin(), left_out.end(), name) != left_out.end();
-    if (!skip && !value.empty()) text += "-" + name + " " + value + "\n";
+  for (const auto& [name, value] : options.resolved()) {
+    if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
+    if (!value.empty())
+      text += "-" + name + " " + value + "\n";
+    else if (!is_one_of(options.settings(), name))
+      text += "-" + name + "\n";
   }
   return text;
 }

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "poise/base/options.hpp"
+
 namespace poise {
 
 /// Options that make a run what it is: a resumed run must have the same ones.
@@ -20,7 +22,7 @@ void recall_options(MPI_Comm comm);
 /// without these solvers does not call them unknown.
 void recall_options(const std::vector<std::pair<std::string, std::string>>& config);
 
-/// The text of options.txt: one "-name value" a line.
-[[nodiscard]] std::string options_text(const std::vector<std::pair<std::string, std::string>>& resolved);
+/// The text of options.txt: one "-name value" a line, or "-name" of a solver's flag.
+[[nodiscard]] std::string options_text(const Options& options);
 
 }  // namespace poise

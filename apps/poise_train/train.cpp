@@ -61,8 +61,9 @@ ExitCode train(Options& options, MPI_Comm comm) {
   else
     directory.emplace(comm, path, RunDirectory::Start::anew);
   directory->clear_done();  // before the options: the old mark must not speak for a later end
-  // A resumed run writes them too: the next -resume must know a changed end time.
-  directory->write_options(options_text(options.resolved()));
+  // A resumed run writes them too: the next -resume must know a changed end time; one that it is past does
+  // not count.
+  if (!experiment.at_end()) directory->write_options(options_text(options));
   Run run(experiment, settings, options, *directory, interruptions, past);
   return run.go();
 }

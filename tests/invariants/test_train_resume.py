@@ -8,7 +8,8 @@ import subprocess
 import time
 import unittest
 
-from training import DONE, ENVIRONMENT, REQUEUE, WORK, TrainingTest, checkpoints, command, history, patience
+from training import (DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, checkpoints, command, history,
+                      patience, train)
 
 # Same seed, same times, rounding of other sums: largest seen 1e-13.
 ROUNDING = 1e-12
@@ -98,6 +99,33 @@ class Resume(TrainingTest):
         copy = self.copy_run(run)
         self.train("-resume", run=run)
         self.assert_same_history(copy, run, 0.0, {})
+
+    def test_flags_of_solvers_are_part_of_what_repeats_resumes_and_audits_a_run(self):
+        for solver, flag in (("eq_newton_ew", "-eq_snes_ksp_ew"), ("eq_composite", "-eq_sub_1_snes_mf")):
+            options = ["-data", self.regression, "-model", "pointwise", "-width", 6, "-objective", "equilibrium", "-dynamics",
+                       "descent", "-step_size", 0.05, "-time", 1e9, "-warm_start", "false", "-eq_ladder", "false",
+                       "-options_file", os.path.join(SOURCE, "petsc_opts", f"{solver}.opts")]
+            with self.subTest(solver=solver):
+                straight, part = self.train(*options, "-steps", 4), self.train(*options, "-steps", 2)
+                with open(os.path.join(straight, "options.txt"), encoding="utf-8") as file:
+                    self.assertIn(f"{flag}\n", file.readlines())
+                self.train("-resume", "-steps", 4, run=part)
+                self.assert_same_history(straight, part)
+                self.assert_same_history(straight, self.train("-options_file", os.path.join(straight, "options.txt")))
+                audit = [MPIEXEC, "-n", "1", TRAIN.replace("poise-train", "poise-audit"), "-run", straight]
+                done = subprocess.run(audit, env=ENVIRONMENT, text=True, capture_output=True, timeout=patience(60),
+                                      check=False)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_an_end_before_the_point_reached_is_told_and_forgotten(self):
+        run = self.train("-data", self.regression, "-time", 0.2)
+        before, copy = os.path.join(run, "options.txt"), self.copy_run(run)
+        for earlier in (["-steps", 1], ["-time", 0.1], []):
+            self.assertIn("nothing to do: the run is at step", train("-resume", *earlier, "-run", run).stdout)
+            with open(before, encoding="utf-8") as now, open(os.path.join(copy, "options.txt"), encoding="utf-8") as then:
+                self.assertEqual(now.read(), then.read())
+        self.assert_same_history(copy, run, 0.0, {})
+        self.assertNotIn("nothing to do", train("-resume", "-time", 0.3, "-run", run).stdout)
 
 
 if __name__ == "__main__":
