@@ -46,15 +46,18 @@ Interruptions::Interruptions(MPI_Comm comm, double deadline, double checkpoint_s
     : comm_(comm),
       deadline_(never),
       checkpoint_seconds_(checkpoint_seconds > 0.0 ? checkpoint_seconds : never),
-      last_saved_(steady_seconds()) {
+      last_saved_(steady_seconds()),
+      last_poll_(never) {
   on_root(comm_,
           [&] { deadline_ = steady_seconds() + (deadline > 0.0 ? deadline : seconds_to_end_of_job()); });
 }
 
-Interruptions::Request Interruptions::poll() const {
+Interruptions::Request Interruptions::poll() {
   const double now = steady_seconds();
+  if (last_poll_ < never) longest_step_ = std::max(longest_step_, now - last_poll_);
+  last_poll_ = now;
   const bool save = checkpoint_requested() || now - last_saved_ >= checkpoint_seconds_;
-  int asked[3] = {stop_requested() ? 1 : 0, now >= deadline_ ? 1 : 0, save ? 1 : 0};
+  int asked[3] = {stop_requested() ? 1 : 0, now + longest_step_ >= deadline_ ? 1 : 0, save ? 1 : 0};
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, asked, 3, MPI_INT, MPI_MAX, comm_));
   const Stop stop = asked[0] != 0 ? Stop::signal : asked[1] != 0 ? Stop::deadline : Stop::no;
   return {stop, asked[2] != 0};

@@ -19,15 +19,17 @@ class Interruptions {
     Stop stop = Stop::no;
     bool checkpoint = false;
   };
-  /// Collective. Whether a stop was asked for since the start, or a checkpoint since the last call; the same
-  /// on every rank.
-  [[nodiscard]] Request poll() const;
+  /// Collective, once a step. Whether a stop was asked for since the start, or a checkpoint since the last
+  /// call; the same on every rank. The deadline is met where another step, as long as the longest so far,
+  /// would end after it.
+  [[nodiscard]] Request poll();
   /// Collective only in that every rank must call it: a checkpoint was written, its clock starts anew.
   void saved();
 
  private:
   MPI_Comm comm_;
   double deadline_, checkpoint_seconds_, last_saved_;  // by the steady clock; the deadline on rank 0 only
+  double last_poll_, longest_step_ = 0.0;
 };
 
 }  // namespace poise

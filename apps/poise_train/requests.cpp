@@ -21,7 +21,11 @@ void listen(int signal, void (*handler)(int), int flags) {
 
 void listen_for_requests() {
   const auto ask_to_stop = +[](int) { stop = true; };
-  for (const int signal : {SIGTERM, SIGUSR1}) listen(signal, ask_to_stop, 0);
+  for (const int signal : {SIGTERM, SIGUSR1, SIGXCPU}) listen(signal, ask_to_stop, 0);
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)  // as nohup does
+    listen(SIGHUP, ask_to_stop, 0);
+  std::signal(SIGXFSZ, SIG_IGN);              // a limit of file sizes: the write that meets it says so
   listen(SIGINT, ask_to_stop, SA_RESETHAND);  // the second one finds the default: the end
   listen(
       SIGUSR2, +[](int) { checkpoint = true; }, 0);

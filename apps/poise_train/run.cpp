@@ -94,6 +94,7 @@ StopReason Run::train() {
 }
 
 ExitCode Run::finish(StopReason reason) {
+  if (experiment_.at_end()) asked_to_stop_ = Interruptions::Stop::no;  // asked at the very end
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
   if (asked_to_stop_ == Interruptions::Stop::no) record_end();
@@ -217,6 +218,7 @@ void Run::save(const Point& point) {
 std::string Run::rescue() {
   if (kept_.empty()) return {};  // the start itself failed
   const Point point = kept_.point();
+  if (unrecorded_.is_set && unrecorded_.state.step != point.state.step) unrecorded_.is_set = false;
   try {
     if (last_saved_ != point.state.step) save(point);
   } catch (const Error& error) {

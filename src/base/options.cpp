@@ -215,11 +215,11 @@ std::vector<std::pair<std::string, std::string>> Options::resolved() const {
   for (std::string word; words >> word;) {
     const bool is_name =
         word.size() > 1 && word[0] == '-' && std::isdigit(static_cast<unsigned char>(word[1])) == 0;
-    if (is_name) {
-      all.emplace_back(word.substr(1), "");
-    } else if (!all.empty()) {
-      all.back().second += (all.back().second.empty() ? "" : " ") + word;
-    }
+    if (!is_name) continue;
+    const char* value = nullptr;
+    PetscBool set = PETSC_FALSE;  // a value with blanks may hold words that look like names
+    check(PetscOptionsFindPair(nullptr, nullptr, word.c_str(), &value, &set));
+    if (set == PETSC_TRUE) all.emplace_back(word.substr(1), value != nullptr ? value : "");
   }
   // Keep the first entry of a name: the declared one, which carries the resolved value.
   std::vector<std::pair<std::string, std::string>> unique;

@@ -34,7 +34,7 @@ std::string read_file(const std::string& path, std::size_t most) {
   const int cause = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!whole)
-    throw bad_input(cause == ENOENT ? "there is no file '" + path + "'"
+    throw bad_input(cause == ENOENT ? "file '" + path + "' does not exist"
                                     : "cannot read file '" + path + "': " + std::strerror(cause));
   if (content.size() > most)
     throw bad_input("file '" + path + "' has more than " + std::to_string(most) +

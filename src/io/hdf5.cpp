@@ -145,9 +145,19 @@ H5File::~H5File() {
   if (file_ && parallel_ && std::uncaught_exceptions() > 0) abandoned.push_back(file_.release());
 }
 
+void require_parallel_name(const std::string& path) {
+  if (path.find(':') == std::string::npos) return;
+  throw Error(ExitCode::bad_input,
+              "'" + path +
+                  "' cannot be written in parallel: MPI takes what stands before a colon for a kind of file "
+                  "system; choose a name without one",
+              true);
+}
+
 H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel) {
   H5File file(comm, path, writing, parallel);
   if (parallel) close_abandoned();  // all ranks are here, so all of them have left those files
+  if (writing && parallel) require_parallel_name(path);
   on_root(comm, [&] { writing ? create_empty(path) : require_readable(path); });
   file.together([&] {
     silence_hdf5();

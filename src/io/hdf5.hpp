@@ -54,6 +54,10 @@ struct H5Shape {
 /// The value of a scalar attribute.
 using H5Value = std::variant<double, Index, std::string>;
 
+/// Throws bad_input if MPI-IO would not take `path` for the name of a file, because of a colon in it. Not
+/// collective; call on all ranks.
+void require_parallel_name(const std::string& path);
+
 /// An open HDF5 file. Opened with a communicator, every method is Collective on it, and where one rank fails
 /// all ranks throw the same Error; opened `alone`, no method communicates. Errors carry the path and HDF5's
 /// own error stack, which is never printed: bad_input when the file was opened to be read, failure when it

@@ -7,6 +7,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/durable.hpp"
+#include "poise/io/hdf5.hpp"
 
 namespace poise {
 namespace {
@@ -32,18 +33,26 @@ void clear_the_way(const std::string& path) {
   if (!list_checkpoints(path + "/checkpoints").empty())
     throw bad_input("-run " + path +
                     " already holds a run: go on with it by -resume, or choose another directory");
+  if (holds(path, "DONE"))
+    throw bad_input("-run " + path +
+                    " already holds a run that is done, without its checkpoints: choose another directory");
   if (!holds(path, "run.h5")) return;
-  rename_durably(path + "/run.h5", path + "/run.h5.old");
-  std::fprintf(
-      stderr,
-      "poise: warning: the start before ended without a checkpoint; its history is now %s/run.h5.old\n",
-      path.c_str());
+  std::string old = path + "/run.h5.old";
+  for (int k = 2; std::filesystem::exists(old); ++k) old = path + "/run.h5.old" + std::to_string(k);
+  rename_durably(path + "/run.h5", old);
+  std::fprintf(stderr, "poise: warning: the start before ended without a checkpoint; its history is now %s\n",
+               old.c_str());
+}
+
+std::string checked_path(std::string path) {
+  require_parallel_name(path);
+  return path;
 }
 
 }  // namespace
 
 RunDirectory::RunDirectory(MPI_Comm comm, std::string path, Start start)
-    : comm_(comm), path_(std::move(path)), lock_(comm, path_) {
+    : comm_(comm), path_(checked_path(std::move(path))), lock_(comm, path_) {
   on_root(comm_, [&] {
     if (start == Start::anew) clear_the_way(path_);
     create_directory(checkpoints());

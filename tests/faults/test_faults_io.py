@@ -163,6 +163,17 @@ class Training(Faults):
         cases = self.cases(counts, [1, 1, 1], folder)
         self.in_parallel(lambda case: self.check(case[1], options, copy(f"run{case[0]}"), 3), list(enumerate(cases)))
 
+    def test_a_run_that_cannot_save_records_no_point_that_it_does_not_save(self):
+        run = self.new_run()
+        options = [*self.options, "-checkpoint_every", 2, "-audit_every", 100, "-steps", 3, "-run", run]
+        ended = self.inject("call=open rank=0 nth=1 path=.step-00000002.h5.tmp do=EIO", TRAIN, *options)
+        self.assertEqual(ended.code, FAILED, ended.err)
+        straight, rows = history(self.straight), history(run)
+        for column in ("step", "loss", "grad_norm", "bound"):
+            for step, value in zip(rows["step"], rows[column]):
+                self.assertEqual(value, straight[column][int(step)], f"{column} of step {step}")
+        self.assertEqual(os.path.basename(checkpoints(run)[-1]), "step-00000001.h5")
+
     def test_a_run_that_cannot_be_seen_is_not_written_over(self):
         run = self.train(*self.options, "-steps", 1, ranks=3)
         def held():

@@ -154,8 +154,11 @@ class BadInput(RefusalTest):
             with self.subTest(forge=forge.__name__):
                 self.refuse("-resume", "-time", 0.2, run=run, words=[word])
 
+    def test_a_run_directory_with_a_colon(self):
+        self.refuse(run=self.path("t12:30"), words=["t12:30", "colon"])
+
     def test_options_files_that_cannot_be_read(self):
-        for name, words in (("none.opts", ["-options_file", "there is no", "none.opts"]),
+        for name, words in (("none.opts", ["-options_file", "does not exist", "none.opts"]),
                             (self.scratch, ["-options_file", self.scratch, "Is a directory"]),
                             ("/dev/zero", ["-options_file", "/dev/zero", "more than 1000000 bytes"])):
             self.refuse("-options_file", name, words=words)

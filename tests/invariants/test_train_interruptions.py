@@ -55,6 +55,17 @@ class Interruptions(TrainingTest):
                 self.assert_same_history(straight, run)
                 self.assert_same_parameters(straight, run)
 
+    def test_a_stop_that_is_asked_for_at_the_last_step_is_the_end(self):
+        options = [*self.options(), "-steps", 3, "-audit_every", 2]
+        straight = self.train(*options)
+        self.assertEqual(list(history(straight)["step"]), [0, 2, 3])
+        run = self.train(*options, "-deadline", AT_ONCE, code=REQUEUE)
+        for _ in range(2):
+            self.train("-resume", "-deadline", AT_ONCE, run=run, code=REQUEUE)
+        self.train("-resume", "-deadline", AT_ONCE, run=run)
+        self.assertTrue(self.done(run))
+        self.assert_same_history(straight, run)
+
     def test_a_resume_that_extends_a_run_takes_the_mark_back(self):
         run = self.train(*self.options(0.05))
         self.assertTrue(self.done(run))

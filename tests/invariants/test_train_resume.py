@@ -80,6 +80,18 @@ class Resume(TrainingTest):
         self.train("-resume", ranks=3, run=other)
         self.assert_same_history(straight, other, ROUNDING, WORK)
 
+    def test_a_closed_terminal_and_a_limit_of_processor_time_stop_a_run(self):
+        for number in (signal.SIGHUP, signal.SIGXCPU):
+            run = self.new_run()
+            process = subprocess.Popen([TRAIN, "-data", self.regression, "-dynamics", "descent", "-step_size", "1e-9", "-time", "1",
+                                        "-run", run], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            deadline = time.monotonic() + patience(60)
+            while not (os.path.isdir(run + "/checkpoints") and checkpoints(run)) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=patience(60))
+            self.assertEqual(process.returncode, REQUEUE, output + errors)
+
     def test_a_finished_run_goes_on_to_a_later_time_and_remembers_it(self):
         options = ["-data", self.regression, "-dynamics", "descent", "-step_size", 0.01]
         run = self.train(*options, "-time", 0.1)

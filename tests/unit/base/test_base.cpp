@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <petscsys.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -178,6 +179,20 @@ TEST_F(OptionsTest, ResolvedSettingsRepeatTheRun) {
   const auto resolved = options.resolved();
   const std::vector<std::pair<std::string, std::string>> expected{
       {"gamma", "0.8"}, {"audit", "true"}, {"adj_ksp_type", "bcgs"}};
+  EXPECT_EQ(resolved, expected);
+}
+
+TEST_F(OptionsTest, WordsInsideOfAValueAreNoOptions) {
+  const char* name = "a -b -eq_snes_rtol 1e-3";
+  PetscOptionsSetValue(nullptr, "-run", name);
+  PetscOptionsSetValue(nullptr, "-adj_ksp_monitor", ":my file");
+  PetscOptionsSetValue(nullptr, "-eq_snes_ksp_ew", nullptr);
+  Options options;
+  options.text("run", "", "run directory");
+  std::vector<std::pair<std::string, std::string>> resolved = options.resolved();
+  std::sort(resolved.begin(), resolved.end());
+  const std::vector<std::pair<std::string, std::string>> expected{
+      {"adj_ksp_monitor", ":my file"}, {"eq_snes_ksp_ew", ""}, {"run", name}};
   EXPECT_EQ(resolved, expected);
 }
 

@@ -60,6 +60,31 @@ TEST_F(RunDirectoryTest, AStartThatLeftNoCheckpointBlocksNoOther) {
   EXPECT_EQ(text("run.h5.old"), "run.h5");
 }
 
+TEST_F(RunDirectoryTest, NoHistoryIsEverWrittenOver) {
+  EXPECT_EQ(start(), nothing_);
+  for (const char* old : {"run.h5.old", "run.h5.old2", "run.h5.old3"}) {
+    put("run.h5");
+    EXPECT_EQ(start(), nothing_);
+    EXPECT_EQ(text(old), "run.h5");
+  }
+  put("run.h5");
+  put("DONE");  // its checkpoints were removed
+  expect_words(start(), {"already holds a run that is done"});
+  EXPECT_EQ(text("run.h5"), "run.h5");
+}
+
+TEST_F(RunDirectoryTest, ANameThatMpiWouldNotTakeForOneIsRefusedBeforeAnythingIsMade) {
+  try {
+    const RunDirectory directory(MPI_COMM_WORLD, path_ + "/at-12:30", Start::anew);
+    ADD_FAILURE() << nothing_;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_input);
+    EXPECT_TRUE(error.collective());
+    EXPECT_NE(std::string(error.what()).find("at-12:30"), std::string::npos);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/at-12:30"));
+}
+
 TEST_F(RunDirectoryTest, RunsAndStudiesDoNotShareAFolder) {
   EXPECT_EQ(study(), nothing_);
   for (const char* name : {"compare.h5", "sweep.h5"}) {
