@@ -218,6 +218,21 @@ class Ensembles(TrainingTest):
         run, _ = self.ensemble(lines, "-resume", run=run)
         self.assertEqual(set(self.statuses(run).values()), {"done"})
 
+    def test_of_a_damaged_run_file_the_table_of_results_takes_nothing(self):
+        run, _ = self.ensemble({"a": f"{DESCENT} -gamma 0.5"})
+        path = os.path.join(run, "a", "run.h5")
+        with open(path, "rb") as file:
+            content = file.read()
+        count = np.int64(attributes(os.path.join(run, "a"))["parameters"])
+        self.assertIn(count.tobytes(), content)
+        with open(path, "wb") as file:
+            file.write(content.replace(count.tobytes(), (count + 1).tobytes()))
+        _, done = self.ensemble({"a": f"{DESCENT} -gamma 0.5"}, "-resume", run=run)
+        self.assertIn("is damaged", done.stderr)
+        rows = self.rows(run)
+        self.assertEqual(rows["gamma"], [0.5])  # by the options
+        np.testing.assert_array_equal(rows["parameters"], np.nan)
+
     def test_after_a_deadline_it_goes_on_on_other_ranks(self):
         lines = {f"seed-{seed}": f"{DESCENT} -checkpoint_every 5 -seed {seed}" for seed in range(5)}
         run, done = self.ensemble(lines, "-deadline", AT_ONCE, code=REQUEUE)
