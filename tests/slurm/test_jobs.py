@@ -260,7 +260,8 @@ class Jobs(SlurmTest):
         self.wait_end(gather, "CANCELLED")  # it would wait for ever
 
         incomplete = self.submit("gather.sbatch", sweep)
-        self.wait_end(incomplete, "COMPLETED")  # all that are there are done
+        self.wait_end(incomplete, "FAILED", 1)  # all that are there are done, but one of the table is missing
+        self.assertIn(f"not done: {os.path.basename(blocked)} (no run.h5)", self.log(incomplete))
         os.remove(blocked)
         again = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=0-1", *shape))
         gather = self.submit("gather.sbatch", sweep, sbatch=(f"--dependency=afterok:{again}",))
