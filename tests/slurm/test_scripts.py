@@ -1,6 +1,7 @@
-"""What the scripts of jobs/ do without SLURM: help, refusals, what a sweep leaves; and shellcheck."""
+"""What the scripts of jobs/ do without SLURM: help, refusals, what a sweep and a scaling leave; and shellcheck."""
 
 import concurrent.futures
+import csv
 import glob
 import os
 import shutil
@@ -328,6 +329,69 @@ open(run + "/DONE", "w")
             for job in jobs:
                 job.result()
         self.assertEqual(sorted(self.names()), sorted(f"seed-{seed}_gamma-0_m-4" for seed in seeds))
+
+
+class Scaling(StandIns):
+    def setUp(self):
+        super().setUp()
+        # Its result is where the last word says; FAIL names one that it does not write, although it returns 0.
+        self.program("poise-bench", """for last; do :; done
+[[ -n ${FAIL:-} && $last == *$FAIL* ]] && exit 0
+cat >"$last" <<END
+case,m,n,q,ranks,grid,seconds,share_of_dgemm,scaling_of,one_rank_seconds,speedup,efficiency,dgemm_speedup
+scaling,16,${N:-32},10,$((${last: -5:1} * RANKS)),1x1,1,0.5,tanh_cold,1,1,1,1
+END""")
+
+    def scaling(self, *options, ranks=1, nodes=1, kinds="strong", **expected):
+        return self.run_job("scaling", "--launchers", "mpirun", "--kinds", kinds, "--grids", "samples", self.directory,
+                            *options, ranks=ranks, nodes=nodes, RANKS=str(ranks // nodes), **expected)
+
+    def results(self):
+        return sorted(os.path.basename(path) for path in glob.glob(self.path("results", "*_*.csv")))
+
+    def test_more_nodes_are_added_and_other_measurements_refused(self):
+        self.scaling("-n", 32)
+        self.scaling("-n", 32, ranks=2, nodes=2)
+        before = self.results()
+        self.assertEqual(before, ["strong_samples_mpirun_1.csv", "strong_samples_mpirun_2.csv"])
+        self.assertEqual(self.content("options.txt"), "1 ranks a node, 1 threads a rank: poise-bench -n 32\n")
+        for options, changed, here in ((("-n", 64), {}, "1 ranks a node, 1 threads a rank: poise-bench -n 64"),
+                                       (("-n", 32), {"ranks": 2}, "2 ranks a node, 1 threads a rank: poise-bench"),
+                                       (("-n", 32), {"ranks": 3, "nodes": 2}, "3 ranks on 2 nodes, "),
+                                       (("-n", 32), {"SLURM_CPUS_PER_TASK": "2"}, "1 ranks a node, 2 threads")):
+            text = self.scaling(*options, code=2, says="has measurements of something else", **changed)
+            self.assertIn("there  1 ranks a node, 1 threads a rank: poise-bench -n 32\n", text)
+            self.assertIn(f"here   {here}", text)
+        self.assertEqual(self.results(), before)
+
+    def test_a_launcher_that_returns_0_without_a_result_fails_alone(self):
+        os.makedirs(self.directory)
+        with open(self.path("results", ".strong_samples_mpirun_1.csv"), "w", encoding="utf-8") as file:
+            file.write("of a job that was killed")
+        self.scaling(ranks=2, nodes=2, code=1, says="1 measurements failed", FAIL="mpirun_1.csv")
+        self.assertEqual(self.results(), ["strong_samples_mpirun_2.csv"])
+        self.scaling(ranks=2, nodes=2)
+        self.assertEqual(self.results(), ["strong_samples_mpirun_1.csv", "strong_samples_mpirun_2.csv"])
+
+    def test_one_panel_shows_one_problem(self):
+        self.scaling(ranks=2, nodes=2)
+        self.scaling(ranks=2, nodes=2, kinds="weak", code=2,
+                     says="n for each rank is 32 in weak_samples_mpirun_1.csv and 16 in weak_samples_mpirun_2.csv")
+        os.remove(self.path("results", "weak_samples_mpirun_2.csv"))
+        self.scaling(ranks=2, nodes=2, kinds="weak", N="64")
+        name = "strong_samples_mpirun_2.csv"
+        with open(self.path("results", name), newline="", encoding="utf-8") as file:
+            row, = csv.DictReader(file)
+        for column, value in (("n", 64), ("m", 8), ("q", 1), ("scaling_of", "hard")):
+            with open(self.path("results", name), "w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, row)
+                writer.writeheader()
+                writer.writerow({**row, column: value})
+            done = run(sys.executable, "apps/plot_scaling.py", self.directory)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"{column} is {row[column]} in strong_samples_mpirun_1.csv and {value} in {name}: ",
+                          done.stderr)
+            self.assertIn("belong in directories of their own", done.stderr)
 
 
 if __name__ == "__main__":
