@@ -2,7 +2,8 @@
 """One table and one figure of all runs DIR/* of a sweep: DIR/runs.h5, with a row a run, and DIR/figures/runs.png, .pdf.
 The table (schema poise-runs-1) holds /runs/<column>: name, done (1 if the run has reached its end), what the run file
 says of seed, gamma, m and the like, every option that differs between the runs as text below /runs/options, and the
-last value of every column of the history below /runs/last."""
+last value of every column of the history below /runs/last. Runs that the table of the sweep names (DIR/sweep.txt or
+DIR/ensemble.txt) and that have no run file are rows, too: not done, and NaN."""
 
 import argparse
 import os
@@ -21,8 +22,12 @@ class Member(Run):
     """A run of the sweep, with what the table says of it."""
 
     def __init__(self, directory):
-        super().__init__(directory, may_be_empty=True)  # one that failed at its first step
-        self.done = os.path.exists(os.path.join(directory, "DONE"))
+        self.recorded = os.path.isfile(os.path.join(directory, "run.h5"))
+        if self.recorded:
+            super().__init__(directory, may_be_empty=True)  # one that failed at its first step
+        else:
+            self.name, self.columns, self.attributes = os.path.basename(directory), {"t": np.empty(0)}, {}
+        self.done = self.recorded and os.path.exists(os.path.join(directory, "DONE"))
 
     def number(self, name):
         value = self.attribute(name)
@@ -33,22 +38,39 @@ class Member(Run):
         return column[-1] if column is not None and len(column) else np.nan
 
 
+def names_of_table(path):
+    """The runs that jobs/sweep.sbatch or poise-train -ensemble were to do: lines NAME: OPTIONS, comments by #."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            words = [line.split("#")[0].split() for line in file]
+    except FileNotFoundError:
+        return set()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{path}: cannot be read: {error}")
+    for number, line in enumerate(words, 1):
+        if line and not line[0].endswith(":"):
+            fail(f"{path}:{number}: a line is NAME: OPTIONS, but '{line[0]}' does not end with a colon")
+    return {line[0][:-1] for line in words if line}
+
+
 def find_members(directory):
+    """The runs that are there, and those that the table of the sweep says are to be there."""
     if not os.path.isdir(directory):
         fail(f"{directory}: no such directory")
-    folders = [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
-    members = [Member(folder) for folder in folders if os.path.isfile(os.path.join(folder, "run.h5"))]
-    if not members:
+    names = {name for name in os.listdir(directory) if os.path.isfile(os.path.join(directory, name, "run.h5"))}
+    if not names:
         fail(f"{directory}: no run in it; a sweep has them in DIR/NAME/run.h5")
-    return members
+    for table in ("sweep.txt", "ensemble.txt"):
+        names |= names_of_table(os.path.join(directory, table))
+    return [Member(os.path.join(directory, name)) for name in sorted(names)]
 
 
 def differing_options(members):
     """Names of what is not the same in all runs, other than the numbers and what names a single start."""
     names = sorted({name for member in members for name in member.attributes})
     apart = {"run", "resume", "started", "host", *NUMBERS}
-    return [name for name in names
-            if name not in apart and len({member.attributes.get(name, "") for member in members}) > 1]
+    return [name for name in names if name not in apart
+            and len({member.attributes.get(name, "") for member in members if member.recorded}) > 1]
 
 
 def write_table(members, path):
@@ -145,10 +167,11 @@ def main():
     for path in paths:
         save(figure, path)
         print(path)
-    unfinished = [member.name for member in members if not member.done]
+    unfinished = [member.name + ("" if member.recorded else " (no run.h5)") for member in members if not member.done]
     print(f"{len(members)} runs, {len(members) - len(unfinished)} of them done")
     if unfinished and not arguments.partial:
-        print(f"gather_runs.py: not done: {', '.join(unfinished)}", file=sys.stderr)
+        print(f"gather_runs.py: not done: {', '.join(unfinished)}; the command that began them goes on with them, "
+              "--partial is content with what is there", file=sys.stderr)
         sys.exit(1)
 
 

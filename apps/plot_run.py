@@ -4,14 +4,27 @@ the bounds rest on, and the quality of the model. Works while a run goes on. Of 
 models learn, the paths of their weights, and what they cost."""
 
 import argparse
+import io
 import os
 import time
+import zlib
 
 import plot_compare
 import plot_sweep
 from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
 
 SCHEMA = "poise-run-1"
+
+
+def undamaged(path):
+    """The HDF5 file that a run file is, once its checksum, which stands behind it, has been verified."""
+    with open(path, "rb") as file:
+        content = file.read()
+    image, mark, _ = content.rpartition(b"\ncrc32 ")
+    if not mark or content != image + b"\ncrc32 %d\n" % zlib.crc32(image):
+        fail(f"{path}: is damaged or is not a run file: its content does not have its checksum; move it away, and "
+             "poise-train -resume begins a new history at the newest checkpoint")
+    return image
 
 
 class Run:
@@ -29,7 +42,7 @@ class Run:
             try:
                 self._read(path)
                 break
-            except (OSError, RuntimeError) as error:  # caught in the middle of a write, or no HDF5 file
+            except (OSError, RuntimeError) as error:  # replaced meanwhile, as seen over a network; or no HDF5 file
                 if attempts_left == 0:
                     fail(f"{path}: cannot be read: {error}")
                 time.sleep(0.3)
@@ -37,7 +50,7 @@ class Run:
             fail(f"{path}: the history is empty: nothing has been recorded yet")
 
     def _read(self, path):
-        with h5py.File(path, "r") as file:
+        with h5py.File(io.BytesIO(undamaged(path)), "r") as file:
             schema = text(file.attrs.get("schema", "none"))
             if schema != SCHEMA:
                 fail(f"{path}: its schema is '{schema}', not '{SCHEMA}'")

@@ -8,11 +8,12 @@ import os
 import re
 
 from plot_bench import read
+from plot_run import text
 from plot_style import BLUE, GREY, ORANGE, RED, STYLE, fail, np, output_files, plt, save
 
 NAME = re.compile(r"(strong|weak)_(samples|features)_(mpirun|srun)_(\d+)\.csv")
-COLUMNS = ("kind", "over", "launcher", "nodes", "ranks", "grid", "scaling_of", "m", "n", "seconds", "one_rank_seconds",
-           "speedup", "efficiency", "dgemm_speedup", "share_of_dgemm")
+COLUMNS = ("kind", "over", "launcher", "nodes", "ranks", "grid", "scaling_of", "m", "n", "q", "seconds",
+           "one_rank_seconds", "speedup", "efficiency", "dgemm_speedup", "share_of_dgemm")
 
 
 def collect(directory):
@@ -22,7 +23,7 @@ def collect(directory):
     for name in os.listdir(directory):
         if match := NAME.fullmatch(name):
             kind, over, launcher, nodes = match.groups()
-            rows += [{**row, "kind": kind, "over": over, "launcher": launcher, "nodes": int(nodes)}
+            rows += [{**row, "kind": kind, "over": over, "launcher": launcher, "nodes": int(nodes), "file": name}
                      for row in read(os.path.join(directory, name))]
     if not rows:
         fail(f"{directory}: no results of jobs/scaling.sbatch in it")
@@ -30,7 +31,23 @@ def collect(directory):
         for column in COLUMNS:
             if column not in row:
                 fail(f"{directory}: a result of poise-bench has no column '{column}'; was it -case scaling?")
-    return sorted(rows, key=lambda row: (row["kind"], row["over"], row["launcher"], row["nodes"]))
+    rows.sort(key=lambda row: (row["kind"], row["over"], row["launcher"], row["nodes"]))
+    require_one_problem(directory, rows)
+    return rows
+
+
+def require_one_problem(directory, rows):
+    """What one panel shows must be the same problem, or the same for each rank."""
+    firsts = {}
+    for row in rows:
+        weak = row["kind"] == "weak"
+        problem = {"scaling_of": row["scaling_of"], "m": row["m"], "q": row["q"],
+                   "n for each rank" if weak else "n": row["n"] / row["ranks"] if weak else row["n"]}
+        first, known = firsts.setdefault(row["kind"], (row["file"], problem))
+        for name, value in problem.items():
+            if value != known[name]:
+                fail(f"{directory}: {name} is {text(known[name])} in {first} and {text(value)} in {row['file']}: "
+                     "measurements of different problems belong in directories of their own")
 
 
 def write_table(rows, path):

@@ -123,10 +123,10 @@ void MemberRecord::read(const std::string& run_file) {
   last.assign(HistoryRow::columns().size(), nan);
   std::error_code ignored;
   if (!std::filesystem::exists(run_file, ignored)) return;
+  const History history = RunFile::load(MPI_COMM_SELF, run_file);  // first: it verifies the checksum
   const H5File file = H5File::open_alone(run_file);
   for (std::size_t c = 0; c < numbers.size(); ++c)
     if (file.has_attribute("/", run_numbers()[c])) numbers[c] = file.real_attribute("/", run_numbers()[c]);
-  const History history = RunFile::load(MPI_COMM_SELF, run_file);
   if (history.rows.empty()) return;
   for (std::size_t c = 0; c < history.columns.size(); ++c) {
     const auto& names = HistoryRow::columns();

@@ -4,16 +4,19 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
+import zlib
 
 import h5py
 import numpy as np
 
-SCRIPT = os.path.join(os.path.dirname(__file__), "..", "..", "apps", "plot_run.py")
+APPS = os.path.join(os.path.dirname(__file__), "..", "..", "apps")
 
 
-def plot(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=120)
+def plot(*arguments, script="plot_run.py"):
+    return subprocess.run([sys.executable, os.path.join(APPS, script), *arguments], capture_output=True, text=True,
+                          timeout=120)
 
 
 def history(records=50):
@@ -40,6 +43,13 @@ def write_run(directory, columns, schema="poise-run-1"):
         config["data"], config["model"], config["gamma"] = "data/digits.h5", "softmax_linear", "0.8"
         for name, values in columns.items():
             file.create_dataset(f"history/{name}", data=values, maxshape=(None,), chunks=(16,))
+    seal(directory)
+
+
+def seal(directory):
+    """Puts the checksum behind the file, as poise-train does."""
+    with open(os.path.join(directory, "run.h5"), "r+b") as file:
+        file.write(b"\ncrc32 %d\n" % zlib.crc32(file.read()))
 
 
 class PlotRun(unittest.TestCase):
@@ -59,8 +69,8 @@ class PlotRun(unittest.TestCase):
             self.assertTrue(content.startswith(b"%PDF" if path.endswith(".pdf") else b"\x89PNG"), path)
         self.assertEqual(result.stdout.split(), list(paths))
 
-    def expect_refusal(self, message, *arguments):
-        result = plot(*arguments)
+    def expect_refusal(self, message, *arguments, script="plot_run.py"):
+        result = plot(*arguments, script=script)
         self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
         self.assertIn(message, result.stderr)
         self.assertNotIn("Traceback", result.stderr)
@@ -96,9 +106,23 @@ class PlotRun(unittest.TestCase):
 
     def test_a_run_that_another_process_is_writing_gives_figures(self):
         write_run(self.directory, history())
-        with h5py.File(os.path.join(self.directory, "run.h5"), "r+") as file:
-            file.flush()
+        path, ended = os.path.join(self.directory, "run.h5"), threading.Event()
+        with open(path, "rb") as file:
+            content = file.read()
+
+        def replace_again_and_again():
+            while not ended.is_set():
+                with open(path + ".new", "wb") as file:
+                    file.write(content)
+                os.replace(path + ".new", path)
+
+        writer = threading.Thread(target=replace_again_and_again)
+        writer.start()
+        try:
             self.expect_figures(self.figure("png"), self.figure("pdf"))
+        finally:
+            ended.set()
+            writer.join()
 
     def test_name_and_format_can_be_chosen(self):
         write_run(self.directory, history())
@@ -118,7 +142,25 @@ class PlotRun(unittest.TestCase):
         self.expect_refusal("no run.h5", self.directory)
         with open(os.path.join(self.directory, "run.h5"), "w", encoding="ascii") as file:
             file.write("not HDF5")
+        self.expect_refusal("is damaged or is not a run file", self.directory)
+        seal(self.directory)
         self.expect_refusal("cannot be read", self.directory)
+
+    def test_a_damaged_run_is_refused_by_all_that_read_it(self):
+        write_run(self.directory, history())
+        path = os.path.join(self.directory, "run.h5")
+        with open(path, "rb") as file:
+            content = file.read()
+        for name, damaged in {"another gamma": content.replace(b"0.8", b"0.9"), "cut off": content[:-1],
+                              "longer": content + b"\n", "no checksum": content[:content.rindex(b"\ncrc32 ")]}.items():
+            with open(path, "wb") as file:
+                file.write(damaged)
+            with self.subTest(name):
+                self.assertNotEqual(damaged, content)
+                for arguments in ((self.directory,), (self.directory, "--attempts")):
+                    self.expect_refusal(f"{path}: is damaged", *arguments)
+                self.expect_refusal("-resume begins a new history", self.scratch, script="gather_runs.py")
+                self.assertFalse(os.path.exists(os.path.join(self.scratch, "runs.h5")))
 
     def test_another_schema_is_refused(self):
         write_run(self.directory, history(), schema="poise-run-9")

@@ -180,7 +180,7 @@ class Ensembles(TrainingTest):
             code = FAILED if name in failed else DONE
             alone = self.train("-data", self.regression, *every, *lines[name].split(), ranks=2, code=code)
             self.assert_same_run(member, alone)  # also the last good parameters
-        self.gather(run, len(lines) - 2)
+        self.gather(run, len(lines))
         self.retry(run, lines, missing)
 
     def gather(self, run, count):
@@ -189,7 +189,8 @@ class Ensembles(TrainingTest):
         done = subprocess.run([sys.executable, script, run], capture_output=True, text=True,
                               timeout=patience(100), check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("not done: bound, diverges, no-equilibrium", done.stderr)
+        self.assertIn("not done: bound, diverges, misspelt (no run.h5), no-data (no run.h5), no-equilibrium; ",
+                      done.stderr)
         self.assertIn(f"{count} runs, 2 of them done", done.stdout)
         with h5py.File(os.path.join(run, "runs.h5"), "r") as gathered, \
                 h5py.File(os.path.join(run, "ensemble.h5"), "r") as own:
@@ -198,9 +199,14 @@ class Ensembles(TrainingTest):
             gathered["runs"].visit(theirs.add)
             self.assertLessEqual(theirs, ours)
             place = {name: k for k, name in enumerate(own["runs/name"][:])}
+            names = gathered["runs/name"][:]
+            self.assertEqual(list(names), sorted(place))
+            there = ~np.isin(names, [b"misspelt", b"no-data"])
             for name in ("done", "seed", "gamma", "m", "q", "parameters", "ranks", "last/loss", "last/wall_seconds"):
-                np.testing.assert_array_equal(own["runs"][name][:][[place[n] for n in gathered["runs/name"][:]]],
-                                              gathered["runs"][name][:], name)
+                values = gathered["runs"][name][:]
+                theirs = own["runs"][name][:][[place[n] for n in names]]
+                np.testing.assert_array_equal(theirs[there], values[there], name)
+                np.testing.assert_array_equal(values[~there], 0 if name == "done" else np.nan, name)
 
     def retry(self, run, lines, missing):
         """What failed is tried again, what is done stays as it is."""
@@ -217,6 +223,21 @@ class Ensembles(TrainingTest):
         lines = {name: lines[name] for name in ("good", "no-data", "good-2")}
         run, _ = self.ensemble(lines, "-resume", run=run)
         self.assertEqual(set(self.statuses(run).values()), {"done"})
+
+    def test_of_a_damaged_run_file_the_table_of_results_takes_nothing(self):
+        run, _ = self.ensemble({"a": f"{DESCENT} -gamma 0.5"})
+        path = os.path.join(run, "a", "run.h5")
+        with open(path, "rb") as file:
+            content = file.read()
+        count = np.int64(attributes(os.path.join(run, "a"))["parameters"])
+        self.assertIn(count.tobytes(), content)
+        with open(path, "wb") as file:
+            file.write(content.replace(count.tobytes(), (count + 1).tobytes()))
+        _, done = self.ensemble({"a": f"{DESCENT} -gamma 0.5"}, "-resume", run=run)
+        self.assertIn("is damaged", done.stderr)
+        rows = self.rows(run)
+        self.assertEqual(rows["gamma"], [0.5])  # by the options
+        np.testing.assert_array_equal(rows["parameters"], np.nan)
 
     def test_after_a_deadline_it_goes_on_on_other_ranks(self):
         lines = {f"seed-{seed}": f"{DESCENT} -checkpoint_every 5 -seed {seed}" for seed in range(5)}

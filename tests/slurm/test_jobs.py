@@ -157,10 +157,10 @@ class Jobs(SlurmTest):
 
     # ---- With a program that stands for poise-train -------------------------------------------------------------
 
-    def fake_program(self, name, text):
+    def fake_program(self, name, text, program="poise-train"):
         folder = self.path(name)
         os.makedirs(folder)
-        path = os.path.join(folder, "poise-train")
+        path = os.path.join(folder, program)
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"#!/bin/bash\n{text}\n")
         os.chmod(path, 0o755)
@@ -260,7 +260,8 @@ class Jobs(SlurmTest):
         self.wait_end(gather, "CANCELLED")  # it would wait for ever
 
         incomplete = self.submit("gather.sbatch", sweep)
-        self.wait_end(incomplete, "COMPLETED")  # all that are there are done
+        self.wait_end(incomplete, "FAILED", 1)  # all that are there are done, but one of the table is missing
+        self.assertIn(f"not done: {os.path.basename(blocked)} (no run.h5)", self.log(incomplete))
         os.remove(blocked)
         again = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=0-1", *shape))
         gather = self.submit("gather.sbatch", sweep, sbatch=(f"--dependency=afterok:{again}",))
@@ -302,9 +303,15 @@ class Jobs(SlurmTest):
 
         # Once more for what is missing, which fails now; what is there stays.
         os.remove(os.path.join(results, "weak_features_mpirun_2.csv"))
-        job = self.submit("scaling.sbatch", results, "-m", "half", sbatch=sbatch)
+        failing = self.fake_program("failing-bench", "exit 1", "poise-bench")
+        job = self.submit("scaling.sbatch", results, *small, sbatch=sbatch, POISE_BIN=failing)
         self.wait_end(job, "FAILED", 1)
         self.assertIn("1 measurements failed", self.log(job))
+
+        # Another problem is not mixed with it.
+        job = self.submit("scaling.sbatch", results, *small, "-q", 3, sbatch=sbatch)
+        self.wait_end(job, "FAILED", 2)
+        self.assertIn("has measurements of something else", self.log(job))
 
     def test_an_audit_follows_the_training(self):
         options = self.options("audited", 4)

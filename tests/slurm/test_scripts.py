@@ -1,5 +1,8 @@
-"""What the scripts of jobs/ do without SLURM: help, refusals, the tasks of a sweep; and shellcheck."""
+"""What the scripts of jobs/ do without SLURM: help, refusals, what a sweep and a scaling leave; and shellcheck."""
 
+import concurrent.futures
+import csv
+import glob
 import os
 import shutil
 import signal
@@ -8,6 +11,9 @@ import sys
 import tempfile
 import time
 import unittest
+
+import h5py
+import numpy as np
 
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 JOBS = ("train", "preemptible", "ensemble", "sweep", "gather", "scaling", "audit")
@@ -143,8 +149,8 @@ class WhereSlurmFails(unittest.TestCase):
         self.program("squeue", "sleep 1; echo N/A")
         self.program("mpirun", "trap 'exit 75' USR1; while :; do sleep 0.1; done")
         for script, options in (("train.sbatch", ["-time", "1"]), ("preemptible.sbatch", ["-time", "1"]),
-                                ("ensemble.sbatch", ["table"])):
-            job = self.start(script, *options)
+                                ("ensemble.sbatch", ["table"]), ("sweep.sbatch", ["sweep"])):
+            job = self.start(script, *options, SLURM_ARRAY_TASK_ID="0")
             while not self.calls("squeue"):
                 time.sleep(0.05)
             job.send_signal(signal.SIGUSR1)
@@ -190,6 +196,202 @@ class WhereSlurmFails(unittest.TestCase):
             found = file.read().splitlines()
         for setting in ("SLURM_EXPORT_ENV=ALL", "OPENBLAS_NUM_THREADS=1", "HDF5_USE_FILE_LOCKING=FALSE"):
             self.assertIn(setting, found)
+
+
+class StandIns(unittest.TestCase):
+    """Jobs with stand-ins for SLURM, mpirun and the programs."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch, self.directory = scratch.name, os.path.join(scratch.name, "results")
+        os.makedirs(self.path("bin"))
+        self.program("mpirun", 'while [[ $1 != */poise-* ]]; do shift; done; exec "$@"')
+
+    def path(self, *parts):
+        return os.path.join(self.scratch, *parts)
+
+    def program(self, name, text):
+        with open(self.path("bin", name), "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/bash\n{text}\n")
+        os.chmod(self.path("bin", name), 0o755)
+
+    def content(self, name):
+        with open(os.path.join(self.directory, name), encoding="utf-8") as file:
+            return file.read()
+
+    def run_job(self, script, *arguments, code=0, says="", ranks=2, nodes=1, **environment):
+        done = run(f"jobs/{script}.sbatch", *map(str, arguments), **{
+            "PATH": f"{self.path('bin')}:{os.environ['PATH']}", "POISE_BIN": self.path("bin"), "POISE_ROOT": SOURCE,
+            "POISE_PYTHON": sys.executable, "SLURM_JOB_ID": "1", "SLURM_JOB_END_TIME": "4102444800",
+            "SLURM_JOB_NODELIST": "n0", "SLURM_JOB_NUM_NODES": str(nodes), "SLURM_NTASKS": str(ranks), **environment})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertIn(says, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def gather(self, *options, code):
+        """What it says, and its table."""
+        done = run(sys.executable, "apps/gather_runs.py", self.directory, *options)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        with h5py.File(os.path.join(self.directory, "runs.h5"), "r") as file:
+            table = {name: file["runs"][name][:] for name in ("name", "done", "gamma", "last/t")}
+        return done.stdout + done.stderr, table
+
+
+class Sweep(StandIns):
+    GRID = ("--seeds", "0", "--gammas", "0.5 0.9", "--widths", "4")
+    OPTIONS = ("-data", "a b.h5", "-time", 2)
+
+    def setUp(self):
+        super().setUp()
+        # It leaves a run file, and no options.
+        self.program("poise-train", f"""for last; do :; done
+exec {sys.executable} -c '
+import os, sys, h5py, zlib
+run = sys.argv[1]
+os.makedirs(run)
+with h5py.File(run + "/run.h5", "w") as file:
+    file.attrs.update({{"schema": "poise-run-1", "gamma": 0.5, "m": 4, "seed": 0}})
+    for name in ("t", "loss"):
+        file["history/" + name] = [1.0, 2.0]
+with open(run + "/run.h5", "r+b") as file:
+    file.write(b"\\ncrc32 %d\\n" % zlib.crc32(file.read()))
+open(run + "/DONE", "w")
+' "$last\"""")
+
+    def sweep(self, *options, task=0, grid=GRID, **expected):
+        return self.run_job("sweep", *grid, self.directory, *options, SLURM_ARRAY_TASK_ID=str(task), **expected)
+
+    def names(self):
+        """The runs that its list names."""
+        return [line.split(":")[0] for line in self.content("sweep.txt").splitlines()[1:]]
+
+    def test_runs_that_never_began_are_not_done(self):
+        self.sweep(*self.OPTIONS)
+        text, table = self.gather(code=1)
+        self.assertIn("2 runs, 1 of them done", text)
+        self.assertIn("not done: seed-0_gamma-0.9_m-4 (no run.h5); ", text)
+        self.assertEqual(list(table["name"]), [b"seed-0_gamma-0.5_m-4", b"seed-0_gamma-0.9_m-4"])
+        self.assertEqual(list(table["done"]), [1, 0])
+        for column in ("gamma", "last/t"):
+            np.testing.assert_array_equal(np.isnan(table[column]), [False, True])
+        self.assertEqual(list(self.gather("--partial", code=0)[1]["done"]), [1, 0])
+        self.sweep(*self.OPTIONS, task=1)
+        text, table = self.gather(code=0)
+        self.assertIn("2 runs, 2 of them done", text)
+
+    def test_members_of_an_ensemble_that_never_began_are_not_done(self):
+        self.sweep(*self.OPTIONS, grid=(*self.GRID[:2], "--gammas", "0.5", *self.GRID[4:]))
+        self.gather(code=0)
+        with open(os.path.join(self.directory, "ensemble.txt"), "w", encoding="utf-8") as file:
+            file.write("# members\n\nseed-0_gamma-0.5_m-4: -gamma 0.5\n later: # in time\n")
+        self.assertIn("not done: later (no run.h5); ", self.gather(code=1)[0])
+        with open(os.path.join(self.directory, "ensemble.txt"), "a", encoding="utf-8") as file:
+            file.write("half\n")
+        done = run(sys.executable, "apps/gather_runs.py", self.directory)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("ensemble.txt:5: a line is NAME: OPTIONS", done.stderr)
+
+    def test_other_options_are_refused_where_runs_are_done_and_where_they_are_not(self):
+        self.sweep(*self.OPTIONS)
+        before = self.content("sweep.txt")
+        for task in (0, 1):
+            text = self.sweep("-data", "a b.h5", "-time", 999, task=task, code=2, says="is a sweep with other options")
+            self.assertIn("there  --width-option -features_width -data a\\ b.h5 -time 2\n", text)
+            self.assertIn("here   --width-option -features_width -data a\\ b.h5 -time 999\n", text)
+            self.assertIn("give the same options, or another directory", text)
+            self.sweep(*self.OPTIONS, task=task, grid=(*self.GRID, "--width-option", "-width"), code=2, says="-width")
+        self.assertEqual(self.content("sweep.txt"), before)
+        self.assertEqual(glob.glob(self.path("results", "*_*")), [self.path("results", "seed-0_gamma-0.5_m-4")])
+
+    def test_the_same_command_goes_on_also_with_another_deadline_and_other_checkpoints(self):
+        self.sweep(*self.OPTIONS)
+        before = self.content("sweep.txt")
+        self.sweep(*self.OPTIONS, says="is done")
+        self.sweep("-deadline", 5, *self.OPTIONS, "-checkpoint_every", 1, "-checkpoint_seconds", 1, "-checkpoint_keep", 0,
+                   task=1, says="done: ")
+        self.assertEqual(self.content("sweep.txt"), before)
+
+    def test_runs_are_added(self):
+        self.sweep(*self.OPTIONS)
+        names = self.names()
+        self.assertEqual(names, ["seed-0_gamma-0.5_m-4", "seed-0_gamma-0.9_m-4"])
+        self.sweep(*self.OPTIONS, grid=("--seeds", "0 1", "--gammas", "0.5", "--widths", "4"), task=1)
+        self.assertEqual(self.names(), [*names, "seed-1_gamma-0.5_m-4"])
+        self.assertIn("3 runs, 2 of them done", self.gather(code=1)[0])
+
+    def test_tasks_at_the_same_time_lose_no_run(self):
+        self.program("poise-train", "exit 1")
+        seeds = [str(seed) for seed in range(12)]
+        with concurrent.futures.ThreadPoolExecutor(len(seeds)) as pool:
+            jobs = [pool.submit(self.sweep, *self.OPTIONS, grid=("--seeds", seed, "--gammas", "0", "--widths", "4"),
+                                code=1, SLURM_JOB_ID=seed) for seed in seeds]
+            for job in jobs:
+                job.result()
+        self.assertEqual(sorted(self.names()), sorted(f"seed-{seed}_gamma-0_m-4" for seed in seeds))
+
+
+class Scaling(StandIns):
+    def setUp(self):
+        super().setUp()
+        # Its result is where the last word says; FAIL names one that it does not write, although it returns 0.
+        self.program("poise-bench", """for last; do :; done
+[[ -n ${FAIL:-} && $last == *$FAIL* ]] && exit 0
+cat >"$last" <<END
+case,m,n,q,ranks,grid,seconds,share_of_dgemm,scaling_of,one_rank_seconds,speedup,efficiency,dgemm_speedup
+scaling,16,${N:-32},10,$((${last: -5:1} * RANKS)),1x1,1,0.5,tanh_cold,1,1,1,1
+END""")
+
+    def scaling(self, *options, ranks=1, nodes=1, kinds="strong", **expected):
+        return self.run_job("scaling", "--launchers", "mpirun", "--kinds", kinds, "--grids", "samples", self.directory,
+                            *options, ranks=ranks, nodes=nodes, RANKS=str(ranks // nodes), **expected)
+
+    def results(self):
+        return sorted(os.path.basename(path) for path in glob.glob(self.path("results", "*_*.csv")))
+
+    def test_more_nodes_are_added_and_other_measurements_refused(self):
+        self.scaling("-n", 32)
+        self.scaling("-n", 32, ranks=2, nodes=2)
+        before = self.results()
+        self.assertEqual(before, ["strong_samples_mpirun_1.csv", "strong_samples_mpirun_2.csv"])
+        self.assertEqual(self.content("options.txt"), "1 ranks a node, 1 threads a rank: poise-bench -n 32\n")
+        for options, changed, here in ((("-n", 64), {}, "1 ranks a node, 1 threads a rank: poise-bench -n 64"),
+                                       (("-n", 32), {"ranks": 2}, "2 ranks a node, 1 threads a rank: poise-bench"),
+                                       (("-n", 32), {"ranks": 3, "nodes": 2}, "3 ranks on 2 nodes, "),
+                                       (("-n", 32), {"SLURM_CPUS_PER_TASK": "2"}, "1 ranks a node, 2 threads")):
+            text = self.scaling(*options, code=2, says="has measurements of something else", **changed)
+            self.assertIn("there  1 ranks a node, 1 threads a rank: poise-bench -n 32\n", text)
+            self.assertIn(f"here   {here}", text)
+        self.assertEqual(self.results(), before)
+
+    def test_a_launcher_that_returns_0_without_a_result_fails_alone(self):
+        os.makedirs(self.directory)
+        with open(self.path("results", ".strong_samples_mpirun_1.csv"), "w", encoding="utf-8") as file:
+            file.write("of a job that was killed")
+        self.scaling(ranks=2, nodes=2, code=1, says="1 measurements failed", FAIL="mpirun_1.csv")
+        self.assertEqual(self.results(), ["strong_samples_mpirun_2.csv"])
+        self.scaling(ranks=2, nodes=2)
+        self.assertEqual(self.results(), ["strong_samples_mpirun_1.csv", "strong_samples_mpirun_2.csv"])
+
+    def test_one_panel_shows_one_problem(self):
+        self.scaling(ranks=2, nodes=2)
+        self.scaling(ranks=2, nodes=2, kinds="weak", code=2,
+                     says="n for each rank is 32 in weak_samples_mpirun_1.csv and 16 in weak_samples_mpirun_2.csv")
+        os.remove(self.path("results", "weak_samples_mpirun_2.csv"))
+        self.scaling(ranks=2, nodes=2, kinds="weak", N="64")
+        name = "strong_samples_mpirun_2.csv"
+        with open(self.path("results", name), newline="", encoding="utf-8") as file:
+            row, = csv.DictReader(file)
+        for column, value in (("n", 64), ("m", 8), ("q", 1), ("scaling_of", "hard")):
+            with open(self.path("results", name), "w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, row)
+                writer.writeheader()
+                writer.writerow({**row, column: value})
+            done = run(sys.executable, "apps/plot_scaling.py", self.directory)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"{column} is {row[column]} in strong_samples_mpirun_1.csv and {value} in {name}: ",
+                          done.stderr)
+            self.assertIn("belong in directories of their own", done.stderr)
 
 
 if __name__ == "__main__":
