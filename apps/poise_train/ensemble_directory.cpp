@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "poise/base/check.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/durable.hpp"
+#include "poise/io/run_file.hpp"
 #include "poise_train/date.hpp"
 
 namespace poise {
@@ -30,6 +32,26 @@ void remove(const std::string& path) {
   std::error_code code;
   std::filesystem::remove(path, code);
   if (code) throw failure("cannot remove '" + path + "': " + code.message());
+}
+
+std::string value_of(const NamedOptions& options, const std::string& name) {
+  const auto found =
+      std::find_if(options.begin(), options.end(), [&](const auto& o) { return o.first == name; });
+  return found == options.end() ? "" : found->second;
+}
+
+/// Whether a run has reached its end with the options that are given to the member now. Where they differ, or
+/// nobody can tell, the run's own -resume goes on or refuses.
+bool is_done(const std::string& run, const EnsembleMember& member) {
+  if (!exists(run + "/DONE")) return false;
+  try {
+    const History history = RunFile::load(MPI_COMM_SELF, run + "/run.h5");
+    return std::all_of(member.options.begin(), member.options.end(), [&](const auto& given) {
+      return value_of(history.config, given.first) == value_of(member.resolved, given.first);
+    });
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 constexpr const char* claims_prefix = ".claims-";
@@ -56,7 +78,7 @@ EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& sett
     create_directory(claims_);
     replace_file(path("ensemble.txt"), plan.text);
     for (std::size_t k = 0; k < done_.size(); ++k)
-      done_[k] = exists(path(plan.members[k].name) + "/DONE") ? 1 : 0;
+      done_[k] = is_done(path(plan.members[k].name), plan.members[k]) ? 1 : 0;
   });
   check_mpi(MPI_Bcast(done_.data(), static_cast<int>(done_.size()), MPI_INT, 0, comm_));
 }

@@ -93,6 +93,16 @@ void write_columns(H5File& file, const std::vector<MemberRecord>& records) {
                   column(records, [&](const auto& r) { return r.last_of(name); }));
 }
 
+/// Of all attempts.
+double seconds_of(const History& history) {
+  double sum = 0.0;
+  for (const auto& attempt : history.attempts)
+    for (const auto& [name, value] : attempt)
+      if (const auto* seconds = std::get_if<double>(&value); name == "seconds" && seconds != nullptr)
+        sum += *seconds;
+  return sum;
+}
+
 }  // namespace
 
 std::string to_string(MemberStatus status) {
@@ -115,15 +125,20 @@ const std::vector<std::string>& run_numbers() {
 }
 
 void MemberRecord::read(const std::string& run_file) {
-  numbers.clear();
-  for (const std::string& name : run_numbers()) {
-    const std::string given = option(*this, name);  // seed and gamma
-    numbers.push_back(given.empty() ? nan : std::stod(given));
-  }
+  const auto take_options = [&] {  // seed and gamma
+    numbers.assign(run_numbers().size(), nan);
+    for (std::size_t c = 0; c < numbers.size(); ++c)
+      if (const std::string given = option(*this, run_numbers()[c]); !given.empty())
+        numbers[c] = std::stod(given);
+  };
+  take_options();
   last.assign(HistoryRow::columns().size(), nan);
   std::error_code ignored;
   if (!std::filesystem::exists(run_file, ignored)) return;
   const History history = RunFile::load(MPI_COMM_SELF, run_file);  // first: it verifies the checksum
+  options = history.config;                                        // those of the table may be new ones
+  take_options();
+  seconds = seconds_of(history);
   const H5File file = H5File::open_alone(run_file);
   for (std::size_t c = 0; c < numbers.size(); ++c)
     if (file.has_attribute("/", run_numbers()[c])) numbers[c] = file.real_attribute("/", run_numbers()[c]);

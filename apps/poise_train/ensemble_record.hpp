@@ -17,13 +17,13 @@ struct MemberRecord {
   std::string name;
   MemberStatus status = MemberStatus::waiting;
   std::string error;            ///< why it failed
-  double seconds = 0.0;         ///< that this start took for it
+  double seconds = 0.0;         ///< that its starts took, as its run file says
   int group = -1;               ///< of ranks, which did it in this start; -1: none
   NamedOptions options;         ///< resolved
   std::vector<double> numbers;  ///< of run_numbers()
   std::vector<double> last;     ///< of HistoryRow::columns(): the last row of the history
 
-  /// Not collective. Fills numbers and last from a run file; NaN for what is not there.
+  /// Not collective. Fills options, seconds, numbers and last from a run file; NaN for numbers not there.
   void read(const std::string& run_file);
   /// The last value of a column of the history.
   [[nodiscard]] double last_of(const std::string& column) const;

@@ -47,8 +47,7 @@ std::vector<Setting> own_settings() {
 // not change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and
 // -on_failure, by which a run that failed can go on.
 const std::vector<std::string>& identity_options() {
-  static const std::vector<std::string> names{"data",
-                                              "train_samples",
+  static const std::vector<std::string> names{"train_samples",
                                               "seed",
                                               "features",
                                               "features_width",

@@ -72,8 +72,7 @@ TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
   TrainSettings settings = TrainSettings::from(options);
   for (const Setting& setting : options.settings()) {
     const auto& names = identity_options();
-    if (setting.name == "data" || std::find(names.begin(), names.end(), setting.name) == names.end())
-      continue;
+    if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
     const auto stored =
         std::find_if(config.begin(), config.end(), [&](const auto& o) { return o.first == setting.name; });
     if (stored != config.end() && stored->second != setting.value)

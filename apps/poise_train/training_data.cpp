@@ -1,9 +1,14 @@
 #include "poise_train/training_data.hpp"
 
+#include <iomanip>
+#include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/checksum.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise_train/usage.hpp"
 
@@ -31,6 +36,30 @@ Index outputs_for(LossKind loss, const DatasetInfo& info) {
   return info.outputs;
 }
 
+/// A number for every sample of `set`, which tells its values and its place, summed modulo 2^64: the sum over
+/// all ranks does not know which of them has which samples.
+std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
+  std::uint64_t sum = 0;
+  const std::span<const double> features(block.features), targets(block.targets);
+  for (Index i = 0; i < block.count; ++i) {
+    std::uint32_t crc = crc32_of(features.subspan(i * block.inputs, block.inputs));
+    crc = crc32_of(targets.subspan(i * block.outputs, block.outputs), crc);
+    // Mixed (splitmix64), so that no two changes make up for each other.
+    std::uint64_t mark = static_cast<std::uint64_t>(block.begin + i) << 33U | set << 32U | crc;
+    mark = (mark ^ (mark >> 30U)) * 0xbf58476d1ce4e5b9U;
+    mark = (mark ^ (mark >> 27U)) * 0x94d049bb133111ebU;
+    sum += mark ^ (mark >> 31U);
+  }
+  return sum;
+}
+
+/// The data file of a run, by the name that it had.
+std::string data_of(const Checkpoint& checkpoint) {
+  for (const auto& [name, value] : checkpoint.config())
+    if (name == "data") return value;
+  return {};
+}
+
 }  // namespace
 
 TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
@@ -49,17 +78,37 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
     throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
                 " training samples; choose at most so many, or 0 for all");
   teacher_ = dataset.read_teacher();
-  SampleBlock train = dataset.read_train(grid_.samples(total));
-  if (checkpoint != nullptr)
+  SampleBlock train = dataset.read_train(grid_.samples(total)), test;
+  if (info_.test_samples > 0) test = dataset.read_test(grid_.samples(info_.test_samples));
+  take_fingerprint(train, test);
+  if (checkpoint != nullptr) {
     restore_features(settings, *checkpoint);
-  else
+    if (settings.resume) require_same_data(*checkpoint);  // poise-audit judges what it is given
+  } else {
     fit_features(settings, train);
+  }
   problem_.train = make_samples(std::move(train), total);
-  if (info_.test_samples > 0)
-    problem_.test = make_samples(dataset.read_test(grid_.samples(info_.test_samples)), info_.test_samples);
+  if (info_.test_samples > 0) problem_.test = make_samples(std::move(test), info_.test_samples);
   if (problem_.loss != LossKind::logistic) return;
   require_binary(problem_.train);
   require_binary(problem_.test);
+}
+
+void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock& test) {
+  // Ranks of one place over the samples hold the same ones: each is to count once.
+  std::uint64_t sum = grid_.feature_index() == 0 ? sum_of_marks(train, 0) + sum_of_marks(test, 1) : 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, grid_.world()));
+  std::ostringstream text;
+  text << std::hex << std::setw(16) << std::setfill('0') << sum;
+  fingerprint_ = text.str();
+}
+
+void TrainingData::require_same_data(const Checkpoint& checkpoint) const {
+  if (!checkpoint.has("/state", "data_fingerprint")) return;  // of an older Poise
+  if (checkpoint.text("/state", "data_fingerprint") == fingerprint_) return;
+  throw usage("the samples in " + info_.path + " are not those that the run of " + checkpoint.path() +
+              " was made with (-data " + data_of(checkpoint) +
+              "); give these by -data, wherever they are now");
 }
 
 void TrainingData::require_binary(const SampleSet& samples) const {
@@ -92,8 +141,8 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
   const Index inputs = checkpoint.integer("/features", "inputs");
   if (inputs != info_.inputs || width < 1)
     throw Error(ExitCode::bad_input,
-                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs, but " + settings.data +
-                    " has " + std::to_string(info_.inputs),
+                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs (-data " +
+                    data_of(checkpoint) + "), but " + settings.data + " has " + std::to_string(info_.inputs),
                 true);
   const FeatureKind kind = settings.features.kind;
   const bool constant = checkpoint.integer("/features", "constant") != 0;
@@ -121,6 +170,7 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
 }
 
 void TrainingData::save(Snapshot& snapshot) const {
+  snapshot.add_text("/state", "data_fingerprint", fingerprint_);
   const FeatureMap& f = *features_;
   // Ranks of one feature row block hold the same rows; each writes a part of them, as of any m x k matrix.
   const Range part = ParameterLayout(grid_, f.width(), problem_.outputs).slice();

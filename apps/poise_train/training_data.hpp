@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "poise/io/checkpoint.hpp"
@@ -31,12 +32,15 @@ class TrainingData {
   void restore_features(const TrainSettings& settings, const Checkpoint& checkpoint);
   [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
   void require_binary(const SampleSet& samples) const;
+  void take_fingerprint(const SampleBlock& train, const SampleBlock& test);
+  void require_same_data(const Checkpoint& checkpoint) const;
 
   const ProcessGrid& grid_;
   DatasetInfo info_;
   Problem problem_;
   std::unique_ptr<FeatureMap> features_;
   std::vector<double> teacher_;
+  std::string fingerprint_;  ///< of the content of all samples; the same on every rank, grid and file
 };
 
 }  // namespace poise

@@ -224,6 +224,24 @@ class Ensembles(TrainingTest):
         run, _ = self.ensemble(lines, "-resume", run=run)
         self.assertEqual(set(self.statuses(run).values()), {"done"})
 
+    def test_results_stand_beside_the_options_that_they_were_made_with(self):
+        short = DESCENT.removesuffix(" -time 0.1")
+        lines = {"a": f"{short} -seed 1", "b": f"{short} -seed 2 -gamma 0.5", "c": f"{short} -seed 3 -gamma 0.6"}
+        run, _ = self.ensemble(lines, "-time", 0.05)
+        before = self.rows(run)
+        # Other settings of a run that is done are refused, a later end is gone to, and an option that is left out stays.
+        lines["b"], lines["c"] = f"{short} -seed 7 -gamma 0.9", f"{short} -time 0.1"
+        _, done = self.ensemble(lines, "-time", 0.05, "-resume", run=run, code=FAILED)
+        self.assertIn("1 member done already", done.stdout)
+        self.assertIn("option -seed is 7 but the run was made with 2", done.stdout)
+        after = self.rows(run)
+        self.assertEqual((after["status"], after["seed"]), (["done", "failed", "done"], [1, 2, 3]))
+        self.assertEqual(after["gamma"], before["gamma"])
+        self.assertEqual(after["last/loss"][:2], before["last/loss"][:2])
+        np.testing.assert_allclose(after["last/t"], [0.05, 0.05, 0.1])
+        self.assertTrue(all(seconds > 0 for seconds in after["seconds"]))
+        self.assertEqual(after["seconds"][0], before["seconds"][0])
+
     def test_of_a_damaged_run_file_the_table_of_results_takes_nothing(self):
         run, _ = self.ensemble({"a": f"{DESCENT} -gamma 0.5"})
         path = os.path.join(run, "a", "run.h5")
@@ -233,7 +251,7 @@ class Ensembles(TrainingTest):
         self.assertIn(count.tobytes(), content)
         with open(path, "wb") as file:
             file.write(content.replace(count.tobytes(), (count + 1).tobytes()))
-        _, done = self.ensemble({"a": f"{DESCENT} -gamma 0.5"}, "-resume", run=run)
+        _, done = self.ensemble({"a": f"{DESCENT} -gamma 0.5"}, "-resume", run=run, code=FAILED)
         self.assertIn("is damaged", done.stderr)
         rows = self.rows(run)
         self.assertEqual(rows["gamma"], [0.5])  # by the options

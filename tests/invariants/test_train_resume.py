@@ -3,12 +3,15 @@ on others."""
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import time
 import unittest
 
-from training import (DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, checkpoints, command, history,
+import h5py
+
+from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, checkpoints, command, history,
                       patience, train)
 
 # Same seed, same times, rounding of other sums: largest seen 1e-13.
@@ -79,6 +82,31 @@ class Resume(TrainingTest):
         self.assert_same_parameters(straight, run)
         self.train("-resume", ranks=3, run=other)
         self.assert_same_history(straight, other, ROUNDING, WORK)
+
+    def test_a_run_knows_its_data_by_their_content(self):
+        moved, changed = self.path("moved.h5"), self.path("changed.h5")
+        options = ["-features", "identity", "-dynamics", "descent", "-step_size", 0.01, "-time", 1, "-audit", "false"]
+        for ranks, grid in ((1, 1), (4, 2)):
+            shutil.copy(self.regression, moved)
+            straight = self.train("-data", self.regression, *options, "-steps", 6, ranks=ranks)
+            run = self.train("-data", moved, *options, "-steps", 3, "-grid_feature_ranks", grid, ranks=ranks)
+            os.rename(moved, changed)
+            self.train("-resume", "-steps", 5, run=run, code=BAD_INPUT)  # where is it?
+            self.train("-resume", "-data", changed, "-steps", 4, ranks=3, run=run)
+            with h5py.File(changed, "r+") as file:
+                features, test = file["features"][:], file["test_targets"][:]
+                file["features"][:2] = features[[1, 0]]
+            done = train("-resume", "-steps", 6, "-run", run, ranks=2)
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn("are not those that the run", done.stderr)
+            with h5py.File(changed, "r+") as file:
+                file["features"][:], file["test_targets"][0] = features, test[0] + 1
+            self.train("-resume", "-steps", 6, run=run, code=BAD_INPUT)
+            with h5py.File(changed, "r+") as file:
+                file["test_targets"][:] = test
+            self.train("-resume", "-steps", 6, run=run)
+            self.assert_same_history(straight, run, ROUNDING, WORK)
+            os.remove(changed)
 
     def test_a_closed_terminal_and_a_limit_of_processor_time_stop_a_run(self):
         for number in (signal.SIGHUP, signal.SIGXCPU):
