@@ -80,8 +80,12 @@ History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, I
 
 void require_same_run(const Checkpoint& checkpoint, const Options& options) {
   const auto before = checkpoint.config();
+  std::vector<std::string> names = identity_options();
+  for (const auto& setting :
+       options.settings())  // which goes down to the end: another end, another way there
+    if (setting.name == "schedule" && (setting.value == "cosine" || setting.value == "linear"))
+      names.insert(names.end(), {"steps", "epochs"});
   for (const auto& setting : options.settings()) {
-    const auto& names = identity_options();
     if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
     const auto old =
         std::find_if(before.begin(), before.end(), [&](const auto& o) { return o.first == setting.name; });

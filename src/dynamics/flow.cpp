@@ -59,6 +59,7 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
         return guarded([&] { flow_of(trying).before_stage(); });
       }));
   check(TSSetFromOptions(ts));
+  check(TSGetTimeStep(ts, &first_step_size_));
   control_steps(ts);
 }
 
@@ -76,18 +77,24 @@ void Flow::evaluate(Vec theta) {
   is_known_ = true;
 }
 
+bool Flow::has_fixed_steps() const {
+  TSAdapt adapt = nullptr;
+  PetscBool fixed = PETSC_FALSE;
+  check(TSGetAdapt(ts_.get(), &adapt));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(adapt), TSADAPTNONE, &fixed));
+  return fixed == PETSC_TRUE;
+}
+
 bool Flow::can_evaluate(Vec theta) {
   try {
     require_finite(theta, "a trial point of the integrator (flow_)");
     evaluate(theta);
     return true;
   } catch (const Error& error) {
+    if (!is_failed_evaluation(error) || has_fixed_steps()) throw;
     TSAdapt adapt = nullptr;
-    PetscBool fixed = PETSC_FALSE;
-    check(TSGetAdapt(ts_.get(), &adapt));
-    check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(adapt), TSADAPTNONE, &fixed));
-    if (!is_failed_evaluation(error) || fixed) throw;
     PetscReal step_size = 0.0, factor = 0.0;
+    check(TSGetAdapt(ts_.get(), &adapt));
     check(TSGetTimeStep(ts_.get(), &step_size));
     check(TSAdaptGetScaleSolveFailed(adapt, &factor));
     warn_of_repeated_step(theta, state_->step + 1, step_size * factor, error);
@@ -142,6 +149,8 @@ void Flow::after_step() {
   check(TSGetTime(ts, &state_->t));
   check(TSGetStepNumber(ts, &step));
   check(TSGetTimeStep(ts, &state_->next_step_size));
+  // The last step was cut to end there; where nothing adapts the size, a run made longer would keep that.
+  if (state_->t >= end_time_ && has_fixed_steps()) state_->next_step_size = first_step_size_;
   state_->step = step;
   failure_.reset();
   check(TSRestartStep(ts));
@@ -166,6 +175,9 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   }
   if (state.t >= end_time_) return StopReason::reached_time;
   if (state.step >= max_steps_) return StopReason::reached_steps;
+  const Index gradients = state.gradients;
+  evaluate(theta);
+  state.gradients = gradients;  // of a resumed run: it was counted before
   check(TSSetSolution(ts, theta));
   check(VecCopy(theta, start_.get()));
   check(TSSetTime(ts, state.t));

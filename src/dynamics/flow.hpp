@@ -36,6 +36,7 @@ class Flow final : public Dynamics {
   void evaluate(Vec theta);
   /// Whether a trial point has a gradient, which is then known; keeps the failure if not.
   bool can_evaluate(Vec theta);
+  [[nodiscard]] bool has_fixed_steps() const;
   void before_stage();
   void right_hand_side(Vec theta, Vec derivative);
   void after_step();
@@ -43,6 +44,7 @@ class Flow final : public Dynamics {
 
   Objective& objective_;
   double end_time_;
+  double first_step_size_ = 0.0;
   Index max_steps_;
   TsHandle ts_;
   VecHandle known_theta_, known_gradient_;

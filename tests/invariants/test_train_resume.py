@@ -10,6 +10,7 @@ import time
 import unittest
 
 import h5py
+import numpy as np
 
 from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, checkpoints, command, history,
                       patience, train)
@@ -82,6 +83,32 @@ class Resume(TrainingTest):
         self.assert_same_parameters(straight, run)
         self.train("-resume", ranks=3, run=other)
         self.assert_same_history(straight, other, ROUNDING, WORK)
+
+    def test_fixed_steps_keep_their_size_when_a_run_is_made_longer(self):
+        options = ["-data", self.regression, "-flow_ts_adapt_type", "none", "-flow_ts_dt", 0.03]
+        run = self.train(*options, "-time", 0.1)
+        self.train("-resume", "-time", 0.2, run=run)
+        np.testing.assert_allclose(history(run)["t"], [0, 0.03, 0.06, 0.08, 0.1, 0.13, 0.16, 0.18, 0.2])
+
+    def test_a_resumed_flow_counts_no_gradient_twice(self):
+        def gradients(run):
+            with h5py.File(checkpoints(run)[-1], "r") as file:
+                return file["state"].attrs["gradients"]
+
+        for objective in OBJECTIVES:
+            options = ["-data", self.regression, "-objective", objective, "-time", 1e9, "-features", "whiten"]
+            run = self.train(*options, "-steps", 4)
+            for steps in (8, 12):
+                self.train("-resume", "-steps", steps, run=run)
+            self.assertEqual(gradients(run), gradients(self.train(*options, "-steps", 12)))
+
+    def test_a_schedule_that_goes_down_to_the_end_keeps_its_end(self):
+        for schedule in ("cosine", "linear"):
+            run = self.train("-data", self.regression, "-dynamics", "descent", "-step_size", 0.01, "-time", 1e9, "-steps", 4,
+                             "-schedule", schedule)
+            done = train("-resume", "-steps", 8, "-run", run)
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn("-steps is 8 but the run was made with 4", done.stderr)
 
     def test_a_run_knows_its_data_by_their_content(self):
         moved, changed = self.path("moved.h5"), self.path("changed.h5")
