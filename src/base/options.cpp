@@ -33,16 +33,18 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
      {"tao_type", "tao_gatol", "tao_grtol", "tao_gttol", "tao_monitor", "tao_converged_reason", "tao_view",
       "tao_ls_type", "tao_ls_max_funcs", "tao_ls_ftol", "tao_ls_gtol"}}};
 
+/// Letters to insert, remove, replace, or swap with the next one.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> row(b.size() + 1), above, above_that;
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    above_that = std::exchange(above, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], above_that[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -156,7 +158,9 @@ bool Options::flag(const std::string& name, bool initial, const std::string& hel
 }
 
 std::string Options::text(const std::string& name, const std::string& initial, const std::string& help) {
-  return declare(name, initial, "text", help).value;
+  const Setting& setting = declare(name, initial, "text", help);
+  if (setting.given && setting.value.empty()) throw usage_error("option -" + name + " needs a value");
+  return setting.value;
 }
 
 std::string Options::choice(const std::string& name, const std::string& initial,
@@ -186,14 +190,29 @@ void Options::reject_undeclared() const {
   reject(unused);
 }
 
-void Options::reject(const std::vector<std::string>& unused) const {
-  if (unused.empty()) return;
+std::vector<std::string> Options::known_names() const {
   std::vector<std::string> known;
   for (const auto& setting : settings_) known.push_back(setting.name);
   for (const auto& solver : solvers_)
     for (const auto& [kind, solver_names] : petsc_names)
       if (kind == solver.kind)
         for (const auto& name : solver_names) known.push_back(solver.prefix + name);
+  return known;
+}
+
+std::string Options::misspelt() const {
+  const std::vector<std::string> known = known_names();
+  std::string text;
+  for (const auto& name : unused_names()) {
+    const std::string near = nearest_name(name, known);
+    if (!near.empty() && near != name) text += "; -" + name + " is unknown, the nearest is -" + near;
+  }
+  return text;
+}
+
+void Options::reject(const std::vector<std::string>& unused) const {
+  if (unused.empty()) return;
+  const std::vector<std::string> known = known_names();
   std::string message;
   for (const auto& name : unused) {
     const std::string near = nearest_name(name, known);

@@ -51,6 +51,10 @@ class Options {
   /// The same before any solver is made, so that what stands behind the prefix of a solver passes.
   void reject_undeclared() const;
 
+  /// What the database holds that nothing has asked for and that is nearly a known name: "; -dat is unknown,
+  /// the nearest is -data", or nothing.
+  [[nodiscard]] std::string misspelt() const;
+
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
   /// Declared options as "name value", then the user's options for PETSc's solvers: an -options_file of this
   /// run.
@@ -62,6 +66,7 @@ class Options {
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
                    const std::string& help);
   void reject(const std::vector<std::string>& unused) const;
+  [[nodiscard]] std::vector<std::string> known_names() const;
   struct Solver {
     std::string prefix, kind, defaults;
   };

@@ -2,11 +2,14 @@
 
 #include <slepcsys.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iterator>
+#include <sstream>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
@@ -42,13 +45,20 @@ class Mpi {
   Mpi& operator=(const Mpi&) = delete;
 };
 
+/// Those of the command line and of PETSC_OPTIONS of rank 0, which are those that PETSc takes.
 void require_options_files(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "-options_file") != 0) continue;
-    if (i + 1 == argc || argv[i + 1][0] == '-')
-      throw Error(ExitCode::bad_input, "-options_file needs the name of a file", true);
-    require_options_file(MPI_COMM_WORLD, argv[i + 1]);
-  }
+  on_root(MPI_COMM_WORLD, [&] {
+    std::vector<std::string> words(argv + std::min(1, argc), argv + argc);
+    const char* more = std::getenv("PETSC_OPTIONS");
+    std::istringstream stream(more != nullptr ? more : "");
+    words.insert(words.end(), std::istream_iterator<std::string>(stream), {});
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (words[i] != "-options_file") continue;
+      if (i + 1 == words.size() || words[i + 1].starts_with('-'))
+        throw bad_input("-options_file needs the name of a file");
+      require_options_file(words[i + 1]);
+    }
+  });
 }
 
 /// The exit code of `body`. What all ranks know is told by rank 0; what one rank met alone ends the world.
@@ -128,6 +138,29 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
   return code;
 }
 
+namespace {
+
+/// What is missing may be there under a name that is nearly right.
+ExitCode run_or_name_misspelt(Options& options, const std::function<void(Options&)>& declare,
+                              const std::function<ExitCode(Options&, MPI_Comm)>& run) {
+  try {
+    return run(options, MPI_COMM_WORLD);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (error.code() != ExitCode::bad_input || !error.collective() ||
+        message.find("the nearest is") != std::string::npos)
+      throw;
+    Options known;
+    {
+      const OwnOptions scope({});
+      declare(known);
+    }
+    throw Error(error.code(), message + known.misspelt(), true);
+  }
+}
+
+}  // namespace
+
 int run_options_program(int argc, char** argv, const std::string& usage,
                         const std::function<void(Options&)>& declare,
                         const std::function<ExitCode(Options&, MPI_Comm)>& run) {
@@ -137,7 +170,7 @@ int run_options_program(int argc, char** argv, const std::string& usage,
       throw Error(ExitCode::bad_input,
                   "'" + session.words().front() + "' is not an option: options start with a dash (-help)",
                   true);
-    if (!session.help_requested()) return run(options, MPI_COMM_WORLD);
+    if (!session.help_requested()) return run_or_name_misspelt(options, declare, run);
     declare(options);
     int rank = 0;
     check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank));

@@ -154,6 +154,13 @@ class BadInput(RefusalTest):
             with self.subTest(forge=forge.__name__):
                 self.refuse("-resume", "-time", 0.2, run=run, words=[word])
 
+    def test_names_that_are_nearly_right_where_others_are_missing(self):
+        self.refuse("-dat", self.regression, data="", words=["-data FILE is missing", "the nearest is -data"])
+        self.refuse("-ensembl", "table.txt", words=["the nearest is -ensemble"])
+        self.refuse("-tiem", 3, words=["the nearest is -time"])
+        self.refuse("-xqzvw", 3, words=["-xqzvw is unknown"])
+        self.refuse("-ensemble", words=["-ensemble needs a value"])
+
     def test_a_run_directory_with_a_colon(self):
         self.refuse(run=self.path("t12:30"), words=["t12:30", "colon"])
 
@@ -163,6 +170,14 @@ class BadInput(RefusalTest):
                             ("/dev/zero", ["-options_file", "/dev/zero", "more than 1000000 bytes"])):
             self.refuse("-options_file", name, words=words)
             self.refuse("-options_file", name, "-gamma", 0.5, words=words, ranks=(1,))
+        self.refuse("-gamma", 0.5, words=["-options_file", "does not exist", "none.opts"],
+                    PETSC_OPTIONS="-options_file none.opts")
+        for text, words in (("-gamma 0.5\n-steps 1 -seed 3\n", [":2: -steps has more than one value"]),
+                            ("# fine\n\n  gamma 0.5", [":3: ", "does not begin with a dash"]),
+                            ("\x89HDF\r\n\0\0", [":1: ", "does not begin with a dash"])):
+            with open(self.path("own.opts"), "w", encoding="latin-1") as file:
+                file.write(text)
+            self.refuse("-options_file", self.path("own.opts"), words=["own.opts", *words])
         self.refuse("-options_file", words=["-options_file needs the name of a file"])
 
     def test_an_options_file_without_end(self):

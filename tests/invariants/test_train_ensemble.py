@@ -355,7 +355,7 @@ class Ensembles(TrainingTest):
         self.refuse(*data, "-ensemble_ranks", 2, ranks=3, words=["-ensemble_ranks 2 does not divide the 3 ranks"])
         self.refuse(*data, "-ensemble", self.path("none.txt"), words=["none.txt"])
         self.refuse(*data, "-resume", words=["there is no .*ensemble.txt"])
-        self.refuse(*data, "-ensemble", "", "-ensemble_ranks", 1, words=["give their table by -ensemble FILE"])
+        self.refuse(*data, "-ensemble", "", "-ensemble_ranks", 1, words=["-ensemble needs a value"])
 
     def test_a_folder_that_holds_runs_is_refused(self):
         lines = {"a": DESCENT}
