@@ -172,7 +172,8 @@ class Failures(SweepTest):
     def test_bad_input_is_refused_before_anything_runs(self):
         cases = [
             (["-study", "depths"], ["-study", "did you mean 'depth'"]),
-            (["-widths", ""], ["-widths", "the list is empty"]),
+            (["-widths", ""], ["-widths needs a value"]),
+            (["-widths", ","], ["-widths", "'' is no number"]),
             (["-widths", "2,x"], ["-widths", "'x' is no number"]),
             (["-widths", "2.5"], ["-widths", "2.5 is not allowed"]),
             (["-widths", "2,2"], ["-widths", "2 is there twice"]),
@@ -189,7 +190,7 @@ class Failures(SweepTest):
             (["-gamas", "0.5"], ["-gamas is unknown", "-gammas"]),
             (["-widths", "4", "-flow_ts_rtoll", "1e-3"], ["-flow_ts_rtoll", "-flow_ts_rtol"]),
             (["-data", "nowhere.h5"], ["nowhere.h5"]),
-            (["-data", ""], ["-data FILE is missing"]),
+            (["-data", ""], ["-data needs a value"]),
         ]
         for options, words in cases:
             run = self.new_run()
