@@ -8,7 +8,7 @@ namespace poise {
 /// agree on it once a step.
 class Interruptions {
  public:
-  /// Collective. `deadline`: seconds from now after which to stop; 0: a tenth, at most 60 s, before the end
+  /// Collective. `deadline`: seconds from now within which to stop; 0: a tenth, at most 60 s, before the end
   /// that a batch system announces (SLURM_JOB_END_TIME on rank 0), never if there is none or it has passed.
   /// `checkpoint_seconds`: wall time between checkpoints; 0: none by the clock. Throws bad_input if the
   /// announced end is not a number.

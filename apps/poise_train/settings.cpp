@@ -78,10 +78,11 @@ void TrainSettings::read_run(Options& o) {
   checkpoint_seconds =
       o.real("checkpoint_seconds", 0.0, {0, 1e9},
              "seconds of wall time after which a checkpoint is due, too; 0: only by -checkpoint_every");
-  deadline = o.real("deadline", 0.0, {0, 1e9},
-                    "seconds after which this start writes a checkpoint and ends with code 75, at the next "
-                    "step; 0: a tenth, at most 60 s, before the end of a SLURM job (SLURM_JOB_END_TIME), "
-                    "elsewhere never");
+  deadline =
+      o.real("deadline", 0.0, {0, 1e9},
+             "seconds within which this start writes a checkpoint and ends with code 75, before a step "
+             "that would end after them; 0: a tenth, at most 60 s, before the end of a SLURM job "
+             "(SLURM_JOB_END_TIME), elsewhere never");
   feature_ranks = static_cast<int>(
       o.integer("grid_feature_ranks", 1, {1, 1e6},
                 "ranks over which one copy of the weights is spread, a divisor of the number "
