@@ -181,13 +181,17 @@ void Options::reject_unknown() const {
   reject(unused_names());
 }
 
-void Options::reject_undeclared() const {
+std::vector<std::string> Options::undeclared_names() const {
   std::vector<std::string> unused = unused_names();
   std::erase_if(unused, [&](const std::string& name) {
     return std::any_of(solvers_.begin(), solvers_.end(),
                        [&](const Solver& solver) { return name.starts_with(solver.prefix); });
   });
-  reject(unused);
+  return unused;
+}
+
+void Options::reject_undeclared() const {
+  reject(undeclared_names());
 }
 
 std::vector<std::string> Options::known_names() const {
@@ -203,7 +207,7 @@ std::vector<std::string> Options::known_names() const {
 std::string Options::misspelt() const {
   const std::vector<std::string> known = known_names();
   std::string text;
-  for (const auto& name : unused_names()) {
+  for (const auto& name : undeclared_names()) {
     const std::string near = nearest_name(name, known);
     if (!near.empty() && near != name) text += "; -" + name + " is unknown, the nearest is -" + near;
   }

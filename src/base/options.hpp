@@ -51,8 +51,8 @@ class Options {
   /// The same before any solver is made, so that what stands behind the prefix of a solver passes.
   void reject_undeclared() const;
 
-  /// What the database holds that nothing has asked for and that is nearly a known name: "; -dat is unknown,
-  /// the nearest is -data", or nothing.
+  /// What the database holds that nothing has asked for, that is behind no prefix of a solver, and nearly a
+  /// known name: "; -dat is unknown, the nearest is -data", or nothing.
   [[nodiscard]] std::string misspelt() const;
 
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
@@ -67,6 +67,7 @@ class Options {
                    const std::string& help);
   void reject(const std::vector<std::string>& unused) const;
   [[nodiscard]] std::vector<std::string> known_names() const;
+  [[nodiscard]] std::vector<std::string> undeclared_names() const;
   struct Solver {
     std::string prefix, kind, defaults;
   };

@@ -28,12 +28,7 @@ class OwnOptions {
 /// Not collective. What the database holds and nothing has asked for yet; now it counts as used.
 [[nodiscard]] NamedOptions take_unused_options();
 
-/// On one rank. Throws bad_input, with file and line, if not the whole of a file of options can be read, or
-/// PETSc would not understand it: it would answer with fifty lines, and takes an error for the end of the
-/// file.
-void require_options_file(const std::string& path);
-
-/// Collective. What a file of PETSc options holds. Throws bad_input if it cannot be read.
+/// Collective. What a file of PETSc options holds. Throws bad_input as require_options_file does.
 [[nodiscard]] NamedOptions options_of_file(MPI_Comm comm, const std::string& path);
 
 }  // namespace poise

@@ -2,18 +2,16 @@
 
 #include <slepcsys.h>
 
-#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <iterator>
-#include <sstream>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/requirements.hpp"
+#include "poise/petsc/options_file.hpp"
 #include "poise/petsc/own_options.hpp"
 
 namespace poise {
@@ -44,22 +42,6 @@ class Mpi {
   Mpi(const Mpi&) = delete;
   Mpi& operator=(const Mpi&) = delete;
 };
-
-/// Those of the command line and of PETSC_OPTIONS of rank 0, which are those that PETSc takes.
-void require_options_files(int argc, char** argv) {
-  on_root(MPI_COMM_WORLD, [&] {
-    std::vector<std::string> words(argv + std::min(1, argc), argv + argc);
-    const char* more = std::getenv("PETSC_OPTIONS");
-    std::istringstream stream(more != nullptr ? more : "");
-    words.insert(words.end(), std::istream_iterator<std::string>(stream), {});
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      if (words[i] != "-options_file") continue;
-      if (i + 1 == words.size() || words[i + 1].starts_with('-'))
-        throw bad_input("-options_file needs the name of a file");
-      require_options_file(words[i + 1]);
-    }
-  });
-}
 
 /// The exit code of `body`. What all ranks know is told by rank 0; what one rank met alone ends the world.
 int run_and_report(const std::function<ExitCode()>& body) {
@@ -124,7 +106,7 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
   const Mpi mpi;
   std::set_terminate([] { abort_world(std::current_exception()); });
   int code = run_and_report([&] {
-    require_options_files(argc, argv);
+    require_options_files(MPI_COMM_WORLD, argc, argv);
     return ExitCode::done;
   });
   if (code == 0) {

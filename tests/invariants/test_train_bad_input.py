@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from audited import sign_again
-from training import BAD_INPUT, DIGITS, RefusalTest, checkpoints, train
+from training import BAD_INPUT, DIGITS, RefusalTest, checkpoints, synthetic, train
 
 
 class BadInput(RefusalTest):
@@ -158,6 +158,8 @@ class BadInput(RefusalTest):
         self.refuse("-dat", self.regression, data="", words=["-data FILE is missing", "the nearest is -data"])
         self.refuse("-ensembl", "table.txt", words=["the nearest is -ensemble"])
         self.refuse("-tiem", 3, words=["the nearest is -time"])
+        done = train("-eq_snes_qn_m", 20, "-flow_ts_adapt_safety", 0.5, "-run", self.new_run())
+        self.assertNotIn("is unknown", done.stderr)  # nobody has asked for them yet
         self.refuse("-xqzvw", 3, words=["-xqzvw is unknown"])
         self.refuse("-ensemble", words=["-ensemble needs a value"])
 
@@ -170,15 +172,30 @@ class BadInput(RefusalTest):
                             ("/dev/zero", ["-options_file", "/dev/zero", "more than 1000000 bytes"])):
             self.refuse("-options_file", name, words=words)
             self.refuse("-options_file", name, "-gamma", 0.5, words=words, ranks=(1,))
-        self.refuse("-gamma", 0.5, words=["-options_file", "does not exist", "none.opts"],
-                    PETSC_OPTIONS="-options_file none.opts")
-        for text, words in (("-gamma 0.5\n-steps 1 -seed 3\n", [":2: -steps has more than one value"]),
-                            ("# fine\n\n  gamma 0.5", [":3: ", "does not begin with a dash"]),
-                            ("\x89HDF\r\n\0\0", [":1: ", "does not begin with a dash"])):
-            with open(self.path("own.opts"), "w", encoding="latin-1") as file:
-                file.write(text)
-            self.refuse("-options_file", self.path("own.opts"), words=["own.opts", *words])
         self.refuse("-options_file", words=["-options_file needs the name of a file"])
+
+    def test_lines_of_options_files(self):
+        path = self.path("line.opts")
+        for line, words in (("-gamma 0.5 -time 2", ["-gamma and -time", "a line of its own"]),
+                            ("gamma 0.5", ["'gamma' is not an option", "dash"]),
+                            ("-data my file.h5", ["-data has more than one value", '"'])):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("# two lines\n" + line + "\n")
+            self.refuse("-options_file", path, words=["-options_file", path + ":2:", *words])
+        self.refuse("-options_file", self.regression, words=["-options_file", self.regression, "binary"])
+
+    def test_a_value_with_blanks_in_an_options_file(self):
+        data, path = synthetic(self.path("my data.h5"), 10, 2, 1), self.path("blank.opts")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'-data "{data}"\n')
+        self.train("-options_file", path, "-time", 0.1)
+
+    def test_petsc_options(self):
+        self.refuse(words=["PETSC_OPTIONS", "-options_file", "does not exist", "none.opts"],
+                    PETSC_OPTIONS="-options_file none.opts")
+        self.refuse(words=["PETSC_OPTIONS", "-options_file needs"], PETSC_OPTIONS="-options_file", ranks=(1,))
+        self.refuse(words=["PETSC_OPTIONS", "'2'"], PETSC_OPTIONS="-gamma 0.5 2", ranks=(1,))
+        self.train("-data", self.regression, PETSC_OPTIONS="-gamma 0.5  -time 0.1")
 
     def test_an_options_file_without_end(self):
         run = self.train("-data", self.regression, "-time", 0.1)

@@ -7,6 +7,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/petsc/options_file.hpp"
 #include "poise/petsc/own_options.hpp"
 #include "poise/petsc/temporary_options.hpp"
 
@@ -75,6 +76,59 @@ TEST(OwnOptions, OfAFile) {
   if (rank == 0) std::remove(path.c_str());
   MPI_Barrier(MPI_COMM_WORLD);
   EXPECT_THROW((void)options_of_file(MPI_COMM_WORLD, path), Error);
+}
+
+/// What is said of a file of options that holds `content`; empty if nothing is.
+std::string refusal(const std::string& content, const std::string& ending = "") {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("poise-refused-" + std::to_string(getppid()))).string() +
+      ending;
+  if (rank == 0) std::ofstream(path) << content;
+  std::string message;
+  try {
+    require_options_file(MPI_COMM_WORLD, path);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_input);
+    EXPECT_TRUE(error.collective());
+    message = error.what();
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 0) std::remove(path.c_str());
+  MPI_Barrier(MPI_COMM_WORLD);
+  return message;
+}
+
+TEST(OptionsFile, WhatPetscTakesPasses) {
+  EXPECT_EQ(refusal(""), "");
+  EXPECT_EQ(refusal("# all\n\n \t-a 1 # one\r\n-b -0.5\n--c\n-d -inf\n-e \"f g\"\n  # end"), "");
+  EXPECT_EQ(refusal("alias -new -old\n-prefix_push eq_\n-snes_rtol 1e-3\n-prefix_pop\n"), "");
+  EXPECT_EQ(refusal("a: 1\n", ".yaml"), "");
+  EXPECT_EQ(refusal("---\na: 1\n"), "");
+}
+
+TEST(OptionsFile, AFaultIsNamedWithItsLineAndCure) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"-a 1\n-b 2 -c 3\n", ":2: -b and -c stand on one line: give every option a line of its own"},
+      {"-a -b\n", ":1: -a and -b stand on one line"},
+      {"\n# x\nb 2\n", ":3: 'b' is not an option: options start with a dash"},
+      {"-1 2\n", ":1: '-1' is not an option"},
+      {"-a my file\n", ":1: -a has more than one value: put one that has blanks in it between two \""},
+      {"-a \"my # file\"\n", ":1: a \" is not closed"},
+      {"alias -a\n", ":1: an alias is: alias -NEW -OLD"},
+      {"-options_file\n", ":1: -options_file needs the name of a file"},
+      {"-prefix_push\n", ":1: -prefix_push needs a value"},
+      {"-options_file /none.opts\n", ":1: -options_file: file '/none.opts' does not exist"},
+      {std::string("-a\0b\n", 5), "is not a file of options but a binary one"}};
+  for (const auto& [content, words] : cases)
+    EXPECT_NE(refusal(content).find(words), std::string::npos) << refusal(content);
+}
+
+TEST(OptionsFile, OneThatNamesItselfEnds) {
+  const auto path =
+      std::filesystem::temp_directory_path() / ("poise-refused-" + std::to_string(getppid()));  // of refusal
+  EXPECT_NE(refusal("-options_file " + path.string()).find("name each other without end"), std::string::npos);
 }
 
 }  // namespace
