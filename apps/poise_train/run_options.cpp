@@ -10,8 +10,6 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/text_file.hpp"
-#include "poise/petsc/own_options.hpp"
-#include "poise_train/settings.hpp"
 
 namespace poise {
 namespace {
@@ -31,14 +29,6 @@ void set_unless_given(const std::string& name, const std::string& value) {
 
 bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
   return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
-}
-
-/// What poise-train itself declares. Without a value these are not set, while solvers have flags.
-std::vector<Setting> own_settings() {
-  const OwnOptions scope({});
-  Options options;
-  (void)TrainSettings::from(options);
-  return options.settings();
 }
 
 }  // namespace
@@ -115,8 +105,8 @@ void recall_options(MPI_Comm comm) {
   }
 }
 
-void recall_options(const std::vector<std::pair<std::string, std::string>>& config) {
-  const std::vector<Setting> own = own_settings();
+void recall_options(const std::vector<std::pair<std::string, std::string>>& config,
+                    const std::vector<Setting>& own) {
   for (const auto& [name, value] : config) {
     if (name == "run" || name == "resume" || name == "deadline" || name == "options_file") continue;
     if (!value.empty() || !is_one_of(own, name)) set_unless_given(name, value);

@@ -20,7 +20,9 @@ void recall_options(MPI_Comm comm);
 /// Not collective. Takes every option that is not set from what a run was made with (Checkpoint::config), but
 /// for those of one attempt and the process grid. Solver options among them count as used, so that a program
 /// without these solvers does not call them unknown.
-void recall_options(const std::vector<std::pair<std::string, std::string>>& config);
+/// `own`: the options of poise-train, of which those without a value are not set.
+void recall_options(const std::vector<std::pair<std::string, std::string>>& config,
+                    const std::vector<Setting>& own);
 
 /// The text of options.txt: one "-name value" a line, or "-name" of a solver's flag.
 [[nodiscard]] std::string options_text(const Options& options);

@@ -7,6 +7,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
 #include "poise_train/resume.hpp"
+#include "poise/petsc/own_options.hpp"
 #include "poise_train/run_options.hpp"
 #include "poise_train/usage.hpp"
 
@@ -66,9 +67,20 @@ Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
   return std::move(*found.checkpoint);
 }
 
+namespace {
+
+std::vector<Setting> own_settings() {
+  const OwnOptions scope({});
+  Options options;
+  (void)TrainSettings::from(options);
+  return options.settings();
+}
+
+}  // namespace
+
 TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
   const auto config = checkpoint.config();
-  recall_options(config);
+  recall_options(config, own_settings());
   TrainSettings settings = TrainSettings::from(options);
   for (const Setting& setting : options.settings()) {
     const auto& names = identity_options();
