@@ -84,9 +84,11 @@ class FeaturesClaim final : public Claim {
     if (map().kind() == FeatureKind::identity) return 0.0;
     if (!fitted_) {
       const TrainSettings& settings = subject_.settings();
+      FeatureOptions options = settings.features;
+      options.standardise = map().standardised();
       const Dataset dataset(subject_.grid().world(), settings.data);
       const SampleBlock block = dataset.read_train(subject_.grid().samples(subject_.problem().train.total));
-      fitted_ = std::make_unique<FeatureMap>(subject_.grid(), settings.features, map().inputs(), block.count,
+      fitted_ = std::make_unique<FeatureMap>(subject_.grid(), options, map().inputs(), block.count,
                                              block.features.data());
     }
     if (fitted_->width() != map().width()) return std::numeric_limits<double>::infinity();

@@ -59,8 +59,8 @@ class CollapsedCase final : public BenchCase {
     const auto q = static_cast<double>(workload_.layout.outputs());
     const double own_rows = static_cast<double>(workload_.layout.slice().size());
     double flops = product_flops(model_.softmax(), columns) +
-                   2.0 * q * own_rows * static_cast<double>(workload_.layout.width());
-    if (loss_.gram() == nullptr)
+                   4.0 * q * own_rows * static_cast<double>(workload_.layout.width());
+    if (loss_.factor() == nullptr)
       flops += 4.0 * q * static_cast<double>(workload_.layout.block().size()) *
                static_cast<double>(workload_.problem.train.count);
     Work work;

@@ -54,8 +54,8 @@ class MemberRecorder {
     }
     const bool classes = data_.info().classification || problem.loss == LossKind::logistic;
     const bool tested = problem.test.total > 0;
-    record_.train_loss.push_back(train.loss);
-    record_.test_loss.push_back(tested ? test.loss : none);
+    record_.train_loss.push_back(problem.loss_unit * train.loss);
+    record_.test_loss.push_back(tested ? problem.loss_unit * test.loss : none);
     record_.train_accuracy.push_back(classes ? train.accuracy : none);
     record_.test_accuracy.push_back(classes && tested ? test.accuracy : none);
   }

@@ -28,14 +28,23 @@ std::vector<double> block_of_weight(const ParameterLayout& layout, const std::ve
   return block;
 }
 
+/// A W (q x m, column-major) of the data as one of the scaled problem: Wφ becomes (Wφ − shift)/scale. There
+/// is a shift only where the last feature is the constant.
+void scale_weight(const TrainingData& data, std::vector<double>& w) {
+  const TargetScale& targets = data.target_scale();
+  if (!targets.is_set() || w.empty()) return;
+  const std::size_t q = targets.shift.size();
+  for (std::size_t c = 0; c < q; ++c) w[w.size() - q + c] -= targets.shift[c];
+  for (double& entry : w) entry /= targets.scale;
+}
+
 void add_optima(const MemberInput& input, const CompareSettings& settings, CompareReference& reference) {
   const ParameterLayout layout(input.grid, input.features, input.problem.outputs, {});
   const ShallowLoss loss(layout, input.problem);
-  const ShallowLoss::Gram& gram = *loss.gram();
-  const LeastSquaresReference optimum(gram.c, gram.e.data(), input.problem.outputs, gram.target_norm2,
+  const LeastSquaresReference optimum(*loss.factor(), input.problem.outputs,
                                       input.problem.scale(input.problem.train.total));
   reference.rank = optimum.rank();
-  reference.optimal_loss = optimum.optimal_loss();
+  reference.optimal_loss = input.problem.loss_unit * optimum.optimal_loss();
   reference.min_norm = gather_weight(layout, optimum.optimum());
   for (Index s = 0; s < settings.seeds; ++s) {
     const MemberInput start{input.grid, input.problem, input.features, settings.seed(s)};
@@ -60,6 +69,7 @@ CompareReference make_reference(const ProcessGrid& grid, const TrainingData& dat
   const Flow flow(network->objective(), theta.get(), settings.time, settings.steps);
   if (settings.problem.loss == LossKind::squared) add_optima(input, settings, reference);
   reference.teacher = teacher_in_features(data.features(), data.problem().outputs, data.teacher());
+  scale_weight(data, reference.teacher);
   return reference;
 }
 

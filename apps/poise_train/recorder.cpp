@@ -41,27 +41,29 @@ HistoryRow Recorder::measure(const DynamicsState& state, Vec gradient, const Eva
   return row;
 }
 
-/// With minibatches the training columns are means over the batches since the last row.
+/// Losses are those of the problem in the unit of the data. With minibatches the training columns are means
+/// over the batches since the last row.
 void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
   const Interval& interval = experiment_.interval();
   const bool penalised = settings_.network.jacobian_weight > 0.0;
+  const double unit = experiment_.problem().loss_unit;
   if (const Minibatches* batches = experiment_.batches()) {
     const auto count = static_cast<double>(interval.gradients);
     row.epoch = row.step / static_cast<double>(batches->batches_per_epoch());
-    row.loss = interval.loss / count;
+    row.loss = unit * interval.loss / count;
     if (experiment_.has_accuracy()) row.train_accuracy = interval.accuracy / count;
-    if (penalised) row.penalty = interval.penalty / count;
+    if (penalised) row.penalty = unit * interval.penalty / count;
   } else {
     const Score train = experiment_.train_score(evaluation);
-    row.loss = train.loss;
+    row.loss = unit * train.loss;
     row.train_accuracy = train.accuracy;
-    if (penalised) row.penalty = evaluation.penalty;
+    if (penalised) row.penalty = unit * evaluation.penalty;
   }
   static const LogEvent event("TestEvaluation");
   const auto scope = event.begin();
   const Score test = experiment_.objective().test(experiment_.theta());
   if (experiment_.problem().test.total == 0) return;
-  row.test_loss = test.loss;
+  row.test_loss = unit * test.loss;
   if (experiment_.has_accuracy()) row.test_accuracy = test.accuracy;
 }
 
@@ -118,7 +120,6 @@ void Recorder::audit(HistoryRow& row, const DynamicsState& state) {
   const auto stage = Stages::get().audit.begin();
   const AuditPoint point =
       audit->observe(state.step, state.t, experiment_.theta(), row.grad_norm, state.local_error_sum);
-  row.loss = point.sample.loss;
   if (audit->reference() != nullptr) row.loss_excess = point.sample.excess;
   row.lambda_min = point.sample.lambda_min;
   row.lambda_T = point.row.lambda_T;

@@ -129,8 +129,8 @@ void Report::print_audit() const {
         "  audit     Theorem 1: kappa = %.6g, rank of the features %lld of %lld, L* = %.10g, floor of "
         "lambda_min %.3g\n",
         reference->kappa(), static_cast<long long>(reference->rank()),
-        static_cast<long long>(experiment_.layout().width()), reference->optimal_loss(),
-        audit->constants().lambda_floor);
+        static_cast<long long>(experiment_.layout().width()),
+        experiment_.problem().loss_unit * reference->optimal_loss(), audit->constants().lambda_floor);
   else
     std::printf(
         "  audit     Theorem 1 with the measured kappa (no global one for this loss), L - 0 for L - L*, "

@@ -25,6 +25,14 @@ void TrainSettings::read_loss(Options& o) {
                              "loss of a sample; logistic is for two classes"));
   mean = o.choice("loss_scale", "mean", {"mean", "sum"},
                   "the loss is the mean or the sum of the samples' losses") == "mean";
+  scale_targets = o.flag(
+      "scale_targets", true,
+      "squared loss of /targets: fit (target - mean)/scale, with one scale for all targets; losses are "
+      "reported in the unit of the data, t is the time of the scaled problem");
+  class_weight =
+      o.text("class_weight", "none",
+             "weights of the classes in the training loss; balanced: samples/(classes x samples of "
+             "the class); or a number above 0 for each class, as in 1,2.5; none: all 1");
 }
 
 TrainSettings TrainSettings::from(Options& o) {

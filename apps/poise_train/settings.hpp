@@ -23,7 +23,8 @@ struct TrainSettings {
   DescentSettings descent;
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
   LossKind loss = LossKind::squared;
-  bool mean = true, audit = true, resume = false;
+  bool mean = true, scale_targets = true, audit = true, resume = false;
+  std::string class_weight;  ///< none, balanced, or a number for each class
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together.
   static TrainSettings from(Options& options);

@@ -1,5 +1,7 @@
 #include "poise_train/training_data.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <span>
 #include <sstream>
@@ -10,6 +12,7 @@
 #include "poise/base/check.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/model/parameter_layout.hpp"
+#include "poise_train/class_weights.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -87,7 +90,11 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
   } else {
     fit_features(settings, train);
   }
+  set_target_scale(settings, train, checkpoint);
+  count_classes(train, test);
+  class_weights_ = parse_class_weights(settings.class_weight, train_classes_);
   problem_.train = make_samples(std::move(train), total);
+  problem_.train.weights = sample_weights();
   if (info_.test_samples > 0) problem_.test = make_samples(std::move(test), info_.test_samples);
   if (problem_.loss != LossKind::logistic) return;
   require_binary(problem_.train);
@@ -119,6 +126,41 @@ void TrainingData::require_binary(const SampleSet& samples) const {
   });
 }
 
+// A run of an older Poise goes on with its targets as they are.
+void TrainingData::set_target_scale(const TrainSettings& settings, const SampleBlock& train,
+                                    const Checkpoint* checkpoint) {
+  if (checkpoint != nullptr) {
+    if (!checkpoint->has("/targets/shift")) return;
+    target_scale_.shift = checkpoint->read_array("/targets/shift", {problem_.outputs});
+    target_scale_.scale = checkpoint->real("/targets", "scale");
+    if (!std::isfinite(target_scale_.loss_unit()) || target_scale_.loss_unit() <= 0.0)
+      throw usage(checkpoint->path() + ": /targets has no scale that targets can have");
+  } else if (settings.scale_targets && problem_.loss == LossKind::squared && !info_.classification) {
+    target_scale_ =
+        TargetScale::fit(grid_, problem_.outputs, train.count, train.targets.data(), features_->constant());
+  }
+  problem_.loss_unit = target_scale_.loss_unit();
+}
+
+void TrainingData::count_classes(const SampleBlock& train, const SampleBlock& test) {
+  if (!info_.classification) return;
+  train_classes_ = poise::count_classes(grid_, info_.outputs, train.labels);
+  if (info_.test_samples > 0) test_classes_ = poise::count_classes(grid_, info_.outputs, test.labels);
+}
+
+std::vector<double> TrainingData::sample_weights() const {
+  if (class_weights_.empty()) return {};
+  const SampleSet& train = problem_.train;
+  std::vector<double> weights;
+  for (Index i = 0; i < train.count; ++i) {
+    const double* y = train.targets.data() + i * problem_.outputs;
+    const Index label = problem_.loss == LossKind::logistic ? static_cast<Index>(y[0] > 0.5)
+                                                            : std::max_element(y, y + problem_.outputs) - y;
+    weights.push_back(class_weights_[static_cast<std::size_t>(label)]);
+  }
+  return weights;
+}
+
 SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
   SampleSet set{total, block.count, {}, {}};
   set.features.resize(static_cast<std::size_t>(features_->rows().size() * block.count));
@@ -127,6 +169,7 @@ SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
     set.targets.assign(block.labels.begin(), block.labels.end());
   } else {
     set.targets = std::move(block.targets);
+    target_scale_.apply(set.targets);
   }
   return set;
 }
@@ -167,6 +210,10 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
   features_ = std::make_unique<FeatureMap>(grid_, kind, constant, width,
                                            checkpoint.read_array("/features/mean", {inputs}),
                                            std::move(transform), std::move(offset));
+  features_->set_standardised(checkpoint.has("/features", "standardised") &&
+                              checkpoint.integer("/features", "standardised") != 0);
+  if (checkpoint.has("/features/kept_variance"))
+    features_->set_kept_variance(checkpoint.read_array("/features/kept_variance", {inputs}));
 }
 
 void TrainingData::save(Snapshot& snapshot) const {
@@ -179,6 +226,13 @@ void TrainingData::save(Snapshot& snapshot) const {
   snapshot.add_integer("/features", "width", f.width());
   snapshot.add_integer("/features", "inputs", f.inputs());
   snapshot.add_integer("/features", "constant", f.constant() ? 1 : 0);
+  snapshot.add_integer("/features", "standardised", f.standardised() ? 1 : 0);
+  if (!f.kept_variance().empty())
+    snapshot.add_array("/features/kept_variance", {f.inputs()}, f.kept_variance());
+  if (target_scale_.is_set()) {
+    snapshot.add_real("/targets", "scale", target_scale_.scale);
+    snapshot.add_array("/targets/shift", {problem_.outputs}, target_scale_.shift);
+  }
   snapshot.add_array("/features/mean", {f.inputs()}, f.mean());
   if (f.kind() != FeatureKind::identity)
     snapshot.add_rows("/features/transform", f.width(), f.inputs(), part,

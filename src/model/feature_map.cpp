@@ -28,14 +28,44 @@ double total_count(const ProcessGrid& grid, Index count) {
   return total[0];
 }
 
-std::vector<double> column_mean(const ProcessGrid& grid, Index inputs, Index count, const double* x) {
-  std::vector<double> mean(static_cast<std::size_t>(inputs), 0.0);
-  for (Index i = 0; i < count; ++i)
-    for (Index j = 0; j < inputs; ++j) mean[j] += x[i * inputs + j];
-  sum_over_samples(grid, mean);
-  const double n = total_count(grid, count);
-  for (double& entry : mean) entry /= n;
-  return mean;
+/// Inputs beyond it have no square that a double can hold with others; scaled ones may be as large.
+constexpr double largest_square_root = 1e150;
+/// Nor a reciprocal beyond it.
+constexpr double largest_scale = 1e290;
+
+/// Inputs as they are must not be so large, or all of them so small, that their squares are no numbers.
+void require_usual_size(const FeatureOptions& options, const ColumnStatistics& inputs) {
+  double largest = options.constant ? 1.0 : 0.0;
+  for (std::size_t j = 0; j < inputs.low.size(); ++j) {
+    const double size = std::max(std::abs(inputs.low[j]), std::abs(inputs.high[j]));
+    largest = std::max(largest, size);
+    if (size > largest_square_root)
+      throw Error(ExitCode::bad_input,
+                  "-features identity: input " + std::to_string(j) + " reaches " + to_text(size) +
+                      ", whose square is no number; give it in another unit, or take -features whiten",
+                  true);
+  }
+  if (largest < 1.0 / largest_square_root)
+    throw Error(ExitCode::bad_input,
+                "-features identity: no input exceeds " + to_text(largest) +
+                    ", whose square is no number; give the inputs in other units, or take -features whiten",
+                true);
+}
+
+/// What inputs are divided by: their deviations, or the largest of them; 0 for one that does not vary.
+std::vector<double> input_scales(const FeatureOptions& options, const ColumnStatistics& inputs) {
+  std::vector<double> scale = inputs.deviation;
+  const double largest = *std::max_element(scale.begin(), scale.end());
+  for (std::size_t j = 0; j < scale.size(); ++j) {
+    if (!inputs.varies(static_cast<Index>(j))) continue;
+    if (!options.standardise) scale[j] = largest;
+    if (scale[j] < 1.0 / largest_scale || scale[j] > largest_scale)
+      throw Error(ExitCode::bad_input,
+                  "input " + std::to_string(j) + " varies by " + to_text(scale[j]) + ", too " +
+                      (scale[j] > 1.0 ? "much" : "little") + " to be scaled to 1; give it in another unit",
+                  true);
+  }
+  return scale;
 }
 
 /// Columns of x minus the mean, a panel at a time so that the copy stays small.
@@ -75,6 +105,9 @@ FeatureOptions FeatureOptions::from(Options& options, std::uint64_t seed) {
   f.constant = options.flag("features_constant", true, "append the constant 1 to the features");
   f.zca = options.flag("features_zca", false,
                        "whiten: rotate back to the inputs' axes (ZCA); keeps the input width");
+  f.standardise = options.flag(
+      "features_standardise", true,
+      "whiten: scale every input to variance 1 first, so that its unit does not decide whether it is kept");
   f.rank_cut = options.real("features_rank_cut", f.rank_cut, {0, 1},
                             "whiten: drop directions whose variance, relative to the largest, is below this");
   f.bandwidth = options.real("features_bandwidth", 1.0, {1e-6, 1e6},
@@ -85,18 +118,24 @@ FeatureOptions FeatureOptions::from(Options& options, std::uint64_t seed) {
 
 FeatureMap::FeatureMap(const ProcessGrid& grid, const FeatureOptions& options, Index inputs, Index count,
                        const double* x)
-    : kind_(options.kind), constant_(options.constant) {
+    : kind_(options.kind),
+      constant_(options.constant),
+      standardised_(options.standardise),
+      inputs_(column_statistics(grid, inputs, count, x)) {
+  mean_ = inputs_.mean;
+  kept_variance_.resize(mean_.size());
+  for (Index j = 0; j < inputs; ++j) kept_variance_[j] = inputs_.varies(j) ? 1.0 : 0.0;
   if (kind_ == FeatureKind::identity) {
+    require_usual_size(options, inputs_);
     mean_.assign(static_cast<std::size_t>(inputs), 0.0);
     width_ = inputs + (constant_ ? 1 : 0);
     set_rows(grid);
     return;
   }
-  mean_ = column_mean(grid, inputs, count, x);
   if (kind_ == FeatureKind::whiten) {
     fit_whitening(grid, options, count, x);
   } else {
-    draw_random(grid, options, count, x);
+    draw_random(grid, options);
   }
 }
 
@@ -123,14 +162,18 @@ Range FeatureMap::own_transform_rows() const {
 void FeatureMap::fit_whitening(const ProcessGrid& grid, const FeatureOptions& options, Index count,
                                const double* x) {
   const Index d = inputs();
-  std::vector<double> covariance(static_cast<std::size_t>(d * d), 0.0);
-  for_centred_panels(mean_, count, x, [&](Index, Index columns, const double* centred) {
-    gemm('N', 'T', d, d, columns, 1.0, centred, d, centred, d, 1.0, covariance.data(), d);
+  const std::vector<double> scale = input_scales(options, inputs_);
+  std::vector<double> correlation(static_cast<std::size_t>(d * d), 0.0);
+  for_centred_panels(mean_, count, x, [&](Index, Index columns, double* centred) {
+    for (Index i = 0; i < columns; ++i)
+      for (Index j = 0; j < d; ++j)
+        centred[i * d + j] = inputs_.varies(j) ? centred[i * d + j] / scale[j] : 0.0;
+    gemm('N', 'T', d, d, columns, 1.0, centred, d, centred, d, 1.0, correlation.data(), d);
   });
-  sum_over_samples(grid, covariance);
+  sum_over_samples(grid, correlation);
   const double n = total_count(grid, count);
-  for (double& entry : covariance) entry /= n;
-  const SymmetricEigen eigen = symmetric_eigen(grid.world(), d, std::move(covariance));
+  for (double& entry : correlation) entry /= n;
+  const SymmetricEigen eigen = symmetric_eigen(grid.world(), d, std::move(correlation));
 
   const auto kept =
       static_cast<Index>(std::count_if(eigen.values.begin(), eigen.values.end(), [&](double value) {
@@ -147,28 +190,37 @@ void FeatureMap::fit_whitening(const ProcessGrid& grid, const FeatureOptions& op
   const Index rank = options.width > 0 ? options.width : kept;
   width_ = (options.zca ? d : rank) + (constant_ ? 1 : 0);
   set_rows(grid);
+  write_whitening(options, rank, scale, eigen);
+}
 
+void FeatureMap::write_whitening(const FeatureOptions& options, Index rank, const std::vector<double>& scale,
+                                 const SymmetricEigen& eigen) {
+  const Index d = inputs();
   const Range own = own_transform_rows();
   transform_.assign(static_cast<std::size_t>(rows_.size() * d), 0.0);
   for (Index i = own.begin; i < own.end; ++i) {
     double* row = transform_.data() + (i - rows_.begin) * d;
     for (Index k = options.zca ? 0 : i; k < (options.zca ? rank : i + 1); ++k) {
-      const double scale = (options.zca ? eigen.vectors[k * d + i] : 1.0) / std::sqrt(eigen.values[k]);
-      for (Index j = 0; j < d; ++j) row[j] += scale * eigen.vectors[k * d + j];
+      const double size = (options.zca ? eigen.vectors[k * d + i] : 1.0) / std::sqrt(eigen.values[k]);
+      for (Index j = 0; j < d; ++j)
+        if (inputs_.varies(j)) row[j] += size * eigen.vectors[k * d + j] / scale[j];
     }
+  }
+  for (Index j = 0; j < d; ++j) {
+    double kept = 0.0, all = 0.0;
+    for (Index k = 0; k < d; ++k) {
+      const double part =
+          std::max(0.0, eigen.values[k]) * eigen.vectors[k * d + j] * eigen.vectors[k * d + j];
+      all += part;
+      if (k < rank) kept += part;
+    }
+    kept_variance_[j] = inputs_.varies(j) && all > 0.0 ? kept / all : 0.0;
   }
 }
 
-void FeatureMap::draw_random(const ProcessGrid& grid, const FeatureOptions& options, Index count,
-                             const double* x) {
+void FeatureMap::draw_random(const ProcessGrid& grid, const FeatureOptions& options) {
   const Index d = inputs();
-  std::vector<double> variance(static_cast<std::size_t>(d), 0.0);
-  for_centred_panels(mean_, count, x, [&](Index, Index columns, const double* centred) {
-    for (Index i = 0; i < columns; ++i)
-      for (Index j = 0; j < d; ++j) variance[j] += centred[i * d + j] * centred[i * d + j];
-  });
-  sum_over_samples(grid, variance);
-  const double n = total_count(grid, count);
+  const std::vector<double> deviation = input_scales({.standardise = true}, inputs_);
   const bool fourier = kind_ == FeatureKind::random_fourier;
   const double gain = fourier ? 1.0 / options.bandwidth : std::numbers::sqrt2;
 
@@ -181,8 +233,8 @@ void FeatureMap::draw_random(const ProcessGrid& grid, const FeatureOptions& opti
   offset_.assign(static_cast<std::size_t>(rows_.size()), 0.0);
   for (Index i = own.begin; i < own.end; ++i) {
     for (Index j = 0; j < d; ++j) {
-      const double deviation = std::sqrt(variance[j] / n);
-      const double scale = deviation > 0.0 ? gain / (deviation * std::sqrt(static_cast<double>(d))) : 0.0;
+      const double scale =
+          inputs_.varies(j) ? gain / (deviation[j] * std::sqrt(static_cast<double>(d))) : 0.0;
       transform_[(i - rows_.begin) * d + j] = scale * entries.normal(i, j);
     }
     if (fourier) offset_[i - rows_.begin] = 2.0 * std::numbers::pi * phases.uniform(i);

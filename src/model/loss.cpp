@@ -12,35 +12,43 @@
 namespace poise {
 namespace {
 
-LossSum squared(Index q, Index p, const double* f, const double* y, double* gradient) {
+/// ω_i of a sample.
+double weight_of(const double* weights, Index i) {
+  return weights == nullptr ? 1.0 : weights[i];
+}
+
+LossSum squared(Index q, Index p, const double* f, const double* y, double* gradient, const double* weights) {
   LossSum sum;
   for (Index i = 0; i < p; ++i, f += q, y += q) {
     if (q > 1 && std::max_element(f, f + q) - f == std::max_element(y, y + q) - y) ++sum.correct;
     if (q == 1 && (f[0] > 0.5) == (y[0] > 0.5)) ++sum.correct;
+    const double weight = weight_of(weights, i);
     for (Index c = 0; c < q; ++c) {
       const double difference = f[c] - y[c];
-      sum.loss += difference * difference;
-      if (gradient != nullptr) gradient[i * q + c] = 2.0 * difference;
+      sum.loss += weight * difference * difference;
+      if (gradient != nullptr) gradient[i * q + c] = 2.0 * weight * difference;
     }
   }
   return sum;
 }
 
 /// ℓ = log(1 + eᶠ) − y f, written so that e is never raised to a positive number.
-LossSum logistic(Index p, const double* f, const double* y, double* gradient) {
+LossSum logistic(Index p, const double* f, const double* y, double* gradient, const double* weights) {
   LossSum sum;
   for (Index i = 0; i < p; ++i) {
     const double decay = std::exp(-std::abs(f[i]));
     const double probability = f[i] >= 0.0 ? 1.0 / (1.0 + decay) : decay / (1.0 + decay);
     if ((f[i] > 0.0) == (y[i] > 0.5)) ++sum.correct;
-    sum.loss += std::max(f[i], 0.0) - y[i] * f[i] + std::log1p(decay);
-    if (gradient != nullptr) gradient[i] = probability - y[i];
+    const double weight = weight_of(weights, i);
+    sum.loss += weight * (std::max(f[i], 0.0) - y[i] * f[i] + std::log1p(decay));
+    if (gradient != nullptr) gradient[i] = weight * (probability - y[i]);
   }
   return sum;
 }
 
 /// ℓ = log Σ_c e^{f_c} − f_y. Some samples at a time, so that exponentials come in long vectors.
-LossSum cross_entropy(Index q, Index p, const double* f, const double* y, double* gradient) {
+LossSum cross_entropy(Index q, Index p, const double* f, const double* y, double* gradient,
+                      const double* weights) {
   constexpr Index together = 64;
   std::vector<double> powers(static_cast<std::size_t>(std::min(together, p) * q));
   std::array<double, together> label_scores;
@@ -60,10 +68,11 @@ LossSum cross_entropy(Index q, Index p, const double* f, const double* y, double
     for (Index i = 0; i < count; ++i) {
       const double* power = powers.data() + i * q;
       const double total = std::accumulate(power, power + q, 0.0);
-      sum.loss += std::log(total) - label_scores[i];
+      const double weight = weight_of(weights, first + i);
+      sum.loss += weight * (std::log(total) - label_scores[i]);
       if (gradient == nullptr) continue;
       for (Index c = 0; c < q; ++c)
-        gradient[(first + i) * q + c] = power[c] / total - (c == labels[i] ? 1.0 : 0.0);
+        gradient[(first + i) * q + c] = weight * (power[c] / total - (c == labels[i] ? 1.0 : 0.0));
     }
   }
   return sum;
@@ -100,14 +109,14 @@ std::string to_string(LossKind kind) {
 }
 
 LossSum evaluate_loss(LossKind kind, Index outputs, Index p, const double* f, const double* targets,
-                      double* gradient) {
+                      double* gradient, const double* weights) {
   switch (kind) {
     case LossKind::squared:
-      return squared(outputs, p, f, targets, gradient);
+      return squared(outputs, p, f, targets, gradient, weights);
     case LossKind::logistic:
-      return logistic(p, f, targets, gradient);
+      return logistic(p, f, targets, gradient, weights);
     case LossKind::cross_entropy:
-      return cross_entropy(outputs, p, f, targets, gradient);
+      return cross_entropy(outputs, p, f, targets, gradient, weights);
     case LossKind::linear:
       return linear(outputs * p, f, targets, gradient);
   }
@@ -129,14 +138,16 @@ void loss_probabilities(LossKind kind, Index outputs, Index p, const double* f, 
   }
 }
 
-void multiply_loss_curvature(LossKind kind, Index outputs, Index p, const double* probabilities, double* v) {
+void multiply_loss_curvature(LossKind kind, Index outputs, Index p, const double* probabilities, double* v,
+                             const double* weights) {
   for (Index i = 0; i < p; ++i, probabilities += outputs, v += outputs) {
+    const double weight = weight_of(weights, i);
     double mean = 0.0;  // pᵀv
     if (kind == LossKind::cross_entropy) mean = std::inner_product(v, v + outputs, probabilities, 0.0);
     for (Index c = 0; c < outputs; ++c) {
-      if (kind == LossKind::squared) v[c] *= 2.0;
-      if (kind == LossKind::logistic) v[c] *= probabilities[c] * (1.0 - probabilities[c]);
-      if (kind == LossKind::cross_entropy) v[c] = probabilities[c] * (v[c] - mean);
+      if (kind == LossKind::squared) v[c] *= 2.0 * weight;
+      if (kind == LossKind::logistic) v[c] *= weight * probabilities[c] * (1.0 - probabilities[c]);
+      if (kind == LossKind::cross_entropy) v[c] = weight * probabilities[c] * (v[c] - mean);
     }
   }
 }

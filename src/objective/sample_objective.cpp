@@ -80,6 +80,13 @@ void SampleObjective::read_out_backward(Panel& panel) {
        panel.cotangent.data(), state_rows_);
 }
 
+const double* SampleObjective::panel_weights(const Panel& panel) {
+  if (panel.samples.weights.empty()) return nullptr;
+  weights_.resize(static_cast<std::size_t>(panel.p));
+  for (Index c = 0; c < panel.p; ++c) weights_[c] = panel.samples.weights[panel.local[c]];
+  return weights_.data();
+}
+
 LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, bool with_gradient,
                               Evaluation& result) {
   const Index q = layout_.outputs();
@@ -100,11 +107,12 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
                   panel.features.data() + c * feature_rows_);
       std::copy_n(panel.samples.targets.data() + panel.local[c] * q, q, targets_.data() + c * q);
     }
+    const double* weights = panel_weights(panel);
     forward(panel, with_gradient, result);
     if (!result.equilibrium.usable()) break;
     read_out(panel);
     const LossSum part = evaluate_loss(problem_.loss, q, panel.p, outputs_.data(), targets_.data(),
-                                       with_gradient ? outputs_.data() : nullptr);
+                                       with_gradient ? outputs_.data() : nullptr, weights);
     sum.loss += part.loss;
     sum.correct += part.correct;
     if (!with_gradient) continue;

@@ -65,13 +65,15 @@ class SampleObjective : public Objective {
   void read_out(const Panel& panel);
   /// ∂L/∂B and ∂L/∂z from ∇ℓ in outputs_.
   void read_out_backward(Panel& panel);
+  /// ω of the panel's samples; null where all are 1.
+  const double* panel_weights(const Panel& panel);
   LossSum pass(Panel& panel, const std::vector<Index>& local, bool with_gradient, Evaluation& result);
   Score score(const SampleSet& samples, Index total, const LossSum& sum) const;
 
   const ParameterLayout& layout_;
   const Problem& problem_;
   Index state_rows_, feature_rows_, panel_;
-  std::vector<double> readout_, readout_gradient_, slice_, outputs_, targets_;
+  std::vector<double> readout_, readout_gradient_, slice_, outputs_, targets_, weights_;
   std::vector<Index> all_train_, all_test_;  // 0, 1, 2, …
 };
 

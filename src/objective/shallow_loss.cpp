@@ -8,7 +8,6 @@
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/linalg/row_products.hpp"
-#include "poise/objective/feature_gram.hpp"
 
 namespace poise {
 namespace {
@@ -26,30 +25,14 @@ ShallowLoss::ShallowLoss(const ParameterLayout& layout, const Problem& problem)
       slice_(static_cast<std::size_t>(layout.slice().size() * layout.outputs())),
       block_(static_cast<std::size_t>(layout.block().size() * layout.outputs())),
       gradient_block_(block_.size()) {
-  if (problem.loss == LossKind::squared) form_gram();
-}
-
-void ShallowLoss::form_gram() {
-  const SampleSet& train = problem_.train;
-  const Index q = layout_.outputs();
-  const Index rows = layout_.block().size();
-  gram_ = std::make_unique<Gram>(Gram{feature_gram(layout_, train), {}, 0.0});
-
-  gemm('N', 'T', q, rows, train.count, 1.0, train.targets.data(), q, train.features.data(), rows, 0.0,
-       gradient_block_.data(), q);
-  layout_.reduce_block(gradient_block_.data(), q, slice_.data());
-  gram_->e.resize(slice_.size());
-  transpose(q, layout_.slice().size(), slice_.data(), gram_->e.data());
-
-  double norm2 = 0.0;
-  for (const double y : train.targets) norm2 += y * y;
-  gram_->target_norm2 = sum_over_samples(layout_.grid(), {norm2, 0}).loss;
+  if (problem.loss == LossKind::squared)
+    factor_ = std::make_unique<TriangularFactor>(triangular_factor(layout, problem.train));
 }
 
 Score ShallowLoss::value_and_gradient(const double* w, double* gradient) {
   static const LogEvent event("ShallowLoss");
   const auto scope = event.begin();
-  return gram_ ? evaluate_gram(w, gradient) : pass_over_samples(w, problem_.train, true, gradient);
+  return factor_ ? evaluate_factor(w, gradient) : pass_over_samples(w, problem_.train, true, gradient);
 }
 
 Score ShallowLoss::score(const double* w, const SampleSet& samples) {
@@ -57,19 +40,21 @@ Score ShallowLoss::score(const double* w, const SampleSet& samples) {
   return pass_over_samples(w, samples, false, nullptr);
 }
 
-Score ShallowLoss::evaluate_gram(const double* w, double* gradient) {
+Score ShallowLoss::evaluate_factor(const double* w, double* gradient) {
   const Index q = layout_.outputs();
   const double s = problem_.scale(problem_.train.total);
-  gram_->c.multiply(q, w, gradient);  // C Wᵀ
-  double sums[2] = {0.0, 0.0};
+  factor_->r.multiply(q, w, slice_.data());
+  double sum = 0.0;
   for (std::size_t i = 0; i < slice_.size(); ++i) {
-    sums[0] += w[i] * (gradient[i] - 2.0 * gram_->e[i]);
-    gradient[i] = 2.0 * s * (gradient[i] - gram_->e[i]);
+    slice_[i] -= factor_->targets[i];  // R₁Wᵀ − T
+    sum += slice_[i] * slice_[i];
   }
+  factor_->r.multiply_transpose(q, slice_.data(), gradient);
+  for (std::size_t i = 0; i < slice_.size(); ++i) gradient[i] *= 2.0 * s;
   static const LogEvent event("LossReduce");
   const auto scope = event.begin();
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, layout_.grid().world()));
-  return {s * (gram_->target_norm2 + sums[0]), std::numeric_limits<double>::quiet_NaN()};
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, layout_.grid().world()));
+  return {s * (sum + factor_->rest_norm2), std::numeric_limits<double>::quiet_NaN()};
 }
 
 void ShallowLoss::load_block(const double* w) {
@@ -139,7 +124,7 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
   LossSum sum;
   pass_over_panels(w, samples, with_gradient, [&](Index first, Index columns, double* f) {
     const LossSum part = evaluate_loss(problem_.loss, q, columns, f, samples.targets.data() + first * q,
-                                       with_gradient ? f : nullptr);
+                                       with_gradient ? f : nullptr, samples.weights_from(first));
     sum.loss += part.loss;
     sum.correct += part.correct;
   });
@@ -150,7 +135,7 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
 }
 
 void ShallowLoss::linearise(const double* w) {
-  if (gram_) return;
+  if (factor_) return;
   const SampleSet& train = problem_.train;
   const Index q = layout_.outputs();
   probabilities_.resize(static_cast<std::size_t>(q * train.count));
@@ -161,27 +146,32 @@ void ShallowLoss::linearise(const double* w) {
 
 void ShallowLoss::hessian_product(const double* v, double* out) {
   const Index q = layout_.outputs();
-  if (gram_) {
+  if (factor_) {
     gram_product(v, out);
     const double curvature = 2.0 * problem_.scale(problem_.train.total);
     for (std::size_t e = 0; e < slice_.size(); ++e) out[e] *= curvature;
     return;
   }
   const auto multiply = [&](Index first, Index columns, double* f) {
-    multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, f);
+    multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, f,
+                            problem_.train.weights_from(first));
   };
   sum_over_outputs(v, problem_.train, multiply, out);
 }
 
 void ShallowLoss::gram_product(const double* v, double* out) {
-  if (gram_) {
-    std::vector<double> product(slice_.size());
-    gram_->c.multiply(layout_.outputs(), v, product.data());
-    std::copy(product.begin(), product.end(), out);
+  const Index q = layout_.outputs();
+  if (factor_) {
+    factor_->r.multiply(q, v, slice_.data());
+    factor_->r.multiply_transpose(q, slice_.data(), out);
     return;
   }
-  sum_over_outputs(
-      v, problem_.train, [](Index, Index, double*) {}, out);
+  const auto weigh = [&](Index first, Index columns, double* f) {
+    const double* weights = problem_.train.weights_from(first);
+    for (Index i = 0; i < columns && weights != nullptr; ++i)
+      for (Index c = 0; c < q; ++c) f[i * q + c] *= weights[i];
+  };
+  sum_over_outputs(v, problem_.train, weigh, out);
   const double scale = problem_.scale(problem_.train.total);
   for (std::size_t e = 0; e < slice_.size(); ++e) out[e] /= scale;
 }

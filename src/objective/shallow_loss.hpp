@@ -4,23 +4,24 @@
 #include <memory>
 #include <vector>
 
-#include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/objective.hpp"
 #include "poise/objective/sample_set.hpp"
+#include "poise/objective/triangular_factor.hpp"
 
 namespace poise {
 
 /// The loss of the shallow explicit layer, theory.md 2.5: L₀(W) = s Σ ℓ(Wφ(x_i), y_i) and G = ∇L₀(W).
 /// W and G are q x m and always held transposed in world slices: slice rows x q, column-major.
-/// Squared loss uses only C = ΦΦᵀ and E = YΦᵀ, formed once (theory.md 3.1): an evaluation is then free of n.
+/// Squared loss uses only the triangle of the samples, formed once (theory.md 3.1): an evaluation is then
+/// free of n, s (‖R₁Wᵀ − T‖² + ‖R₂‖²), and as exact as one from the residuals of all samples.
 class ShallowLoss {
  public:
   /// Collective on the world. `layout` and `problem` must outlive it.
   ShallowLoss(const ParameterLayout& layout, const Problem& problem);
 
-  /// Collective on the world. Loss and G of the training samples; accuracy is filled only without the Gram
-  /// form.
+  /// Collective on the world. Loss and G of the training samples; accuracy is filled only without the
+  /// triangle.
   Score value_and_gradient(const double* w, double* gradient);
   /// Collective on the world. Loss and accuracy of a set of samples.
   Score score(const double* w, const SampleSet& samples);
@@ -31,29 +32,24 @@ class ShallowLoss {
   /// called; v and out are slice rows x q and may be the same.
   void hessian_product(const double* v, double* out);
 
-  /// Collective on the world. out = V ΦΦᵀ of the training samples; v and out as above.
+  /// Collective on the world. out = V ΦΩΦᵀ of the training samples, Ω their weights; v and out as above.
   void gram_product(const double* v, double* out);
   /// Takes WΦ of the samples [first, first + columns) of this rank: outputs x columns, column-major, the same
   /// on the ranks of grid.feature(). It may change them; it must not communicate.
   using OutputVisitor = std::function<void(Index first, Index columns, double* outputs)>;
   /// Collective on the world. Shows WΦ, a panel of samples at a time.
   void visit_outputs(const double* w, const SampleSet& samples, const OutputVisitor& visit);
-  /// Collective on the world. out = s Σ_i c_i φ_iᵀ, where `visit` turns Wφ_i into c_i; slice rows x q.
+  /// Collective on the world. out = s Σ_i c_i φ_iᵀ, where `visit` turns Wφ_i into c_i, in which it enters the
+  /// weights; slice rows x q.
   void sum_over_outputs(const double* w, const SampleSet& samples, const OutputVisitor& visit, double* out);
 
-  /// The Gram form; only for the squared loss.
-  struct Gram {
-    RowBlockMatrix c;           ///< ΦΦᵀ, m x m, rows over the world
-    std::vector<double> e;      ///< Eᵀ = (YΦᵀ)ᵀ: slice rows x q, column-major
-    double target_norm2 = 0.0;  ///< ‖Y‖²_F
-  };
-  [[nodiscard]] const Gram* gram() const { return gram_.get(); }
+  /// The triangle of the training samples; null unless the loss is the squared one.
+  [[nodiscard]] const TriangularFactor* factor() const { return factor_.get(); }
   [[nodiscard]] const Problem& problem() const { return problem_; }
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
 
  private:
-  void form_gram();
-  Score evaluate_gram(const double* w, double* gradient);
+  Score evaluate_factor(const double* w, double* gradient);
   /// block_ = W of this rank's feature rows, for the passes over panels of samples.
   void load_block(const double* w);
   /// outputs_ (q x columns) = W Φ of a panel.
@@ -68,7 +64,7 @@ class ShallowLoss {
 
   const ParameterLayout& layout_;
   const Problem& problem_;
-  std::unique_ptr<Gram> gram_;
+  std::unique_ptr<TriangularFactor> factor_;
   std::vector<double> slice_, block_, gradient_block_, outputs_, transposed_;
   std::vector<double> probabilities_;  // of the training samples at the W of `linearise`
 };

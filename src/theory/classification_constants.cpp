@@ -36,7 +36,7 @@ double smallest_loss_curvature(LossKind kind, Index outputs, double spread) {
 
 ClassificationConstants::ClassificationConstants(ShallowLoss& loss)
     : loss_(loss),
-      spectrum_(feature_gram(loss.layout(), with_curvature(loss).problem().train)),
+      svd_(feature_factor(loss.layout(), with_curvature(loss).problem().train)),
       largest_norm1_(feature_norms(loss.layout(), loss.problem().train).largest_one) {}
 
 double ClassificationConstants::scale() const {
@@ -58,7 +58,7 @@ double ClassificationConstants::kappa_ball(double radius) const {
   require_full_rank();
   const double rho =
       smallest_loss_curvature(loss_.problem().loss, loss_.layout().outputs(), radius * largest_norm1_);
-  return 2.0 * scale() * rho * std::max(0.0, spectrum_.smallest() - spectrum_.rounding());
+  return 2.0 * scale() * rho * svd_.safe_square(svd_.smallest());
 }
 
 double ClassificationConstants::kappa_box(double r) const {
@@ -71,11 +71,13 @@ double ClassificationConstants::kappa_outputs(const std::vector<double>& spreads
   std::transform(spreads.begin(), spreads.end(), weights.begin(), [&](double spread) {
     return smallest_loss_curvature(loss_.problem().loss, loss_.layout().outputs(), spread);
   });
+  const double* own = loss_.problem().train.weights_from(0);
+  for (std::size_t i = 0; own != nullptr && i < weights.size(); ++i) weights[i] *= own[i];
   const double largest = weights.empty() ? 0.0 : *std::max_element(weights.begin(), weights.end());
   if (largest_on_ranks(loss_.layout(), largest) == 0.0) return 0.0;
-  const GramSpectrum weighted(feature_gram(loss_.layout(), loss_.problem().train, &weights));
-  // Of all m eigenvalues, less what rounding can have done to it: the constant must be a true one.
-  return 2.0 * scale() * std::max(0.0, weighted.values().back() - weighted.rounding());
+  const FeatureSvd weighted(feature_factor(loss_.layout(), loss_.problem().train, &weights));
+  // Of all m singular values, less what rounding can have done to it: the constant must be a true one.
+  return 2.0 * scale() * weighted.safe_square(weighted.values().back());
 }
 
 void raise_output_spreads(ShallowLoss& loss, const double* w, std::vector<double>& spreads) {

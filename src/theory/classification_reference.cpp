@@ -83,15 +83,18 @@ ClassificationReference::Distance ClassificationReference::distance(const double
   LossSum sum;
   const auto visit = [&](Index first, Index columns, double* d) {
     const double* p = probabilities_.data() + first * q;
+    const double* weights = problem.train.weights_from(first);
     for (Index i = 0; i < columns; ++i, p += q, d += q) {
+      const double weight = weights == nullptr ? 1.0 : weights[i];
       if (problem.loss == LossKind::logistic) {  // two classes, the second with the score 0
         const double both[2] = {p[0], 1.0 - p[0]};
         double scores[2] = {d[0], 0.0};
-        sum.loss += bregman_divergence(2, both, scores);
+        sum.loss += weight * bregman_divergence(2, both, scores);
         d[0] = scores[0];
       } else {
-        sum.loss += bregman_divergence(q, p, d);
+        sum.loss += weight * bregman_divergence(q, p, d);
       }
+      for (Index c = 0; c < q; ++c) d[c] *= weight;
     }
   };
   loss_.sum_over_outputs(difference_.data(), problem.train, visit, gradient_.data());

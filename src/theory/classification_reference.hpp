@@ -10,8 +10,8 @@ namespace poise {
 /// excess comes from W − W* and not from a difference of losses, an audit stays meaningful far below machine
 /// precision times L (as theory.md 5.2 has it for the squared loss). With p* the probabilities at W*, M the
 /// multiplier of the box (0 without one) and d_i = (W − W*)φ_i:
-///   L₀(W) − L* = <M, W − W*> + s Σ_i [log Σ_c p*_ic e^{d_ic} − p*_iᵀ d_i], two terms >= 0;
-///   ∇L₀(W) = M + s Σ_i (p_i − p*_i) φ_iᵀ.
+///   L₀(W) − L* = <M, W − W*> + s Σ_i ω_i [log Σ_c p*_ic e^{d_ic} − p*_iᵀ d_i], two terms >= 0;
+///   ∇L₀(W) = M + s Σ_i ω_i (p_i − p*_i) φ_iᵀ.
 /// That W* is not the exact optimum leaves an uncertainty, which is stated. Where the optimum is not attained
 /// (separable data) L* = 0, so L₀ itself is the excess.
 class ClassificationReference {

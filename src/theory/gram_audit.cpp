@@ -11,24 +11,34 @@
 namespace poise {
 namespace {
 
-AuditConstants make_constants(const Problem& problem) {
+/// Squared loss: ‖g‖² = 4 s² Σ ω² r² >= 4 s min ω L.
+AuditConstants make_constants(const Problem& problem, const std::vector<double>& weights) {
   if (problem.loss == LossKind::linear)
     throw Error(ExitCode::bad_input, "a linear loss has no lower bound: no rate is proven for it", true);
   AuditConstants constants;
   constants.theorem = "the rate of the Gram matrix";
   constants.matrix = "K";
-  if (problem.loss == LossKind::squared) constants.kappa = 4.0 * problem.scale(problem.train.total);
+  const double least = weights.empty() ? 1.0 : *std::min_element(weights.begin(), weights.end());
+  if (problem.loss == LossKind::squared) constants.kappa = 4.0 * problem.scale(problem.train.total) * least;
   return constants;
 }
 
-std::vector<double> gather_targets(const ProcessGrid& grid, const Problem& problem) {
-  const Index q = problem.outputs;
-  std::vector<double> all(static_cast<std::size_t>(q * problem.train.total), 0.0);
+/// `values` of all samples, `count` numbers each, on every rank.
+std::vector<double> gather_samples(const ProcessGrid& grid, Index total, Index count,
+                                   const std::vector<double>& values) {
+  std::vector<double> all(static_cast<std::size_t>(count * total), 0.0);
   if (grid.feature_index() == 0)
-    std::copy(problem.train.targets.begin(), problem.train.targets.end(),
-              all.begin() + grid.samples(problem.train.total).begin * q);
+    std::copy(values.begin(), values.end(), all.begin() + grid.samples(total).begin * count);
   sum_over_ranks(grid.world(), all);
   return all;
+}
+
+/// Empty where all are 1.
+std::vector<double> gather_weights(const ProcessGrid& grid, const Problem& problem) {
+  std::vector<double> largest{static_cast<double>(problem.train.weights.size())};
+  sum_over_ranks(grid.world(), largest);  // a rank without samples has none in any case
+  if (largest[0] == 0.0) return {};
+  return gather_samples(grid, problem.train.total, 1, problem.train.weights);
 }
 
 double norm2(const std::vector<double>& x) {
@@ -43,9 +53,10 @@ GramAudit::GramAudit(const ParameterLayout& layout, const Problem& problem, cons
                      double max_bytes)
     : problem_(problem),
       gram_(layout, problem, make, max_bytes),
-      constants_(make_constants(problem)),
+      targets_(gather_samples(layout.grid(), problem.train.total, problem.outputs, problem.train.targets)),
+      weights_(gather_weights(layout.grid(), problem)),
+      constants_(make_constants(problem, weights_)),
       rates_(constants_),
-      targets_(gather_targets(layout.grid(), problem)),
       g_(targets_.size()) {}
 
 GramPoint GramAudit::observe(Index step, double t, Vec theta, double gradient_norm, double local_error_sum) {
@@ -58,20 +69,25 @@ GramPoint GramAudit::observe(Index step, double t, Vec theta, double gradient_no
   AuditSample& sample = point.audit.sample;
   sample.step = step;
   sample.t = t;
-  sample.loss = scale * evaluate_loss(problem_.loss, gram_.output_count(), gram_.samples(),
-                                      gram_.outputs().data(), targets_.data(), g_.data())
-                            .loss;
+  sample.loss =
+      scale * evaluate_loss(problem_.loss, gram_.output_count(), gram_.samples(), gram_.outputs().data(),
+                            targets_.data(), g_.data(), weights_.empty() ? nullptr : weights_.data())
+                  .loss;
   for (double& entry : g_) entry *= scale;
   sample.excess = sample.loss;
   sample.grad_norm2 = norm2(g_);
   sample.lambda_min = spectrum.lambda_min;
   sample.lambda_error = std::min(spectrum.error, spectrum.lambda_min);
   sample.lambda_floor = std::max(0.0, spectrum.states_lambda_min - spectrum.error);
+  const double most = weights_.empty() ? 1.0 : *std::max_element(weights_.begin(), weights_.end());
   // The loss is as good as the outputs: to first order, and to second where g is small (ℓ'' <= 2).
   const double share = gram_.solve_residual() + 10.0 * std::numeric_limits<double>::epsilon();
   const double change = share * std::sqrt(norm2(gram_.outputs()));
   sample.integration_error =
-      gradient_norm * local_error_sum + change * (std::sqrt(sample.grad_norm2) + scale * change);
+      gradient_norm * local_error_sum + change * (std::sqrt(sample.grad_norm2) + most * scale * change);
+  const double unit = problem_.loss_unit;
+  for (double* number : {&sample.loss, &sample.excess, &sample.grad_norm2, &sample.integration_error})
+    *number *= unit;
   point.audit.row = rates_.add(sample);
 
   std::vector<double> image(g_.size());

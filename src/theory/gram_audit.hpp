@@ -17,12 +17,12 @@ struct GramPoint {
 };
 
 /// Live audit of the linear rate that a nonsingular Gram matrix K of the tangents proves, for any network,
-/// nonlinear ones too. Let L = s Σ ℓ(f_i, y_i) with ℓ >= 0 and g = ∂L/∂(f_1, …, f_n). Under gradient flow
+/// nonlinear ones too. Let L = s Σ ω_i ℓ(f_i, y_i) with ℓ >= 0 and g = ∂L/∂(f_1, …, f_n). Under gradient flow
 ///   dL/dt = −‖∇L‖² = −gᵀK g <= −λ_min(K) ‖g‖² = −κ_t λ_min(K) L,   κ_t = ‖g‖²/L,
 /// so L(T) <= L(0) exp(−∫ κ_t λ_min(K_t) dt). This is Theorem 1 (theory.md 5, 5.1) with outputs in the place
-/// of W, K in that of D and 0 in that of L*. Squared loss: κ_t = 4 s, a constant, and a singular K alone
-/// stands between θ and a global minimum of loss 0. Other losses: κ_t is measured; theirs falls with L, so
-/// the rate is not linear. Piecewise linear activations: the flow meets kinks, where dL/dt jumps.
+/// of W, K in that of D and 0 in that of L*. Squared loss: κ_t >= 4 s min ω, a constant, and a singular K
+/// alone stands between θ and a global minimum of loss 0. Other losses: κ_t is measured; theirs falls with L,
+/// so the rate is not linear. Piecewise linear activations: the flow meets kinks, where dL/dt jumps.
 ///
 /// Ling, Xie, Wang, Zhang & Lin (arXiv 2205.13814, squared loss, relu) bound λ_min(K) from below by that of
 /// ZᵀZ, the readout's part, and prove that a wide enough network keeps it above half its first value. Neither
@@ -47,9 +47,10 @@ class GramAudit {
  private:
   const Problem& problem_;
   TangentGram gram_;
+  std::vector<double> targets_, weights_;  // of all samples, on every rank: q x n, and ω (empty: all 1)
   AuditConstants constants_;
   RateAudit rates_;
-  std::vector<double> targets_, g_;  // of all samples: q x n, on every rank
+  std::vector<double> g_;  // q x n
 };
 
 }  // namespace poise

@@ -2,57 +2,57 @@
 
 #include <vector>
 
-#include "poise/theory/gram_spectrum.hpp"
+#include "poise/objective/triangular_factor.hpp"
+#include "poise/theory/feature_svd.hpp"
 
 namespace poise {
 
-/// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of theory.md 5.2, from the Gram
-/// matrix C = ΦΦᵀ and E = YΦᵀ. Blocks are m_r x q as those of Wᵀ.
+/// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of theory.md 5.2, from the
+/// triangle of the samples. Blocks are m_r x q as those of Wᵀ.
 class LeastSquaresReference {
  public:
   /// Distance of a W from the optimum.
   struct Distance {
-    double excess = 0.0;  ///< L₀(W) − L* = s tr((W − W*) C (W − W*)ᵀ): a sum of squares, never negative
-    double grad_norm2 = 0.0;  ///< ‖∇L₀(W)‖_F² = 4 s² ‖(W − W*) C‖_F², at least kappa() times the excess
+    double excess = 0.0;  ///< L₀(W) − L* = s‖(W − W*)Φ‖²: a sum of squares, never negative
+    double grad_norm2 = 0.0;  ///< ‖∇L₀(W)‖_F² = 4 s² ‖(W − W*) ΦΦᵀ‖_F², at least kappa() times the excess
   };
 
-  /// Collective. Decomposes C (ScaLAPACK, m³ work once). `gram` holds C by rows, `cross` the block of Eᵀ,
-  /// `target_norm2` is ‖Y‖_F², `loss_scale` is s. Eigenvalues up to `relative_cut` times the largest count as
-  /// 0; the default 0 means 16 m ε, what rounding leaves of a zero. Throws bad_input if C is zero, failure if
-  /// it holds NaN or Inf or the eigensolver fails.
-  LeastSquaresReference(const RowBlockMatrix& gram, const double* cross, Index outputs, double target_norm2,
-                        double loss_scale, double relative_cut = 0.0);
+  /// Collective. Decomposes R₁ (m³ work once). `loss_scale` is s. Singular values up to `relative_cut` times
+  /// the largest count as 0; the default 0 means what rounding leaves of a zero, see FeatureSvd, which
+  /// throws.
+  LeastSquaresReference(const TriangularFactor& factor, Index outputs, double loss_scale,
+                        double relative_cut = 0.0);
 
-  /// κ = 4 s σ_r(Φ)², σ_r² the smallest eigenvalue of C that counts.
-  [[nodiscard]] double kappa() const { return 4.0 * loss_scale_ * smallest(); }
-  /// Rank of Φ: how many eigenvalues count.
-  [[nodiscard]] Index rank() const { return spectrum_.rank(); }
-  [[nodiscard]] double largest() const { return spectrum_.largest(); }
-  [[nodiscard]] double smallest() const { return spectrum_.smallest(); }
-  /// W* = E C⁺ (minimum norm), the block of its transpose.
+  /// κ = 4 s σ_r(Φ)², σ_r the smallest singular value that counts.
+  [[nodiscard]] double kappa() const { return 4.0 * loss_scale_ * svd_.smallest() * svd_.smallest(); }
+  /// The singular values of Φ, and its rank.
+  [[nodiscard]] const FeatureSvd& svd() const { return svd_; }
+  [[nodiscard]] Index rank() const { return svd_.rank(); }
+  /// W* = Y Φ⁺ (minimum norm), the block of its transpose.
   [[nodiscard]] const std::vector<double>& optimum() const { return optimum_; }
-  /// L* = s(‖Y‖² − 2<W*, E> + <W* C, W*>): of second order in the error of W*, but a difference, so right to
-  /// `optimal_loss_rounding` only. Excesses come from `distance`, not from it.
+  /// L* = s (‖R₂‖² + ‖T outside the range of R₁‖²): a sum of squares, right to `optimal_loss_rounding`.
   [[nodiscard]] double optimal_loss() const { return optimal_loss_; }
+  /// The residuals are right to a share ε of the targets.
   [[nodiscard]] double optimal_loss_rounding() const { return optimal_loss_rounding_; }
   /// What errors of W and W* alone can leave as an excess, where `weight_error` is the relative error of the
   /// W that is measured (rounding times the condition of U, or the tolerance of the solve): s (σ_1² ‖W*‖²
-  /// error² + (8ε)² ‖E‖²/σ_r²).
+  /// error² + (8ε)² (σ_1² ‖W*‖² + ‖Y‖²)).
   [[nodiscard]] double excess_rounding(double weight_error) const {
-    return loss_scale_ * (largest() * optimum_norm2_ * weight_error * weight_error + own_rounding_);
+    const double size = svd_.largest() * svd_.largest() * optimum_norm2_;
+    return loss_scale_ * (size * weight_error * weight_error + own_rounding_);
   }
   /// Collective. `w` is the block of Wᵀ.
   [[nodiscard]] Distance distance(const double* w) const;
   /// Collective. Leaves of `w`, a block of Wᵀ, the part W(I − ΦΦ⁺) that no training sample sees: gradient
   /// flow of L₀ keeps it, so that it ends at W* + W₀(I − ΦΦ⁺).
-  void keep_unseen_part(double* w) const;
+  void keep_unseen_part(double* w) const { svd_.remove_seen_part(outputs_, w); }
 
  private:
-  void find_optimum(const RowBlockMatrix& gram, const double* cross, double target_norm2);
+  void find_optimum(const TriangularFactor& factor);
 
   Index outputs_;
   double loss_scale_;
-  GramSpectrum spectrum_;
+  FeatureSvd svd_;
   double optimal_loss_ = 0.0;
   double optimal_loss_rounding_ = 0.0;
   double optimum_norm2_ = 0.0;

@@ -7,20 +7,19 @@ namespace poise {
 namespace {
 
 std::unique_ptr<LeastSquaresReference> make_reference(const ShallowLoss& loss) {
-  const ShallowLoss::Gram* gram = loss.gram();
-  if (gram == nullptr) return nullptr;
+  if (loss.factor() == nullptr) return nullptr;
   const Problem& problem = loss.problem();
-  return std::make_unique<LeastSquaresReference>(gram->c, gram->e.data(), problem.outputs, gram->target_norm2,
+  return std::make_unique<LeastSquaresReference>(*loss.factor(), problem.outputs,
                                                  problem.scale(problem.train.total));
 }
 
 AuditConstants make_constants(const LeastSquaresReference* reference, const DynamicsMatrix& dynamics,
-                              const CollapsedModel& model) {
+                              const CollapsedModel& model, double loss_unit) {
   AuditConstants constants;
   constants.lambda_floor = dynamics.lambda_floor();
   if (reference != nullptr) {
     constants.kappa = reference->kappa();
-    constants.excess_rounding = reference->excess_rounding(model.weight_error());
+    constants.excess_rounding = loss_unit * reference->excess_rounding(model.weight_error());
   }
   return constants;
 }
@@ -33,7 +32,7 @@ LiveAudit::LiveAudit(CollapsedModel& model, ShallowLoss& loss, std::uint64_t see
       dynamics_(model.softmax(), model.gamma(), loss.problem().outputs),
       eigensolver_(dynamics_, seed),
       reference_(make_reference(loss)),
-      constants_(make_constants(reference_.get(), dynamics_, model)),
+      constants_(make_constants(reference_.get(), dynamics_, model, loss.problem().loss_unit)),
       rates_(constants_),
       g_(static_cast<std::size_t>(dynamics_.local_size())) {}
 
@@ -44,13 +43,14 @@ AuditPoint LiveAudit::observe(Index step, double t, Vec theta, double gradient_n
   AuditSample& sample = point.sample;
   sample.step = step;
   sample.t = t;
-  sample.integration_error = gradient_norm * local_error_sum;
+  const double unit = loss_.problem().loss_unit;
+  sample.integration_error = unit * gradient_norm * local_error_sum;
   (void)model_.set_parameters(theta);
   if (reference_) {
     const auto distance = reference_->distance(model_.w());
-    sample.excess = distance.excess;
-    sample.grad_norm2 = distance.grad_norm2;
-    sample.loss = reference_->optimal_loss() + distance.excess;
+    sample.excess = unit * distance.excess;
+    sample.grad_norm2 = unit * distance.grad_norm2;
+    sample.loss = unit * reference_->optimal_loss() + sample.excess;
   } else {
     sample.loss = loss_.value_and_gradient(model_.w(), g_.data()).loss;
     sample.excess = sample.loss;  // L* >= 0

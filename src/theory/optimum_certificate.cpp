@@ -16,6 +16,8 @@ namespace {
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
 /// Every π_ic must keep at least this share of p_ic; any positive one would do.
 constexpr double kept_share = 0.5;
+/// Singular values of Φ diag(√(ω ρ)) up to this many times their rounding prove nothing.
+constexpr double certain = 4.0;
 
 const ShallowLoss& classification(const ShallowLoss& loss) {
   if (loss.problem().loss == LossKind::squared)
@@ -24,6 +26,12 @@ const ShallowLoss& classification(const ShallowLoss& loss) {
     throw Error(ExitCode::bad_input, "cross_entropy needs two outputs or more: with one it is always 0",
                 true);
   return loss;
+}
+
+double largest_on_ranks(const ShallowLoss& loss, const std::vector<double>& values) {
+  double largest = values.empty() ? 0.0 : *std::max_element(values.begin(), values.end());
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, loss.layout().grid().world()));
+  return largest;
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -55,16 +63,23 @@ bool balance_row(Index rows, Index q, double* free, double* multiplier) {
 OptimumCertifier::OptimumCertifier(ShallowLoss& loss, double box)
     : loss_(loss),
       box_(box),
-      spectrum_(feature_gram(loss.layout(), classification(loss).problem().train)),
+      svd_(feature_factor(loss.layout(), classification(loss).problem().train)),
       norms_(feature_norms(loss.layout(), loss.problem().train)) {
-  double sums[2] = {0.0, 0.0};
+  double sums[3] = {0.0, 0.0, 0.0};
+  const double* weights = loss.problem().train.weights_from(0);
   if (loss.layout().grid().feature_index() == 0) {
-    sums[0] = std::accumulate(norms_.two.begin(), norms_.two.end(), 0.0);
-    sums[1] = dot(norms_.two, norms_.two);
+    for (std::size_t i = 0; i < norms_.two.size(); ++i) {
+      const double weight = weights == nullptr ? 1.0 : weights[i];
+      sums[0] += weight * norms_.two[i];
+      sums[1] += weight * norms_.two[i] * norms_.two[i];
+      sums[2] += weight;
+    }
   }
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, loss.layout().grid().world()));
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums, 3, MPI_DOUBLE, MPI_SUM, loss.layout().grid().world()));
   norm_sum_ = sums[0];
   norm2_sum_ = sums[1];
+  weight_sum_ = sums[2];
+  largest_weight_ = weights == nullptr ? 1.0 : largest_on_ranks(loss, loss.problem().train.weights);
 }
 
 double OptimumCertifier::scale() const {
@@ -72,8 +87,8 @@ double OptimumCertifier::scale() const {
 }
 
 double OptimumCertifier::longest_gradient(double error) const {
-  const double largest_weight = largest_loss_curvature(loss_.problem().loss);
-  return std::sqrt(error * scale() * largest_weight * (spectrum_.largest() + spectrum_.rounding()));
+  const double largest = svd_.largest() + svd_.rounding();
+  return largest * std::sqrt(error * scale() * largest_loss_curvature(loss_.problem().loss));
 }
 
 Certificate OptimumCertifier::free_gradient(const double* w, const double* gradient) {
@@ -92,12 +107,12 @@ Certificate OptimumCertifier::free_gradient(const double* w, const double* gradi
   std::vector<double> sums{dot(free, free), std::inner_product(w, w + size, w, 0.0), valid ? 0.0 : 1.0};
   sum_over_ranks(loss_.layout().grid().world(), sums);
   result.free_norm = sums[2] > 0.0 ? std::numeric_limits<double>::infinity() : std::sqrt(sums[0]);
-  // A sample adds (p_i − y_i)φ_iᵀ, of norm <= √2 ‖φ_i‖, its p_i off by at most half of what Wφ_i is off by.
+  // A sample adds ω_i (p_i − y_i)φ_iᵀ, of norm <= √2 ‖φ_i‖, its p_i off by at most half of what Wφ_i is off
+  // by.
   const double norm = std::sqrt(sums[1]);
   result.rounding = epsilon * scale() * (std::sqrt(2.0) * norm_sum_ + 0.5 * norm * norm2_sum_);
   // Its loss is off by what ‖p_i − y_i‖ makes of that, and by a few ε of its own terms.
-  const auto samples = static_cast<double>(loss_.problem().train.total);
-  result.loss_rounding = epsilon * scale() * (8.0 * samples + std::sqrt(2.0) * norm * norm_sum_);
+  result.loss_rounding = epsilon * scale() * (8.0 * weight_sum_ + std::sqrt(2.0) * norm * norm_sum_);
   return result;
 }
 
@@ -116,20 +131,20 @@ Certificate OptimumCertifier::certify(const double* w, const double* gradient) {
       weights_[first + i] = problem.loss == LossKind::logistic
                                 ? f[i] * (1.0 - f[i])
                                 : *std::min_element(f + i * q, f + (i + 1) * q);
+    const double* weights = problem.train.weights_from(first);
+    for (Index i = 0; i < columns && weights != nullptr; ++i) weights_[first + i] *= weights[i];
   });
-  double largest_weight = 0.0;
-  for (const double weight : weights_) largest_weight = std::max(largest_weight, weight);
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest_weight, 1, MPI_DOUBLE, MPI_MAX, world));
-  if (!(largest_weight > 0.0)) return result;
-  const GramSpectrum weighted(feature_gram(loss_.layout(), problem.train, &weights_));
-  if (weighted.rank() != spectrum_.rank()) return result;
+  if (!(largest_on_ranks(loss_, weights_) > 0.0)) return result;
+  const FeatureSvd weighted(feature_factor(loss_.layout(), problem.train, &weights_),
+                            certain * svd_.rounding() / svd_.largest());
+  if (weighted.rank() != svd_.rank()) return result;
 
-  const double safe = weighted.smallest() - weighted.rounding();  // at least half of it
-  const double inflation = weighted.smallest() / safe;
+  const double safe = weighted.safe_square(weighted.smallest());  // at least half of it
+  const double inflation = weighted.smallest() * weighted.smallest() / safe;
   std::vector<double> free(gradient, gradient + result.multiplier.size());
   std::transform(free.begin(), free.end(), result.multiplier.begin(), free.begin(), std::minus<>());
   std::vector<double> solution = free;
-  weighted.apply_pseudo_inverse(q, solution.data());
+  weighted.apply_gram_inverse(q, solution.data());
   std::vector<double> sums{dot(free, solution), dot(solution, solution)};
   sum_over_ranks(world, sums);
   const double reach = inflation * std::sqrt(sums[1]) + result.rounding / safe;

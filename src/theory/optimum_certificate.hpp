@@ -3,9 +3,9 @@
 #include <limits>
 #include <vector>
 
-#include "poise/objective/feature_gram.hpp"
+#include "poise/objective/feature_norms.hpp"
 #include "poise/objective/shallow_loss.hpp"
-#include "poise/theory/gram_spectrum.hpp"
+#include "poise/theory/feature_svd.hpp"
 
 namespace poise {
 
@@ -20,16 +20,16 @@ struct Certificate {
   [[nodiscard]] bool proved() const { return error_bound < std::numeric_limits<double>::infinity(); }
 };
 
-/// Proves how far L₀(W) = s Σ ℓ(Wφ_i, y_i) is from its infimum, for the logistic loss and cross-entropy, by
-/// Fenchel's inequality. With p_i the probabilities at W and any π_i of the simplex,
-///   L₀(W) − L₀(W') <= s Σ KL(π_i ‖ p_i) + <W − W', s Σ (π_i − y_i)φ_iᵀ>   for every W'.
-/// Choose π_i = p_i − ρ_i G C_ρ⁺φ_i/s, G = ∇L₀(W), ρ_i = min_c p_ic (logistic: p(1 − p)), C_ρ = Σ ρ_i
-/// φ_iφ_iᵀ. Then the second term is 0, as G = s Σ (p_i − y_i)φ_iᵀ, Σ_c π_ic = 1, as 1ᵀG = 0, and π_i > 0 if
-/// ‖G C_ρ⁺φ_i‖ < s. With KL(p + δ ‖ p) <= Σ δ_c²/p_c:
+/// Proves how far L₀(W) = s Σ ω_i ℓ(Wφ_i, y_i) is from its infimum, for the logistic loss and cross-entropy,
+/// by Fenchel's inequality. With p_i the probabilities at W and any π_i of the simplex,
+///   L₀(W) − L₀(W') <= s Σ ω_i KL(π_i ‖ p_i) + <W − W', s Σ ω_i (π_i − y_i)φ_iᵀ>   for every W'.
+/// Choose π_i = p_i − ρ_i G C_ρ⁺φ_i/s, G = ∇L₀(W), ρ_i = min_c p_ic (logistic: p(1 − p)), C_ρ = Σ ω_i ρ_i
+/// φ_iφ_iᵀ. Then the second term is 0, as G = s Σ ω_i (p_i − y_i)φ_iᵀ, Σ_c π_ic = 1, as 1ᵀG = 0, and π_i > 0
+/// if ‖G C_ρ⁺φ_i‖ < s. With KL(p + δ ‖ p) <= Σ δ_c²/p_c:
 ///   **L₀(W) − inf L₀ <= tr(G C_ρ⁺ Gᵀ)/s, if ‖G C_ρ⁺‖ max_i ‖φ_i‖ < s.**
 /// That also proves that the infimum is attained: were there a direction V along which no loss grows and one
-/// falls, 0 = <V, Σ (π_i − y_i)φ_iᵀ> = Σ_ic π_ic ((Vφ_i)_c − (Vφ_i)_{y_i}) < 0. So partly separable data can
-/// never be certified by mistake. No rank is assumed: ranks of C_ρ and ΦΦᵀ must be equal.
+/// falls, 0 = <V, Σ ω_i (π_i − y_i)φ_iᵀ> = Σ_ic ω_i π_ic ((Vφ_i)_c − (Vφ_i)_{y_i}) < 0. So partly separable
+/// data can never be certified by mistake. No rank is assumed: ranks of C_ρ and Φ must be equal.
 ///
 /// Box |W_ij| <= r: where W_ij = ±r and -G_ij points outwards, G_ij may be balanced by the box: it goes to
 /// the `multiplier` M, <W − W', M> <= 0, and G − M takes the place of G. Rows of M still sum to zero over the
@@ -46,8 +46,8 @@ class OptimumCertifier {
   [[nodiscard]] Certificate free_gradient(const double* w, const double* gradient);
   /// No W whose free gradient is longer can have an error below `error`: tr(G C_ρ⁺ Gᵀ) >= ‖G‖²/λ_max(C_ρ).
   [[nodiscard]] double longest_gradient(double error) const;
-  /// Of ΦΦᵀ.
-  [[nodiscard]] const GramSpectrum& spectrum() const { return spectrum_; }
+  /// Of Φ diag(√ω).
+  [[nodiscard]] const FeatureSvd& svd() const { return svd_; }
   [[nodiscard]] const FeatureNorms& norms() const { return norms_; }
 
  private:
@@ -55,9 +55,10 @@ class OptimumCertifier {
 
   ShallowLoss& loss_;
   double box_;
-  GramSpectrum spectrum_;
+  FeatureSvd svd_;
   FeatureNorms norms_;
-  double norm_sum_ = 0.0, norm2_sum_ = 0.0;  // Σ ‖φ_i‖, Σ ‖φ_i‖² over all samples
+  double norm_sum_ = 0.0, norm2_sum_ = 0.0;  // Σ ω_i ‖φ_i‖, Σ ω_i ‖φ_i‖² over all samples
+  double weight_sum_ = 0.0, largest_weight_ = 1.0;  // Σ ω_i, max ω_i
   std::vector<double> weights_;
 };
 

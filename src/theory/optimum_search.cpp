@@ -59,7 +59,7 @@ double OptimumSearch::samples_scale() const {
 }
 
 void OptimumSearch::precondition(double* block) {
-  certifier_.spectrum().apply_pseudo_inverse(loss_.layout().outputs(), block);
+  certifier_.svd().apply_gram_inverse(loss_.layout().outputs(), block);
   const double s = loss_.problem().scale(loss_.problem().train.total);
   for (Index e = 0; e < size(); ++e) block[e] /= s * largest_loss_curvature(loss_.problem().loss);
 }

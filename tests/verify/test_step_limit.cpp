@@ -26,7 +26,7 @@ struct NearTheOptimum {
         problem(random_problem(layout, LossKind::squared, n)),
         model(layout, gamma),
         loss(layout, problem),
-        reference(loss.gram()->c, loss.gram()->e.data(), q, loss.gram()->target_norm2, problem.scale(n)),
+        reference(*loss.factor(), q, problem.scale(n)),
         objective(model, loss),
         dynamics(model.softmax(), gamma, q),
         theta(layout.create()) {

@@ -2,17 +2,10 @@
 
 #include <vector>
 
-#include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/sample_set.hpp"
 
 namespace poise {
-
-/// Collective on the world. ΦΦᵀ of a set of samples, or Φ diag(ω) Φᵀ with the weights ω_i of this rank's
-/// samples (`weights`: samples.count numbers, equal on the ranks of grid.feature(); null: all 1). m x m, rows
-/// over the world in the slices of `layout`. n m² work.
-[[nodiscard]] RowBlockMatrix feature_gram(const ParameterLayout& layout, const SampleSet& samples,
-                                          const std::vector<double>* weights = nullptr);
 
 /// Norms of the columns of Φ that this rank's samples have, the same on the ranks of grid.feature().
 struct FeatureNorms {

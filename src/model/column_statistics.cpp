@@ -1,0 +1,72 @@
+#include "poise/model/column_statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/mpi_count.hpp"
+
+namespace poise {
+namespace {
+
+/// Values that differ by less, relative to the largest, are one value with other roundings.
+constexpr double indistinct = 8.0 * std::numeric_limits<double>::epsilon();
+
+void reduce(const ProcessGrid& grid, std::vector<double>& values, MPI_Op operation) {
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), mpi_count(static_cast<Index>(values.size())),
+                          MPI_DOUBLE, operation, grid.sample()));
+}
+
+void find_range(const ProcessGrid& grid, Index count, const double* x, ColumnStatistics& s) {
+  const Index columns = s.columns();
+  for (Index i = 0; i < count; ++i)
+    for (Index j = 0; j < columns; ++j) {
+      s.low[j] = std::min(s.low[j], x[i * columns + j]);
+      s.high[j] = std::max(s.high[j], x[i * columns + j]);
+    }
+  reduce(grid, s.low, MPI_MIN);
+  reduce(grid, s.high, MPI_MAX);
+  for (Index j = 0; j < columns; ++j)
+    if (!std::isfinite(s.high[j] - s.low[j]))
+      throw Error(ExitCode::bad_input,
+                  "column " + std::to_string(j) +
+                      " of the data spans more than the largest number (1.8e308): "
+                      "give it in another unit",
+                  true);
+}
+
+}  // namespace
+
+ColumnStatistics column_statistics(const ProcessGrid& grid, Index columns, Index count, const double* x) {
+  const auto size = static_cast<std::size_t>(columns);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  ColumnStatistics s{std::vector<double>(size, 0.0), std::vector<double>(size, 0.0),
+                     std::vector<double>(size, infinity), std::vector<double>(size, -infinity)};
+  find_range(grid, count, x, s);
+  std::vector<double> total{static_cast<double>(count)};
+  reduce(grid, total, MPI_SUM);
+  const double n = total[0];
+
+  for (Index i = 0; i < count; ++i)
+    for (Index j = 0; j < columns; ++j) s.mean[j] += (x[i * columns + j] - s.low[j]) / n;
+  reduce(grid, s.mean, MPI_SUM);
+  std::vector<double> range(size);
+  for (std::size_t j = 0; j < size; ++j) {
+    s.mean[j] = std::clamp(s.mean[j] + s.low[j], s.low[j], s.high[j]);
+    range[j] = s.high[j] - s.low[j];
+    if (range[j] <= indistinct * std::max(std::abs(s.low[j]), std::abs(s.high[j]))) range[j] = 0.0;
+  }
+  for (Index i = 0; i < count; ++i)
+    for (Index j = 0; j < columns; ++j) {
+      const double share = range[j] > 0.0 ? (x[i * columns + j] - s.mean[j]) / range[j] : 0.0;
+      s.deviation[j] += share * share / n;
+    }
+  reduce(grid, s.deviation, MPI_SUM);
+  for (std::size_t j = 0; j < size; ++j) s.deviation[j] = range[j] * std::sqrt(s.deviation[j]);
+  return s;
+}
+
+}  // namespace poise

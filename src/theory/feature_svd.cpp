@@ -1,0 +1,184 @@
+#include "poise/theory/feature_svd.hpp"
+
+#include <slepcsvd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <string>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/petsc/handle.hpp"
+#include "poise/petsc/vec.hpp"
+#include "poise/theory/row_slices.hpp"
+
+#ifndef SLEPC_HAVE_SCALAPACK
+#error "Poise needs SLEPc built with ScaLAPACK (configure PETSc --download-scalapack or --with-scalapack)"
+#endif
+
+namespace poise {
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+/// A dense copy, or one in ScaLAPACK's own layout, which wants the same number of rows on every rank: it is
+/// padded with zeros, whose singular values are the last.
+MatHandle copy_of(const RowBlockMatrix& source, bool distributed) {
+  const MPI_Comm comm = source.comm();
+  int ranks = 1;
+  check_mpi(MPI_Comm_size(comm, &ranks));
+  const auto m = static_cast<PetscInt>(source.width());
+  const auto own = static_cast<PetscInt>(source.local_rows());
+  const PetscInt padded = (m + ranks - 1) / ranks * ranks;
+  MatHandle copy;
+  if (distributed)
+    check(MatCreateScaLAPACK(comm, PETSC_DECIDE, PETSC_DECIDE, padded, padded, 0, 0, copy.out()));
+  else
+    check(MatCreateDense(comm, own, own, m, m, nullptr, copy.out()));
+  std::vector<PetscInt> columns(static_cast<std::size_t>(m));
+  std::iota(columns.begin(), columns.end(), 0);
+  for (PetscInt i = 0; i < own; ++i) {
+    const auto row = static_cast<PetscInt>(source.row_begin()) + i;
+    check(MatSetValues(copy.get(), 1, &row, m, columns.data(), source.rows() + i * m, INSERT_VALUES));
+  }
+  check(MatAssemblyBegin(copy.get(), MAT_FINAL_ASSEMBLY));
+  check(MatAssemblyEnd(copy.get(), MAT_FINAL_ASSEMBLY));
+  return copy;
+}
+
+/// The entries of the padded `from` that are this rank's rows.
+class RowScatter {
+ public:
+  RowScatter(Vec from, const RowBlockMatrix& rows) : own_(create_vec(rows.comm(), rows.local_rows())) {
+    Handle<IS, ISDestroy> wanted;
+    check(ISCreateStride(rows.comm(), static_cast<PetscInt>(rows.local_rows()),
+                         static_cast<PetscInt>(rows.row_begin()), 1, wanted.out()));
+    check(VecScatterCreate(from, wanted.get(), own_.get(), nullptr, scatter_.out()));
+  }
+  /// Collective. Into column r of `rows`.
+  void operator()(Vec from, Index r, RowBlockMatrix& rows) const {
+    check(VecScatterBegin(scatter_.get(), from, own_.get(), INSERT_VALUES, SCATTER_FORWARD));
+    check(VecScatterEnd(scatter_.get(), from, own_.get(), INSERT_VALUES, SCATTER_FORWARD));
+    const ReadArray entries(own_.get());
+    for (Index i = 0; i < rows.local_rows(); ++i)
+      rows.rows()[i * rows.width() + r] = entries[static_cast<std::size_t>(i)];
+  }
+
+ private:
+  VecHandle own_;
+  Handle<VecScatter, VecScatterDestroy> scatter_;
+};
+
+void require_numbers(const RowBlockMatrix& triangle) {
+  std::vector<double> largest{0.0};  // of absolute values: squares may overflow
+  bool finite = true;
+  for (Index e = 0; e < triangle.local_rows() * triangle.width(); ++e) {
+    const double entry = std::abs(triangle.rows()[e]);
+    finite = finite && std::isfinite(entry);
+    largest[0] = std::max(largest[0], entry);
+  }
+  if (!finite) largest[0] = std::numeric_limits<double>::infinity();
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, largest.data(), 1, MPI_DOUBLE, MPI_MAX, triangle.comm()));
+  if (!std::isfinite(largest[0])) throw Error(ExitCode::failed, "the features hold NaN or Inf", true);
+  if (largest[0] == 0.0)
+    throw Error(ExitCode::bad_input, "the features are all zero: there is nothing to fit", true);
+}
+
+}  // namespace
+
+FeatureSvd::FeatureSvd(const RowBlockMatrix& triangle, double relative_cut)
+    : left_(triangle.comm(), row_slices(triangle)), right_(triangle.comm(), row_slices(triangle)) {
+  require_numbers(triangle);
+  decompose(triangle);
+  cut_ = relative_cut > 0.0 ? relative_cut * largest() : rounding();
+  rank_ = std::count_if(values_.begin(), values_.end(), [&](double value) { return value > cut_; });
+}
+
+double FeatureSvd::rounding() const {
+  return 8.0 * static_cast<double>(right_.width()) * epsilon * largest();
+}
+
+double FeatureSvd::safe_square(double sigma) const {
+  const double safe = std::max(0.0, sigma - rounding());
+  return safe * safe;
+}
+
+void FeatureSvd::decompose(const RowBlockMatrix& triangle) {
+  static const LogEvent event("FeatureSVD");
+  const auto scope = event.begin();
+  const auto m = static_cast<PetscInt>(triangle.width());
+  const bool distributed = triangle.width() > distributed_width;
+  const MatHandle matrix = copy_of(triangle, distributed);
+  Handle<SVD, SVDDestroy> svd;
+  check(SVDCreate(triangle.comm(), svd.out()));
+  check(SVDSetOperators(svd.get(), matrix.get(), nullptr));
+  check(SVDSetDimensions(svd.get(), m, PETSC_DEFAULT, PETSC_DEFAULT));
+  check(SVDSetType(svd.get(), distributed ? SVDSCALAPACK : SVDLAPACK));
+  check(SVDSolve(svd.get()));
+  PetscInt triplets = 0;
+  check(SVDGetConverged(svd.get(), &triplets));
+  if (triplets < m)
+    throw Error(ExitCode::failed,
+                "the singular value decomposition of the features gave " + std::to_string(triplets) + " of " +
+                    std::to_string(m) + " triplets",
+                true);
+  VecHandle u, v;
+  check(MatCreateVecs(matrix.get(), v.out(), u.out()));
+  const RowScatter own_rows(v.get(), triangle);
+  values_.resize(static_cast<std::size_t>(m));
+  for (PetscInt r = 0; r < m; ++r) {
+    check(SVDGetSingularTriplet(svd.get(), r, &values_[static_cast<std::size_t>(r)], u.get(), v.get()));
+    own_rows(u.get(), r, left_);
+    own_rows(v.get(), r, right_);
+  }
+}
+
+template <class Factor>
+void FeatureSvd::take_coordinates(const RowBlockMatrix& vectors, Index columns, const double* x,
+                                  Factor factor) const {
+  const Index rows = vectors.local_rows();
+  coordinates_.resize(static_cast<std::size_t>(rows * columns));
+  vectors.multiply_transpose(columns, x, coordinates_.data());
+  for (Index c = 0; c < columns; ++c)
+    for (Index i = 0; i < rows; ++i) {
+      const Index r = vectors.row_begin() + i;
+      coordinates_[static_cast<std::size_t>(c * rows + i)] *=
+          factor(values_[static_cast<std::size_t>(r)], r < rank_);
+    }
+}
+
+void FeatureSvd::apply_gram_inverse(Index columns, double* x) const {
+  take_coordinates(right_, columns, x,
+                   [](double value, bool counts) { return counts ? 1.0 / value / value : 0.0; });
+  right_.multiply(columns, coordinates_.data(), x);
+}
+
+void FeatureSvd::apply_pseudo_inverse(Index columns, double* x) const {
+  take_coordinates(left_, columns, x, [](double value, bool counts) { return counts ? 1.0 / value : 0.0; });
+  right_.multiply(columns, coordinates_.data(), x);
+}
+
+void FeatureSvd::remove_span(const RowBlockMatrix& vectors, Index columns, double* x) const {
+  take_coordinates(vectors, columns, x, [](double, bool counts) { return counts ? 1.0 : 0.0; });
+  std::vector<double> inside(coordinates_.size());
+  vectors.multiply(columns, coordinates_.data(), inside.data());
+  for (std::size_t e = 0; e < inside.size(); ++e) x[e] -= inside[e];
+}
+
+void FeatureSvd::remove_seen_part(Index columns, double* x) const {
+  remove_span(right_, columns, x);
+}
+
+double FeatureSvd::unreachable_norm2(Index columns, const double* x) const {
+  if (rank_ == left_.width()) return 0.0;
+  std::vector<double> rest(x, x + left_.local_rows() * columns);
+  remove_span(left_, columns, rest.data());
+  std::vector<double> sum{std::inner_product(rest.begin(), rest.end(), rest.begin(), 0.0)};
+  sum_over_ranks(left_.comm(), sum);
+  return sum[0];
+}
+
+}  // namespace poise
