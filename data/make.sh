@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 program=${1:-$here/../build/apps/poise-data}
 out=${2:-$here}
 
-"$program" import -csv "$here/raw/digits.csv.gz" -label_column -1 -test_fraction 0.1653 -seed 0 \
+"$program" import -csv "$here/raw/digits.csv.gz" -label_column -1 -test_fraction 0.1653 -stratify false -seed 0 \
   -name "Optical recognition of handwritten digits" \
   -source "UCI Machine Learning Repository, E. Alpaydin and C. Kaynak 1998 (test part, 1797 digits), as shipped by scikit-learn" \
   -license "CC BY 4.0" -out "$out/digits.h5" -force true

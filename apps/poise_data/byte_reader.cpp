@@ -8,13 +8,6 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
-namespace {
-
-/// No table has longer lines, but a compressed file of one megabyte may hold one of a gigabyte.
-constexpr std::size_t longest_line = std::size_t{1} << 26;
-
-}  // namespace
-
 ByteReader::ByteReader(std::string path) : path_(std::move(path)) {
   std::error_code code;
   const auto status = std::filesystem::status(path_, code);
@@ -28,6 +21,9 @@ ByteReader::ByteReader(std::string path) : path_(std::move(path)) {
   capacity_ = code ? UINT64_MAX : gzdirect(file_.get()) == 1 ? size : size * deflate_limit;
 }
 
+ByteReader::ByteReader(std::string path, std::string bytes)
+    : path_(std::move(path)), bytes_(std::move(bytes)), capacity_(bytes_.size()) {}
+
 void ByteReader::check_stream() const {
   int code = Z_OK;
   const char* text = gzerror(file_.get(), &code);
@@ -40,6 +36,12 @@ void ByteReader::check_stream() const {
 
 std::size_t ByteReader::read(void* to, std::size_t size) {
   auto* next = static_cast<char*>(to);
+  if (!file_) {
+    const std::size_t count = std::min(size, bytes_.size() - place_);
+    std::memcpy(next, bytes_.data() + place_, count);
+    place_ += count;
+    return count;
+  }
   std::size_t done = 0;
   while (done < size) {
     const auto piece = static_cast<unsigned>(std::min<std::size_t>(size - done, 1U << 30U));
@@ -58,18 +60,11 @@ void ByteReader::read_exact(void* to, std::size_t size, const std::string& part)
                     std::to_string(size) + " bytes): the file is empty, truncated or of another format");
 }
 
-bool ByteReader::read_line(std::string& line) {
-  line.clear();
-  int c = 0;
-  while ((c = gzgetc(file_.get())) != -1 && c != '\n') {
-    if (line.size() == longest_line)
-      throw bad_input(path_ + ": has a line of more than 64 MiB: is it a text table?");
-    line.push_back(static_cast<char>(c));
-  }
+int ByteReader::get() {
+  if (!file_) return place_ < bytes_.size() ? static_cast<unsigned char>(bytes_[place_++]) : -1;
+  const int c = gzgetc(file_.get());
   if (c == -1) check_stream();
-  if (c == -1 && line.empty()) return false;
-  if (!line.empty() && line.back() == '\r') line.pop_back();
-  return true;
+  return c;
 }
 
 void ByteReader::expect_end(const std::string& last) {

@@ -8,21 +8,23 @@
 
 namespace poise {
 
-/// Reads a plain or gzip-compressed file (zlib tells them apart) from its beginning. Serial. Every error is
-/// bad_input and names the file. What it reads is not trusted: sizes found in a header are compared with
-/// `capacity()` before memory is reserved for them.
+/// Reads a plain or gzip-compressed file (zlib tells them apart), or bytes in memory, from the beginning.
+/// Serial. Every error is bad_input and names the file. What it reads is not trusted: sizes found in a header
+/// are compared with `capacity()` before memory is reserved for them.
 class ByteReader {
  public:
   /// Throws if the file does not exist or cannot be read.
   explicit ByteReader(std::string path);
+  /// Of bytes; `path` is for messages.
+  ByteReader(std::string path, std::string bytes);
 
   [[nodiscard]] const std::string& path() const { return path_; }
   /// Reads up to `size` bytes; fewer only at the end of the file. Throws if compressed data is broken.
   std::size_t read(void* to, std::size_t size);
   /// Reads exactly `size` bytes; throws if the file ends before, naming `part`, what the bytes are.
   void read_exact(void* to, std::size_t size, const std::string& part);
-  /// Reads a line without its end (LF or CR LF); false at the end of the file.
-  bool read_line(std::string& line);
+  /// The next byte, or -1 at the end of the file. Throws if compressed data is broken.
+  int get();
   /// Throws if bytes are left, naming what should have been the last.
   void expect_end(const std::string& last);
   /// At most this many bytes can come out of the whole file: its size, or what deflate can at best make of
@@ -37,7 +39,9 @@ class ByteReader {
   };
   void check_stream() const;
   std::string path_;
-  std::unique_ptr<gzFile_s, Close> file_;
+  std::unique_ptr<gzFile_s, Close> file_;  // null: the bytes in memory
+  std::string bytes_;
+  std::size_t place_ = 0;
   std::uint64_t capacity_ = 0;
 };
 

@@ -1,134 +1,226 @@
 #include "poise_data/csv.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <string_view>
 
 #include "poise/base/error.hpp"
-#include "poise_data/byte_reader.hpp"
+#include "poise_data/csv_record.hpp"
 
 namespace poise {
 namespace {
 
-using Fields = std::vector<std::string_view>;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  return text;
-}
-
-char find_separator(const std::string& line) {
-  for (const char separator : {';', '\t', ','})
-    if (line.find(separator) != std::string::npos) return separator;
-  return ' ';
-}
-
-void split_line(std::string_view line, char separator, Fields& fields) {
-  fields.clear();
-  if (separator == ' ') {  // runs of blanks are one separator
-    for (std::size_t begin = 0; (begin = line.find_first_not_of(" \t", begin)) != std::string_view::npos;) {
-      const std::size_t end = std::min(line.find_first_of(" \t", begin), line.size());
-      fields.push_back(trimmed(line.substr(begin, end - begin)));
-      begin = end;
-    }
-    return;
-  }
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = line.find(separator, begin);
-    fields.push_back(trimmed(line.substr(begin, end - begin)));
-    if (end == std::string_view::npos) return;
-    begin = end + 1;
-  }
-}
-
-std::optional<double> to_number(std::string_view field) {
-  if (field.size() > 1 && field.front() == '+' && field[1] != '-') field.remove_prefix(1);
-  double value = 0.0;
-  const char* end = field.data() + field.size();
-  const auto [stop, code] = std::from_chars(field.data(), end, value);
-  if (field.empty() || code != std::errc{} || stop != end) return std::nullopt;
-  return value;
-}
+using Fields = std::vector<CsvField>;
 
 bool is_header(const Fields& fields) {
-  return std::none_of(fields.begin(), fields.end(), [](auto field) { return to_number(field).has_value(); });
+  double value = 0.0;
+  return std::none_of(fields.begin(), fields.end(),
+                      [&](const CsvField& f) { return is_number(f.text, value); });
 }
 
-std::string at_line(const std::string& path, Index line) {
-  return path + ": line " + std::to_string(line);
+/// A name for tables and headers: line ends and the like become blanks.
+std::string one_line(std::string name) {
+  for (char& c : name)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  return name;
 }
 
-double number_at(const CsvTable& table, Index line, std::size_t column, std::string_view field) {
-  const auto value = to_number(field);
-  if (value && std::isfinite(*value)) return *value;
-  std::string message = at_line(table.path, line) + ", column " + std::to_string(column) + ": ";
-  if (field.empty()) {
-    message += "the field is empty; fill in the missing value or leave the row out";
-  } else if (value) {
-    message += quoted(std::string(field)) + " is not a finite number; fill it in or leave the row out";
-  } else {
-    message += quoted(std::string(field)) + " is not a number";
-    if (table.rows == 0) message += " (-csv_header true if this line holds the names of the columns)";
+bool means_missing(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  static const std::array<std::string_view, 11> words{"na",   "n/a", "nan", "null", "none",   "nil",
+                                                      "-nan", "?",   "-",   "#n/a", "missing"};
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+/// Fields as numbers, by one kind of decimal sign in the whole table.
+class NumberReader {
+ public:
+  NumberReader(const CsvTable& table, const CsvFormat& format, char separator)
+      : table_(table), decimal_(format.decimal), separator_(separator) {}
+
+  double operator()(const CsvField& field, Index line, std::size_t column) {
+    double value = 0.0;
+    const auto comma = field.text.find(',');
+    const bool by_comma = comma != std::string::npos && may_be_decimal(field);
+    if (by_comma) {
+      std::string text = field.text;
+      text[comma] = '.';
+      if (field.text.find('.') == std::string::npos && is_number(text, value) && std::isfinite(value)) {
+        note(commas_, points_, line, column);
+        return value;
+      }
+    } else if (decimal_ != CsvDecimal::comma || field.text.find('.') == std::string::npos) {
+      if (is_number(field.text, value) && std::isfinite(value)) {
+        if (field.text.find('.') != std::string::npos) note(points_, commas_, line, column);
+        return value;
+      }
+    }
+    throw bad_input(at(line, column) + why_not(field));
   }
-  throw bad_input(message);
-}
 
-void append_row(CsvTable& table, Index line, const Fields& fields) {
-  const auto width = static_cast<Index>(fields.size());
-  if (table.rows == 0) table.columns = width;
-  if (width != table.columns)
-    throw bad_input(at_line(table.path, line) + ": has " + std::to_string(width) +
-                    " fields, the rows above " + std::to_string(table.columns) +
-                    ": every row needs the same columns");
-  for (std::size_t column = 0; column < fields.size(); ++column)
-    table.values.push_back(number_at(table, line, column, fields[column]));
-  table.lines.push_back(line);
-  ++table.rows;
-}
+ private:
+  [[nodiscard]] bool may_be_decimal(const CsvField& field) const {
+    if (decimal_ == CsvDecimal::detect) return separator_ != ',' || field.quoted;
+    return decimal_ == CsvDecimal::comma;
+  }
+  /// Where the first number with this sign stands; the other sign must not have been seen.
+  void note(std::string& here, const std::string& other, Index line, std::size_t column) const {
+    if (here.empty()) here = at(line, column);
+    if (decimal_ == CsvDecimal::detect && !other.empty())
+      throw bad_input(
+          here + "this number and the one at " + other +
+          "have different decimal signs, point and comma: say which one is meant by -csv_decimal");
+  }
+  [[nodiscard]] std::string at(Index line, std::size_t column) const {
+    std::string name;
+    if (column < names_.size()) name = " (" + quoted(names_[column]) + ")";
+    return table_.path + ": line " + std::to_string(line) + ", column " + std::to_string(column) + name +
+           ": ";
+  }
+  [[nodiscard]] std::string why_not(const CsvField& field) const {
+    double value = 0.0;
+    if (field.text.empty())
+      return "the field is empty: the value is missing; fill it in, leave the row out, or the column by "
+             "-drop_columns";
+    if (means_missing(field.text) || (is_number(field.text, value) && !std::isfinite(value)))
+      return quoted(field.text) +
+             " is not a finite number: the value is missing; fill it in, leave the row out, or the column by "
+             "-drop_columns";
+    std::string text = quoted(field.text) + " is not a number";
+    if (field.text.find_first_of("0123456789") == 0 && field.text.find(',') != std::string::npos)
+      return text + "; a decimal comma is taken by -csv_decimal comma, thousands separators are not";
+    if (table_.rows == 0 && names_.empty())
+      text += " (-csv_header true if this line holds the names of the columns)";
+    return text +
+           "; a column of words must be encoded as numbers, be the -label_column, or be left out by "
+           "-drop_columns " +
+           std::to_string(column_of_message_);
+  }
+
+ public:
+  void set_names(const std::vector<std::string>& names) { names_ = names; }
+  void set_column(std::size_t column) { column_of_message_ = column; }
+
+ private:
+  const CsvTable& table_;
+  CsvDecimal decimal_;
+  char separator_;
+  std::vector<std::string> names_;
+  std::size_t column_of_message_ = 0;
+  mutable std::string points_, commas_;
+};
 
 }  // namespace
 
-CsvTable read_csv(const std::string& path, CsvHeader header) {
-  ByteReader file(path);
+CsvFormat CsvFormat::from(Options& options) {
+  CsvFormat format;
+  const std::string header =
+      options.choice("csv_header", "detect", {"detect", "true", "false"},
+                     "whether the first line names the columns (detect: it does if it holds no number)");
+  if (header != "detect") format.header = header == "true" ? CsvHeader::yes : CsvHeader::no;
+  const std::string separator = options.choice(
+      "csv_separator", "detect", {"detect", "comma", "semicolon", "tab", "bar", "blanks"},
+      "what separates the fields (detect: the first of semicolon, tab, bar, comma that the first line has, "
+      "else blanks)");
+  if (separator != "detect")
+    format.separator = separator == "comma"       ? ','
+                       : separator == "semicolon" ? ';'
+                       : separator == "tab"       ? '\t'
+                       : separator == "bar"       ? '|'
+                                                  : ' ';
+  const std::string decimal =
+      options.choice("csv_decimal", "detect", {"detect", "point", "comma"},
+                     "decimal sign (detect: a comma where it does not separate fields)");
+  if (decimal != "detect") format.decimal = decimal == "comma" ? CsvDecimal::comma : CsvDecimal::point;
+  return format;
+}
+
+std::string CsvTable::at(Index row) const {
+  return path + ": line " + std::to_string(lines[static_cast<std::size_t>(row)]);
+}
+
+bool is_number(const std::string& text, double& value) {
+  std::string_view field(text);
+  if (field.size() > 1 && field.front() == '+' && field[1] != '-') field.remove_prefix(1);
+  const char* end = field.data() + field.size();
+  const auto [stop, code] = std::from_chars(field.data(), end, value);
+  return !field.empty() && code == std::errc{} && stop == end;
+}
+
+CsvTable read_csv(const std::string& path, const CsvFormat& format,
+                  const std::function<CsvRoles(Index, const std::vector<std::string>&)>& roles) {
+  CsvRecords records(path, format.separator);
   CsvTable table;
   table.path = path;
-  std::string line;
-  Fields fields;
-  char separator = 0;
-  for (Index number = 1; file.read_line(line); ++number) {
-    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // byte order mark
-    if (trimmed(line).empty() || line.front() == '#') continue;
-    const bool first = separator == 0;
-    if (first) separator = find_separator(line);
-    split_line(line, separator, fields);
-    if (first && (header == CsvHeader::yes || (header == CsvHeader::detect && is_header(fields)))) continue;
-    append_row(table, number, fields);
+  NumberReader number(table, format, records.separator());
+  Index width = 0;
+  std::vector<std::string> all_names;
+  CsvRoles role;
+  std::vector<bool> dropped;
+  for (Fields fields; records.next(fields);) {
+    if (width == 0) {
+      width = static_cast<Index>(fields.size());
+      const bool header =
+          format.header == CsvHeader::yes || (format.header == CsvHeader::detect && is_header(fields));
+      if (header)
+        for (const CsvField& field : fields) all_names.push_back(one_line(field.text));
+      if (roles) role = roles(width, all_names);
+      number.set_names(all_names);
+      dropped.assign(static_cast<std::size_t>(width), false);
+      for (const Index column : role.dropped) dropped[static_cast<std::size_t>(column)] = true;
+      for (Index c = 0; c < width; ++c) {
+        if (c == role.text || dropped[static_cast<std::size_t>(c)]) continue;
+        ++table.columns;
+        if (header) table.names.push_back(all_names[static_cast<std::size_t>(c)]);
+      }
+      if (header) continue;
+    }
+    if (static_cast<Index>(fields.size()) != width)
+      throw bad_input(path + ": line " + std::to_string(records.line()) + ": has " +
+                      std::to_string(fields.size()) + " fields, the rows above " + std::to_string(width) +
+                      ": every row needs the same columns");
+    for (std::size_t c = 0; c < fields.size(); ++c) {
+      number.set_column(c);
+      if (static_cast<Index>(c) == role.text)
+        table.texts.push_back(fields[c].text);
+      else if (!dropped[c])
+        table.values.push_back(number(fields[c], records.line(), c));
+    }
+    table.lines.push_back(records.line());
+    ++table.rows;
   }
   if (table.rows == 0) throw bad_input(path + ": holds no row of numbers: is it a text table?");
   return table;
 }
 
-std::vector<Index> parse_columns(const std::string& text, Index columns, const std::string& option) {
+std::vector<Index> parse_columns(const std::string& text, Index columns,
+                                 const std::vector<std::string>& names, const std::string& option) {
   std::vector<Index> chosen;
-  Fields fields;
-  split_line(text, ',', fields);
-  for (const auto field : fields) {
+  for (const std::string& word : split_fields(text, ',')) {
     Index column = 0;
-    const auto [stop, code] = std::from_chars(field.data(), field.data() + field.size(), column);
-    if (code != std::errc{} || stop != field.data() + field.size())
-      throw bad_input("option " + option + ": " + quoted(std::string(field)) +
-                      " is not the number of a column (0 is the first, -1 the last)");
-    const Index index = column < 0 ? column + columns : column;
+    const auto [stop, code] = std::from_chars(word.data(), word.data() + word.size(), column);
+    Index index = column < 0 ? column + columns : column;
+    if (code != std::errc{} || stop != word.data() + word.size()) {
+      const auto named = std::find(names.begin(), names.end(), word);
+      if (named == names.end()) {
+        const std::string near = nearest_name(word, names);
+        throw bad_input("option " + option + ": " + quoted(word) +
+                        " is not the number of a column (0 is the first, -1 the last)" +
+                        (names.empty() ? "" : ", nor the name of one") +
+                        (near.empty() ? "" : "; did you mean '" + near + "'?"));
+      }
+      if (std::find(named + 1, names.end(), word) != names.end())
+        throw bad_input("option " + option + ": two columns have the name " + quoted(word) +
+                        "; give the number of one");
+      index = named - names.begin();
+    }
     if (index < 0 || index >= columns)
-      throw bad_input("option " + option + ": column " + std::to_string(column) + " is not one of the " +
+      throw bad_input("option " + option + ": column " + word + " is not one of the " +
                       std::to_string(columns) + " columns (0 is the first, -1 the last)");
     if (std::find(chosen.begin(), chosen.end(), index) != chosen.end())
-      throw bad_input("option " + option + ": column " + std::to_string(column) + " is given twice");
+      throw bad_input("option " + option + ": column " + word + " is given twice");
     chosen.push_back(index);
   }
   return chosen;

@@ -11,8 +11,11 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
     std::string chosen_by;
     DatasetInfo (*run)(Options&, bool);
   };
-  const std::array<Importer, 3> importers{
-      {{"csv", import_csv}, {"images", import_idx}, {"npy_features", import_npy}}};
+  const std::array<Importer, 5> importers{{{"csv", import_csv},
+                                           {"images", import_idx},
+                                           {"npy_features", import_npy},
+                                           {"npz", import_npz},
+                                           {"h5", import_h5}}};
   const Importer* chosen = nullptr;
   for (const Importer& importer : importers) {
     if (declare_only) {
@@ -30,7 +33,8 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
   if (declare_only) return {};
   if (chosen == nullptr)
     throw bad_input(
-        "nothing to import: give -csv FILE, -images FILE or -npy_features FILE (-help lists all)");
+        "nothing to import: give -csv FILE, -images FILE, -npy_features FILE, -npz FILE or -h5 FILE (-help "
+        "lists all)");
   return chosen->run(options, false);
 }
 

@@ -13,8 +13,11 @@ DatasetInfo import_csv(Options& options, bool declare_only = false);
 /// -pixel_scale (default 1/255) as the attribute `scale_factor`, by which readers multiply.
 DatasetInfo import_idx(Options& options, bool declare_only = false);
 DatasetInfo import_npy(Options& options, bool declare_only = false);
+DatasetInfo import_npz(Options& options, bool declare_only = false);
+/// A data file once more, its packed numbers unpacked, and on request without rows that miss one.
+DatasetInfo import_h5(Options& options, bool declare_only = false);
 
-/// `poise-data import`: runs the importer that -csv, -images or -npy_features chooses.
+/// `poise-data import`: runs the importer that -csv, -images, -npy_features, -npz or -h5 chooses.
 DatasetInfo import_dataset(Options& options, bool declare_only = false);
 
 }  // namespace poise

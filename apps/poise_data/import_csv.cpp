@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <cstdio>
 
 #include "poise/base/error.hpp"
+#include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
 #include "poise_data/import.hpp"
+#include "poise_data/labels.hpp"
 #include "poise_data/output.hpp"
 #include "poise_data/samples.hpp"
 
@@ -10,25 +13,26 @@ namespace poise {
 namespace {
 
 struct CsvOptions {
-  std::string path, target_path, label_column, target_columns;
-  CsvHeader header = CsvHeader::detect;
-  Index classes = 0;
+  std::string path, test_path, target_path, test_target_path, label_column, target_columns, drop_columns;
+  CsvFormat format;
+  LabelOptions labels;
   TestSplit split;
   Output output;
 };
 
 CsvOptions declare(Options& options) {
   CsvOptions o;
-  o.path = options.text("csv", "", "text table, plain or .gz, a sample a row; separator , ; tab or blanks");
-  o.label_column = options.text("label_column", "", "column of the class (0 is the first, -1 the last)");
+  o.path = options.text("csv", "", "text table, plain or .gz, a sample a row; separator , ; | tab or blanks");
+  o.label_column = options.text("label_column", "",
+                                "column of the class, by number (0 is the first, -1 the last) or name");
   o.target_columns =
-      options.text("target_columns", "", "columns of the regression targets, as 10,11 or -2,-1");
+      options.text("target_columns", "", "columns of the regression targets, as 10,11 or -2,-1 or price,age");
   o.target_path = options.text("target_csv", "", "a second table whose columns are the regression targets");
-  const std::string header =
-      options.choice("csv_header", "detect", {"detect", "true", "false"},
-                     "whether the first line names the columns (detect: it does if it holds no number)");
-  if (header != "detect") o.header = header == "true" ? CsvHeader::yes : CsvHeader::no;
-  o.classes = declare_classes(options);
+  o.drop_columns = options.text("drop_columns", "", "columns that are left out, as 0 or id,name");
+  o.test_path = options.text("test_csv", "", "a table of the test samples, with the same columns");
+  o.test_target_path = options.text("test_target_csv", "", "their targets, where -target_csv has the others");
+  o.format = CsvFormat::from(options);
+  o.labels = LabelOptions::from(options);
   o.split = declare_test_split(options);
   o.output = declare_output(options);
   return o;
@@ -38,43 +42,133 @@ void validate(const CsvOptions& o) {
   int given = 0;
   for (const auto& text : {o.label_column, o.target_columns, o.target_path}) given += text.empty() ? 0 : 1;
   if (given != 1) throw bad_input("give one of -label_column, -target_columns and -target_csv with -csv");
+  if ((!o.test_path.empty() && !o.target_path.empty()) == o.test_target_path.empty())
+    throw bad_input("-test_target_csv belongs to -test_csv and -target_csv: give all three, or leave it out");
   require_output(o.output);
 }
 
-/// Removes `columns` from the table and returns them, row-major.
-std::vector<double> take_columns(CsvTable& table, const std::vector<Index>& columns) {
+/// The samples of one table; columns of targets still stand among the features.
+struct Samples {
+  CsvTable table;
+  std::vector<std::string> target_names;
+  SampleBlock block;
+};
+
+CsvTable read_table(const CsvOptions& o, const std::string& path) {
+  return read_csv(path, o.format, [&](Index columns, const std::vector<std::string>& names) {
+    CsvRoles roles;
+    if (!o.drop_columns.empty())
+      roles.dropped = parse_columns(o.drop_columns, columns, names, "-drop_columns");
+    if (o.label_column.empty()) return roles;
+    const auto label = parse_columns(o.label_column, columns, names, "-label_column");
+    if (label.size() != 1) throw bad_input("option -label_column: give one column");
+    if (std::find(roles.dropped.begin(), roles.dropped.end(), label[0]) != roles.dropped.end())
+      throw bad_input("options -label_column and -drop_columns name the same column");
+    roles.text = label[0];
+    return roles;
+  });
+}
+
+/// Moves `columns` of the table's numbers, counted without the dropped ones, to the targets.
+void take_targets(const std::vector<Index>& columns, Samples& samples) {
+  CsvTable& table = samples.table;
   const Index left = table.columns - static_cast<Index>(columns.size());
   if (left == 0) throw bad_input(table.path + ": no column is left for the features");
-  std::vector<double> taken;
   std::vector<double> rest;
   for (Index row = 0; row < table.rows; ++row) {
     const auto values = table.values.begin() + row * table.columns;
-    for (const Index column : columns) taken.push_back(values[column]);
+    for (const Index column : columns) samples.block.targets.push_back(values[column]);
     for (Index column = 0; column < table.columns; ++column)
       if (std::find(columns.begin(), columns.end(), column) == columns.end()) rest.push_back(values[column]);
   }
+  std::vector<std::string> names;
+  for (Index column = 0; column < static_cast<Index>(table.names.size()); ++column)
+    if (std::find(columns.begin(), columns.end(), column) == columns.end())
+      names.push_back(table.names[static_cast<std::size_t>(column)]);
+  for (const Index column : columns)
+    if (!table.names.empty()) samples.target_names.push_back(table.names[static_cast<std::size_t>(column)]);
+  table.names = std::move(names);
   table.values = std::move(rest);
   table.columns = left;
-  return taken;
+  samples.block.outputs = static_cast<Index>(columns.size());
 }
 
-void take_labels(CsvTable& table, const CsvOptions& o, SampleBlock& all) {
-  const auto column = parse_columns(o.label_column, table.columns, "-label_column");
-  if (column.size() != 1) throw bad_input("option -label_column: give one column");
-  const std::vector<double> values = take_columns(table, column);
-  for (std::size_t row = 0; row < values.size(); ++row)
-    all.labels.push_back(
-        to_label(values[row], o.classes, table.path + ": line " + std::to_string(table.lines[row])));
-  all.outputs = o.classes > 0 ? o.classes : count_classes(all.labels);
+void read_targets(const CsvOptions& o, const std::string& path, Samples& samples) {
+  CsvTable targets = read_csv(path, o.format);
+  if (targets.rows != samples.table.rows)
+    throw bad_input(path + ": has " + std::to_string(targets.rows) + " rows, " + samples.table.path +
+                    " has " + std::to_string(samples.table.rows) + ": both need one row a sample");
+  samples.block.outputs = targets.columns;
+  samples.block.targets = std::move(targets.values);
+  samples.target_names = std::move(targets.names);
 }
 
-void read_targets(const CsvTable& table, const CsvOptions& o, SampleBlock& all) {
-  CsvTable targets = read_csv(o.target_path, o.header);
-  if (targets.rows != table.rows)
-    throw bad_input(o.target_path + ": has " + std::to_string(targets.rows) + " rows, " + o.path + " has " +
-                    std::to_string(table.rows) + ": both need one row a sample");
-  all.outputs = targets.columns;
-  all.targets = std::move(targets.values);
+/// The numbers of the columns that -target_columns names, among those that are not dropped.
+std::vector<Index> target_columns(const CsvOptions& o, const std::string& path) {
+  std::vector<Index> kept;
+  (void)read_csv(path, o.format, [&](Index columns, const std::vector<std::string>& names) {
+    const auto targets = parse_columns(o.target_columns, columns, names, "-target_columns");
+    std::vector<Index> dropped;
+    if (!o.drop_columns.empty()) dropped = parse_columns(o.drop_columns, columns, names, "-drop_columns");
+    for (const Index target : targets) {
+      if (std::find(dropped.begin(), dropped.end(), target) != dropped.end())
+        throw bad_input("options -target_columns and -drop_columns name the same column");
+      kept.push_back(target -
+                     std::count_if(dropped.begin(), dropped.end(), [&](Index d) { return d < target; }));
+    }
+    return CsvRoles{dropped, -1};
+  });
+  return kept;
+}
+
+Samples read_samples(const CsvOptions& o, const std::string& path, const std::string& target_path) {
+  Samples samples;
+  samples.table = read_table(o, path);
+  if (!o.target_columns.empty()) take_targets(target_columns(o, path), samples);
+  if (!target_path.empty()) read_targets(o, target_path, samples);
+  if (samples.table.columns == 0) throw bad_input(path + ": no column is left for the features");
+  samples.block.count = samples.table.rows;
+  samples.block.inputs = samples.table.columns;
+  return samples;
+}
+
+RawLabels labels_of(const CsvTable& table) {
+  RawLabels raw;
+  for (Index row = 0; row < static_cast<Index>(table.texts.size()); ++row) {
+    raw.texts.push_back(table.texts[static_cast<std::size_t>(row)]);
+    raw.where.push_back(table.at(row));
+  }
+  return raw;
+}
+
+void require_same_columns(const CsvTable& train, const CsvTable& test) {
+  if (train.columns != test.columns)
+    throw bad_input(test.path + ": has " + std::to_string(test.columns) + " features, " + train.path +
+                    " has " + std::to_string(train.columns) + ": both need the same columns");
+  if (!train.names.empty() && !test.names.empty() && train.names != test.names)
+    throw bad_input(test.path + ": its columns have other names than those of " + train.path +
+                    ", or another order");
+}
+
+/// A column that counts the rows is an index, which a model must not see.
+void warn_of_index(const CsvTable& table) {
+  for (Index column = 0; column < table.columns; ++column) {
+    const double first = table.values[static_cast<std::size_t>(column)];
+    bool counts = table.rows > 2 && (first == 0.0 || first == 1.0);
+    for (Index row = 1; row < table.rows && counts; ++row)
+      counts = table.values[static_cast<std::size_t>(row * table.columns + column)] ==
+               first + static_cast<double>(row);
+    const bool named = column < static_cast<Index>(table.names.size());
+    const std::string name = named ? table.names[static_cast<std::size_t>(column)] : "";
+    if (!counts && !(named && column == 0 && (name.empty() || name == "Unnamed: 0"))) continue;
+    std::fprintf(
+        stderr,
+        "poise: warning: %s: feature %lld%s %s: is it an index of the rows, which the model must not "
+        "see? Leave it out by -drop_columns\n",
+        table.path.c_str(), static_cast<long long>(column),
+        named && !name.empty() ? (" (" + quoted(name) + ")").c_str() : "",
+        counts ? "counts the rows" : "has no name");
+  }
 }
 
 }  // namespace
@@ -85,21 +179,22 @@ DatasetInfo import_csv(Options& options, bool declare_only) {
   options.reject_unknown();
   validate(o);
 
-  CsvTable table = read_csv(o.path, o.header);
-  SampleBlock all;
-  if (!o.label_column.empty()) {
-    take_labels(table, o, all);
-  } else if (!o.target_columns.empty()) {
-    const auto columns = parse_columns(o.target_columns, table.columns, "-target_columns");
-    all.outputs = static_cast<Index>(columns.size());
-    all.targets = take_columns(table, columns);
-  } else {
-    read_targets(table, o, all);
+  Samples train = read_samples(o, o.path, o.target_path), test;
+  if (!o.test_path.empty()) {
+    test = read_samples(o, o.test_path, o.test_target_path);
+    require_same_columns(train.table, test.table);
   }
-  all.count = table.rows;
-  all.inputs = table.columns;
-  all.features = std::move(table.values);
-  return write_split(all, o.split, o.output);
+  warn_of_index(train.table);
+  DatasetContent content;
+  content.train = std::move(train.block);
+  content.test = std::move(test.block);
+  content.train.features = std::move(train.table.values);
+  content.test.features = std::move(test.table.values);
+  content.input_names = train.table.names;
+  content.target_names = train.target_names;
+  if (!o.label_column.empty())
+    number_labels(labels_of(train.table), labels_of(test.table), o.labels, content);
+  return write_split(std::move(content), o.split, o.output);
 }
 
 }  // namespace poise

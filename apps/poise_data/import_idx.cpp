@@ -4,6 +4,7 @@
 #include "poise/base/error.hpp"
 #include "poise_data/idx.hpp"
 #include "poise_data/import.hpp"
+#include "poise_data/labels.hpp"
 #include "poise_data/output.hpp"
 #include "poise_data/samples.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 struct IdxOptions {
   std::string images, labels, test_images, test_labels;
   double pixel_scale = 1.0;
-  Index classes = 0;
+  LabelOptions classes;
   Output output;
 };
 
@@ -26,7 +27,7 @@ IdxOptions declare(Options& options) {
   o.pixel_scale = options.real(
       "pixel_scale", 1.0 / 255, {1e-300, 1e300},
       "factor that readers apply to the stored bytes (attribute scale_factor); 1 leaves 0 to 255");
-  o.classes = declare_classes(options);
+  o.classes = LabelOptions::from(options);
   o.output = declare_output(options);
   return o;
 }
@@ -41,11 +42,12 @@ void validate(const IdxOptions& o) {
 /// Images and labels of one set; the images are read later, block by block.
 struct ImageSet {
   IdxReader images;
+  RawLabels raw;
   std::vector<Index> labels;
 };
 
-ImageSet open_set(const std::string& image_path, const std::string& label_path, Index classes) {
-  ImageSet set{IdxReader(image_path), {}};
+ImageSet open_set(const std::string& image_path, const std::string& label_path) {
+  ImageSet set{IdxReader(image_path), {}, {}};
   IdxReader labels(label_path);
   if (set.images.shape().size() < 2)
     throw bad_input(image_path + ": holds single bytes, not images: are -images and -labels swapped?");
@@ -55,13 +57,27 @@ ImageSet open_set(const std::string& image_path, const std::string& label_path, 
     throw bad_input(label_path + ": has " + std::to_string(labels.items()) + " labels, " + image_path +
                     " has " + std::to_string(set.images.items()) +
                     " images: the files do not belong together");
-  for (const std::uint8_t label : labels.next(labels.items()))
-    set.labels.push_back(
-        to_label(label, classes, label_path + ": label " + std::to_string(set.labels.size()) + " (from 0)"));
+  for (const std::uint8_t label : labels.next(labels.items())) {
+    set.raw.where.push_back(label_path + ": label " + std::to_string(set.raw.texts.size()) + " (from 0)");
+    set.raw.texts.push_back(std::to_string(label));
+  }
   return set;
 }
 
-DatasetInfo describe(const IdxOptions& o, const ImageSet& train, const std::optional<ImageSet>& test) {
+/// Class numbers of both sets.
+DatasetContent number(const IdxOptions& o, ImageSet& train, std::optional<ImageSet>& test) {
+  DatasetContent content;
+  number_labels(train.raw, test ? test->raw : RawLabels{}, o.classes, content);
+  content.train.count = static_cast<Index>(content.train.labels.size());
+  content.test.count = static_cast<Index>(content.test.labels.size());
+  warn_of_classes(content);
+  train.labels = content.train.labels;
+  if (test) test->labels = content.test.labels;
+  return content;
+}
+
+DatasetInfo describe(const IdxOptions& o, const ImageSet& train, const std::optional<ImageSet>& test,
+                     const DatasetContent& classes) {
   DatasetInfo info;
   info.path = o.output.path;
   info.name = o.output.name;
@@ -70,7 +86,8 @@ DatasetInfo describe(const IdxOptions& o, const ImageSet& train, const std::opti
   info.samples = train.images.items();
   info.inputs = train.images.item_size();
   info.classification = true;
-  info.outputs = o.classes > 0 ? o.classes : count_classes(train.labels);
+  info.outputs = classes.train.outputs;
+  info.class_names = classes.class_names;
   info.feature_type = "uint8";
   info.scale_factor = o.pixel_scale;
   if (!test) return info;
@@ -78,7 +95,6 @@ DatasetInfo describe(const IdxOptions& o, const ImageSet& train, const std::opti
     throw bad_input(o.test_images + ": its images have " + std::to_string(test->images.item_size()) +
                     " pixels, those of " + o.images + " " + std::to_string(info.inputs));
   info.test_samples = test->images.items();
-  if (o.classes == 0) info.outputs = std::max(info.outputs, count_classes(test->labels));
   return info;
 }
 
@@ -104,10 +120,11 @@ DatasetInfo import_idx(Options& options, bool declare_only) {
   options.reject_unknown();
   validate(o);
 
-  ImageSet train = open_set(o.images, o.labels, o.classes);
+  ImageSet train = open_set(o.images, o.labels);
   std::optional<ImageSet> test;
-  if (!o.test_images.empty()) test = open_set(o.test_images, o.test_labels, o.classes);
-  DatasetInfo info = describe(o, train, test);
+  if (!o.test_images.empty()) test = open_set(o.test_images, o.test_labels);
+  const DatasetContent classes = number(o, train, test);
+  const DatasetInfo info = describe(o, train, test, classes);
   DatasetWriter writer(MPI_COMM_SELF, info);
   copy_images(train, info.outputs, [&](const SampleBlock& block) { writer.write_train(block); });
   if (test) copy_images(*test, info.outputs, [&](const SampleBlock& block) { writer.write_test(block); });

@@ -1,31 +1,21 @@
 #include <cmath>
+#include <optional>
 
 #include "poise/base/error.hpp"
 #include "poise_data/import.hpp"
+#include "poise_data/labels.hpp"
 #include "poise_data/npy.hpp"
+#include "poise_data/npz.hpp"
 #include "poise_data/output.hpp"
 #include "poise_data/samples.hpp"
 
 namespace poise {
 namespace {
 
-struct NpyOptions {
-  std::string features, targets, labels;
-  Index classes = 0;
-  TestSplit split;
-  Output output;
+/// One set of samples as arrays: its features, and targets or labels.
+struct Arrays {
+  std::optional<NpyMatrix> features, targets, labels;
 };
-
-NpyOptions declare(Options& options) {
-  NpyOptions o;
-  o.features = options.text("npy_features", "", "NPY array, plain or .gz, its first index the sample");
-  o.targets = options.text("npy_targets", "", "NPY array of the regression targets");
-  o.labels = options.text("npy_labels", "", "NPY array of the classes, integers from 0 on");
-  o.classes = declare_classes(options);
-  o.split = declare_test_split(options);
-  o.output = declare_output(options);
-  return o;
-}
 
 void require_finite(const NpyMatrix& matrix) {
   for (std::size_t i = 0; i < matrix.values.size(); ++i)
@@ -34,51 +24,148 @@ void require_finite(const NpyMatrix& matrix) {
                       " (from 0) holds " + to_text(matrix.values[i]) + ": fill it in or leave the row out");
 }
 
-/// The rows of targets or labels; throws unless there are as many as samples.
-NpyMatrix read_answers(const std::string& path, const NpyMatrix& features) {
-  NpyMatrix answers = read_npy(path);
-  if (answers.rows != features.rows)
-    throw bad_input(path + ": has " + std::to_string(answers.rows) + " rows, " + features.path + " has " +
-                    std::to_string(features.rows) + ": both need one row a sample");
-  require_finite(answers);
-  return answers;
+void require_numbers(const NpyMatrix& matrix) {
+  if (!matrix.texts.empty()) throw bad_input(matrix.path + ": holds texts; numbers are needed here");
+  require_finite(matrix);
 }
 
-void read_labels(const NpyOptions& o, const NpyMatrix& features, SampleBlock& all) {
-  const NpyMatrix answers = read_answers(o.labels, features);
+void require_rows(const NpyMatrix& answers, const NpyMatrix& features) {
+  if (answers.rows != features.rows)
+    throw bad_input(answers.path + ": has " + std::to_string(answers.rows) + " rows, " + features.path +
+                    " has " + std::to_string(features.rows) + ": both need one row a sample");
+}
+
+RawLabels raw_labels(const NpyMatrix& answers) {
+  require_finite(answers);
   if (answers.columns != 1)
-    throw bad_input(o.labels + ": has " + std::to_string(answers.columns) +
+    throw bad_input(answers.path + ": has " + std::to_string(answers.columns) +
                     " columns; labels need one (numpy.argmax(array, axis=1) makes them from one-hot rows)");
-  for (std::size_t row = 0; row < answers.values.size(); ++row)
-    all.labels.push_back(
-        to_label(answers.values[row], o.classes, o.labels + ": row " + std::to_string(row) + " (from 0)"));
-  all.outputs = o.classes > 0 ? o.classes : count_classes(all.labels);
+  RawLabels raw;
+  for (Index row = 0; row < answers.rows; ++row) {
+    const auto i = static_cast<std::size_t>(row);
+    raw.texts.push_back(answers.texts.empty() ? to_text(answers.values[i]) : answers.texts[i]);
+    raw.where.push_back(answers.path + ": row " + std::to_string(row) + " (from 0)");
+  }
+  return raw;
+}
+
+SampleBlock block_of(Arrays& arrays) {
+  SampleBlock block;
+  require_numbers(*arrays.features);
+  block.count = arrays.features->rows;
+  block.inputs = arrays.features->columns;
+  block.features = std::move(arrays.features->values);
+  if (arrays.labels) require_rows(*arrays.labels, *arrays.features);
+  if (!arrays.targets) return block;
+  require_rows(*arrays.targets, *arrays.features);
+  require_numbers(*arrays.targets);
+  block.outputs = arrays.targets->columns;
+  block.targets = std::move(arrays.targets->values);
+  return block;
+}
+
+DatasetContent content_of(Arrays train, Arrays test, const LabelOptions& labels) {
+  DatasetContent content;
+  content.train = block_of(train);
+  if (test.features) {
+    content.test = block_of(test);
+    if (content.test.inputs != content.train.inputs)
+      throw bad_input(test.features->path + ": has " + std::to_string(content.test.inputs) + " columns, " +
+                      train.features->path + " has " + std::to_string(content.train.inputs) +
+                      ": both need the same features");
+    if (test.labels.has_value() != train.labels.has_value() || content.test.outputs != content.train.outputs)
+      throw bad_input(test.features->path +
+                      ": the test set needs as many targets as the training set, or "
+                      "labels where it has labels");
+  }
+  if (train.labels)
+    number_labels(raw_labels(*train.labels), test.labels ? raw_labels(*test.labels) : RawLabels{}, labels,
+                  content);
+  return content;
+}
+
+std::optional<NpyMatrix> read_if_given(const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  return read_npy(path);
+}
+
+/// The array of this name, or the first of the usual ones that the file has.
+std::optional<NpyMatrix> find_array(const NpzFile& file, const std::string& name,
+                                    std::initializer_list<const char*> usual) {
+  if (!name.empty()) return file.read(name);
+  for (const char* candidate : usual)
+    if (file.has(candidate)) return file.read(candidate);
+  return std::nullopt;
 }
 
 }  // namespace
 
 DatasetInfo import_npy(Options& options, bool declare_only) {
-  const NpyOptions o = declare(options);
+  const std::string features =
+      options.text("npy_features", "", "NPY array, plain or .gz, its first index the sample");
+  const std::string targets = options.text("npy_targets", "", "NPY array of the regression targets");
+  const std::string labels =
+      options.text("npy_labels", "", "NPY array of the classes, integers from 0 on, or texts");
+  const std::string test_features = options.text("npy_test_features", "", "NPY array of the test samples");
+  const std::string test_targets = options.text("npy_test_targets", "", "their targets");
+  const std::string test_labels = options.text("npy_test_labels", "", "their classes");
+  const LabelOptions of_labels = LabelOptions::from(options);
+  const TestSplit split = declare_test_split(options);
+  const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
-  if (o.targets.empty() == o.labels.empty())
+  if (targets.empty() == labels.empty())
     throw bad_input("give one of -npy_targets and -npy_labels with -npy_features");
-  require_output(o.output);
+  const std::string& wanted = labels.empty() ? test_targets : test_labels;
+  const std::string& other = labels.empty() ? test_labels : test_targets;
+  if (test_features.empty() != wanted.empty() || !other.empty())
+    throw bad_input(std::string("give -npy_test_features and ") +
+                    (labels.empty() ? "-npy_test_targets" : "-npy_test_labels") +
+                    " together, or none of them");
+  require_output(output);
+  Arrays train{read_npy(features), read_if_given(targets), read_if_given(labels)};
+  Arrays test{read_if_given(test_features), read_if_given(test_targets), read_if_given(test_labels)};
+  return write_split(content_of(std::move(train), std::move(test), of_labels), split, output);
+}
 
-  NpyMatrix features = read_npy(o.features);
-  require_finite(features);
-  SampleBlock all;
-  if (!o.labels.empty()) {
-    read_labels(o, features, all);
-  } else {
-    NpyMatrix targets = read_answers(o.targets, features);
-    all.outputs = targets.columns;
-    all.targets = std::move(targets.values);
-  }
-  all.count = features.rows;
-  all.inputs = features.columns;
-  all.features = std::move(features.values);
-  return write_split(all, o.split, o.output);
+DatasetInfo import_npz(Options& options, bool declare_only) {
+  const std::string path = options.text("npz", "", "NPZ file of numpy.savez, its arrays one row a sample");
+  const auto name = [&](const std::string& option, const std::string& what) {
+    return options.text(option, "",
+                        "name of the array of the " + what + "; none: the usual names are looked for");
+  };
+  const std::string features = name("npz_features", "features (x_train, X_train, X, x, features, data)");
+  const std::string targets = name("npz_targets", "regression targets (y_train, y, targets of real type)");
+  const std::string labels =
+      name("npz_labels", "classes (y_train, y, labels, target of whole type or texts)");
+  const std::string test_features = name("npz_test_features", "test features (x_test, X_test)");
+  const std::string test_answers = name("npz_test_answers", "test targets or classes (y_test)");
+  const LabelOptions of_labels = LabelOptions::from(options);
+  const TestSplit split = declare_test_split(options);
+  const Output output = declare_output(options);
+  if (declare_only) return {};
+  options.reject_unknown();
+  if (!targets.empty() && !labels.empty()) throw bad_input("give one of -npz_targets and -npz_labels");
+  require_output(output);
+  const NpzFile file(path);
+  Arrays train, test;
+  train.features = find_array(file, features, {"x_train", "X_train", "X", "x", "features", "data"});
+  auto answers = find_array(file, labels.empty() ? targets : labels,
+                            {"y_train", "Y_train", "y", "Y", "labels", "targets", "target"});
+  if (!train.features || !answers)
+    throw bad_input(path +
+                    ": which arrays are the features and the targets or classes? Name them by "
+                    "-npz_features and -npz_targets or -npz_labels");
+  test.features = find_array(file, test_features, {"x_test", "X_test", "test_features"});
+  auto test_found = find_array(file, test_answers, {"y_test", "Y_test", "test_labels", "test_targets"});
+  if (test.features.has_value() != test_found.has_value())
+    throw bad_input(path +
+                    ": the test set lacks its features or its targets or classes; name them by "
+                    "-npz_test_features and -npz_test_answers");
+  const bool classes = !labels.empty() || (targets.empty() && (answers->whole || !answers->texts.empty()));
+  (classes ? train.labels : train.targets) = std::move(answers);
+  (classes ? test.labels : test.targets) = std::move(test_found);
+  return write_split(content_of(std::move(train), std::move(test), of_labels), split, output);
 }
 
 }  // namespace poise

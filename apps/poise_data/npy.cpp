@@ -4,10 +4,12 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "poise/base/error.hpp"
-#include "poise_data/byte_reader.hpp"
+#include "poise_data/text_stream.hpp"
 
 namespace poise {
 namespace {
@@ -56,9 +58,8 @@ std::string read_header_text(ByteReader& file) {
   std::array<unsigned char, 8> magic{};
   file.read_exact(magic.data(), magic.size(), "NPY header");
   if (std::memcmp(magic.data(), "\x93NUMPY", 6) != 0 || magic[6] < 1 || magic[6] > 3)
-    throw bad_input(
-        file.path() +
-        ": is not an NPY file of version 1 to 3 (an .npz holds several: save each with numpy.save)");
+    throw bad_input(file.path() +
+                    ": is not an NPY file of version 1 to 3 (an .npz holds several: import it with -npz)");
   std::array<unsigned char, 4> bytes{};
   file.read_exact(bytes.data(), magic[6] == 1 ? 2 : 4, "NPY header");
   std::uint64_t length = 0;
@@ -90,16 +91,37 @@ double decode(const unsigned char* bytes, bool swap) {
   return static_cast<double>(std::bit_cast<Number>(ordered));
 }
 
+double decode_bool(const unsigned char* bytes, bool) {
+  return *bytes == 0 ? 0.0 : 1.0;
+}
+
+/// IEEE 754 binary16.
+double decode_half(const unsigned char* bytes, bool swap) {
+  const unsigned bits = swap ? static_cast<unsigned>(bytes[0]) << 8U | bytes[1]
+                             : static_cast<unsigned>(bytes[1]) << 8U | bytes[0];
+  const int exponent = static_cast<int>(bits >> 10U & 0x1FU);
+  const double fraction = static_cast<double>(bits & 0x3FFU) / 1024.0;
+  double value = 0.0;
+  if (exponent == 31)
+    value = fraction == 0.0 ? HUGE_VAL : std::nan("");
+  else
+    value = exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1.0 + fraction, exponent - 15);
+  return (bits & 0x8000U) != 0 ? -value : value;
+}
+
 using Decoder = double (*)(const unsigned char*, bool);
 
 struct Format {
   std::size_t size = 0;
   Decoder decoder = nullptr;
   bool swap = false;
+  bool whole = false;
 };
 
 Format find_format(const std::string& path, const std::string& type) {
-  static const std::array<std::pair<const char*, Format>, 10> known{{{"f4", {4, decode<float>}},
+  static const std::array<std::pair<const char*, Format>, 12> known{{{"b1", {1, decode_bool}},
+                                                                     {"f2", {2, decode_half}},
+                                                                     {"f4", {4, decode<float>}},
                                                                      {"f8", {8, decode<double>}},
                                                                      {"i1", {1, decode<std::int8_t>}},
                                                                      {"i2", {2, decode<std::int16_t>}},
@@ -113,15 +135,16 @@ Format find_format(const std::string& path, const std::string& type) {
   for (const auto& [name, format] : known) {
     if (std::string("<>|=").find(order) == std::string::npos || type.substr(1) != name) continue;
     const bool big = order == '>';
-    return {format.size, format.decoder, big == (std::endian::native == std::endian::little)};
+    const bool whole = name[0] != 'f';
+    return {format.size, format.decoder, big == (std::endian::native == std::endian::little), whole};
   }
   throw bad_input(path + ": holds values of type " + quoted(type) +
-                  "; it must be f4, f8, i1 to i8 or u1 to u8: save array.astype('float64')");
+                  "; it must be bool, f2, f4, f8, i1 to i8, u1 to u8, S or U: save array.astype('float64')");
 }
 
 /// Rows and columns of the array; throws unless its data fits into the file.
 NpyMatrix shaped(const ByteReader& file, const Header& header, std::size_t value_size) {
-  NpyMatrix matrix{file.path(), 0, 1, {}};
+  NpyMatrix matrix{file.path(), 0, 1, {}, {}, false};
   if (header.shape.empty()) throw bad_input(file.path() + ": is a single number, not an array");
   if (header.fortran && header.shape.size() > 2)
     throw bad_input(file.path() + ": has Fortran order and more than two dimensions: save " +
@@ -139,13 +162,57 @@ NpyMatrix shaped(const ByteReader& file, const Header& header, std::size_t value
   return matrix;
 }
 
+/// Bytes of a text as UTF-8: S has one byte a character, U four.
+std::string decode_text(const unsigned char* bytes, std::size_t size, bool wide, bool big) {
+  std::string text;
+  for (std::size_t k = 0; k + (wide ? 4 : 1) <= size; k += wide ? 4 : 1) {
+    unsigned long c = bytes[k];
+    if (wide) {
+      c = 0;
+      for (std::size_t b = 0; b < 4; ++b)
+        c |= static_cast<unsigned long>(bytes[k + (big ? 3 - b : b)]) << 8 * b;
+    }
+    if (c == 0) break;
+    append_utf8(text, c);
+  }
+  return text;
+}
+
+/// An array of texts '<U5' or '|S5'; nothing if the type is another one.
+std::optional<NpyMatrix> read_texts(ByteReader& file, const Header& header) {
+  const std::string& type = header.type;
+  if (type.size() < 3 || (type[1] != 'U' && type[1] != 'S')) return std::nullopt;
+  const bool wide = type[1] == 'U';
+  std::size_t length = 0;
+  const auto [stop, code] = std::from_chars(type.data() + 2, type.data() + type.size(), length);
+  constexpr std::size_t longest = 4096;
+  if (code != std::errc{} || stop != type.data() + type.size() || length > longest)
+    throw broken(file.path(), "its texts have the unreadable type " + quoted(type));
+  const std::size_t size = std::max<std::size_t>(1, length * (wide ? 4 : 1));
+  NpyMatrix matrix = shaped(file, header, size);
+  if (matrix.columns != 1) throw bad_input(file.path() + ": holds texts in more than one column");
+  std::vector<unsigned char> bytes(size);
+  for (Index i = 0; i < matrix.rows; ++i) {
+    if (length > 0) file.read_exact(bytes.data(), length * (wide ? 4 : 1), "data");
+    matrix.texts.push_back(decode_text(bytes.data(), length * (wide ? 4 : 1), wide, type[0] == '>'));
+  }
+  file.expect_end("last value");
+  return matrix;
+}
+
 }  // namespace
 
 NpyMatrix read_npy(const std::string& path) {
   ByteReader file(path);
+  return read_npy(file);
+}
+
+NpyMatrix read_npy(ByteReader& file) {
   const Header header = read_header(file);
-  const Format format = find_format(path, header.type);
+  if (auto texts = read_texts(file, header)) return std::move(*texts);
+  const Format format = find_format(file.path(), header.type);
   NpyMatrix matrix = shaped(file, header, format.size);
+  matrix.whole = format.whole;
   const auto rows = static_cast<std::size_t>(matrix.rows);
   const auto columns = static_cast<std::size_t>(matrix.columns);
   matrix.values.resize(rows * columns);

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "poise/base/error.hpp"
+#include "poise_data/labels.hpp"
 
 namespace poise {
 
@@ -30,8 +31,11 @@ void require_output(const Output& output) {
     throw bad_input(output.path + ": exists already; -force true replaces it");
 }
 
-DatasetInfo write_split(const SampleBlock& all, const TestSplit& split, const Output& output) {
-  DatasetContent content = split_samples(all, split);
+DatasetInfo write_split(DatasetContent content, const TestSplit& split, const Output& output) {
+  if (content.test.count > 0 && split.is_given())
+    throw bad_input("a test set is given: leave -test_rows and -test_fraction out");
+  split_samples(content, split);
+  warn_of_classes(content);
   content.name = output.name;
   content.source = output.source;
   content.license = output.license;

@@ -22,8 +22,10 @@ struct Output {
 /// collective; call before the work begins.
 void require_output(const Output& output);
 
-/// Cuts `all` into training and test samples and writes them where -out says. Not collective.
-[[nodiscard]] DatasetInfo write_split(const SampleBlock& all, const TestSplit& split, const Output& output);
+/// Cuts the samples into training and test samples, unless there are test samples, warns of classes without
+/// samples, and writes them where -out says. Throws bad_input if both test samples and a split are given. Not
+/// collective.
+[[nodiscard]] DatasetInfo write_split(DatasetContent content, const TestSplit& split, const Output& output);
 
 /// One line that says what was written.
 [[nodiscard]] std::string summary_of(const DatasetInfo& info);

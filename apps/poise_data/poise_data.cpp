@@ -13,9 +13,12 @@ namespace {
 
 constexpr const char* usage =
     "poise-data: imports and generates data sets, and shows what one holds\n\n"
-    "  poise-data import -csv F[.gz] -label_column K | -target_columns A,B | -target_csv F  -out F.h5\n"
+    "  poise-data import -csv F[.gz] -label_column K | -target_columns A,B | -target_csv F  [-test_csv F] "
+    "-out F.h5\n"
     "  poise-data import -images F -labels F [-test_images F -test_labels F] -out F.h5\n"
     "  poise-data import -npy_features F -npy_targets F | -npy_labels F -out F.h5\n"
+    "  poise-data import -npz F -out F.h5\n"
+    "  poise-data import -h5 F.h5 -drop_missing true -out G.h5\n"
     "  poise-data synthetic -samples N -inputs D -outputs Q -noise S [-classes true] -out F.h5\n"
     "  poise-data show F.h5";
 

@@ -8,19 +8,61 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+namespace {
+
+/// The `wanted` rows with the smallest random numbers of the seed.
+void draw(std::vector<Index> rows, Index wanted, std::uint64_t seed, std::vector<bool>& is_test) {
+  const CounterRandom random(seed, Stream::test_split);
+  std::vector<std::pair<double, Index>> drawn;
+  for (const Index row : rows) drawn.emplace_back(random.uniform(static_cast<std::uint64_t>(row)), row);
+  std::nth_element(drawn.begin(), drawn.begin() + wanted, drawn.end());
+  for (Index i = 0; i < wanted; ++i)
+    is_test[static_cast<std::size_t>(drawn[static_cast<std::size_t>(i)].second)] = true;
+}
+
+/// Test rows of each class: shares rounded down, then one more where the rest is largest.
+std::vector<Index> shares(const std::vector<Index>& counts, double fraction, Index wanted) {
+  std::vector<Index> taken;
+  std::vector<std::pair<double, std::size_t>> rests;
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    const double share = fraction * static_cast<double>(counts[c]);
+    taken.push_back(static_cast<Index>(share));
+    rests.emplace_back(std::floor(share) - share, c);
+  }
+  std::sort(rests.begin(), rests.end());
+  Index missing = wanted - std::accumulate(taken.begin(), taken.end(), Index{0});
+  for (const auto& [rest, c] : rests)
+    if (missing > 0 && taken[c] < counts[c]) ++taken[c], --missing;
+  return taken;
+}
+
+void draw_by_class(const std::vector<Index>& labels, Index wanted, const TestSplit& split,
+                   std::vector<bool>& is_test) {
+  std::vector<std::vector<Index>> rows(
+      static_cast<std::size_t>(1 + *std::max_element(labels.begin(), labels.end())));
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    rows[static_cast<std::size_t>(labels[i])].push_back(static_cast<Index>(i));
+  std::vector<Index> counts;
+  for (const auto& of_class : rows) counts.push_back(static_cast<Index>(of_class.size()));
+  const std::vector<Index> taken = shares(counts, split.fraction, wanted);
+  for (std::size_t c = 0; c < rows.size(); ++c) draw(rows[c], taken[c], split.seed, is_test);
+}
+
+}  // namespace
 
 TestSplit declare_test_split(Options& options) {
   TestSplit split;
   split.fraction =
       options.real("test_fraction", 0, {0, 0.99}, "share of the rows drawn at random as test set");
   split.rows = options.integer("test_rows", 0, {0}, "number of rows at the end of the file kept as test set");
+  split.stratify = options.flag("stratify", true, "with -test_fraction: draw this share of every class");
   split.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
   if (split.fraction > 0 && split.rows > 0)
     throw bad_input("options -test_fraction and -test_rows exclude each other: give one");
   return split;
 }
 
-std::vector<bool> choose_test_rows(Index rows, const TestSplit& split) {
+std::vector<bool> choose_test_rows(Index rows, const std::vector<Index>& labels, const TestSplit& split) {
   const Index held_out =
       split.rows > 0 ? split.rows : std::llround(split.fraction * static_cast<double>(rows));
   if (held_out >= rows)
@@ -29,21 +71,21 @@ std::vector<bool> choose_test_rows(Index rows, const TestSplit& split) {
   std::vector<bool> is_test(static_cast<std::size_t>(rows), false);
   if (split.rows > 0) {
     std::fill(is_test.end() - held_out, is_test.end(), true);
-    return is_test;
+  } else if (split.stratify && !labels.empty()) {
+    draw_by_class(labels, held_out, split, is_test);
+  } else {
+    std::vector<Index> all(static_cast<std::size_t>(rows));
+    std::iota(all.begin(), all.end(), Index{0});
+    draw(std::move(all), held_out, split.seed, is_test);
   }
-  const CounterRandom random(split.seed, Stream::test_split);
-  std::vector<std::pair<double, Index>> drawn;
-  for (Index row = 0; row < rows; ++row)
-    drawn.emplace_back(random.uniform(static_cast<std::uint64_t>(row)), row);
-  std::nth_element(drawn.begin(), drawn.begin() + held_out, drawn.end());
-  for (Index i = 0; i < held_out; ++i)
-    is_test[static_cast<std::size_t>(drawn[static_cast<std::size_t>(i)].second)] = true;
   return is_test;
 }
 
-DatasetContent split_samples(const SampleBlock& all, const TestSplit& split) {
-  const std::vector<bool> is_test = choose_test_rows(all.count, split);
-  DatasetContent content;
+void split_samples(DatasetContent& content, const TestSplit& split) {
+  if (!split.is_given()) return;
+  const SampleBlock all = std::move(content.train);
+  const std::vector<bool> is_test = choose_test_rows(all.count, all.labels, split);
+  content.train = content.test = {};
   for (SampleBlock* part : {&content.train, &content.test}) {
     part->inputs = all.inputs;
     part->outputs = all.outputs;
@@ -61,28 +103,6 @@ DatasetContent split_samples(const SampleBlock& all, const TestSplit& split) {
     }
     ++part.count;
   }
-  return content;
-}
-
-Index declare_classes(Options& options) {
-  return options.integer("classes", 0, {0, static_cast<double>(most_classes)},
-                         "number of classes (0: the largest label + 1)");
-}
-
-Index to_label(double value, Index classes, const std::string& where) {
-  if (std::floor(value) != value || value < 0)
-    throw bad_input(where + ": the label " + to_text(value) +
-                    " is not an integer from 0 on: number the classes 0, 1, 2, ...");
-  const Index limit = classes > 0 ? classes : most_classes;
-  if (value >= static_cast<double>(limit))
-    throw bad_input(where + ": the label " + to_text(value) + " is not below " + std::to_string(limit) +
-                    (classes > 0 ? ", the number of classes (-classes)"
-                                 : ", the most classes there may be: do the labels stand elsewhere?"));
-  return static_cast<Index>(value);
-}
-
-Index count_classes(const std::vector<Index>& labels) {
-  return 1 + *std::max_element(labels.begin(), labels.end());
 }
 
 }  // namespace poise

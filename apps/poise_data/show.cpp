@@ -1,10 +1,12 @@
 #include "poise_data/show.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 #include <sstream>
 #include <vector>
 
+#include "poise/io/class_counts.hpp"
 #include "poise/io/dataset.hpp"
 
 namespace poise {
@@ -48,7 +50,13 @@ Statistics scan(const Dataset& data, bool test) {
   return s;
 }
 
-void show_features(std::ostream& out, const std::vector<Column>& columns, Index rows) {
+/// "0" or "0 (age)".
+std::string named(std::size_t number, const std::vector<std::string>& names) {
+  return class_text(static_cast<Index>(number), names);
+}
+
+void show_features(std::ostream& out, const DatasetInfo& info, const std::vector<Column>& columns,
+                   Index rows) {
   Column all;
   std::vector<std::size_t> constant;
   for (std::size_t j = 0; j < columns.size(); ++j) {
@@ -62,35 +70,48 @@ void show_features(std::ostream& out, const std::vector<Column>& columns, Index 
   out << "    constant columns: " << constant.size();
   constexpr std::size_t most = 20;
   for (std::size_t i = 0; i < std::min(constant.size(), most); ++i)
-    out << (i == 0 ? " (" : ", ") << constant[i];
+    out << (i == 0 ? " (" : ", ") << named(constant[i], info.input_names);
   out << (constant.empty() ? "" : constant.size() > most ? ", ...)" : ")") << "\n";
 }
 
-void show_answers(std::ostream& out, const Statistics& s, Index rows) {
+void show_answers(std::ostream& out, const DatasetInfo& info, const Statistics& s, Index rows) {
   constexpr std::size_t most = 50;
-  for (std::size_t k = 0; k < std::min(s.class_counts.size(), most); ++k)
-    out << "    class " << k << ": " << s.class_counts[k] << "\n";
+  for (std::size_t k = 0; k < std::min(s.class_counts.size(), most); ++k) {
+    char share[16];
+    std::snprintf(share, sizeof share, "%.3g %%",
+                  100.0 * static_cast<double>(s.class_counts[k]) / static_cast<double>(rows));
+    out << "    class " << named(k, info.class_names) << ": " << s.class_counts[k] << ", " << share << "\n";
+  }
   for (std::size_t k = 0; k < std::min(s.targets.size(), most); ++k)
-    out << "    target " << k << ": min " << s.targets[k].low << ", max " << s.targets[k].high << ", mean "
-        << s.targets[k].sum / static_cast<double>(rows) << "\n";
+    out << "    target " << named(k, info.target_names) << ": min " << s.targets[k].low << ", max "
+        << s.targets[k].high << ", mean " << s.targets[k].sum / static_cast<double>(rows) << "\n";
   if (std::max(s.class_counts.size(), s.targets.size()) > most) out << "    ...\n";
 }
 
-void show_set(std::ostream& out, const Dataset& data, bool test) {
+void show_packing(std::ostream& out, const Packing& packing) {
+  if (packing.scale_factor != 1.0) out << " x " << packing.scale_factor;
+  if (packing.add_offset != 0.0) out << " + " << packing.add_offset;
+}
+
+/// Returns the samples of each class.
+std::vector<Index> show_set(std::ostream& out, const Dataset& data, bool test) {
   const DatasetInfo& info = data.info();
   const Index rows = test ? info.test_samples : info.samples;
   const std::string prefix = test ? "/test_" : "/";
   const Statistics statistics = scan(data, test);
   out << "  " << prefix << "features [" << rows << ", " << info.inputs << "] " << info.feature_type;
-  if (info.scale_factor != 1.0) out << " x " << info.scale_factor;
+  show_packing(out, test ? info.test_features_packing : info.features_packing);
   out << "\n";
-  show_features(out, statistics.features, rows);
+  show_features(out, info, statistics.features, rows);
   if (info.classification) {
     out << "  " << prefix << "labels [" << rows << "], " << info.outputs << " classes\n";
   } else {
-    out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]\n";
+    out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]";
+    show_packing(out, test ? info.test_answers_packing : info.answers_packing);
+    out << "\n";
   }
-  show_answers(out, statistics, rows);
+  show_answers(out, info, statistics, rows);
+  return statistics.class_counts;
 }
 
 }  // namespace
@@ -102,8 +123,18 @@ std::string show_dataset(const std::string& path) {
   out << path << "\n  name: " << info.name << "\n";
   out << "  source: " << (info.source.empty() ? "not stated" : info.source) << "\n";
   out << "  licence: " << (info.license.empty() ? "not stated" : info.license) << "\n";
-  show_set(out, data, false);
-  if (info.test_samples > 0) show_set(out, data, true);
+  if (!info.input_names.empty()) {
+    constexpr std::size_t most = 50;
+    out << "  inputs: ";
+    for (std::size_t j = 0; j < std::min(info.input_names.size(), most); ++j)
+      out << (j == 0 ? "" : ", ") << info.input_names[j];
+    out << (info.input_names.size() > most ? ", ...\n" : "\n");
+  }
+  const std::vector<Index> train = show_set(out, data, false);
+  std::vector<Index> test;
+  if (info.test_samples > 0) test = show_set(out, data, true);
+  for (const std::string& warning : class_warnings(train, test, info.class_names))
+    out << "  warning: " << warning << "\n";
   return out.str();
 }
 

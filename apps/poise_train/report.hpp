@@ -32,6 +32,9 @@ class Report {
 
  private:
   void print_data() const;
+  void print_classes() const;
+  void print_features() const;
+  void print_targets() const;
   void print_model() const;
   void print_gradient() const;
   void print_dynamics() const;

@@ -28,18 +28,6 @@ void Report::header() const {
   std::fflush(stdout);
 }
 
-void Report::print_data() const {
-  const DatasetInfo& data = experiment_.data().info();
-  const FeatureMap& features = experiment_.data().features();
-  std::printf("  data      %s: %s, %s, %s, %s\n", data.path.c_str(),
-              plural(experiment_.problem().train.total, "training sample").c_str(),
-              plural(data.test_samples, "test sample").c_str(), plural(data.inputs, "input").c_str(),
-              plural(data.outputs, data.classification ? "class" : "target").c_str());
-  std::printf("  features  %s, %lld: %lld from %s%s\n", to_string(features.kind()).c_str(),
-              static_cast<long long>(features.width()), static_cast<long long>(features.transform_rows()),
-              plural(data.inputs, "input").c_str(), features.constant() ? " and the constant" : "");
-}
-
 void Report::print_model() const {
   const NetworkSettings& network = settings_.network;
   const ParameterLayout& layout = experiment_.layout();
@@ -118,24 +106,6 @@ void Report::print_ranks() const {
               grid.feature_ranks(), grid.sample_ranks(),
               blas.file.substr(slash == std::string::npos ? 0 : slash + 1).c_str(),
               plural(blas.threads, "BLAS thread").c_str());
-}
-
-void Report::print_audit() const {
-  LiveAudit* audit = experiment_.audit();
-  if (audit == nullptr) return;
-  const LeastSquaresReference* reference = audit->reference();
-  if (reference != nullptr)
-    std::printf(
-        "  audit     Theorem 1: kappa = %.6g, rank of the features %lld of %lld, L* = %.10g, floor of "
-        "lambda_min %.3g\n",
-        reference->kappa(), static_cast<long long>(reference->rank()),
-        static_cast<long long>(experiment_.layout().width()),
-        experiment_.problem().loss_unit * reference->optimal_loss(), audit->constants().lambda_floor);
-  else
-    std::printf(
-        "  audit     Theorem 1 with the measured kappa (no global one for this loss), L - 0 for L - L*, "
-        "floor of lambda_min %.3g\n",
-        audit->constants().lambda_floor);
 }
 
 }  // namespace poise

@@ -45,13 +45,35 @@ void throw_first(MPI_Comm comm, const Defect& defect) {
   agree(comm, [&] { throw bad_input(message); });  // rank 0 has it too, so no rank is named: rows are enough
 }
 
-Defect find_not_finite(const std::string& name, const std::vector<double>& values, Index width, Index begin) {
+/// The first stored number that stands for none.
+Defect find_missing(const std::string& name, const Packing& packing, const std::vector<double>& stored,
+                    Index width, Index begin, const std::string& cure) {
+  if (!packing.has_missing()) return {};
+  for (std::size_t place = 0; place < stored.size(); ++place) {
+    const std::string why = packing.why_missing(stored[place]);
+    if (why.empty()) continue;
+    const Index row = begin + static_cast<Index>(place) / width;
+    return {row, name + ": row " + std::to_string(row) + ", column " +
+                     std::to_string(static_cast<Index>(place) % width) + " holds " + to_text(stored[place]) +
+                     ", which " + why + ": the value is missing; " + cure + " (rows count from 0)"};
+  }
+  return {};
+}
+
+/// How a user gets rid of missing values.
+std::string cure_of(const std::string& path) {
+  return "fill it in, or write a copy without such rows: poise-data import -h5 " + path +
+         " -drop_missing true -out NEW.h5";
+}
+
+Defect find_not_finite(const std::string& name, const std::vector<double>& values, Index width, Index begin,
+                       const std::string& cure = "fill in or leave out such rows") {
   const auto bad = std::find_if(values.begin(), values.end(), [](double x) { return !std::isfinite(x); });
   if (bad == values.end()) return {};
   const Index place = bad - values.begin();
   const Index row = begin + place / width;
   return {row, name + ": row " + std::to_string(row) + ", column " + std::to_string(place % width) +
-                   " holds " + to_text(*bad) + "; fill in or leave out such rows (rows count from 0)"};
+                   " holds " + to_text(*bad) + "; " + cure + " (rows count from 0)"};
 }
 
 Defect find_bad_label(const std::string& name, const std::vector<Index>& labels, Index classes, Index begin) {
@@ -72,7 +94,7 @@ void set_one_hot(SampleBlock& block) {
 
 }  // namespace
 
-Dataset::Dataset(MPI_Comm comm, const std::string& path) : comm_(comm) {
+Dataset::Dataset(MPI_Comm comm, const std::string& path, Missing missing) : comm_(comm), missing_(missing) {
   const H5File file = open_for(comm, path);
   const DatasetHeader header = read_dataset_header(file);
   agree(comm, [&] { info_ = validated(header); });
@@ -104,22 +126,68 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   if (available == 0) return block;
 
   const H5File file = open_for(comm_, info_.path);
-  const std::string where = "data file '" + info_.path + "': /" + prefix;
-  file.read_rows("/" + prefix + "features", rows, block.features);
-  const bool scaled = info_.scale_factor != 1.0;
-  if (scaled)
-    for (double& value : block.features) value *= info_.scale_factor;
-  throw_first(comm_, find_not_finite(where + (scaled ? "features x scale_factor" : "features"),
-                                     block.features, block.inputs, rows.begin));
-  if (info_.classification) {
-    file.read_rows("/" + prefix + "labels", rows, block.labels);
-    throw_first(comm_, find_bad_label(where + "labels", block.labels, info_.outputs, rows.begin));
-    set_one_hot(block);
-  } else {
-    file.read_rows("/" + prefix + "targets", rows, block.targets);
-    throw_first(comm_, find_not_finite(where + "targets", block.targets, block.outputs, rows.begin));
-  }
+  const bool test = !prefix.empty();
+  read_features(file, rows, "/" + prefix + "features",
+                test ? info_.test_features_packing : info_.features_packing, block);
+  const Packing& answers = test ? info_.test_answers_packing : info_.answers_packing;
+  if (info_.classification)
+    read_labels(file, rows, "/" + prefix + "labels", answers, block);
+  else
+    read_targets(file, rows, "/" + prefix + "targets", answers, block);
   return block;
+}
+
+void Dataset::read_features(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                            SampleBlock& block) const {
+  const std::string where = "data file '" + info_.path + "': " + name;
+  file.read_rows(name, rows, block.features);
+  if (missing_ == Missing::refuse)
+    throw_first(comm_,
+                find_missing(where, packing, block.features, block.inputs, rows.begin, cure_of(info_.path)));
+  for (double& value : block.features) value = packing.unpacked(value);
+  if (missing_ == Missing::refuse)
+    throw_first(comm_, find_not_finite(packing.scales() ? where + " x scale_factor + add_offset" : where,
+                                       block.features, block.inputs, rows.begin, cure_of(info_.path)));
+}
+
+void Dataset::read_targets(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                           SampleBlock& block) const {
+  const std::string where = "data file '" + info_.path + "': " + name;
+  file.read_rows(name, rows, block.targets);
+  if (missing_ == Missing::refuse)
+    throw_first(comm_,
+                find_missing(where, packing, block.targets, block.outputs, rows.begin, cure_of(info_.path)));
+  for (double& value : block.targets) value = packing.unpacked(value);
+  if (missing_ == Missing::refuse)
+    throw_first(comm_, find_not_finite(packing.scales() ? where + " x scale_factor + add_offset" : where,
+                                       block.targets, block.outputs, rows.begin, cure_of(info_.path)));
+}
+
+void Dataset::read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                          SampleBlock& block) const {
+  const std::string where = "data file '" + info_.path + "': " + name;
+  std::vector<double> stored(static_cast<std::size_t>(block.count));
+  file.read_rows(name, rows, stored);  // integers beyond 2^53 are no classes either
+  if (missing_ == Missing::refuse)
+    throw_first(comm_, find_missing(where, packing, stored, 1, rows.begin, cure_of(info_.path)));
+  Defect broken;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const double label = packing.unpacked(stored[i]);
+    const bool missing = missing_ == Missing::keep && std::isnan(label);
+    if (!missing && !(std::floor(label) == label && std::abs(label) < 0x1p53)) {
+      broken = {rows.begin + static_cast<Index>(i),
+                where + ": row " + std::to_string(rows.begin + static_cast<Index>(i)) + " holds the label " +
+                    to_text(label) +
+                    ", which is no whole number; store the classes as 0, 1, 2, ..., or the "
+                    "numbers as /targets (rows count from 0)"};
+      break;
+    }
+    block.labels[i] = missing ? -1 : static_cast<Index>(label);
+  }
+  throw_first(comm_, broken);
+  if (missing_ == Missing::keep) return;
+  throw_first(comm_, find_bad_label(where, block.labels, info_.outputs, rows.begin));
+  set_one_hot(block);
 }
 
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
+#include "poise/io/packing.hpp"
 
 namespace poise {
 
@@ -22,8 +23,12 @@ struct DatasetInfo {
   Index outputs = 0;  ///< columns of /targets, or number of classes (attribute `classes` of /labels)
   bool classification = false;
   std::string feature_type = "float64";  ///< as stored, for example "uint8"
-  double scale_factor = 1.0;  ///< attribute of /features (CF convention): stored value x factor = feature
-  bool has_teacher = false;   ///< /teacher, the linear map that made the targets or labels
+  double scale_factor = 1.0;  ///< attribute of /features that a writer sets: stored value x factor = feature
+  /// How stored numbers of each set are unpacked: features, and targets or labels.
+  Packing features_packing, answers_packing, test_features_packing, test_answers_packing;
+  /// Names of the columns and classes; empty where the file has none.
+  std::vector<std::string> input_names, target_names, class_names;
+  bool has_teacher = false;  ///< /teacher, the linear map that made the targets or labels
 };
 
 /// Samples [begin, begin + count) of the training or of the test set.
@@ -35,16 +40,22 @@ struct SampleBlock {
   std::vector<Index> labels;     ///< count, empty for regression
 };
 
-/// Reader of the data schema (docs: "Data schema"): /features [n, d]; /targets [n, q] or /labels [n] with the
-/// attribute `classes`; optional /test_features with /test_targets or /test_labels, and /teacher [q, d]. A
-/// file without the attribute `schema` is read too, another schema is an error. Ranks read their own rows
-/// only.
+/// What a reader does where a number is missing: NaN, _FillValue and the like (Packing).
+enum class Missing { refuse, keep };
+
+/// Reader of the data schema (docs: "Data schema"): /features [n, d]; /targets [n, q] or [n], or /labels [n]
+/// with the attribute `classes`; optional /test_features with /test_targets or /test_labels, /teacher [q, d],
+/// and the names /input_names [d], /target_names [q], /class_names [classes]. Packed numbers are unpacked
+/// (Packing). A file without the attribute `schema` is read too, another schema is an error. Ranks read their
+/// own rows only.
 class Dataset {
  public:
   /// Collective on `comm`, which must outlive this object. Reads and validates the header only. Throws
   /// bad_input, the same on every rank, naming file, data set, cause and cure: no such file, not HDF5, a data
   /// set that is missing, misshapen, empty, of another type, or with another number of rows or columns.
-  Dataset(MPI_Comm comm, const std::string& path);
+  ///
+  /// Missing::keep: numbers that are missing are read as NaN, and labels as -1.
+  Dataset(MPI_Comm comm, const std::string& path, Missing missing = Missing::refuse);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
 
@@ -59,7 +70,14 @@ class Dataset {
 
  private:
   [[nodiscard]] SampleBlock read(Range rows, const std::string& prefix) const;
+  void read_features(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                     SampleBlock& block) const;
+  void read_targets(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                    SampleBlock& block) const;
+  void read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                   SampleBlock& block) const;
   MPI_Comm comm_;
+  Missing missing_;
   DatasetInfo info_;
 };
 

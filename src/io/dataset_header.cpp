@@ -1,7 +1,6 @@
 #include "poise/io/dataset_header.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "poise/base/error.hpp"
@@ -25,8 +24,9 @@ SetHeader read_set_header(const H5File& file, const std::string& prefix) {
   set.features = shape_of("features");
   set.targets = shape_of("targets");
   set.labels = shape_of("labels");
-  if (set.features && file.has_attribute(set.prefix + "features", "scale_factor"))
-    set.scale_factor = file.real_attribute(set.prefix + "features", "scale_factor");
+  if (set.features) set.features_packing = Packing::read(file, set.prefix + "features", false);
+  if (set.targets) set.answers_packing = Packing::read(file, set.prefix + "targets", false);
+  if (set.labels) set.answers_packing = Packing::read(file, set.prefix + "labels", true);
   if (set.labels && file.has_attribute(set.prefix + "labels", "classes"))
     set.classes = file.integer_attribute(set.prefix + "labels", "classes");
   return set;
@@ -55,18 +55,22 @@ class Validator {
     info.samples = train.features->dims[0];
     info.inputs = train.features->dims[1];
     info.feature_type = train.features->type;
-    info.scale_factor = train.scale_factor;
+    info.scale_factor = train.features_packing.scale_factor;
+    info.features_packing = train.features_packing;
+    info.answers_packing = train.answers_packing;
     if (info.samples == 0) fail("/features has no rows: a data set needs at least one sample");
     if (info.inputs == 0) fail("/features has no columns: a sample needs at least one feature");
-    if (!std::isfinite(info.scale_factor) || info.scale_factor == 0)
-      fail("the attribute 'scale_factor' of /features is " + to_text(info.scale_factor) +
-           "; it must be a number other than 0");
     info.classification = train.labels.has_value();
     info.outputs = require_answers(train);
     add_test(info);
     if (info.classification) require_proportion(info);
     info.has_teacher = header_.teacher.has_value();
     if (info.has_teacher) require_teacher(info);
+    info.input_names = names("/input_names", header_.input_names, info.inputs, "column of /features");
+    if (info.classification)
+      info.class_names = names("/class_names", header_.class_names, info.outputs, "class");
+    else
+      info.target_names = names("/target_names", header_.target_names, info.outputs, "column of /targets");
     return info;
   }
 
@@ -88,13 +92,24 @@ class Validator {
     return text.empty() ? "; it is empty" : "; it holds " + text;
   }
 
+  [[nodiscard]] std::vector<std::string> names(const std::string& set,
+                                               const std::optional<std::vector<std::string>>& names,
+                                               Index wanted, const std::string& of_what) const {
+    if (!names) return {};
+    if (static_cast<Index>(names->size()) != wanted)
+      fail(set + " has " + std::to_string(names->size()) + " names, not " + std::to_string(wanted) +
+           ": it needs one for each " + of_what + ", or leave it out");
+    return *names;
+  }
+
   void require_numbers(const SetHeader& set, const std::string& name, const H5Shape& shape,
                        std::size_t dimensions) const {
     const bool labels = dimensions == 1;
     const std::string what = set.prefix + name + " " + dims_text(shape);
-    if (shape.kind != H5Kind::integer && (labels || shape.kind != H5Kind::real))
-      fail(what + (labels ? " does not hold integers: store the classes as integers 0, 1, 2, ..."
+    if (shape.kind != H5Kind::integer && shape.kind != H5Kind::real)
+      fail(what + (labels ? " does not hold numbers: store the classes as integers 0, 1, 2, ..."
                           : " holds neither reals nor integers: store numbers"));
+    if (name == "targets" && shape.dims.size() == 1) return;  // of one output
     if (shape.dims.size() != dimensions)
       fail(
           what + " has " + std::to_string(shape.dims.size()) + " dimensions; it needs " +
@@ -118,6 +133,7 @@ class Validator {
     if (set.targets) {
       require_numbers(set, "targets", *set.targets, 2);
       require_rows(set, "targets", *set.targets);
+      if (set.targets->dims.size() == 1) return 1;
       if (set.targets->dims[1] == 0) fail(set.prefix + "targets has no columns: it needs at least one");
       return set.targets->dims[1];
     }
@@ -169,8 +185,8 @@ class Validator {
     if (outputs != info.outputs)
       fail("the test set has " + std::to_string(outputs) + (info.classification ? " classes" : " targets") +
            ", the training set " + std::to_string(info.outputs) + ": both need the same");
-    if (test.scale_factor != info.scale_factor)
-      fail("the attribute 'scale_factor' of /test_features is not that of /features: set both alike");
+    info.test_features_packing = test.features_packing;
+    info.test_answers_packing = test.answers_packing;
     info.test_samples = test.features->dims[0];
   }
 
@@ -190,6 +206,10 @@ DatasetHeader read_dataset_header(const H5File& file) {
   header.train = read_set_header(file, "");
   header.test = read_set_header(file, "test_");
   if (file.exists("/teacher")) header.teacher = file.shape("/teacher");
+  for (const auto& [name, names] :
+       {std::pair("/input_names", &header.input_names), std::pair("/target_names", &header.target_names),
+        std::pair("/class_names", &header.class_names)})
+    if (file.exists(name)) *names = file.read_texts(name);
   header.objects = file.objects();
   header.bytes = file.size();
   return header;

@@ -15,7 +15,7 @@ namespace poise {
 struct SetHeader {
   std::string prefix;
   std::optional<H5Shape> features, targets, labels;  ///< nothing where the file has no such data set
-  double scale_factor = 1.0;
+  Packing features_packing, answers_packing;
   std::optional<Index> classes;
 };
 
@@ -24,6 +24,7 @@ struct DatasetHeader {
   std::string path, schema, name, source, license;  ///< empty where the file has no such attribute
   SetHeader train, test;
   std::optional<H5Shape> teacher;
+  std::optional<std::vector<std::string>> input_names, target_names, class_names;
   std::vector<std::string> objects;  ///< names of all that is in the file
   std::uint64_t bytes = 0;           ///< of the file
 };

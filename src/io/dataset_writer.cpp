@@ -50,6 +50,10 @@ DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), inf
   for (const auto& [name, text] : {std::pair("name", &info_.name), std::pair("source", &info_.source),
                                    std::pair("license", &info_.license)})
     if (!text->empty()) file.set_attribute("/", name, *text);
+  for (const auto& [name, names] :
+       {std::pair("/input_names", &info_.input_names), std::pair("/target_names", &info_.target_names),
+        std::pair("/class_names", &info_.class_names)})
+    if (!names->empty()) file.write_texts(name, *names);
   create_sets(info_.samples, "/");
   if (info_.test_samples > 0) create_sets(info_.test_samples, "/test_");
 }
@@ -120,6 +124,9 @@ DatasetInfo write_dataset(const std::string& path, const DatasetContent& content
   info.test_samples = content.test.count;
   info.inputs = content.train.inputs;
   info.outputs = content.train.outputs;
+  info.input_names = content.input_names;
+  info.target_names = content.target_names;
+  info.class_names = content.class_names;
   info.classification = !content.train.labels.empty();
   const auto is_byte = [](double x) { return x >= 0 && x <= 255 && std::floor(x) == x; };
   const auto all_bytes = [&](const SampleBlock& block) {

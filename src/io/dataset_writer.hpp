@@ -45,6 +45,7 @@ class DatasetWriter {
 /// A whole data set in memory.
 struct DatasetContent {
   std::string name, source, license;
+  std::vector<std::string> input_names, target_names, class_names;  ///< empty: not written
   SampleBlock train, test;  ///< outputs of `train` is the number of targets or classes
 };
 

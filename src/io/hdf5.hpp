@@ -138,6 +138,11 @@ class H5File {
   void write_columns(const std::string& name, Index rows, Index columns, Range mine,
                      std::span<const double> data);
 
+  /// A list of texts, whole on every rank: written in place, in fixed length (UTF-8); read so or with
+  /// variable length. Every rank gives the same ones.
+  [[nodiscard]] std::vector<std::string> read_texts(const std::string& name) const;
+  void write_texts(const std::string& name, const std::vector<std::string>& texts);
+
   /// Attributes of a group or data set ("/" is the root group). Reading throws if it is missing, not scalar
   /// or of another type; an integer may be read as real.
   [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;
@@ -146,6 +151,9 @@ class H5File {
   [[nodiscard]] double real_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] Index integer_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] std::string text_attribute(const std::string& object, const std::string& name) const;
+  /// A number, or a list of at most 64.
+  [[nodiscard]] std::vector<double> numbers_attribute(const std::string& object,
+                                                      const std::string& name) const;
   /// Every rank gives the same value; replaces an old one.
   void set_attribute(const std::string& object, const std::string& name, const H5Value& value);
 
