@@ -6,6 +6,7 @@ models learn, the paths of their weights, and what they cost."""
 import argparse
 import io
 import os
+import sys
 import time
 import zlib
 
@@ -16,12 +17,28 @@ from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, ou
 SCHEMA = "poise-run-1"
 
 
+SEAL = b"poise-crc32:"
+
+
 def undamaged(path):
-    """The HDF5 file that a run file is, once its checksum, which stands behind it, has been verified."""
+    """The bytes of a run file, once its checksum has been verified: the attribute `checksum` of its root, or, in files
+    of an older Poise, a line behind it. Without one, another program has written the file: a warning says so."""
     with open(path, "rb") as file:
         content = file.read()
-    image, mark, _ = content.rpartition(b"\ncrc32 ")
-    if not mark or content != image + b"\ncrc32 %d\n" % zlib.crc32(image):
+    before, mark, behind = content.partition(SEAL)
+    if mark:
+        right = behind[:8] == b"%08x" % zlib.crc32(before + SEAL + b"00000000" + behind[8:])
+        image = content
+    else:
+        image, mark, line = content.rpartition(b"\ncrc32 ")
+        right = mark and line == b"%d\n" % zlib.crc32(image)
+        if not mark or len(line) > 24:
+            image = content
+            with h5py.File(io.BytesIO(image), "r") as file:  # raises where it is no HDF5 file
+                right = "checksum" not in file.attrs
+            if right:
+                print(f"warning: {path} has no checksum: another program has written it", file=sys.stderr)
+    if not right:
         fail(f"{path}: is damaged or is not a run file: its content does not have its checksum; move it away, and "
              "poise-train -resume begins a new history at the newest checkpoint")
     return image

@@ -86,7 +86,7 @@ class FeaturesClaim final : public Claim {
       const TrainSettings& settings = subject_.settings();
       FeatureOptions options = settings.features;
       options.standardise = map().standardised();
-      const Dataset dataset(subject_.grid().world(), settings.data);
+      const Dataset dataset(subject_.grid().world(), subject_.experiment().data().info().path);
       const SampleBlock block = dataset.read_train(subject_.grid().samples(subject_.problem().train.total));
       fitted_ = std::make_unique<FeatureMap>(subject_.grid(), options, map().inputs(), block.count,
                                              block.features.data());

@@ -28,7 +28,8 @@ void Experiment::read_limits(const TrainSettings& settings) {
   end_time_ = settings.time;
   max_steps_ = settings.steps;
   if (settings.batch > 0)
-    batches_ = std::make_unique<Minibatches>(grid_, problem().train.total, settings.batch, settings.seed);
+    batches_ = std::make_unique<Minibatches>(grid_, problem().train.total, settings.batch, settings.seed,
+                                             settings.batch_remainder);
   const Index epoch = batches_ ? batches_->batches_per_epoch() : 1;
   record_every_ = settings.audit_every > 0 ? settings.audit_every : epoch;
   if (settings.epochs > 0) max_steps_ = std::min(max_steps_, settings.epochs * epoch);

@@ -55,21 +55,12 @@ double Report::progress(const HistoryRow& row) const {
 void Report::row(const HistoryRow& row, bool last) {
   if (!speaks_) return;
   const double now = progress(row);
-  if (start_progress_ < 0.0) {
-    start_progress_ = now;
-    start_time_ = row.wall_seconds;
-  } else {
+  if (last_step_ >= 0.0) {
     const bool printed_already = last && row.step == last_step_;
     const bool soon = !last && now < last_progress_ + 0.05 && row.wall_seconds < last_time_ + 5.0;
     if (printed_already || soon) return;
   }
-  last_progress_ = now;
-  last_step_ = row.step;
-  last_time_ = row.wall_seconds;
-  const double done = now - start_progress_;
-  const bool foreseeable = done > 0.0 && settings_.dynamics != "minimise";  // it ends where it converges
-  const double left =
-      foreseeable ? (row.wall_seconds - start_time_) / done * std::max(0.0, 1.0 - now) : std::nan("");
+  const double left = seconds_left(row, now);
   // Without a global κ the bound with the integrated rate is the sharp one.
   const double bound = std::isfinite(row.kappa) ? row.bound : row.bound_integrated;
   const bool accuracy = experiment_.has_accuracy();
@@ -84,6 +75,18 @@ void Report::row(const HistoryRow& row, bool last) {
       audit ? number(row.lambda_min, "%.5f").c_str() : number(row.equilibrium_iterations, "%.0f").c_str(),
       train.c_str(), test.c_str(), duration(left).c_str());
   std::fflush(stdout);
+}
+
+/// From the progress since the row that was printed before: a flow that has become stiff is not what it was.
+double Report::seconds_left(const HistoryRow& row, double now) {
+  const double done = now - last_progress_, seconds = row.wall_seconds - last_time_;
+  const bool first = last_step_ < 0.0;
+  last_progress_ = now;
+  last_step_ = row.step;
+  last_time_ = row.wall_seconds;
+  if (first || !(done > 0.0) || settings_.dynamics == "minimise")
+    return std::nan("");  // ends where it converges
+  return seconds / done * std::max(0.0, 1.0 - now);
 }
 
 void Report::print_fallbacks(const WatchedObjective::Tally& fallbacks) const {
@@ -153,8 +156,11 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
 
 void Report::nothing_to_do(const DynamicsState& state) const {
   if (!speaks_) return;
-  std::printf("nothing to do: the run is at step %s, t = %s, the end that was asked for; give a later one\n",
-              std::to_string(state.step).c_str(), to_text(state.t).c_str());
+  const bool past = state.t > experiment_.end_time() || state.step > experiment_.max_steps();
+  std::printf(
+      "nothing to do: the run is at step %s, t = %s, %s; it stays as it is. Give a later -time or -steps\n",
+      std::to_string(state.step).c_str(), to_text(state.t).c_str(),
+      past ? "past the end that is asked for now" : "its end");
   std::fflush(stdout);
 }
 

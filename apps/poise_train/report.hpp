@@ -43,6 +43,7 @@ class Report {
   void print_fallbacks(const WatchedObjective::Tally& fallbacks) const;
   static void print_checkpoints(const CheckpointCost& checkpoints, double seconds);
   [[nodiscard]] std::string certificate_text() const;
+  double seconds_left(const HistoryRow& row, double now);
   [[nodiscard]] double progress(const HistoryRow& row) const;
 
   Experiment& experiment_;
@@ -54,8 +55,6 @@ class Report {
   double last_step_ = -1.0;
   double last_progress_ = -1.0;
   double last_time_ = 0.0;
-  double start_progress_ = -1.0;
-  double start_time_ = 0.0;
 };
 
 /// "1 step", "2 steps", "2 classes".

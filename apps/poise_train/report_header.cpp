@@ -9,6 +9,18 @@
 
 namespace poise {
 
+namespace {
+
+/// Of the samples behind the last whole batch.
+std::string remainder_text(const Minibatches& minibatches, bool kept) {
+  if (minibatches.remainder() == 0) return {};
+  const std::string rest = std::to_string(minibatches.remainder());
+  return kept ? ", the last of " + rest
+              : " (" + rest + " other samples sit out each; -batch_remainder keep takes them)";
+}
+
+}  // namespace
+
 void Report::header() const {
   if (!speaks_) return;
   std::printf("poise-train %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
@@ -76,11 +88,14 @@ void Report::print_gradient() const {
 }
 
 void Report::print_dynamics() const {
+  constexpr Index no_limit = 1000000;  // that of the default: not worth a word
   std::string until = "step " + std::to_string(experiment_.max_steps());
   if (std::isfinite(experiment_.end_time()))
     until = "t = " + to_text(experiment_.end_time()) + " or " + until;
   if (settings_.dynamics == "flow") {
-    std::printf("  dynamics  flow to t = %s\n", to_text(experiment_.end_time()).c_str());
+    if (std::isfinite(experiment_.end_time()) && experiment_.max_steps() == no_limit)
+      until = "t = " + to_text(experiment_.end_time());
+    std::printf("  dynamics  flow to %s\n", until.c_str());
     return;
   }
   if (settings_.dynamics == "minimise") {
@@ -92,7 +107,8 @@ void Report::print_dynamics() const {
   std::string batches;
   if (const Minibatches* minibatches = experiment_.batches())
     batches = ", batches of " + std::to_string(settings_.batch) + ", " +
-              std::to_string(minibatches->batches_per_epoch()) + " an epoch";
+              std::to_string(minibatches->batches_per_epoch()) + " an epoch" +
+              remainder_text(*minibatches, settings_.batch_remainder);
   std::printf("  dynamics  %s, step size %s%s, to %s\n", methods[static_cast<int>(settings_.descent.method)],
               to_text(settings_.descent.step_size).c_str(), batches.c_str(), until.c_str());
 }

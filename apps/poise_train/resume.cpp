@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 
 #include "poise/base/agree.hpp"
@@ -13,6 +14,25 @@
 
 namespace poise {
 namespace {
+
+/// Why an option cannot change within a run.
+std::string why_fixed(const std::string& name) {
+  const auto is_one_of = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(), [&](const char* n) { return name == n; });
+  };
+  if (name.starts_with("features") || is_one_of({"train_samples", "seed"}))
+    return "the stored weights belong to the samples and features that they were fitted to";
+  if (is_one_of({"loss", "loss_scale", "scale_targets", "class_weight", "jacobian_weight", "objective",
+                 "depth", "backward", "neumann_terms"}))
+    return "its history and bounds are of another loss or gradient";
+  if (is_one_of({"audit", "audit_every"}))
+    return "an audit sees all of a run, at the same steps, or none of it";
+  if (is_one_of({"steps", "epochs"})) return "its schedule of step sizes goes down to the end that it had";
+  if (is_one_of({"model", "weights", "activation", "gamma", "margin", "input_weights", "bias", "width"}))
+    return "the stored weights are those of another model";
+  if (name.starts_with("init_")) return "it says where the run began";
+  return "the run would not be one that goes on as it began";
+}
 
 /// Without HDF5's stack behind it.
 std::string first_line(const std::string& text) {
@@ -91,7 +111,8 @@ void require_same_run(const Checkpoint& checkpoint, const Options& options) {
         std::find_if(before.begin(), before.end(), [&](const auto& o) { return o.first == setting.name; });
     if (old != before.end() && old->second != setting.value)
       throw usage("-resume: option -" + setting.name + " is " + setting.value +
-                  " but the run was made with " + old->second + "; leave it out, or start another run");
+                  " but the run was made with " + old->second + ": " + why_fixed(setting.name) +
+                  "; leave it out, or start another run");
   }
 }
 

@@ -54,10 +54,12 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), attributes(experiment),
-            config_, past, new_attempt(experiment, past.config, config_)),
+            experiment.at_end() && !past.config.empty() ? past.config : config_, past,
+            new_attempt(experiment, past.config, config_)),
       interruptions_(interruptions),
       seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()),
       last_step_(experiment.state().step) {
+  file_.set_thinning({.steps_a_row = experiment.record_every(), .record_every = settings.record_every});
   if (!experiment.state().shown) return;
   // Resumed: the point that it starts from is good, and saved.
   kept_.keep(experiment.point(experiment.theta(), experiment.state()));
@@ -97,7 +99,7 @@ ExitCode Run::finish(StopReason reason) {
   if (experiment_.at_end()) asked_to_stop_ = Interruptions::Stop::no;  // asked at the very end
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
-  if (asked_to_stop_ == Interruptions::Stop::no) record_end();
+  record_end();
   note_progress();
   if (recorded_ > 0) {
     report_.row(last_, true);
@@ -155,7 +157,7 @@ bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Eva
   if (recorder_.due(state.step)) {
     unrecorded_.is_set = false;
     record(state, gradient, evaluation);
-  } else if (settings_.audit_every > 0) {  // epochs are recorded whole, the steps after the last one are not
+  } else {
     unrecorded_.keep(state, gradient, evaluation);
   }
   const Interruptions::Request request = interruptions_.poll();
@@ -192,8 +194,8 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
   report_.row(row, false);
 }
 
-// After the checkpoint of the end, which has the audit without this row: a run that is made longer goes on as
-// if it had never ended.
+// After the checkpoint of the end, which has the audit and what was gathered without this row: a run that is
+// made longer goes on as if it had never ended.
 void Run::record_end() {
   if (!unrecorded_.is_set) return;
   unrecorded_.is_set = false;

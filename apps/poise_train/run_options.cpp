@@ -27,6 +27,16 @@ void set_unless_given(const std::string& name, const std::string& value) {
     check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
 }
 
+/// As PETSc reads it from a file of options: a value with blanks in quotes.
+std::string quoted_value(const std::string& value) {
+  return value.find_first_of(" \t") == std::string::npos ? value : '"' + value + '"';
+}
+
+std::string unquoted_value(const std::string& value) {
+  const bool quoted = value.size() > 1 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
 bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
   return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
 }
@@ -80,6 +90,7 @@ const std::vector<std::string>& identity_options() {
                                               "schedule_every",
                                               "schedule_factor",
                                               "batch",
+                                              "batch_remainder",
                                               "audit",
                                               "audit_every"};
   return names;
@@ -104,7 +115,7 @@ void recall_options(MPI_Comm comm) {
     const auto blank = line.find(' ');
     if (line.empty() || line[0] != '-') continue;
     const std::string name = line.substr(1, blank - 1);
-    set_unless_given(name, blank == std::string::npos ? "" : line.substr(blank + 1));
+    set_unless_given(name, blank == std::string::npos ? "" : unquoted_value(line.substr(blank + 1)));
   }
 }
 
@@ -124,7 +135,7 @@ std::string options_text(const Options& options) {
   for (const auto& [name, value] : options.resolved()) {
     if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
     if (!value.empty())
-      text += "-" + name + " " + value + "\n";
+      text += "-" + name + " " + quoted_value(value) + "\n";
     else if (!is_one_of(options.settings(), name))
       text += "-" + name + "\n";
   }

@@ -1,6 +1,7 @@
 #include "poise_train/settings.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "poise_train/solvers.hpp"
 #include "poise_train/usage.hpp"
@@ -50,15 +51,23 @@ void TrainSettings::read_dynamics(Options& o) {
   dynamics = o.choice("dynamics", "flow", {"flow", "descent", "minimise"},
                       "how the parameters move; flow: gradient flow with adaptive time steps; descent: "
                       "gradient descent with -step_size; minimise: TAO's minimisers (min_)");
-  time = o.real("time", 10.0, {0},
-                "end time of flow and descent; a step of descent counts as its step size. Without effect "
-                "with -epochs");
-  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps at the latest");
+  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps");
+  const bool by_steps = o.settings().back().given;
+  epochs = o.integer("epochs", 0, {0, 2e9},
+                     "with -batch: the run ends after so many passes over the data; 0: by -time and -steps");
+  time =
+      o.real("time", by_steps || epochs > 0 ? std::numeric_limits<double>::infinity() : 10.0,
+             {.low = 0, .infinite = true},
+             "end time of flow and descent (a step of descent counts as its step size); default 10, or inf "
+             "where -steps is given, which then decides alone. Without effect with -epochs");
   descent = DescentSettings::from(o);
   batch = o.integer("batch", 0, {0, most},
                     "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
-  epochs = o.integer("epochs", 0, {0, 2e9},
-                     "with -batch: the run ends after so many passes over the data; 0: by -time and -steps");
+  batch_remainder =
+      o.choice(
+          "batch_remainder", "drop", {"drop", "keep"},
+          "the samples behind the last whole minibatch of an epoch, other ones in each: drop: they sit it "
+          "out; keep: they are a smaller minibatch") == "keep";
 }
 
 void TrainSettings::read_run(Options& o) {
@@ -74,6 +83,10 @@ void TrainSettings::read_run(Options& o) {
   audit_every = o.integer("audit_every", 0, {0, 2e9},
                           "record (and audit) every Nth step, and the last; the theorem's infimum over time "
                           "wants 1; 0: every step, or with minibatches one step an epoch");
+  record_every = o.integer(
+      "record_every", 0, {0, 2e9},
+      "the history keeps the rows of every Nth step, and the last; 0: all, but half of them where there are "
+      "more than 8192. What is audited does not change");
   run = o.text("run", "", "run directory; none: runs/DATA-DATE-TIME");
   resume = o.flag("resume", false,
                   "go on from the newest valid checkpoint of -run, with the options of that run; options "

@@ -14,8 +14,8 @@ namespace poise {
 /// Every option of poise-train that is not PETSc's own.
 struct TrainSettings {
   std::string data, dynamics, run;
-  Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, checkpoint_every = -1,
-        checkpoint_keep = 3;
+  Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, record_every = 0,
+        checkpoint_every = -1, checkpoint_keep = 3;
   int feature_ranks = 1;
   std::uint64_t seed = 0;
   FeatureOptions features;
@@ -23,7 +23,7 @@ struct TrainSettings {
   DescentSettings descent;
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
   LossKind loss = LossKind::squared;
-  bool mean = true, scale_targets = true, audit = true, resume = false;
+  bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
   std::string class_weight;  ///< none, balanced, or a number for each class
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together.

@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/error.hpp"
 #include "poise/io/checkpoint.hpp"
+#include "poise/io/durable.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise/linalg/blas.hpp"
@@ -20,11 +22,23 @@
 namespace poise {
 namespace {
 
-/// The run directory's name; the clock is rank 0's.
+/// The run directory's name. Without -run it is one of its own, which is made here: of two runs that start
+/// within a second, the second one gets a number. The clock is rank 0's. Collective.
 std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
   if (!settings.run.empty()) return settings.run;
-  return broadcast(comm,
-                   "runs/" + std::filesystem::path(settings.data).stem().string() + date("-%Y%m%d-%H%M%S"));
+  std::string path;
+  on_root(comm, [&] {
+    const std::string name =
+        "runs/" + std::filesystem::path(settings.data).stem().string() + date("-%Y%m%d-%H%M%S");
+    create_directory("runs");
+    path = name;
+    std::error_code code;
+    for (int k = 2; !std::filesystem::create_directory(path, code); ++k) {
+      if (code) throw failure("cannot create the directory '" + path + "': " + code.message());
+      path = name + "-" + std::to_string(k);
+    }
+  });
+  return broadcast(comm, path);
 }
 
 }  // namespace
@@ -41,13 +55,12 @@ ExitCode train(Options& options, MPI_Comm comm) {
   Interruptions interruptions(comm, settings.deadline, settings.checkpoint_seconds);  // time runs from here
 
   // Nothing is created before the input has been read and every option is known.
-  const std::string path = run_path(comm, settings);
   std::optional<RunDirectory> directory;
   FoundCheckpoint found;
   History past;
   if (settings.resume) {
     const auto reading = Stages::get().checkpoints.begin();
-    directory.emplace(comm, path, RunDirectory::Start::resume);
+    directory.emplace(comm, settings.run, RunDirectory::Start::resume);
     found = find_checkpoint(comm, *directory);
     require_same_run(*found.checkpoint, options);
   }
@@ -59,7 +72,7 @@ ExitCode train(Options& options, MPI_Comm comm) {
   if (settings.resume)
     past = find_history(comm, *directory, found.step, experiment.record_every());
   else
-    directory.emplace(comm, path, RunDirectory::Start::anew);
+    directory.emplace(comm, run_path(comm, settings), RunDirectory::Start::anew);
   directory->clear_done();  // before the options: the old mark must not speak for a later end
   // A resumed run writes them too: the next -resume must know a changed end time; one that it is past does
   // not count.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iomanip>
 #include <span>
 #include <sstream>
@@ -56,6 +57,33 @@ std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
   return sum;
 }
 
+/// `path`, or, where it names nothing here, the place that the data of the run had when it was made: a
+/// relative path is about the folder that a program was started in. Collective. Throws bad_input.
+std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint) {
+  std::string stored;
+  if (checkpoint != nullptr && checkpoint->has("/state", "data_path"))
+    stored = checkpoint->text("/state", "data_path");
+  std::string found = path;
+  on_root(comm, [&] {
+    std::error_code code;
+    if (std::filesystem::exists(path, code)) return;
+    const bool same_name = std::filesystem::path(path).filename() == std::filesystem::path(stored).filename();
+    if (same_name && std::filesystem::exists(stored, code)) {
+      found = stored;
+      return;
+    }
+    const std::string where = std::filesystem::path(path).is_absolute()
+                                  ? std::string()
+                                  : ", looked for from " + std::filesystem::current_path(code).string();
+    throw bad_input("data file '" + path + "' does not exist" + where +
+                    (stored.empty() ? std::string("; give -data FILE")
+                                    : "; the run was made with " + stored +
+                                          "; if the file has moved, give -data "
+                                          "FILE"));
+  });
+  return broadcast(comm, found);
+}
+
 /// The data file of a run, by the name that it had.
 std::string data_of(const Checkpoint& checkpoint) {
   for (const auto& [name, value] : checkpoint.config())
@@ -70,8 +98,10 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
     : grid_(grid) {
   problem_.loss = settings.loss;
   problem_.mean = settings.mean;
-  const Dataset dataset(grid_.world(), settings.data);
+  const Dataset dataset(grid_.world(), find_data(grid_.world(), settings.data, checkpoint));
   info_ = dataset.info();
+  std::error_code code;
+  data_path_ = std::filesystem::absolute(info_.path, code).string();
   problem_.outputs = outputs_for(settings.loss, info_);
   if (settings.train_samples > info_.samples)
     throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
@@ -218,6 +248,7 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
 
 void TrainingData::save(Snapshot& snapshot) const {
   snapshot.add_text("/state", "data_fingerprint", fingerprint_);
+  snapshot.add_text("/state", "data_path", data_path_);
   const FeatureMap& f = *features_;
   // Ranks of one feature row block hold the same rows; each writes a part of them, as of any m x k matrix.
   const Range part = ParameterLayout(grid_, f.width(), problem_.outputs).slice();

@@ -55,6 +55,7 @@ class TrainingData {
   TargetScale target_scale_;
   std::vector<Index> train_classes_, test_classes_;
   std::vector<double> class_weights_;
+  std::string data_path_;    ///< absolute
   std::string fingerprint_;  ///< of the content of all samples; the same on every rank, grid and file
 };
 

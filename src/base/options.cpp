@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <sstream>
 
@@ -32,6 +33,35 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
     {"TAO",
      {"tao_type", "tao_gatol", "tao_grtol", "tao_gttol", "tao_monitor", "tao_converged_reason", "tao_view",
       "tao_ls_type", "tao_ls_max_funcs", "tao_ls_ftol", "tao_ls_gtol"}}};
+
+/// What other programs call an option of ours.
+const std::vector<std::pair<std::string, std::string>> foreign_names{{"lr", "step_size"},
+                                                                     {"learning_rate", "step_size"},
+                                                                     {"eta", "step_size"},
+                                                                     {"batch_size", "batch"},
+                                                                     {"bs", "batch"},
+                                                                     {"n_epochs", "epochs"},
+                                                                     {"num_epochs", "epochs"},
+                                                                     {"max_steps", "steps"},
+                                                                     {"iterations", "steps"},
+                                                                     {"optimizer", "method"},
+                                                                     {"optimiser", "method"},
+                                                                     {"wd", "weight_decay"},
+                                                                     {"l2", "weight_decay"},
+                                                                     {"dataset", "data"},
+                                                                     {"input", "data"},
+                                                                     {"output", "run"},
+                                                                     {"out", "run"},
+                                                                     {"save_dir", "run"},
+                                                                     {"hidden", "width"},
+                                                                     {"hidden_size", "width"},
+                                                                     {"num_layers", "depth"},
+                                                                     {"layers", "depth"},
+                                                                     {"criterion", "loss"},
+                                                                     {"clip_grad", "clip"},
+                                                                     {"scheduler", "schedule"},
+                                                                     {"final_time", "time"},
+                                                                     {"T", "time"}};
 
 /// Letters to insert, remove, replace, or swap with the next one.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
@@ -66,6 +96,7 @@ std::string range_text(Bounds bounds) {
 }
 
 bool inside(double value, Bounds bounds) {
+  if (bounds.infinite && value == std::numeric_limits<double>::infinity()) return true;
   if (!std::isfinite(value)) return false;
   return bounds.open ? bounds.low < value && value < bounds.high
                      : bounds.low <= value && value <= bounds.high;
@@ -90,6 +121,11 @@ std::vector<std::string> unused_names() {
   const std::vector<std::string> unused(names, names + count);
   check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
   return unused;
+}
+
+std::string nearest_or(const std::string& word, const std::vector<std::string>& names) {
+  const std::string near = nearest_name(word, names);
+  return near.empty() ? word : near;
 }
 
 template <class Number>
@@ -214,16 +250,40 @@ std::string Options::misspelt() const {
   return text;
 }
 
+/// What is wrong with a name that nothing has asked for.
+std::string Options::hint_for(const std::string& name, const std::vector<std::string>& known) const {
+  const auto is_known = [&](const std::string& n) {
+    return std::find(known.begin(), known.end(), n) != known.end();
+  };
+  // "-gamma=0.5", "--gamma": the habits of other command lines.
+  if (const auto equals = name.find('='); equals != std::string::npos) {
+    const std::string before = name.substr(name.find_first_not_of('-'), equals - name.find_first_not_of('-'));
+    return " is unknown; write -" + (is_known(before) ? before : nearest_or(before, known)) + " " +
+           name.substr(equals + 1) + ", with a blank in the place of =";
+  }
+  if (name.starts_with("-")) {
+    const std::string bare = name.substr(name.find_first_not_of('-'));
+    return " is unknown; write -" + (is_known(bare) ? bare : nearest_or(bare, known)) + ", with one dash";
+  }
+  for (const auto& [foreign, own] : foreign_names)
+    if (name == foreign && is_known(own)) return " is unknown; here it is -" + own;
+  // A solver's option without the prefix of the solver.
+  std::string prefixed;
+  for (const auto& solver : solvers_)
+    if (is_known(solver.prefix + name))
+      prefixed += (prefixed.empty() ? "" : ", ") + ("-" + solver.prefix + name);
+  if (!prefixed.empty()) return " is unknown: every solver has a prefix; did you mean " + prefixed + "?";
+  const std::string near = nearest_name(name, known);
+  if (near == name) return " belongs to a solver that this run does not use";
+  return " is unknown" + (near.empty() ? "" : ", the nearest is -" + near);
+}
+
 void Options::reject(const std::vector<std::string>& unused) const {
   if (unused.empty()) return;
   const std::vector<std::string> known = known_names();
   std::string message;
-  for (const auto& name : unused) {
-    const std::string near = nearest_name(name, known);
-    message += (message.empty() ? "" : "; ") + ("option -" + name) +
-               (near == name ? " belongs to a solver that this run does not use"
-                             : " is unknown" + (near.empty() ? "" : ", the nearest is -" + near));
-  }
+  for (const auto& name : unused)
+    message += (message.empty() ? "" : "; ") + ("option -" + name) + hint_for(name, known);
   throw usage_error(message + " (-help lists all)");
 }
 

@@ -13,6 +13,7 @@ struct Bounds {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   bool open = false;
+  bool infinite = false;  ///< of reals: inf is allowed
 };
 
 /// One declared option with the value this run uses.
@@ -66,6 +67,7 @@ class Options {
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
                    const std::string& help);
   void reject(const std::vector<std::string>& unused) const;
+  [[nodiscard]] std::string hint_for(const std::string& name, const std::vector<std::string>& known) const;
   [[nodiscard]] std::vector<std::string> known_names() const;
   [[nodiscard]] std::vector<std::string> undeclared_names() const;
   struct Solver {

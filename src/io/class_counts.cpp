@@ -34,13 +34,15 @@ std::vector<std::string> class_warnings(const std::vector<Index>& train, const s
   }
   std::vector<std::string> warnings;
   if (nowhere == std::vector<Index>{0})
-    warnings.push_back(subject(nowhere, names) +
-                       " no sample: do the labels start at 1? (poise-data import -map_labels true numbers the "
-                       "classes that there are)");
+    warnings.push_back(
+        subject(nowhere, names) +
+        " no sample: do the labels start at 1? (poise-data import -map_labels true numbers the "
+        "classes that there are)");
   else if (!nowhere.empty())
-    warnings.push_back(subject(nowhere, names) +
-                       " no sample: are the labels class numbers? (poise-data import -map_labels true numbers "
-                       "the classes that there are)");
+    warnings.push_back(
+        subject(nowhere, names) +
+        " no sample: are the labels class numbers? (poise-data import -map_labels true numbers "
+        "the classes that there are)");
   const std::string sorted =
       ": is the file sorted by class? Shuffle it, or draw the test set (poise-data import -test_fraction)";
   if (!only_test.empty())

@@ -4,7 +4,7 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string_view>
 
@@ -23,6 +23,7 @@ constexpr const char* schema = "poise-run-1";
 constexpr double least_seconds_between_flushes = 2.0;
 constexpr double flush_durations_between_flushes = 20.0;  // at most 5 % of the time
 constexpr hsize_t chunk_rows = 1024;
+constexpr unsigned deflate_level = 1;
 const std::string attempts_group = "/attempts/";
 
 std::size_t find_column(const std::vector<std::string>& columns, const std::string& name) {
@@ -49,7 +50,8 @@ H5Handle write_column(const H5File& file, const std::string& name, const std::ve
   const hsize_t length = values.size();
   const hsize_t unlimited = H5S_UNLIMITED;
   const H5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  require(H5Pset_chunk(creation.get(), 1, &chunk_rows) >= 0 && H5Pset_fletcher32(creation.get()) >= 0,
+  require(H5Pset_chunk(creation.get(), 1, &chunk_rows) >= 0 && H5Pset_shuffle(creation.get()) >= 0 &&
+              H5Pset_deflate(creation.get(), deflate_level) >= 0 && H5Pset_fletcher32(creation.get()) >= 0,
           "lay out the history");
   const H5Handle space(H5Screate_simple(1, &length, &unlimited), H5Sclose);
   const std::string path = "/history/" + name;
@@ -74,20 +76,52 @@ void write_history(H5File& file, const History& history) {
   }
 }
 
-/// What stands behind the HDF5 file, which readers of HDF5 do not see. The format of a file in memory leaves
-/// HDF5's own structures and texts unchecked, and damage there can end the program that reads it.
-std::string trailer(std::string_view image) {
-  return "\ncrc32 " + std::to_string(crc32_of(image)) + "\n";
+/// The attribute `checksum` of the root group holds this and, in 8 hexadecimal digits, the CRC-32 of all
+/// bytes of the file with 00000000 in their place. The format of a file in memory leaves HDF5's own
+/// structures and texts unchecked, and damage there can end the program that reads it.
+const std::string seal = "poise-crc32:";
+constexpr std::size_t digits = 8;
+
+std::string seal_of(std::string_view image, std::size_t place) {
+  std::uint32_t crc = crc32_of(image.substr(0, place));
+  crc = crc32_of(std::string(digits, '0'), crc);
+  crc = crc32_of(image.substr(place + digits), crc);
+  char text[digits + 1];
+  std::snprintf(text, sizeof text, "%08x", crc);
+  return text;
 }
 
-/// Throws unless the file is as it was written; HDF5 must not see it before.
-void require_undamaged(const std::string& path) {
-  const std::string content = read_file(path, std::numeric_limits<std::size_t>::max());
-  const std::string_view all(content);
+/// Where the digits stand; npos where there are none.
+std::size_t place_of_seal(std::string_view image) {
+  const std::size_t mark = image.find(seal);
+  return mark == std::string_view::npos || mark + seal.size() + digits > image.size() ? std::string_view::npos
+                                                                                      : mark + seal.size();
+}
+
+/// Files of an older Poise have a line with the CRC-32 of what is before it at their end.
+bool has_old_seal(std::string_view all, bool& right) {
   const std::size_t end = all.rfind("\ncrc32 ");
-  if (end == std::string_view::npos || all.substr(end) != trailer(all.substr(0, end)))
-    throw bad_input("file '" + path +
-                    "' is damaged or is not a run file: its content does not have its checksum");
+  if (end == std::string_view::npos || all.size() - end > 32) return false;
+  right = all.substr(end) == "\ncrc32 " + std::to_string(crc32_of(all.substr(0, end))) + "\n";
+  return true;
+}
+
+enum class Seal { right, wrong, absent };
+
+/// HDF5 must not see a file before, whose seal is wrong.
+Seal check_seal(const std::string& path) {
+  const std::string content = read_file(path, std::numeric_limits<std::size_t>::max());
+  const std::size_t place = place_of_seal(content);
+  if (place != std::string_view::npos)
+    return content.compare(place, digits, seal_of(content, place)) == 0 ? Seal::right : Seal::wrong;
+  bool right = false;
+  if (has_old_seal(content, right)) return right ? Seal::right : Seal::wrong;
+  return Seal::absent;
+}
+
+Error damaged(const std::string& path) {
+  return bad_input("file '" + path +
+                   "' is damaged or is not a run file: its content does not have its checksum");
 }
 
 void write_attempts(H5File& file, const std::vector<RunFile::Named>& attempts) {
@@ -112,10 +146,18 @@ void read_makers(const H5File& file, History& history) {
 }
 
 History read_history(const std::string& path) {
-  require_undamaged(path);
+  const Seal found = check_seal(path);
+  if (found == Seal::wrong) throw damaged(path);
   const H5File file = H5File::open_alone(path);
+  if (file.has_attribute("/", "checksum") && found == Seal::absent) throw damaged(path);
   if (!file.has_attribute("/", "schema") || file.text_attribute("/", "schema") != schema)
     throw bad_input("file '" + path + "' is not a run file of schema " + schema);
+  if (found == Seal::absent)
+    std::fprintf(
+        stderr,
+        "poise: warning: %s has no checksum: another program has written it; its numbers are checked "
+        "by those of its columns alone\n",
+        path.c_str());
   const std::string group = "/history/";
   History history;
   for (const auto& name : file.objects()) {
@@ -180,6 +222,7 @@ void RunFile::write() {
   const double begin = steady_seconds();
   H5File file = H5File::create_in_memory(path_);
   file.set_attribute("/", "schema", std::string(schema));
+  mark_for_seal(file);
   for (const auto& [name, value] : attributes_) file.set_attribute("/", name, value);
   file.create_group("/config");
   for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
@@ -215,7 +258,7 @@ void RunFile::append(const std::vector<double>& row) {
     if (row.size() != history_.columns.size()) {
       decision = wrong_length;
     } else {
-      history_.rows.push_back(row);
+      add_row(row);
       unsaved_ = true;
       if (due()) decision = write_now;
     }
@@ -229,6 +272,31 @@ void RunFile::append(const std::vector<double>& row) {
                     " numbers, not " + std::to_string(row.size()));
     write();
   });
+}
+
+bool RunFile::is_kept(double step) const {
+  const auto number = static_cast<Index>(step);
+  if (thinning_.record_every > 0) return number % thinning_.record_every == 0;
+  return number % (thinning_.steps_a_row * stride_) == 0;
+}
+
+/// The newest row is always there; the one before it stays if it is due.
+void RunFile::add_row(const std::vector<double>& row) {
+  const std::size_t c = find_column(history_.columns, "step");
+  auto& rows = history_.rows;
+  if (!rows.empty() && !is_kept(rows.back()[c])) rows.pop_back();
+  rows.push_back(row);
+  const double newest = row[c] / static_cast<double>(thinning_.steps_a_row);
+  bool thinner = false;
+  while (thinning_.record_every == 0 && newest >= static_cast<double>(most_rows * stride_)) {
+    stride_ *= 2;
+    thinner = true;
+  }
+  if (!thinner) return;
+  std::vector<double> last = std::move(rows.back());
+  rows.pop_back();
+  std::erase_if(rows, [&](const std::vector<double>& old) { return !is_kept(old[c]); });
+  rows.push_back(std::move(last));
 }
 
 void RunFile::flush() {
@@ -252,8 +320,15 @@ void RunFile::truncate_after(Index step) {
   });
 }
 
-std::string RunFile::sealed(const std::string& image) {
-  return image + trailer(image);
+void RunFile::mark_for_seal(H5File& file) {
+  file.set_attribute("/", "checksum", seal + std::string(digits, '0'));
+}
+
+std::string RunFile::sealed(std::string image) {
+  const std::size_t place = place_of_seal(image);
+  if (place == std::string::npos) throw failure("a run file was to be sealed without its mark");
+  image.replace(place, digits, seal_of(image, place));
+  return image;
 }
 
 History RunFile::load(MPI_Comm comm, const std::string& path) {

@@ -15,8 +15,9 @@ constexpr std::uint64_t rounds = 8;
 
 }  // namespace
 
-Minibatches::Minibatches(const ProcessGrid& grid, Index n, Index batch, std::uint64_t seed)
-    : own_(grid.samples(n)), n_(n), batch_(batch), seed_(seed) {
+Minibatches::Minibatches(const ProcessGrid& grid, Index n, Index batch, std::uint64_t seed,
+                         bool keep_remainder)
+    : own_(grid.samples(n)), n_(n), batch_(batch), seed_(seed), keep_remainder_(keep_remainder) {
   if (batch < 1 || batch > n)
     throw Error(ExitCode::bad_input,
                 "option -batch " + std::to_string(batch) + ": a batch needs 1 to " + std::to_string(n) +
@@ -66,7 +67,8 @@ Batch Minibatches::at(Index step) const {
   sort_epoch(epoch(step));
   const Index batch = step % batches_per_epoch();
   const auto first = std::lower_bound(members_.begin(), members_.end(), Member{batch, 0});
-  Batch result{false, batch_, {}};
+  const bool is_rest = batch == n_ / batch_;
+  Batch result{false, is_rest ? remainder() : batch_, {}};
   for (auto member = first; member != members_.end() && member->batch == batch; ++member)
     result.local.push_back(member->sample);
   return result;

@@ -11,6 +11,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/requirements.hpp"
+#include "poise/base/version.hpp"
 #include "poise/petsc/options_file.hpp"
 #include "poise/petsc/own_options.hpp"
 
@@ -74,6 +75,10 @@ Session::Session(int argc, char** argv) {
     const bool is_value = argument.empty() || argument[0] != '-' || is_number(argument);
     if (is_value && after_value) words_.push_back(argument);
     after_value = is_value;
+    if (argument == "-version" || argument == "--version") {
+      version_requested_ = true;
+      continue;
+    }
     if (argument == "-help" || argument == "--help" || argument == "-h") {
       help_requested_ = true;
       const bool petsc_too = i + 1 < argc && std::strcmp(argv[i + 1], "petsc") == 0;
@@ -111,7 +116,16 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
   });
   if (code == 0) {
     Session session(argc, argv);
-    code = run_and_report([&] { return program(session); });
+    code = run_and_report([&] {
+      if (!session.version_requested()) return program(session);
+      int rank = 0;
+      MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+      if (rank == 0)
+        std::printf("Poise %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
+                    git_commit().c_str(), PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR,
+                    SLEPC_VERSION_MAJOR, SLEPC_VERSION_MINOR, SLEPC_VERSION_SUBMINOR);
+      return ExitCode::done;
+    });
     std::fflush(stdout);
     // No rank finalizes while another can still abort: there Open MPI 4.1's mpirun hangs or crashes, now and
     // then.

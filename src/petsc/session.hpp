@@ -19,6 +19,7 @@ class Session {
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+  [[nodiscard]] bool version_requested() const { return version_requested_; }
   [[nodiscard]] bool help_requested() const { return help_requested_; }
   /// What the command line holds before the first option ("import", "show FILE"), then every word that is
   /// neither an option nor the value of one.
@@ -28,7 +29,7 @@ class Session {
   std::vector<std::string> arguments_;
   std::vector<char*> pointers_;
   std::vector<std::string> words_;
-  bool help_requested_ = false;
+  bool help_requested_ = false, version_requested_ = false;
 };
 
 /// The frame of every main: starts a Session, runs `program`, turns errors into one message and an exit code

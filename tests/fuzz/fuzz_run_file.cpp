@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::change_file(
       out, bytes, {"/history/t", "/history/step", "/history/loss", "/history/x", "/history", "/config", "/"},
       {"schema", "x"});
+  RunFile::mark_for_seal(out);
   const fuzz::File file(RunFile::sealed(out.image()));
   fuzz::accepts([&] {
     const History history = RunFile::load(MPI_COMM_SELF, file.path());

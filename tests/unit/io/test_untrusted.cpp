@@ -161,6 +161,7 @@ TEST_F(UntrustedFileTest, AHistoryThatIsNoTableIsRefused) {
       file.set_attribute("/", "schema", std::string("poise-run-1"));
       put(file, "/history/t", {4});
       body(file);
+      RunFile::mark_for_seal(file);
       std::ofstream(path_, std::ios::binary) << RunFile::sealed(file.image());
     });
     return message_of([&] { (void)RunFile::load(MPI_COMM_WORLD, path_); });
