@@ -18,14 +18,6 @@
 namespace poise {
 namespace {
 
-void require_data(MPI_Comm comm, const TrainSettings& settings) {
-  on_root(comm, [&] {
-    if (!std::filesystem::exists(settings.data))
-      throw bad_input("the data of the run, " + settings.data +
-                      ", are not there (as seen from here); say by -data FILE where they are");
-  });
-}
-
 /// What can be known before the work begins.
 void require_writable_output(MPI_Comm comm, const std::string& path) {
   if (path.empty()) return;
@@ -78,7 +70,8 @@ ExitCode report(MPI_Comm comm, const VerdictTable& table, const AuditFacts& fact
     std::fflush(stdout);
     if (!json.empty()) replace_file(json, to_json(table, facts));
   });
-  return table.held() ? ExitCode::done : ExitCode::failed;
+  if (!table.held()) return ExitCode::failed;
+  return table.has_unverified() ? ExitCode::not_verified : ExitCode::done;
 }
 
 }  // namespace
@@ -124,9 +117,8 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   const std::size_t reference = reference_point(files);
   const TrainSettings settings = recall_settings(options, *files.open(reference));
   declare_audit_solvers(options);
-  require_data(comm, settings);
   Subject subject(comm, settings, *files.open(reference));
-  Walk run(subject, files, own.replay_steps);
+  Walk run(subject, files, own.run, own.replay_steps);
   options.reject_unknown();
   print_header(subject, files, own);
   run.go();

@@ -19,8 +19,10 @@ class ColumnSumsClaim final : public Claim {
     if (!exception().empty() || point.kind == RunPoint::Kind::step) return;
     static const LogEvent event("AuditColumnSums");
     const auto scope = event.begin();
+    // ∂L/∂A is made of products of ∇ℓ with W and U⁻¹: it is as large as W is, which grows with the targets.
     const double open = 1.0 - subject_.contraction();
-    const double size = subject_.gradient_size(point.loss) / (open * open);
+    const double readout = std::max(1.0, readout_norm(point.theta));
+    const double size = readout * subject_.gradient_size(point.loss) / (open * open);
     steepest_ = std::max({steepest_, point.gradient_norm, size});
     if (point.kind == RunPoint::Kind::start) {
       sums_ = column_sums(point.theta);
@@ -61,6 +63,23 @@ class ColumnSumsClaim final : public Claim {
     const double steps = static_cast<double>(std::max(point.gradients, point.step)) + 1.0;
     return std::numeric_limits<double>::epsilon() * m *
            (steps * (1.0 + largest_) + 8.0 * point.t * steepest_);
+  }
+
+  /// Collective. ‖B‖_F.
+  [[nodiscard]] double readout_norm(Vec theta) const {
+    const ParameterLayout& layout = subject_.layout();
+    double norm2 = 0.0;
+    {
+      const ReadArray values(theta);
+      for (Index i = 0; i < layout.slice().size(); ++i)
+        for (Index c = 0; c < layout.outputs(); ++c) {
+          const double entry =
+              values[static_cast<std::size_t>(i * layout.row_length() + layout.readout_offset() + c)];
+          norm2 += entry * entry;
+        }
+    }
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &norm2, 1, MPI_DOUBLE, MPI_SUM, layout.grid().world()));
+    return std::sqrt(norm2);
   }
 
   /// On all ranks; remembers the largest entry.

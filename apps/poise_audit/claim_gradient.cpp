@@ -75,10 +75,8 @@ class GradientClaim final : public Claim {
 
   /// By how much a loss may be off: the residual of its solves times their condition, and rounding.
   [[nodiscard]] double noise(double loss) const {
-    if (subject_.network().objective == "collapsed") return subject_.model().weight_error() * std::abs(loss);
-    constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
     const double c = subject_.contraction();
-    return 4.0 * std::max(residual_, rounding) * (1.0 + c) / (1.0 - c) * std::abs(loss);
+    return std::max(subject_.loss_noise(loss), 4.0 * residual_ * (1.0 + c) / (1.0 - c) * std::abs(loss));
   }
 
   void compare(const RunPoint& point, double loss, double norm) {

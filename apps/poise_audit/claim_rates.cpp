@@ -66,7 +66,7 @@ class RatesClaim final : public Claim {
         constants.kappa = classification_->kappa_outputs();
         known = known_of(*classification_);
       } else if (!lost_.empty()) {
-        known = "L* was not found, taken as 0";
+        known = "no L* is proved (" + lost_ + "): L - 0 is audited, as no loss is below 0";
       }
     }
     table.add(kappa_row(samples_, uncertainties_, constants.kappa,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "poise_audit/claim.hpp"
@@ -32,7 +33,12 @@ namespace poise {
 /// The rate that the Gram matrix of the tangents proves for other networks.
 [[nodiscard]] std::unique_ptr<Claim> make_gram_claim(Subject& subject);
 
+/// L* and W* of the squared loss from the residuals of all samples (theory.md 5.2).
+[[nodiscard]] std::unique_ptr<Claim> make_optimum_claim(Subject& subject);
+/// run.h5 of the directory `run` against the checkpoints.
+[[nodiscard]] std::unique_ptr<Claim> make_history_claim(Subject& subject, const std::string& run);
+
 /// All of them, in the order of the table.
-[[nodiscard]] std::vector<std::unique_ptr<Claim>> make_claims(Subject& subject);
+[[nodiscard]] std::vector<std::unique_ptr<Claim>> make_claims(Subject& subject, const std::string& run);
 
 }  // namespace poise

@@ -45,6 +45,7 @@ std::string json_of(const Row& row) {
 }  // namespace
 
 std::string to_json(const VerdictTable& table, const AuditFacts& facts) {
+  const std::string outcome = !table.held() ? "not held" : table.has_unverified() ? "not verified" : "held";
   std::string text = "{\"schema\": \"poise-audit-1\", \"version\": " + quoted(version()) +
                      ", \"git\": " + quoted(git_commit()) + ", \"run\": " + quoted(facts.run) +
                      ",\n \"ranks\": " + std::to_string(facts.ranks) + ", \"grid\": " + quoted(facts.grid) +
@@ -53,7 +54,8 @@ std::string to_json(const VerdictTable& table, const AuditFacts& facts) {
                      ", \"last_step\": " + std::to_string(facts.last_step) +
                      ", \"replayed_steps\": " + std::to_string(facts.replayed_steps) +
                      ", \"seconds\": " + number(facts.seconds) +
-                     ",\n \"held\": " + (table.held() ? "true" : "false") + ",\n \"rows\": [";
+                     ",\n \"held\": " + (table.held() && !table.has_unverified() ? "true" : "false") +
+                     ", \"outcome\": " + quoted(outcome) + ",\n \"rows\": [";
   for (std::size_t i = 0; i < table.rows().size(); ++i)
     text += (i == 0 ? "\n  " : ",\n  ") + json_of(table.rows()[i]);
   return text + "\n ]}\n";

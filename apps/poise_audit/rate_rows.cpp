@@ -53,6 +53,11 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
                        : "its time is before that of the step before";
     return row;
   }
+  if (rates.outcome() == AuditOutcome::not_verified) {
+    row.state = RowState::not_verified;
+    row.note = rates.verdict();
+    return row;
+  }
   row.note = "at " + std::to_string(times) + " times";
   char tightness[64] = "";
   if (std::isfinite(rates.smallest_tightness()))

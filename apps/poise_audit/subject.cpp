@@ -36,9 +36,13 @@ Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint&
         EquilibriumSettings{
             .panel = network().panel, .jacobian_weight = network().jacobian_weight, .seed = settings_.seed});
   }
-  for (const double entry : problem().train.features) features_norm2_ += entry * entry;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &features_norm2_, 1, MPI_DOUBLE, MPI_SUM, grid().world()));
-  features_norm2_ *= problem().scale(problem().train.total);
+  double norms2[2] = {0.0, 0.0};
+  for (const double entry : problem().train.features) norms2[0] += entry * entry;
+  if (grid().feature_index() == 0)
+    for (const double entry : problem().train.targets) norms2[1] += entry * entry;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, norms2, 2, MPI_DOUBLE, MPI_SUM, grid().world()));
+  features_norm2_ = norms2[0] * problem().scale(problem().train.total);
+  targets_norm2_ = norms2[1] * problem().scale(problem().train.total);
 }
 
 Objective& Subject::true_objective() {
@@ -50,6 +54,19 @@ double Subject::gradient_size(double loss) const {
   // s Σ ‖∇ℓ_i‖² <= 4 L for the squared loss; else ‖∇ℓ_i‖² <= 2 (1 − p)² <= 2 ℓ_i.
   const double slopes = (problem().loss == LossKind::squared ? 4.0 : 2.0) * std::max(loss, 0.0);
   return std::sqrt(slopes * features_norm2_);
+}
+
+double Subject::loss_noise(double loss) const {
+  constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
+  const double c = contraction();
+  double accuracy = rounding * (1.0 + c) / (1.0 - c);  // of the outputs, relative to their size
+  if (network().objective == "collapsed") accuracy = std::max(accuracy, model_->weight_error());
+  if (network().objective == "equilibrium")
+    accuracy = std::max(accuracy, 4.0 * exact_->equilibrium().rtol() * (1.0 + c) / (1.0 - c));
+  if (problem().loss != LossKind::squared) return accuracy * std::abs(loss);
+  const double size = std::sqrt(targets_norm2_) + std::sqrt(std::max(0.0, loss));
+  return accuracy * (std::abs(loss) + 2.0 * std::sqrt(std::max(0.0, loss)) * size) +
+         accuracy * accuracy * size * size;
 }
 
 double Subject::contraction() const {

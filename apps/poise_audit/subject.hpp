@@ -49,6 +49,9 @@ class Subject {
   /// Collective. An upper bound of ‖∇L₀‖ without the cancellation between samples, s Σ_i ‖∇ℓ_i‖ ‖φ_i‖: what
   /// errors of a gradient that is summed over samples are relative to.
   [[nodiscard]] double gradient_size(double loss) const;
+  /// Collective. By how much a loss may be off: what the accuracy of the outputs makes of it. A squared loss
+  /// is a small difference of outputs and targets where the targets are large.
+  [[nodiscard]] double loss_noise(double loss) const;
   /// Relative accuracy of a gradient of the run: tolerance of its solves times their condition.
   [[nodiscard]] double gradient_accuracy() const;
   /// Bound of ‖∂h/∂z‖ where there is one below 1, else 1 − 1e-2.
@@ -67,6 +70,7 @@ class Subject {
   std::unique_ptr<Pointwise> map_;
   std::unique_ptr<EquilibriumObjective> exact_;
   double features_norm2_ = 0.0;  // s ‖Φ‖²_F
+  double targets_norm2_ = 0.0;   // s ‖Y‖²_F
 };
 
 }  // namespace poise

@@ -45,6 +45,8 @@ std::string to_string(RowState state) {
       return "held";
     case RowState::not_held:
       return "not held";
+    case RowState::not_verified:
+      return "not verified";
     case RowState::observed:
       return "observed";
     case RowState::does_not_apply:
@@ -92,6 +94,11 @@ bool VerdictTable::held() const {
                       [](const Row& row) { return row.state == RowState::not_held; });
 }
 
+bool VerdictTable::has_unverified() const {
+  return std::any_of(rows_.begin(), rows_.end(),
+                     [](const Row& row) { return row.state == RowState::not_verified; });
+}
+
 std::string VerdictTable::text() const {
   std::size_t width = 5;
   for (const Row& row : rows_) width = std::max(width, title(row).size());
@@ -106,9 +113,10 @@ std::string VerdictTable::text() const {
     text += padded(brief(row.measured), 11) +
             padded(std::isnan(row.required) ? "-" : row.relation + " " + brief(row.required), 14);
     const bool failed = row.state == RowState::not_held;
-    text += failed ? "NO" : row.state == RowState::observed ? "observed" : "yes";
+    const bool plain = row.state == RowState::held;
+    text += failed ? "NO" : plain ? "yes" : to_string(row.state);
     if (failed && !place(row).empty()) text += ": " + place(row);
-    if (!row.note.empty()) text += (failed || row.state == RowState::observed ? ": " : "  ") + row.note;
+    if (!row.note.empty()) text += (plain ? "  " : ": ") + row.note;
     text += "\n";
   }
   return text + "\n" + verdict() + "\n";
@@ -116,12 +124,14 @@ std::string VerdictTable::text() const {
 
 std::string VerdictTable::verdict() const {
   Index judged = 0, idle = 0, observed = 0;
-  std::string names, where;
+  std::string names, where, unverified;
   Index first = std::numeric_limits<Index>::max();
   for (const Row& row : rows_) {
     judged += row.state == RowState::held ? 1 : 0;
     idle += row.state == RowState::does_not_apply ? 1 : 0;
     observed += row.state == RowState::observed ? 1 : 0;
+    if (row.state == RowState::not_verified)
+      unverified += (unverified.empty() ? "" : "; ") + row.id + " (" + title(row) + ")";
     if (row.state != RowState::not_held) continue;
     names += (names.empty() ? "" : "; ") + row.id + " (" + title(row) + ")";
     if (row.step >= 0 && row.step < first) {
@@ -130,6 +140,8 @@ std::string VerdictTable::verdict() const {
     }
   }
   if (!names.empty()) return "verdict: NOT held: " + names + (where.empty() ? "" : "; first at " + where);
+  if (!unverified.empty())
+    return "verdict: not verified: " + unverified + "; the other " + std::to_string(judged) + " rows held";
   std::string rest = idle > 0 ? std::to_string(idle) + " do not apply" : "";
   if (observed > 0) rest += (rest.empty() ? "" : ", ") + std::to_string(observed) + " observed";
   return "verdict: all " + std::to_string(judged) + " rows held" + (rest.empty() ? "" : " (" + rest + ")");

@@ -9,7 +9,7 @@
 
 namespace poise {
 
-enum class RowState { held, not_held, does_not_apply, observed };
+enum class RowState { held, not_held, not_verified, does_not_apply, observed };
 
 /// One line of the verdict.
 struct Row {
@@ -59,6 +59,8 @@ class VerdictTable {
   [[nodiscard]] std::vector<Row>& rows() { return rows_; }
   /// Whether no row failed.
   [[nodiscard]] bool held() const;
+  /// Whether a row could be neither confirmed nor refuted.
+  [[nodiscard]] bool has_unverified() const;
   /// The table as a person reads it, ending with the line of the verdict.
   [[nodiscard]] std::string text() const;
   /// "verdict: all 17 rows held", or which did not, and where first.

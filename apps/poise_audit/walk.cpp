@@ -7,12 +7,12 @@
 
 namespace poise {
 
-Walk::Walk(Subject& subject, RunCheckpoints& files, Index replay_steps)
+Walk::Walk(Subject& subject, RunCheckpoints& files, const std::string& run, Index replay_steps)
     : subject_(subject),
       files_(files),
       replay_(subject, files, replay_steps),
       gradient_(subject.layout().create()) {
-  for (auto& claim : make_claims(subject)) claims_.push_back({.claim = std::move(claim)});
+  for (auto& claim : make_claims(subject, run)) claims_.push_back({.claim = std::move(claim)});
 }
 
 void Walk::Watched::see(const RunPoint& point) {

@@ -12,8 +12,8 @@ namespace poise {
 /// Takes all claims through a run: the start, every checkpoint, and the steps between that are taken again.
 class Walk {
  public:
-  /// Collective. Both must outlive it. `replay_steps`: see Replay.
-  Walk(Subject& subject, RunCheckpoints& files, Index replay_steps);
+  /// Collective. Both must outlive it. `run`: the directory. `replay_steps`: see Replay.
+  Walk(Subject& subject, RunCheckpoints& files, const std::string& run, Index replay_steps);
   /// Collective. One pass, in the order of the steps; one checkpoint is open at a time.
   void go();
   /// Collective. Adds the rows of all claims.

@@ -58,7 +58,7 @@ void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
   state.clipped = checkpoint.integer("/dynamics", "clipped");
   const auto is_amount = [](double x) { return std::isfinite(x) && x >= 0; };
   if (state.step < 0 || state.gradients < 0 || state.reductions < 0 || state.clipped < 0 ||
-      !is_amount(state.t) || !is_amount(state.next_step_size) || !is_amount(state.local_error_sum) ||
+      !is_amount(state.t) || !is_amount(state.next_step_size) || !(state.local_error_sum >= 0.0) ||
       !is_amount(state.step_scale))
     throw usage(checkpoint.path() + ": no run can stand where /state and /dynamics say that it stands");
 }

@@ -116,9 +116,11 @@ ExitCode Run::finish(StopReason reason) {
   }
   note_end("done", Report::reason(reason));
   file_.flush();
+  const bool verified = outcome() != AuditOutcome::not_verified;
+  const std::string verdict = experiment_.audit() == nullptr ? "" : "verdict: " + to_string(outcome()) + "\n";
   directory_.mark_done("step " + std::to_string(experiment_.state().step) +
-                       ", t = " + to_text(experiment_.state().t) + ", " + date(time_format) + "\n");
-  return ExitCode::done;
+                       ", t = " + to_text(experiment_.state().t) + ", " + date(time_format) + "\n" + verdict);
+  return verified ? ExitCode::done : ExitCode::not_verified;
 }
 
 void Run::note_progress() {
@@ -130,8 +132,13 @@ void Run::note_progress() {
   file_.note("checkpoint_seconds", cost_.seconds());
 }
 
+AuditOutcome Run::outcome() const {
+  return experiment_.audit() == nullptr ? AuditOutcome::held : experiment_.audit()->rates().outcome();
+}
+
 void Run::note_end(const char* state, const std::string& reason) {
   note_progress();
+  if (experiment_.audit() != nullptr) file_.note("verdict", to_string(outcome()));
   file_.note("state", state);
   file_.note("reason", reason);
 }

@@ -30,14 +30,16 @@ class Run {
   /// Collective. All arguments but `past` must outlive it.
   Run(Experiment& experiment, const TrainSettings& settings, const Options& options,
       const RunDirectory& directory, Interruptions& interruptions, const History& past);
-  /// Collective. Marks the run directory as done if the end of the run was reached. Throws failure if a solve
-  /// failed or a bound was violated.
+  /// Collective. Marks the run directory as done if the end of the run was reached. Returns not_verified if
+  /// it was, but the audit could not confirm the theorem. Throws failure if a solve failed or a bound was
+  /// violated.
   ExitCode go();
 
  private:
   StopReason train();
   ExitCode finish(StopReason reason);
   void note_progress();
+  [[nodiscard]] AuditOutcome outcome() const;
   void note_end(const char* state, const std::string& reason);
   [[nodiscard]] double seconds() const { return steady_seconds() - start_; }
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);

@@ -116,7 +116,7 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
   take_fingerprint(train, test);
   if (checkpoint != nullptr) {
     restore_features(settings, *checkpoint);
-    if (settings.resume) require_same_data(*checkpoint);  // poise-audit judges what it is given
+    require_same_data(*checkpoint);
   } else {
     fit_features(settings, train);
   }

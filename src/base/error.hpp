@@ -10,9 +10,10 @@ namespace poise {
 /// What a Poise program returns to the shell; every rank returns the same one.
 enum class ExitCode : int {
   done = 0,
-  failed = 1,     ///< an audit or a solve failed
-  bad_input = 2,  ///< bad usage, options or files
-  requeue = 75,   ///< stopped on request, with a checkpoint: run me again
+  failed = 1,        ///< an audit or a solve failed
+  bad_input = 2,     ///< bad usage, options or files
+  not_verified = 3,  ///< all is done, but an audit could neither confirm nor refute its claim
+  requeue = 75,      ///< stopped on request, with a checkpoint: run me again
 };
 
 /// The one exception of Poise. The message names the cause and the cure.

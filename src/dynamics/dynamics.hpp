@@ -14,14 +14,15 @@ namespace poise {
 struct DynamicsState {
   Index step = 0;
   double t = 0.0;
-  double next_step_size = 0.0;   ///< what the integrator tries next; 0: its default
-  double local_error_sum = 0.0;  ///< Σ over steps of ‖estimated local error of θ‖₂ since t = 0
-  Index gradients = 0;           ///< gradient evaluations so far
-  bool shown = false;            ///< the observer has seen this point
-  double step_scale = 1.0;       ///< descent: 2^(−reductions), a factor of every later step size
-  Index reductions = 0;          ///< descent: how often a failure has halved the step size
-  Index clipped = 0;             ///< descent: steps whose gradient was clipped
-  double step_size = 0.0;        ///< descent: of the step from here; follows from the rest, need not be saved
+  double next_step_size = 0.0;  ///< what the integrator tries next; 0: its default
+  /// Σ over steps of ‖estimated local error of θ‖₂ since t = 0; inf where the integrator estimates none.
+  double local_error_sum = 0.0;
+  Index gradients = 0;      ///< gradient evaluations so far
+  bool shown = false;       ///< the observer has seen this point
+  double step_scale = 1.0;  ///< descent: 2^(−reductions), a factor of every later step size
+  Index reductions = 0;     ///< descent: how often a failure has halved the step size
+  Index clipped = 0;        ///< descent: steps whose gradient was clipped
+  double step_size = 0.0;   ///< descent: of the step from here; follows from the rest, need not be saved
 };
 
 /// Sees θ, ∇L(θ) and the loss at the start and after every step; returns false to stop the run there.

@@ -1,5 +1,6 @@
 #include "poise/dynamics/flow.hpp"
 
+#include <limits>
 #include <string_view>
 
 #include "poise/base/check.hpp"
@@ -123,14 +124,15 @@ void Flow::right_hand_side(Vec theta, Vec derivative) {
 double Flow::local_error(Vec theta) {
   TSType type = nullptr;
   check(TSGetType(ts_.get(), &type));
-  if (std::string_view(type) != TSRK) return 0.0;
+  constexpr double unknown = std::numeric_limits<double>::infinity();
+  if (std::string_view(type) != TSRK) return unknown;
   TSRKType rk = nullptr;
   PetscInt order = 0;
   PetscBool available = PETSC_FALSE;
   check(TSRKGetType(ts_.get(), &rk));
   check(TSRKGetOrder(ts_.get(), &order));
   check(TSEvaluateStep(ts_.get(), order - 1, embedded_.get(), &available));
-  if (!available) return 0.0;
+  if (!available) return unknown;
   check(VecAXPY(embedded_.get(), -1.0, theta));
   double norm = 0.0;
   check(VecNorm(embedded_.get(), NORM_2, &norm));

@@ -17,13 +17,15 @@ constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double floor_share = 1e-10;
 /// The logarithm of a ratio near 1 is right to ε, so to 1e-10 of an exponent above this.
 constexpr double resolved_exponent = 1e-6;
+/// Numbers of the state that files of an older Poise have.
+constexpr std::size_t old_state_size = 15;
 /// Numbers of a saved violation: present, kind, step, t, measured, required, allowance.
 constexpr std::size_t violation_size = 7;
 
 bool finite(const AuditSample& sample) {
   return std::isfinite(sample.t) && std::isfinite(sample.excess) && std::isfinite(sample.grad_norm2) &&
          std::isfinite(sample.lambda_min) && std::isfinite(sample.lambda_error) &&
-         std::isfinite(sample.integration_error) && std::isfinite(sample.lambda_floor);
+         !std::isnan(sample.integration_error) && std::isfinite(sample.lambda_floor);
 }
 
 std::string brief(double value) {
@@ -117,10 +119,12 @@ double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, doubl
                           double lower_exponent, AuditRow& row) {
   const double bound = state_.initial_excess * std::exp(-exponent);
   const double eigenvalue_error = bound * std::expm1(std::max(0.0, exponent - lower_exponent));
-  const double allowance = eigenvalue_error + sample.integration_error +
-                           rounding_share * (1.0 + exponent) * bound + constants_.excess_rounding;
+  const double other_allowance =
+      eigenvalue_error + rounding_share * (1.0 + exponent) * bound + constants_.excess_rounding;
+  const double allowance = other_allowance + sample.integration_error;
   const double allowed = bound + allowance;
   if (sample.excess > allowed) report(row, {kind, sample.step, sample.t, sample.excess, bound, allowance});
+  if (state_.points > 1.0) confirm(sample, bound, exponent, other_allowance);
   if (!(exponent > 0.0) || state_.initial_excess == 0.0) return not_a_number;
   state_.worst_margin = std::min(state_.worst_margin, 1.0 - sample.excess / allowed);
   const double tightness = std::log(state_.initial_excess / sample.excess) / exponent;
@@ -128,8 +132,65 @@ double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, doubl
   if (exponent > resolved_exponent && sample.excess > sample.integration_error + constants_.excess_rounding) {
     state_.smallest_tightness = std::min(state_.smallest_tightness, tightness);
     state_.largest_tightness = std::max(state_.largest_tightness, tightness);
+    if (kind == Violation::Kind::bound) state_.measured += 1.0;
   }
   return tightness;
+}
+
+/// Whether the integrator's error leaves the comparison with a bound its meaning.
+void RateAudit::confirm(const AuditSample& sample, double bound, double exponent, double other_allowance) {
+  if (exponent > resolved_exponent) {
+    state_.resolved += 1.0;
+    if (sample.integration_error <= bound) state_.confirmed += 1.0;
+    if (bound > 0.0)
+      state_.largest_error_ratio = std::max(state_.largest_error_ratio, sample.integration_error / bound);
+  }
+  const bool excused = sample.excess > bound + other_allowance && sample.integration_error > bound;
+  if (!excused && std::isfinite(sample.integration_error)) return;
+  if (state_.unverified == 0.0) state_.first_unverified = sample.t;
+  if (sample.t != state_.last_unverified || state_.unverified == 0.0) state_.unverified += 1.0;
+  state_.last_unverified = sample.t;
+  if (bound > 0.0) state_.largest_excess_ratio = std::max(state_.largest_excess_ratio, sample.excess / bound);
+}
+
+AuditOutcome RateAudit::outcome() const {
+  if (!held()) return AuditOutcome::violated;
+  const bool meaningless = state_.resolved > 0.0 && state_.confirmed == 0.0;
+  return state_.unverified > 0.0 || meaningless ? AuditOutcome::not_verified : AuditOutcome::held;
+}
+
+std::string RateAudit::why_not_verified(const std::string& times) const {
+  std::string text = constants_.theorem + " is not verified: ";
+  if (std::isinf(state_.largest_error_ratio))
+    return text + "the integrator states no error, so the flow may be elsewhere; take -flow_ts_type rk";
+  if (state_.unverified > 0.0)
+    text += "at " + std::to_string(unverified()) + " of " + times +
+            ", first at t = " + to_text(state_.first_unverified) +
+            ", the excess is above the bound, by a factor of up to " + brief(state_.largest_excess_ratio) +
+            ", and the integration error that may explain it is larger than the bound";
+  else
+    text += "the stated integration error is larger than the bound at all " + times + " after the start";
+  const double factor = std::pow(10.0, std::ceil(std::log10(state_.largest_error_ratio)) + 1.0);
+  constexpr double most_factor = 1e7;  // from the default 1e-8 to the rounding of doubles
+  text += "; the error is up to " + brief(state_.largest_error_ratio) + " times the bound: ";
+  if (factor <= most_factor) return text + "divide -flow_ts_rtol and -flow_ts_atol by " + brief(factor);
+  return text +
+         "no tolerance of double precision makes up for that (-flow_ts_rtol and -flow_ts_atol divided by " +
+         brief(factor) +
+         "); bring targets and features to usual sizes (-scale_targets, -features whiten), or end "
+         "the flow earlier (-time)";
+}
+
+std::string to_string(AuditOutcome outcome) {
+  switch (outcome) {
+    case AuditOutcome::held:
+      return "held";
+    case AuditOutcome::violated:
+      return "violated";
+    case AuditOutcome::not_verified:
+      break;
+  }
+  return "not verified";
 }
 
 void RateAudit::report(AuditRow& row, const Violation& violation) {
@@ -144,9 +205,13 @@ std::string RateAudit::verdict() const {
   if (!held())
     return constants_.theorem + " is violated at " + std::to_string(violations()) + " of " + times +
            "; first " + first_->text(constants_.theorem, constants_.matrix);
+  if (outcome() == AuditOutcome::not_verified) return why_not_verified(times);
   std::string text = "bound held at all " + times;
-  if (std::isfinite(state_.smallest_tightness))
-    text += "; measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
+  if (!std::isfinite(state_.smallest_tightness)) return text;
+  text += "; measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
+  const auto measured = static_cast<std::int64_t>(state_.measured);
+  if (measured > 0 && measured < points() - 1)
+    text += " (at the " + std::to_string(measured) + " where the excess is above its uncertainty)";
   return text;
 }
 
@@ -161,12 +226,14 @@ std::vector<double> RateAudit::save() const {
 
 void RateAudit::restore(std::span<const double> numbers) {
   std::array<double, sizeof(State) / sizeof(double)> state{};
-  if (numbers.size() != state.size() + violation_size)
+  const std::size_t stored = numbers.size() - std::min(numbers.size(), violation_size);
+  if (stored != state.size() && stored != old_state_size)
     throw bad_input("the stored state of the audit has " + std::to_string(numbers.size()) + " numbers, not " +
                     std::to_string(state.size() + violation_size) + ": it is from another version");
-  std::copy_n(numbers.begin(), state.size(), state.begin());
+  state = std::bit_cast<std::array<double, sizeof(State) / sizeof(double)>>(State{});
+  std::copy_n(numbers.begin(), stored, state.begin());
   state_ = std::bit_cast<State>(state);
-  const auto v = numbers.subspan(state.size());
+  const auto v = numbers.subspan(stored);
   first_.reset();
   constexpr auto last_kind = static_cast<double>(Violation::Kind::not_finite);
   const auto is_count = [](double x) { return x >= 0 && x <= 0x1p53; };

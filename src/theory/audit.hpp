@@ -28,11 +28,12 @@ struct AuditSample {
   /// L − L*. Where L* is not known, L − c for any known c <= L* (0 for the losses here): the inequality of
   /// the proof, d(L − c)/dt <= −λ_min κ_t (L − c) with κ_t = ‖∇L₀‖²/(L − c), holds for each such c.
   double excess = 0.0;
-  double grad_norm2 = 0.0;         ///< ‖∇L₀(W)‖_F²
-  double lambda_min = 0.0;         ///< of D, as computed: the best estimate, which is never too small
-  double lambda_error = 0.0;       ///< by how much it may be too large: an audit must not fail for that
-  double integration_error = 0.0;  ///< absolute uncertainty of the excess, stated by the integrator
-  double lambda_floor = 0.0;       ///< of this time, where it is above that of the constants
+  double grad_norm2 = 0.0;    ///< ‖∇L₀(W)‖_F²
+  double lambda_min = 0.0;    ///< of D, as computed: the best estimate, which is never too small
+  double lambda_error = 0.0;  ///< by how much it may be too large: an audit must not fail for that
+  /// Absolute uncertainty of the excess, stated by the integrator; inf where it states none.
+  double integration_error = 0.0;
+  double lambda_floor = 0.0;  ///< of this time, where it is above that of the constants
 };
 
 /// One row of the audit's history.
@@ -61,6 +62,11 @@ struct Violation {
                                  const std::string& matrix = "D") const;
 };
 
+/// What an audit has found. Not verified: what the integrator may have done wrong is more than what was
+/// claimed.
+enum class AuditOutcome { held, violated, not_verified };
+[[nodiscard]] std::string to_string(AuditOutcome outcome);
+
 /// What an audit measured at one point of a run.
 struct AuditPoint {
   AuditSample sample;
@@ -77,6 +83,13 @@ struct AuditPoint {
 /// Rows hold the bounds of the computed λ_min. What is tested is the bound with λ_min − lambda_error in its
 /// place, so the eigensolver's residual, which changes with the grid, decides nothing and is not recorded.
 ///
+/// Three outcomes. A time where the excess is above bound and allowance violates the theorem. A time where it
+/// is above the bound and only an integration error larger than the bound itself excuses it is *unverified*:
+/// it would excuse anything. So is every time of an integrator that states no error. The run is verified if
+/// no time is unverified, and if the integration error was below the bound at some time where the bound's
+/// exponent is resolved. (Later it may exceed the bound: as the excess vanishes, so does what was wrong with
+/// it, which the sum of local errors does not know.)
+///
 /// Allowance: what the bound grows by that, + integration_error + `rounding_share` (1 + x) bound +
 /// excess_rounding, x the bound's exponent. The share covers the accuracy of λ_min and κ_t, which the
 /// exponential turns into x times their relative error.
@@ -92,7 +105,11 @@ class RateAudit {
 
   [[nodiscard]] std::int64_t points() const { return static_cast<std::int64_t>(state_.points); }
   [[nodiscard]] std::int64_t violations() const { return static_cast<std::int64_t>(state_.violations); }
+  /// Whether nothing was violated.
   [[nodiscard]] bool held() const { return violations() == 0; }
+  [[nodiscard]] AuditOutcome outcome() const;
+  /// Times that an integration error above the bound excuses.
+  [[nodiscard]] std::int64_t unverified() const { return static_cast<std::int64_t>(state_.unverified); }
   [[nodiscard]] const std::optional<Violation>& first_violation() const { return first_; }
   /// Extremes of the tightness of either bound, over times where both exponents are resolved (exponent above
   /// 1e-6, excess above its uncertainty); +inf and -inf before there is one. At least 1, up to the allowance,
@@ -128,12 +145,22 @@ class RateAudit {
     double smallest_tightness = infinity;
     double largest_tightness = -infinity;
     double worst_margin = infinity;
+    // Those below are not in the files of an older Poise.
+    double unverified = 0.0;                               // times
+    double first_unverified = 0.0, last_unverified = 0.0;  // t of the first and the last
+    double largest_excess_ratio = 0.0;                     // of excess over bound there
+    double largest_error_ratio = 0.0;  // of integration error over bound, at all times of resolved exponents
+    double resolved = 0.0,
+           confirmed = 0.0;  // times with a resolved exponent; with an integration error below the bound
+    double measured = 0.0;   // times that the extremes of the tightness are of
   };
   void advance(const AuditSample& sample, double kappa_measured);
   /// Compares with one bound; returns its tightness.
   double compare(const AuditSample& sample, Violation::Kind kind, double exponent, double lower_exponent,
                  AuditRow& row);
+  void confirm(const AuditSample& sample, double bound, double exponent, double other_allowance);
   void report(AuditRow& row, const Violation& violation);
+  [[nodiscard]] std::string why_not_verified(const std::string& times) const;
 
   AuditConstants constants_;
   State state_;

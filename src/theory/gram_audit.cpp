@@ -6,6 +6,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/linalg/blas.hpp"
+#include "poise/theory/live_audit.hpp"
 #include "poise/theory/row_slices.hpp"
 
 namespace poise {
@@ -83,8 +84,8 @@ GramPoint GramAudit::observe(Index step, double t, Vec theta, double gradient_no
   // The loss is as good as the outputs: to first order, and to second where g is small (ℓ'' <= 2).
   const double share = gram_.solve_residual() + 10.0 * std::numeric_limits<double>::epsilon();
   const double change = share * std::sqrt(norm2(gram_.outputs()));
-  sample.integration_error =
-      gradient_norm * local_error_sum + change * (std::sqrt(sample.grad_norm2) + most * scale * change);
+  sample.integration_error = integration_error(gradient_norm, local_error_sum) +
+                             change * (std::sqrt(sample.grad_norm2) + most * scale * change);
   const double unit = problem_.loss_unit;
   for (double* number : {&sample.loss, &sample.excess, &sample.grad_norm2, &sample.integration_error})
     *number *= unit;

@@ -1,5 +1,7 @@
 #include "poise/theory/live_audit.hpp"
 
+#include <cmath>
+
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 
@@ -26,6 +28,10 @@ AuditConstants make_constants(const LeastSquaresReference* reference, const Dyna
 
 }  // namespace
 
+double integration_error(double gradient_norm, double local_error_sum) {
+  return std::isinf(local_error_sum) ? local_error_sum : gradient_norm * local_error_sum;
+}
+
 LiveAudit::LiveAudit(CollapsedModel& model, ShallowLoss& loss, std::uint64_t seed)
     : model_(model),
       loss_(loss),
@@ -44,7 +50,7 @@ AuditPoint LiveAudit::observe(Index step, double t, Vec theta, double gradient_n
   sample.step = step;
   sample.t = t;
   const double unit = loss_.problem().loss_unit;
-  sample.integration_error = unit * gradient_norm * local_error_sum;
+  sample.integration_error = integration_error(unit * gradient_norm, local_error_sum);
   (void)model_.set_parameters(theta);
   if (reference_) {
     const auto distance = reference_->distance(model_.w());

@@ -13,6 +13,10 @@
 
 namespace poise {
 
+/// What errors of θ of this size do to a loss with this gradient, to first order; inf where they are not
+/// known.
+[[nodiscard]] double integration_error(double gradient_norm, double local_error_sum);
+
 /// The live audit of Theorem 1 on a running softmax-linear model: measures W, ∇L₀(W), the excess and λ_min(D)
 /// at θ and enters them into a RateAudit. Squared loss: κ and L* of theory.md 5.2, excess without
 /// cancellation. Other losses: no global κ and L* unknown, so L − 0 is audited with the measured κ_t, which
