@@ -34,6 +34,7 @@ class Sections {
 
   void consult_solvers();
   void eigenvalues();
+  [[nodiscard]] std::vector<double> conditions_of(const Eigenvalues& found) const;
   void departure_from_normality();
   void iteration();
   void inverse_norm();

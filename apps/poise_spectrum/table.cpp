@@ -88,6 +88,7 @@ void Table::add(const Quantity& q) {
                   : ", \"value\": " + number(q.imaginary ? std::hypot(q.value, *q.imaginary) : q.value);
   if (q.imaginary) entry += ", \"real\": " + number(q.value) + ", \"imaginary\": " + number(*q.imaginary);
   if (q.residual) entry += ", \"residual\": " + number(*q.residual);
+  if (q.condition) entry += ", \"condition\": " + number(*q.condition);
   if (!q.theory.relation.empty())
     entry += ", \"relation\": " + quoted(q.theory.relation) + ", \"bound\": " + number(q.theory.bound);
   if (!q.theory.note.empty()) entry += ", \"theory\": " + quoted(q.theory.note);

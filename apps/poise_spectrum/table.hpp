@@ -26,6 +26,7 @@ struct Quantity {
   std::optional<double> high = {};       ///< the bracket is [value, high]
   std::optional<double> imaginary = {};  ///< `value` is the real part
   std::optional<double> residual = {};
+  std::optional<double> condition = {};  ///< of an eigenvalue: 1/|y'x|
   Theory theory = {};
   Index products = 0;
 };

@@ -26,6 +26,21 @@ Theory norm_theory(const Pointwise::Shape& shape, Index m) {
   return {};
 }
 
+constexpr double rounding = 2.2e-16;
+/// From here on an eigenvalue cannot be told from a defective one, whose error is the root of that of the
+/// matrix.
+constexpr double defective = 1e7;
+
+std::string digits(double value);
+
+/// What the condition makes of an error of the matrix.
+std::string condition_text(double condition, double error, double norm) {
+  if (condition < defective)
+    return "condition " + digits(condition) + ": within " + digits(condition * error);
+  return "condition " + digits(condition) + ": defective, or nearly so; known to about " +
+         digits(std::sqrt(error * norm)) + " at best";
+}
+
 std::string digits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", value);
@@ -84,12 +99,38 @@ void Sections::eigenvalues() {
                 .value = found.values[1].modulus(),
                 .residual = found.values[1].residual,
                 .theory = {"", 0.0, "governs Krylov speed (7.4)"}});
-  for (std::size_t k = 0; k < found.values.size(); ++k)
-    table_.add({.name = "eigenvalue_" + std::to_string(k + 1),
-                .label = "lambda_" + std::to_string(k + 1),
-                .value = found.values[k].real,
-                .imaginary = found.values[k].imaginary,
-                .residual = found.values[k].residual});
+  const std::vector<double> conditions = conditions_of(found);
+  for (std::size_t k = 0; k < found.values.size(); ++k) {
+    Quantity quantity{.name = "eigenvalue_" + std::to_string(k + 1),
+                      .label = "lambda_" + std::to_string(k + 1),
+                      .value = found.values[k].real,
+                      .imaginary = found.values[k].imaginary,
+                      .residual = found.values[k].residual};
+    if (!conditions.empty()) {
+      quantity.condition = conditions[k];
+      quantity.theory.note = condition_text(
+          conditions[k], std::max(found.values[k].residual, rounding * frobenius_), frobenius_);
+    }
+    table_.add(quantity);
+  }
+  if (conditions.empty())
+    table_.note("conditions of the eigenvalues: W is wider than -dense_limit " +
+                std::to_string(settings_.dense_limit) + "; a residual alone says little of a non-normal W");
+}
+
+/// Of the nearest eigenvalue of the dense matrix; nothing if it is too wide.
+std::vector<double> Sections::conditions_of(const Eigenvalues& found) const {
+  if (weights_.width() > settings_.dense_limit) return {};
+  const std::vector<ConditionedEigenvalue> all = conditioned_eigenvalues(weights_);
+  std::vector<double> conditions;
+  for (const Eigenvalue& value : found.values) {
+    const std::complex<double> z(value.real, value.imaginary);
+    const auto nearest = std::min_element(all.begin(), all.end(), [&](const auto& a, const auto& b) {
+      return std::abs(a.value - z) < std::abs(b.value - z);
+    });
+    conditions.push_back(nearest->condition);
+  }
+  return conditions;
 }
 
 // Henrici: ‖W‖_F² − Σ|λ|² is 0 for a normal W, and else the norm² of the nilpotent part of its Schur form.

@@ -44,6 +44,9 @@ void save_state(Snapshot& snapshot, const DynamicsState& state) {
   snapshot.add_real("/dynamics", "step_scale", state.step_scale);
   snapshot.add_integer("/dynamics", "reductions", state.reductions);
   snapshot.add_integer("/dynamics", "clipped", state.clipped);
+  snapshot.add_real("/dynamics", "first_loss", state.first_loss);
+  snapshot.add_real("/dynamics", "least_loss", state.least_loss);
+  snapshot.add_integer("/dynamics", "least_step", state.least_step);
 }
 
 void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
@@ -56,6 +59,11 @@ void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
   state.step_scale = checkpoint.real("/dynamics", "step_scale");
   state.reductions = checkpoint.integer("/dynamics", "reductions");
   state.clipped = checkpoint.integer("/dynamics", "clipped");
+  if (checkpoint.has("/dynamics", "first_loss")) {  // not in one of an older Poise
+    state.first_loss = checkpoint.real("/dynamics", "first_loss");
+    state.least_loss = checkpoint.real("/dynamics", "least_loss");
+    state.least_step = checkpoint.integer("/dynamics", "least_step");
+  }
   const auto is_amount = [](double x) { return std::isfinite(x) && x >= 0; };
   if (state.step < 0 || state.gradients < 0 || state.reductions < 0 || state.clipped < 0 ||
       !is_amount(state.t) || !is_amount(state.next_step_size) || !(state.local_error_sum >= 0.0) ||

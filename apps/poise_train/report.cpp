@@ -117,6 +117,8 @@ const char* Report::reason(StopReason reason) {
       return "reached the last step";
     case StopReason::converged:
       return "converged";
+    case StopReason::converged_to_rounding:
+      return "converged to the rounding of the loss";
     case StopReason::stopped_by_observer:
       break;
   }

@@ -175,6 +175,9 @@ bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Eva
   const bool asked = request.checkpoint || !goes_on;
   if (asked || (scheduled && affordable())) save(point);
   kept_.keep(point);
+  last_loss_ = evaluation.train.loss + evaluation.penalty;
+  const bool descends = settings_.dynamics == "descent" && experiment_.audit() == nullptr;
+  if (descends && state.least_step == state.step) best_.keep(point);
   if (scheduled) forget(theta, gradient);
   // The next gradient of descent is that of the next step: where a checkpoint follows, without warm starts.
   if (settings_.dynamics == "descent" && scheduled_at(state.step + 1)) experiment_.objective().forget();
@@ -236,6 +239,7 @@ std::string Run::rescue() {
   }
   std::string saved = "; the last good parameters are in " + last_path_ + " (step " +
                       std::to_string(point.state.step) + ", t = " + to_text(point.state.t) + ")";
+  saved += save_best(point);
   try {
     check(VecCopy(point.theta, experiment_.theta()));
     record_end();
@@ -244,6 +248,22 @@ std::string Run::rescue() {
     saved += std::string("; that step could not be recorded: ") + error.what();
   }
   return saved;
+}
+
+/// A run that has become worse than it began leaves the point of its least loss, too.
+std::string Run::save_best(const Point& last) {
+  if (best_.empty() || !(last_loss_ > last.state.first_loss)) return {};
+  const Point best = best_.point();
+  if (best.state.step == last.state.step) return {};
+  const std::string at = " least loss " + to_text(best.state.least_loss * experiment_.problem().loss_unit) +
+                         " at step " + std::to_string(best.state.step);
+  try {
+    save(best);
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    return "; the parameters of the" + at + " could not be saved: " + error.what();
+  }
+  return "; the parameters of the" + at + " are in " + last_path_;
 }
 
 void Run::require_held() const {

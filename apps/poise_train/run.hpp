@@ -53,6 +53,7 @@ class Run {
   bool affordable();
   /// Saves and records the last good point after an error; says where it is, as a part of the message.
   std::string rescue();
+  std::string save_best(const Point& last);
   void require_held() const;
 
   Experiment& experiment_;
@@ -63,7 +64,8 @@ class Run {
   Report report_;
   RunFile file_;
   Interruptions& interruptions_;
-  KeptPoint kept_;
+  KeptPoint kept_, best_;   // the last good point; of a descent, the one of the least loss
+  double last_loss_ = 0.0;  // with the penalty, at the last good point
   CheckpointCost cost_;
   double seconds_before_;
   double start_ = 0.0;

@@ -31,11 +31,12 @@ double Descent::step_size_at(const DynamicsState& state) const {
   return settings_.step_size * state.step_scale * settings_.schedule_at(state.step, max_steps_);
 }
 
-Evaluation Descent::evaluate(Vec theta, const DynamicsState& state) {
+Evaluation Descent::evaluate(Vec theta, DynamicsState& state) {
   Evaluation evaluation =
       batches_ == nullptr ? objective_.value_and_gradient(theta, gradient_.get())
                           : objective_.value_and_gradient(theta, gradient_.get(), batches_->at(state.step));
   require_finite_loss(evaluation.train.loss);
+  require_bounded_loss(state, evaluation);
   check(VecNorm(gradient_.get(), NORM_2, &gradient_norm_));
   if (!std::isfinite(gradient_norm_)) require_finite(gradient_.get(), "the gradient");
   return evaluation;
@@ -101,6 +102,7 @@ StopReason Descent::run(Vec theta, DynamicsState& state, const Observer& observe
     if (!state.shown) {
       ++state.gradients;
       state.shown = true;
+      note_loss(state, evaluation);
       if (!observer(state, theta, gradient_.get(), evaluation)) return StopReason::stopped_by_observer;
     }
     if (state.step >= max_steps_) return StopReason::reached_steps;

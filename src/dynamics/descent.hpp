@@ -14,9 +14,9 @@ namespace poise {
 /// the gradient before it is clipped; with minibatches, that of the batch of the step from there.
 ///
 /// With -on_failure backtrack, where the evaluation after a step fails (a failed solve, a loss or gradient
-/// that is not finite), the step is taken back and the step size halved from then on, which is said on
-/// stderr; failed evaluations count as gradients. The error ends the run if nothing was stepped yet, or if it
-/// is still there after 20 halvings of one step.
+/// that is not finite, a loss that has grown beyond `largest_growth`), the step is taken back and the step
+/// size halved from then on, which is said on stderr; failed evaluations count as gradients. The error ends
+/// the run if nothing was stepped yet, or if it is still there after 20 halvings of one step.
 class Descent final : public Dynamics {
  public:
   /// Collective on the communicator of `theta_like`. `objective` and `batches` (null: all samples in every
@@ -36,7 +36,7 @@ class Descent final : public Dynamics {
     double gradient_norm = 0.0;
   };
   [[nodiscard]] double step_size_at(const DynamicsState& state) const;
-  Evaluation evaluate(Vec theta, const DynamicsState& state);
+  Evaluation evaluate(Vec theta, DynamicsState& state);
   /// A step and the evaluation at its end; smaller ones if it fails.
   Evaluation advance(Vec theta, DynamicsState& state);
   void step(Vec theta, DynamicsState& state);

@@ -1,5 +1,6 @@
 #include "poise/dynamics/dynamics.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -11,6 +12,24 @@ namespace poise {
 void require_finite_loss(double loss) {
   if (!std::isfinite(loss))
     throw Error(ExitCode::failed, "the loss is NaN or Inf: reduce the step size or the tolerance", true);
+}
+
+void require_bounded_loss(DynamicsState& state, const Evaluation& evaluation) {
+  const double loss = evaluation.train.loss + evaluation.penalty;
+  if (state.first_loss < 0.0) state.first_loss = loss;
+  if (!(loss > largest_growth * std::max(1.0, state.first_loss))) return;
+  throw Error(ExitCode::failed,
+              "the loss has grown to " + to_text(loss) + ", from " + to_text(state.first_loss) +
+                  " at the start: the run diverges (its least loss was " + to_text(state.least_loss) +
+                  " at step " + std::to_string(state.least_step) + "); reduce the step size or the tolerance",
+              true);
+}
+
+void note_loss(DynamicsState& state, const Evaluation& evaluation) {
+  const double loss = evaluation.train.loss + evaluation.penalty;
+  if (state.least_loss >= 0.0 && !(loss < state.least_loss)) return;
+  state.least_loss = loss;
+  state.least_step = state.step;
 }
 
 bool is_failed_evaluation(const Error& error) {

@@ -17,18 +17,21 @@ struct DynamicsState {
   double next_step_size = 0.0;  ///< what the integrator tries next; 0: its default
   /// Σ over steps of ‖estimated local error of θ‖₂ since t = 0; inf where the integrator estimates none.
   double local_error_sum = 0.0;
-  Index gradients = 0;      ///< gradient evaluations so far
-  bool shown = false;       ///< the observer has seen this point
-  double step_scale = 1.0;  ///< descent: 2^(−reductions), a factor of every later step size
-  Index reductions = 0;     ///< descent: how often a failure has halved the step size
-  Index clipped = 0;        ///< descent: steps whose gradient was clipped
-  double step_size = 0.0;   ///< descent: of the step from here; follows from the rest, need not be saved
+  Index gradients = 0;       ///< gradient evaluations so far
+  bool shown = false;        ///< the observer has seen this point
+  double step_scale = 1.0;   ///< descent: 2^(−reductions), a factor of every later step size
+  Index reductions = 0;      ///< descent: how often a failure has halved the step size
+  Index clipped = 0;         ///< descent: steps whose gradient was clipped
+  double first_loss = -1.0;  ///< with the penalty, where the run began; negative: not known
+  double least_loss = -1.0;  ///< the least one of the points that were shown, and its step
+  Index least_step = 0;
+  double step_size = 0.0;  ///< descent: of the step from here; follows from the rest, need not be saved
 };
 
 /// Sees θ, ∇L(θ) and the loss at the start and after every step; returns false to stop the run there.
 using Observer = std::function<bool(const DynamicsState&, Vec theta, Vec gradient, const Evaluation&)>;
 
-enum class StopReason { reached_time, reached_steps, stopped_by_observer, converged };
+enum class StopReason { reached_time, reached_steps, stopped_by_observer, converged, converged_to_rounding };
 
 /// Moves the parameters along an objective. Collective on the world.
 class Dynamics {
@@ -46,6 +49,14 @@ class Dynamics {
 
 /// Throws failure, on every rank, if a loss is NaN or Inf. `loss`: the same on every rank.
 void require_finite_loss(double loss);
+/// A loss so many times that of the start, and so large where the start was below 1, diverges, though it is
+/// still a number: no noise of minibatches and no momentum does that.
+inline constexpr double largest_growth = 1e4;
+/// Throws failure, on every rank, that names the step of the least loss, if the loss of an evaluation at step
+/// `state.step` has grown beyond it; keeps the first loss in `state`.
+void require_bounded_loss(DynamicsState& state, const Evaluation& evaluation);
+/// Keeps the least loss; for points that are shown.
+void note_loss(DynamicsState& state, const Evaluation& evaluation);
 /// Whether another point may do better: a failed solve or a number that is not finite, on every rank.
 [[nodiscard]] bool is_failed_evaluation(const Error& error);
 /// Collective on the communicator of `theta`. Rank 0 tells on stderr why a step is taken again.

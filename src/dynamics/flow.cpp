@@ -1,7 +1,10 @@
 #include "poise/dynamics/flow.hpp"
 
+#include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
@@ -73,6 +76,7 @@ void Flow::evaluate(Vec theta) {
   is_known_ = false;
   ++state_->gradients;
   known_ = objective_.value_and_gradient(theta, known_gradient_.get());
+  require_bounded_loss(*state_, known_);
   require_finite(known_gradient_.get(), "the gradient");
   check(VecCopy(theta, known_theta_.get()));
   is_known_ = true;
@@ -158,10 +162,52 @@ void Flow::after_step() {
   check(TSRestartStep(ts));
   evaluate(theta);
   check(VecCopy(theta, start_.get()));
+  note_loss(*state_, known_);
+  warn_if_stiff(theta);
   if (!(*observer_)(*state_, theta, known_gradient_.get(), known_)) {
     stopped_ = true;
     check(TSSetConvergedReason(ts, TS_CONVERGED_USER));
   }
+}
+
+/// Where the gradient is large, a step of the default size would leave the numbers that there are before the
+/// controller could see its error: the first one changes θ by a hundredth at most. A choice of the user
+/// stays.
+void Flow::choose_first_step(Vec theta) {
+  constexpr double change = 1e-2;
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, "-flow_ts_dt", &given));
+  if (given || has_fixed_steps()) return;
+  double norm = 0.0, slope = 0.0;
+  check(VecNorm(theta, NORM_2, &norm));
+  check(VecNorm(known_gradient_.get(), NORM_2, &slope));
+  if (slope * first_step_size_ > change * (1.0 + norm))
+    check(TSSetTimeStep(ts_.get(), rounded_down(change * (1.0 + norm) / slope)));
+}
+
+/// Explicit methods take steps that stability allows, whatever the accuracy: where these are tiny beside the
+/// time that is left, somebody should know.
+void Flow::warn_if_stiff(Vec theta) {
+  constexpr Index window = 250, patience = 500;
+  constexpr double many_steps = 1e5;
+  if (is_stiff_ || state_->step < window_.step + window) return;
+  const double pace = (state_->t - window_.t) / static_cast<double>(state_->step - window_.step);
+  const double earlier = std::exchange(pace_, pace);
+  window_ = {state_->step, state_->t};
+  const double left = (end_time_ - state_->t) / pace;
+  if (!std::isfinite(left) || left < many_steps || state_->step < patience || pace > 2.0 * earlier) return;
+  is_stiff_ = true;
+  MPI_Comm comm = MPI_COMM_NULL;
+  int rank = 0;
+  check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta), &comm));
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  if (rank == 0)
+    std::fprintf(
+        stderr,
+        "poise: warning: the flow is stiff: at t = %.3g (step %s) its steps are %.2g long, so that t = %s "
+        "is about %.1g steps away; bring features and targets to usual sizes (-features whiten, "
+        "-scale_targets true), take -dynamics minimise for the optimum alone, or end earlier (-time)\n",
+        state_->t, std::to_string(state_->step).c_str(), pace, to_text(end_time_).c_str(), left);
 }
 
 StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) {
@@ -173,6 +219,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   if (!state.shown) {
     evaluate(theta);
     state.shown = true;
+    note_loss(state, known_);
     if (!observer(state, theta, known_gradient_.get(), known_)) return StopReason::stopped_by_observer;
   }
   if (state.t >= end_time_) return StopReason::reached_time;
@@ -184,8 +231,12 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   check(VecCopy(theta, start_.get()));
   check(TSSetTime(ts, state.t));
   check(TSSetStepNumber(ts, static_cast<PetscInt>(state.step)));
-  if (state.next_step_size > 0.0) check(TSSetTimeStep(ts, state.next_step_size));
-  check(TSSetMaxTime(ts, end_time_));
+  if (state.next_step_size > 0.0)
+    check(TSSetTimeStep(ts, state.next_step_size));
+  else
+    choose_first_step(theta);
+  window_ = {state.step, state.t};
+  check(TSSetMaxTime(ts, std::min(end_time_, PETSC_MAX_REAL)));
   check(TSSetMaxSteps(ts, static_cast<PetscInt>(std::min<Index>(max_steps_, PETSC_MAX_INT))));
   check(TSSolve(ts, theta));
   if (stopped_) return StopReason::stopped_by_observer;

@@ -13,7 +13,9 @@ namespace poise {
 /// pair costs with its reused last stage, but carries nothing from step to step, so a resumed run repeats the
 /// straight one bit by bit. Types that do reuse a stage are restarted every step for the same reason.
 /// Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same steps on any number of
-/// ranks.
+/// ranks. The first step is at most one that changes θ by a hundredth; where steps are tiny beside the time
+/// that is left (a stiff flow), a warning says so once. Types other than rk, and rk types without an embedded
+/// method, have no error estimate: DynamicsState::local_error_sum is then infinite.
 ///
 /// A step on which the gradient cannot be computed (a stage or the end is not finite, or a solve fails there,
 /// on all ranks) is rejected with a warning and taken again with a fourth of its size
@@ -41,6 +43,8 @@ class Flow final : public Dynamics {
   void right_hand_side(Vec theta, Vec derivative);
   void after_step();
   double local_error(Vec theta);
+  void choose_first_step(Vec theta);
+  void warn_if_stiff(Vec theta);
 
   Objective& objective_;
   double end_time_;
@@ -57,6 +61,12 @@ class Flow final : public Dynamics {
   DynamicsState* state_ = nullptr;
   const Observer* observer_ = nullptr;
   bool stopped_ = false;
+  struct {
+    Index step = 0;
+    double t = 0.0;
+  } window_;           // where the steps whose mean length is next taken began
+  double pace_ = 0.0;  // that mean of the window before
+  bool is_stiff_ = false;
 };
 
 }  // namespace poise

@@ -11,6 +11,12 @@ namespace poise {
 namespace {
 
 constexpr double default_gradient_norm = 1e-8;
+/// ‖∇L‖ over that of the start: the default of -min_tao_gttol, for losses of any size.
+constexpr double default_gradient_ratio = 1e-10;
+/// A line search that finds nothing below a loss whose last step has brought less than this share of it has
+/// met the rounding of the loss.
+constexpr double loss_rounding = 1e-12;
+constexpr double small_ratio = 1e-5;
 
 MPI_Comm comm_of(Vec vec) {
   MPI_Comm comm = MPI_COMM_NULL;
@@ -71,7 +77,7 @@ Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
   Tao tao = tao_.get();
   check(TaoSetOptionsPrefix(tao, "min_"));
   check(TaoSetType(tao, TAOLMVM));
-  check(TaoSetTolerances(tao, default_gradient_norm, 0.0, 0.0));
+  check(TaoSetTolerances(tao, default_gradient_norm, 0.0, default_gradient_ratio));
   check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));  // else a type brings its own limit
   check(TaoSetFromOptions(tao));
   choose_preconditioner(tao);
@@ -176,6 +182,11 @@ void Minimise::after_iteration() {
   // After a failed search TAO shows the point before it once more.
   if (reason < 0 || (accepted_.is_set && same_entries(theta, accepted_.theta.get()))) return;
   evaluate(theta);
+  const double loss = known_.evaluation.train.loss + known_.evaluation.penalty;
+  if (accepted_.is_set)
+    last_decrease_ = accepted_.evaluation.train.loss + accepted_.evaluation.penalty - loss;
+  else
+    first_gradient_ = norm(known_.gradient.get());
   check(VecCopy(theta, accepted_.theta.get()));
   check(VecCopy(known_.gradient.get(), accepted_.gradient.get()));
   accepted_.evaluation = known_.evaluation;
@@ -195,6 +206,7 @@ StopReason Minimise::run(Vec theta, DynamicsState& state, const Observer& observ
   observer_ = &observer;
   first_step_ = state.step;
   stopped_ = accepted_.is_set = known_.is_set = false;
+  last_decrease_ = -1.0;
   last_failure_.clear();
   if (!state.shown) {
     evaluate(theta);
@@ -210,12 +222,21 @@ StopReason Minimise::run(Vec theta, DynamicsState& state, const Observer& observ
   return finish();
 }
 
+/// The line search compares losses: where these agree to rounding it fails, although nothing is wrong.
+bool Minimise::is_at_rounding() const {
+  const double ratio = norm(accepted_.gradient.get()) / first_gradient_;
+  if (ratio <= default_gradient_ratio) return true;
+  const double loss = accepted_.evaluation.train.loss + accepted_.evaluation.penalty;
+  return ratio <= small_ratio && last_decrease_ >= 0.0 && last_decrease_ <= loss_rounding * std::abs(loss);
+}
+
 StopReason Minimise::finish() {
   if (stopped_) return StopReason::stopped_by_observer;
   TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
   check(TaoGetConvergedReason(tao_.get(), &reason));
   if (reason > 0) return StopReason::converged;
   if (reason == TAO_DIVERGED_MAXITS) return StopReason::reached_steps;
+  if (reason == TAO_DIVERGED_LS_FAILURE && is_at_rounding()) return StopReason::converged_to_rounding;
   const std::string name = TaoConvergedReasons[reason];
   const std::string cure =
       reason == TAO_DIVERGED_MAXFCN ? "raise -min_tao_max_funcs"

@@ -11,10 +11,11 @@
 namespace poise {
 
 /// Minimises the loss by PETSc TAO, prefix `min_`. Default: limited-memory quasi-Newton (LMVM) with its Moré-
-/// Thuente line search, until ‖∇L‖ <= 1e-8 (-min_tao_gatol; grtol and gttol are 0). A step is one of TAO's
-/// iterations and counts as 1 in t. For the Newton types (-min_tao_type nls, ntr, ntl) a product with the
-/// Hessian is the difference quotient (∇L(θ + εv) − ∇L(θ))/ε, ε = √(ε_mach (1 + ‖θ‖))/‖v‖: one gradient.
-/// They take no preconditioner, ntl that of LMVM.
+/// Thuente line search, until ‖∇L‖ <= 1e-8 (-min_tao_gatol) or 1e-10 of that at the start (-min_tao_gttol;
+/// grtol is 0), or until the line search meets the rounding of the loss. A step is one of TAO's iterations
+/// and counts as 1 in t. For the Newton types (-min_tao_type nls, ntr, ntl) a product with the Hessian is the
+/// difference quotient (∇L(θ + εv) − ∇L(θ))/ε, ε = √(ε_mach (1 + ‖θ‖))/‖v‖: one gradient. They take no
+/// preconditioner, ntl that of LMVM.
 ///
 /// A trial point of a line search or trust region where the evaluation fails is handed to TAO as one that is
 /// too high, so that it tries a shorter step; only if the search then finds nothing is the failure an error.
@@ -48,6 +49,7 @@ class Minimise final : public Dynamics {
   void hessian_product(const double* v, double* product);
   void after_iteration();
   StopReason finish();
+  [[nodiscard]] bool is_at_rounding() const;
 
   Objective& objective_;
   Index max_steps_;
@@ -56,6 +58,7 @@ class Minimise final : public Dynamics {
   VecHandle base_, base_gradient_, direction_, shifted_;  ///< of Hessian products
   double base_norm_ = 0.0;
   ShellOperator hessian_;
+  double first_gradient_ = 0.0, last_decrease_ = -1.0;  // of this `run`
   std::string last_failure_;
   DynamicsState* state_ = nullptr;
   const Observer* observer_ = nullptr;

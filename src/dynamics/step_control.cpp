@@ -15,12 +15,6 @@ namespace {
 constexpr int step_size_digits = 8;
 constexpr const char* wrapped_choice = "poise_wrapped_choice";
 
-double rounded_down(double step_size) {
-  int exponent = 0;
-  const double fraction = std::frexp(step_size, &exponent);
-  return std::ldexp(std::floor(std::ldexp(fraction, step_size_digits)), exponent - step_size_digits);
-}
-
 /// Whether the controller can measure the error of a step that ends here. Its norms, of which one is relative
 /// to the absolute tolerance, end the program where they overflow.
 PetscErrorCode has_error_norm(TS ts, bool& has) {
@@ -58,6 +52,12 @@ PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscIn
 }
 
 }  // namespace
+
+double rounded_down(double step_size) {
+  int exponent = 0;
+  const double fraction = std::frexp(step_size, &exponent);
+  return std::ldexp(std::floor(std::ldexp(fraction, step_size_digits)), exponent - step_size_digits);
+}
 
 void control_steps(TS ts) {
   TSAdapt adapt = nullptr;

@@ -10,4 +10,7 @@ namespace poise {
 /// does where a stage is not: it is taken again with `ts_adapt_scale_solve_failed` of its size. Collective.
 void control_steps(TS ts);
 
+/// A step size with few binary digits, the same for any rounding of what it was computed from.
+[[nodiscard]] double rounded_down(double step_size);
+
 }  // namespace poise

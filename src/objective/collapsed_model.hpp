@@ -29,7 +29,7 @@ class CollapsedModel {
   [[nodiscard]] double gamma() const { return gamma_; }
   /// Bound of the relative error of W that the solves leave: residual times the condition (1+γ)/(1−γ) of U.
   [[nodiscard]] double weight_error() const {
-    return 2.0 * solver_->rtol() * (1.0 + gamma_) / (1.0 - gamma_);
+    return 2.0 * (solver_->rtol() + attainable_residual) * (1.0 + gamma_) / (1.0 - gamma_);
   }
 
   /// Collective on the world. (∂L/∂A, ∂L/∂B) from Gᵀ = ∇L₀(W)ᵀ (theory.md 3). Throws failure if the solve

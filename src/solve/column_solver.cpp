@@ -86,6 +86,14 @@ double ColumnSolver::update_residual(const double* x, Index* worst) {
   return columns_ > 0 ? residual_norms_[*worst] : 0.0;
 }
 
+bool ColumnSolver::is_solved(const double* x, double factor) {
+  solution_norms_.resize(residual_norms_.size());
+  column_norms(comm_, rows_, columns_, x, solution_norms_.data());
+  for (Index c = 0; c < columns_; ++c)
+    if (!(residual_norms_[c] <= factor * (rtol_ + attainable_residual * solution_norms_[c]))) return false;
+  return true;
+}
+
 Outcome ColumnSolver::solve(const double* rhs, double* x, bool warm) {
   const Index before = applications_;
   Outcome outcome{.solve = name_, .reason = {}};
@@ -94,7 +102,7 @@ Outcome ColumnSolver::solve(const double* rhs, double* x, bool warm) {
     for (Index c = 0; c < columns_; ++c)
       for (Index i = c * rows_; i < (c + 1) * rows_; ++i) x[i] = norms_[c] > 0.0 ? x[i] / norms_[c] : 0.0;
     outcome.residual = update_residual(x, &outcome.worst_sample);
-    outcome.converged = outcome.residual <= rtol_;
+    outcome.converged = is_solved(x, 1.0);
     outcome.reason = "CONVERGED_AT_START";
   } else {
     std::fill_n(x, rows_ * columns_, 0.0);
@@ -115,8 +123,8 @@ Outcome ColumnSolver::solve(const double* rhs, double* x, bool warm) {
     const ReadArray correction(correction_.get());
     for (Index i = 0; i < rows_ * columns_; ++i) x[i] += correction[i];
     outcome.residual = update_residual(x, &outcome.worst_sample);
+    outcome.converged = is_solved(x, 2.0);
     if (reason < 0 || !std::isfinite(outcome.residual)) break;
-    outcome.converged = outcome.residual <= 2.0 * rtol_;
   }
   for (Index c = 0; c < columns_; ++c) {
     for (Index i = c * rows_; i < (c + 1) * rows_; ++i) {

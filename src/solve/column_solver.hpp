@@ -9,12 +9,18 @@
 
 namespace poise {
 
+/// No residual r − Op x of a solve can be brought below about this times ‖x‖: that much rounding leaves of
+/// the product alone. Where the inverse of Op is large (γ close to 1), so is ‖x‖ beside ‖r‖, and a tolerance
+/// relative to ‖r‖ alone could never be met.
+inline constexpr double attainable_residual = 64.0 * 0x1p-52;
+
 /// Solves Op X = R for p columns at once with one KSP, where Op acts on every column alike (I − γS or its
 /// transpose). Each column of R is scaled to norm 1 first, so one Krylov polynomial serves all columns
-/// equally and the Frobenius norm that KSP controls bounds the WORST column: ‖r_c − Op x_c‖ ≤ rtol ‖r_c‖ for
-/// every c. The true residual is computed at the end; where rounding kept it above twice the tolerance the
-/// remainder is solved for again (at most twice). Default: GMRES(30) without preconditioner, all from options
-/// with the prefix (`adj_ksp_type`, `adj_ksp_rtol`, …).
+/// equally and the Frobenius norm that KSP controls bounds the WORST column: ‖r_c − Op x_c‖ ≤ rtol ‖r_c‖ +
+/// attainable_residual ‖x_c‖ for every c, up to a factor of 2. The true residual is computed at the end;
+/// where rounding kept it above twice the tolerance the remainder is solved for again (at most twice).
+/// Default: GMRES(30) without preconditioner, all from options with the prefix (`adj_ksp_type`,
+/// `adj_ksp_rtol`, …).
 class ColumnSolver {
  public:
   /// What the options may change.
@@ -53,6 +59,8 @@ class ColumnSolver {
   void load_scaled(const double* rhs);
   /// residual_ = rhs_ − Op x for the scaled problem; returns the worst column norm.
   double update_residual(const double* x, Index* worst);
+  /// Whether the residual of every column is at the tolerance times `factor`, after update_residual.
+  [[nodiscard]] bool is_solved(const double* x, double factor);
 
   MPI_Comm comm_;
   Index rows_;
@@ -62,7 +70,7 @@ class ColumnSolver {
   ShellOperator operator_;
   KspHandle ksp_;
   VecHandle rhs_, correction_;
-  std::vector<double> scaled_rhs_, norms_, residual_norms_, product_;
+  std::vector<double> scaled_rhs_, norms_, residual_norms_, solution_norms_, product_;
   double rtol_ = 0.0;
   Index max_iterations_ = 0;
   Index applications_ = 0;

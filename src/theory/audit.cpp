@@ -150,7 +150,9 @@ void RateAudit::confirm(const AuditSample& sample, double bound, double exponent
   if (state_.unverified == 0.0) state_.first_unverified = sample.t;
   if (sample.t != state_.last_unverified || state_.unverified == 0.0) state_.unverified += 1.0;
   state_.last_unverified = sample.t;
-  if (bound > 0.0) state_.largest_excess_ratio = std::max(state_.largest_excess_ratio, sample.excess / bound);
+  if (!(bound > 0.0)) return;
+  state_.largest_excess_ratio = std::max(state_.largest_excess_ratio, sample.excess / bound);
+  state_.largest_error_ratio = std::max(state_.largest_error_ratio, sample.integration_error / bound);
 }
 
 AuditOutcome RateAudit::outcome() const {
