@@ -8,9 +8,10 @@ DIR/ensemble.txt) and that have no run file are rows, too: not done, and NaN."""
 import argparse
 import os
 import sys
+import textwrap
 
-from plot_run import Run
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
+from plot_run import X_LABELS, Run
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, readable_axis, save
 
 SCHEMA = "poise-runs-1"
 NUMBERS = ("seed", "gamma", "m", "q", "parameters", "ranks")
@@ -26,7 +27,8 @@ class Member(Run):
         if self.recorded:
             super().__init__(directory, may_be_empty=True)  # one that failed at its first step
         else:
-            self.name, self.columns, self.attributes = os.path.basename(directory), {"t": np.empty(0)}, {}
+            self.name, self.columns = os.path.basename(directory), {"t": np.empty(0)}
+            self.attributes, self.options = {}, {}
         self.done = self.recorded and os.path.exists(os.path.join(directory, "DONE"))
 
     def number(self, name):
@@ -94,55 +96,129 @@ def write_table(members, path):
         fail(f"{path}: cannot be written: {error}")
 
 
-def panel_curves(axes, members, column, colour, line):
+# Options that say where and how a run is written, not what is computed; and the seed, by which runs are repeats.
+NOT_TUNED = {"run", "resume", "seed", "deadline", "checkpoint_every", "checkpoint_keep", "checkpoint_seconds", "data",
+             "grid_feature_ranks", "eq_panel", "record_every", "ensemble", "ensemble_ranks"}
+
+
+def number(text):
+    """A value of an option as a number; None if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+class Tuning:
+    """What was tuned: the options that differ between runs. One of them, a numeric one if there is, makes the abscissa
+    of the last values; runs that differ in the others are series; runs that differ in the seed alone are repeats."""
+
+    def __init__(self, members):
+        names = sorted({name for member in members for name in member.options} - NOT_TUNED)
+        values = {name: {member.options.get(name, "") for member in members} for name in names}
+        tuned = [name for name in names if len(values[name]) > 1]
+        # What follows from another tuned option (a default that depends on it) is no choice of its own.
+        tuned.sort(key=lambda name: (any(number(v) is None for v in values[name]), -len(values[name]), name))
+        self.x = tuned[0] if tuned else None
+        self.others = [name for name in tuned[1:] if not self._follows(members, name, self.x)]
+        self.numeric = self.x is not None and all(number(v) is not None for v in values[self.x])
+        self.values = sorted(values[self.x], key=lambda v: number(v) if self.numeric else v) if self.x else [""]
+        self.series = sorted({self.series_of(member) for member in members})
+
+    @staticmethod
+    def _follows(members, name, other):
+        seen = {}
+        return all(seen.setdefault(member.options.get(other), member.options.get(name)) == member.options.get(name)
+                   for member in members)
+
+    def series_of(self, member):
+        return ", ".join(f"{name} = {member.options.get(name, '')}" for name in self.others)
+
+    def place(self, member):
+        value = member.options.get(self.x, "") if self.x else ""
+        return number(value) if self.numeric else float(self.values.index(value))
+
+    def colour(self, member):
+        key = self.series.index(self.series_of(member)) if len(self.series) > 1 else self._value(member)
+        return COLOURS[key % len(COLOURS)]
+
+    def line(self, member):
+        return LINES[self._value(member) % len(LINES)] if len(self.series) > 1 else "-"
+
+    def _value(self, member):
+        return self.values.index(member.options.get(self.x, "")) if self.x else 0
+
+    def title(self, members):
+        seeds = {member.options.get("seed") for member in members}
+        parts = [f"{len(members)} runs"]
+        if self.x:
+            parts.append(f"{self.x} from {self.values[0]} to {self.values[-1]}" if self.numeric else
+                         f"{self.x}: {', '.join(self.values)}")
+        if self.others:
+            parts.append("colours: " + ", ".join(self.others))
+        if len(seeds) > 1:
+            parts.append(f"{len(seeds)} seeds are repeats")
+        return "  ·  ".join(parts)
+
+
+def panel_curves(axes, members, column, tuning):
     for member in members:
         curve = member.curve(column, positive=True)
         if curve is not None:
-            axes.plot(*curve, color=colour(member), linestyle=line(member), linewidth=1.2, alpha=0.8)
+            axes.plot(*curve, color=tuning.colour(member), linestyle=tuning.line(member), linewidth=1.2, alpha=0.8)
     axes.set_yscale("log")
-    axes.set_xlabel("time $t$")
+    over = {member.abscissa() for member in members}
+    axes.set_xlabel(X_LABELS[over.pop()] if len(over) == 1 else "time, epoch or step of each run")
     axes.set_ylabel(r"$L - L^{*}$" if column == "loss_excess" else "$L$")
     axes.set_title("Excess loss of every run" if column == "loss_excess" else "Loss of every run")
+    readable_axis(axes)
 
 
-def panel_last(axes, members, column, title, colour):
-    """A dot a run against m, and a line through the medians over the seeds."""
-    for gamma in sorted({member.number("gamma") for member in members}):
-        chosen = [member for member in members if member.number("gamma") == gamma]
-        widths = sorted({member.number("m") for member in chosen})
-        values = [[member.last(column) for member in chosen if member.number("m") == m] for m in widths]
-        for m, some in zip(widths, values):
-            axes.plot([m] * len(some), some, "o", color=colour(chosen[0]), markersize=5, alpha=0.7)
-        axes.plot(widths, [np.median(some) for some in values], color=colour(chosen[0]), label=f"γ = {gamma:g}")
-    axes.set_xlabel("state width $m$")
+def panel_last(axes, members, column, title, tuning):
+    """A dot a run over the tuned option, and a line through the medians over the repeats."""
+    for series in tuning.series:
+        chosen = [member for member in members if tuning.series_of(member) == series and np.isfinite(member.last(column))]
+        if not chosen:
+            continue
+        places = sorted({tuning.place(member) for member in chosen})
+        values = [[member.last(column) for member in chosen if tuning.place(member) == place] for place in places]
+        colour = tuning.colour(chosen[0]) if len(tuning.series) > 1 else BLUE
+        for place, some in zip(places, values):
+            axes.plot([place] * len(some), some, "o", color=colour, markersize=5, alpha=0.7)
+        axes.plot(places, [np.median(some) for some in values], color=colour, label=series or "median over the repeats",
+                  linestyle="-" if tuning.numeric else "none", marker="_" if not tuning.numeric else None, markersize=16)
     axes.set_title(title)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0, ncol=3)
+    axes.set_xlabel(tuning.x or "")
+    if tuning.numeric:
+        numbers = [number(value) for value in tuning.values]
+        if min(numbers) > 0 and max(numbers) / min(numbers) > 20:
+            axes.set_xscale("log")
+        readable_axis(axes, "x")
+    else:
+        axes.set_xticks(range(len(tuning.values)), tuning.values, rotation=30 if len(tuning.values) > 4 else 0)
+        axes.set_xlim(-0.5, len(tuning.values) - 0.5)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0.0, ncol=1)
 
 
 def figure_of(members):
-    gammas = sorted({member.number("gamma") for member in members})
-    widths = sorted({member.number("m") for member in members})
-
-    def colour(member):
-        return COLOURS[gammas.index(member.number("gamma")) % len(COLOURS)]
-
-    def line(member):
-        return LINES[widths.index(member.number("m")) % len(LINES)]
-
+    tuning = Tuning(members)
     excess = all(member.curve("loss_excess", True) for member in members)
     loss = "loss_excess" if excess else "loss"
     accuracy = any(member.curve("test_accuracy") for member in members)
     tested = accuracy or any(member.curve("test_loss") for member in members)
     test = "test_accuracy" if accuracy else "test_loss" if tested else None
     figure, panels = plt.subplots(1, 3 if test else 2, figsize=(14.0 if test else 9.6, 5.2))
-    panel_curves(panels[0], members, loss, colour, line)
-    panel_last(panels[1], members, loss, "Last excess loss" if excess else "Last loss", colour)
+    panel_curves(panels[0], members, loss, tuning)
+    panel_last(panels[1], members, loss, "Last excess loss" if excess else "Last loss", tuning)
     if all(member.last(loss) > 0 for member in members):
         panels[1].set_yscale("log")
+    readable_axis(panels[1])
     if test:
-        panel_last(panels[2], members, test, "Last test accuracy" if accuracy else "Last test loss", colour)
-    figure.suptitle(f"{len(members)} runs, γ by colour, m by line", x=0.015, ha="left", fontsize=12, color=GREY)
-    figure.tight_layout(rect=(0, 0, 1, 0.98), w_pad=2.5)
+        panel_last(panels[2], members, test, "Last test accuracy" if accuracy else "Last test loss", tuning)
+        readable_axis(panels[2])
+    title = textwrap.fill(tuning.title(members), 150)
+    figure.suptitle(title, x=0.015, ha="left", fontsize=12, color=GREY)
+    figure.tight_layout(rect=(0, 0, 1, 0.98 - 0.03 * title.count("\n")), w_pad=2.5)
     return figure
 
 

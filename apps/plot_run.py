@@ -7,12 +7,13 @@ import argparse
 import io
 import os
 import sys
+import textwrap
 import time
 import zlib
 
 import plot_compare
 import plot_sweep
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, readable_axis, save
 
 SCHEMA = "poise-run-1"
 
@@ -80,17 +81,32 @@ class Run:
                 if isinstance(value, h5py.Dataset) and value.ndim == 1 and value.dtype.kind in "fiu"
             }
             self.attributes = {key: text(value) for key, value in file.attrs.items()}
-            if "config" in file:
-                self.attributes.update({key: text(value) for key, value in file["config"].attrs.items()})
+            self.options = {key: text(value) for key, value in file.get("config", file).attrs.items()
+                            if "config" in file}
+            self.attributes.update(self.options)
             self.attempts = [{key: text(value) for key, value in group.attrs.items()}
                              for _, group in sorted(file.get("attempts", {}).items())]
 
+    x = None  # what the curves are drawn over: t, step, epoch or seconds; None: what suits the run
+
+    def abscissa(self):
+        """The column that curves are drawn over."""
+        chosen = {"seconds": "wall_seconds"}.get(self.x, self.x)
+        if chosen is None:
+            epochs = self.columns.get("epoch")
+            by_epoch = epochs is not None and np.isfinite(epochs).any()
+            chosen = "epoch" if by_epoch else "step" if self.attribute("dynamics") == "minimise" else "t"
+        if chosen not in self.columns or not np.isfinite(self.columns[chosen]).any():
+            fail(f"{self.directory}: its history has no {chosen}: give another --x")
+        return chosen
+
     def curve(self, name, positive=False):
-        """(t, values) where the values are usable; None if there are none."""
+        """(x, values) where the values are usable; None if there are none."""
         if name not in self.columns:
             return None
-        length = min(len(self.columns["t"]), len(self.columns[name]))
-        t, values = self.columns["t"][:length], self.columns[name][:length]
+        over = self.columns[self.abscissa()]
+        length = min(len(over), len(self.columns["t"]), len(self.columns[name]))
+        t, values = over[:length], self.columns[name][:length]
         keep = np.isfinite(t) & np.isfinite(values)
         if positive:
             keep &= values > 0
@@ -119,15 +135,36 @@ class Run:
                 continue
         return None
 
+    def network(self):
+        """What is trained, with the facts that it has: γ only where there is one."""
+        if described := self.attribute("network"):
+            return described
+        objective, model = self.attribute("objective"), self.attribute("model")  # of an older Poise
+        if objective in ("feedforward", "shallow"):
+            return objective
+        parts = [model or ""]
+        if model == "monotone":
+            parts.append(f"margin = {self.attribute('margin')}" if self.attribute("margin") else "")
+        elif gamma := self.attribute("gamma"):
+            parts.append(f"gamma = {gamma}")
+        if objective == "unrolled":
+            parts.append(f"unrolled to {self.attribute('depth')} layers")
+        return ", ".join(part for part in parts if part)
+
+    def loss_name(self):
+        """The loss and its scale: losses of different ones do not belong on one axis."""
+        loss, scale = self.attribute("loss"), self.attribute("loss_scale")
+        return f"{loss}, {scale}" if loss and scale else loss or ""
+
     def facts(self):
-        """One line: data, model, contraction factor, width, ranks."""
+        """Data, model, width, loss, dynamics, ranks."""
         data = self.attribute("data")
+        width = self.width()
         pairs = [
             ("", os.path.splitext(os.path.basename(data))[0] if data else None),
-            ("", self.attribute("model")),
-            ("γ = ", self.attribute("gamma")),
-            ("m = ", self.width()),
-            ("loss: ", self.attribute("loss")),
+            ("", self.network()),
+            ("m = ", width if self.attribute("objective") != "shallow" else None),
+            ("loss: ", self.loss_name()),
             ("dynamics: ", self.attribute("dynamics")),
             ("ranks: ", self.attribute("ranks")),
         ]
@@ -170,7 +207,7 @@ def panel_convergence(axes, run):
              linestyle="-.")
         return
     axes.set_title("Loss")
-    axes.set_ylabel(r"$L$")
+    axes.set_ylabel(f"$L$ ({run.loss_name()})" if run.loss_name() else r"$L$")
     draw(axes, run, "loss", "training", True, color=BLUE, linewidth=2.6)
     if run.curve("test_accuracy"):  # else the test loss has a panel of its own
         draw(axes, run, "test_loss", "test", True, color=ORANGE, linestyle="--")
@@ -199,7 +236,7 @@ def panel_conditioning(axes, run):
 
 
 def panel_quality(axes, run):
-    """Accuracies of a classifier; losses of a regression."""
+    """Accuracies of a classifier; losses of a regression; without a test set the step size."""
     drawn = [
         draw(axes, run, "train_accuracy", "training", color=BLUE, linewidth=2.6),
         draw(axes, run, "test_accuracy", "test", color=ORANGE, linestyle="--"),
@@ -211,21 +248,31 @@ def panel_quality(axes, run):
         low = min(line.get_ydata().min() for line in axes.get_lines())
         axes.set_ylim(max(0.0, low - 0.08 * (top - low + 0.05)), min(1.005, top + 0.08 * (top - low + 0.05)))
         return
-    axes.set_title("Loss of training and test")
-    axes.set_ylabel(r"$L$")
-    draw(axes, run, "loss", "training", True, color=BLUE, linewidth=2.6)
-    draw(axes, run, "test_loss", "test", True, color=ORANGE, linestyle="--")
+    if run.curve("test_loss", True) is None and run.curve("step_size", True) is not None:
+        axes.set_title("Step size")
+        axes.set_ylabel(r"$\Delta t$" if run.attribute("dynamics") == "flow" else r"$\eta$")
+        draw(axes, run, "step_size", "step size", True, color=BLUE)
+    else:
+        axes.set_title("Loss of training and test")
+        axes.set_ylabel(f"$L$ ({run.loss_name()})" if run.loss_name() else r"$L$")
+        draw(axes, run, "loss", "training", True, color=BLUE, linewidth=2.6)
+        draw(axes, run, "test_loss", "test", True, color=ORANGE, linestyle="--")
     if spans_decades(axes):
         axes.set_yscale("log")
 
 
-def finish(axes):
-    """Labels of time, and a legend under the panel so that it covers no data."""
-    axes.set_xlabel("time $t$")
+X_LABELS = {"t": "time $t$", "step": "step", "epoch": "epoch", "wall_seconds": "wall time (s)"}
+
+
+def finish(axes, over):
+    """Labels, ticks that can be read, and a legend under the panel so that it covers no data."""
+    axes.set_xlabel(X_LABELS[over])
     axes.margins(x=0.02)
+    readable_axis(axes, "x")
+    readable_axis(axes, "y")
     if axes.get_yscale() == "log":
         axes.grid(True, which="major")
-        axes.minorticks_off()
+        axes.tick_params(which="minor", length=0)
     if axes.get_lines():
         axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0, labelspacing=0.35)
     else:
@@ -238,39 +285,64 @@ def figure_of_run(run):
     figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.2))
     for axes, panel in zip(panels, (panel_convergence, panel_conditioning, panel_quality)):
         panel(axes, run)
-        finish(axes)
-    figure.suptitle(run.facts() or run.name, x=0.015, ha="left", fontsize=12, color=GREY)
-    figure.tight_layout(rect=(0, 0, 1, 0.98), w_pad=2.5)
+        finish(axes, run.abscissa())
+    title = textwrap.fill(run.facts() or run.name, 150)
+    figure.suptitle(title, x=0.015, ha="left", fontsize=12, color=GREY)
+    figure.tight_layout(rect=(0, 0, 1, 0.98 - 0.03 * title.count("\n")), w_pad=2.5)
     return figure
+
+
+def labels_of(runs):
+    """Names that tell the runs apart: the directory's name, or as much of its path as it takes."""
+    paths = [os.path.normpath(os.path.abspath(run.directory)).split(os.sep) for run in runs]
+    for length in range(1, max(map(len, paths)) + 1):
+        labels = [os.sep.join(path[-length:]) for path in paths]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{run.name} ({i + 1})" for i, run in enumerate(runs)]
 
 
 def figure_of_comparison(runs):
     """Several runs over each other: one colour a run, the same three questions."""
-    figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.2))
+    losses = sorted({run.loss_name() for run in runs})
+    if len(losses) > 1:
+        fail(f"the runs have different losses ({'; '.join(losses)}), which do not belong on one axis: compare runs of one "
+             "loss, or draw each alone")
+    over = {run.abscissa() for run in runs}
+    if len(over) > 1:
+        fail(f"the runs are drawn over different things ({', '.join(sorted(over))}): choose one by --x step or --x seconds")
+    figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.2 + 0.25 * max(0, len(runs) - 6)))
     colours = [BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", GREY, "#F0E442"]
     excess = all(run.curve("loss_excess", True) for run in runs)
+    audited = any(run.curve("lambda_min", True) for run in runs)
     accuracy = any(run.curve("test_accuracy") for run in runs)
+    loss = f"$L$ ({losses[0]})" if losses[0] else "$L$"
     columns = [
-        ("loss_excess", "Excess loss", r"$L - L^{*}$") if excess else ("loss", "Loss", r"$L$"),
-        ("lambda_min", "Smallest eigenvalue of $D$", r"$\lambda_{\min}(D_t)$"),
-        ("test_accuracy", "Test accuracy", "share of samples") if accuracy else ("test_loss", "Test loss", r"$L$"),
+        ("loss_excess", "Excess loss", r"$L - L^{*}$") if excess else ("loss", "Loss", loss),
+        ("lambda_min", "Smallest eigenvalue of $D$", r"$\lambda_{\min}(D_t)$") if audited
+        else ("grad_norm", "Gradient", r"$\Vert\nabla L\Vert$"),
+        ("test_accuracy", "Test accuracy", "share of samples") if accuracy else ("test_loss", "Test loss", loss),
     ]
+    if not accuracy and not any(run.curve("test_loss", True) for run in runs):
+        columns[2] = ("step_size", "Step size", "step size")
     for axes, (column, title, label) in zip(panels, columns):
-        for i, run in enumerate(runs):
-            draw(axes, run, column, run.name, column != "test_accuracy", color=colours[i % len(colours)],
+        for i, (run, name) in enumerate(zip(runs, labels_of(runs))):
+            draw(axes, run, column, name, column != "test_accuracy", color=colours[i % len(colours)],
                  linestyle=("-", "--", "-.", ":")[i // len(colours) % 4])
         axes.set_title(title)
         axes.set_ylabel(label)
         if column != "test_accuracy" and axes.get_lines() and (axes is panels[0] or spans_decades(axes)):
             axes.set_yscale("log")
-        finish(axes)
+        finish(axes, runs[0].abscissa())
     figure.tight_layout(w_pad=2.5)
     return figure
 
 
 def write(figure, arguments, name):
-    """Saves the figure where the arguments say, or as RUN_DIR/figures/NAME."""
-    for path in output_files(arguments, os.path.join(arguments.runs[0], "figures", name)):
+    """Saves the figure where the arguments say, or as RUN_DIR/figures/NAME; one of several runs, which belongs to none
+    of them, as ./comparison."""
+    stem = os.path.join(arguments.runs[0], "figures", name) if len(arguments.runs) == 1 else "comparison"
+    for path in output_files(arguments, stem):
         save(figure, path)
         print(path)
 
@@ -302,7 +374,10 @@ def draw_study(arguments):
 def main():
     parser = argparse.ArgumentParser(prog="plot_run.py", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="directory of a run; several are compared")
-    parser.add_argument("-o", "--output", metavar="FILE", help="the figure (default: RUN_DIR/figures/run.png, .pdf)")
+    parser.add_argument("-o", "--output", metavar="FILE",
+                        help="the figure (default: RUN_DIR/figures/run.png, .pdf; of several runs comparison.png, .pdf here)")
+    parser.add_argument("--x", choices=("t", "step", "epoch", "seconds"),
+                        help="what is drawn over (default: epochs of minibatches, steps of minimise, else time t)")
     parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
     parser.add_argument("--attempts", action="store_true", help="no figure: list starts and resumptions of the runs")
     arguments = parser.parse_args()
@@ -312,6 +387,7 @@ def main():
         return write(plot_sweep.figure_of_sweep(arguments.runs[0]), arguments, "sweep")
     if any(plot_compare.is_study(directory) for directory in arguments.runs):
         return draw_study(arguments)
+    Run.x = arguments.x
     runs = [Run(directory) for directory in arguments.runs]
     if arguments.attempts:
         return [print_attempts(run) for run in runs]

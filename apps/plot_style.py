@@ -29,6 +29,7 @@ except ImportError as error:
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
@@ -52,6 +53,36 @@ STYLE = {
     "lines.linewidth": 2.0,
     "pdf.fonttype": 42,
 }
+
+
+def number_text(value):
+    """A number of an axis, with as many digits as it has."""
+    return f"{value:.6g}"
+
+
+def readable_axis(axes, which="y"):
+    """Ticks that can be read: a log axis has at least two numbers, also within one decade, and no axis an offset
+    like 1e-5+7.3e-1 that is to be added to its numbers."""
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    low, high = sorted(axes.get_ylim() if which == "y" else axes.get_xlim())
+    scale = axes.get_yscale() if which == "y" else axes.get_xscale()
+    if scale != "log":
+        formatter = axis.get_major_formatter()
+        if hasattr(formatter, "set_useOffset"):
+            formatter.set_useOffset(False)
+        return
+    axis.set_minor_formatter(NullFormatter())
+    decades = np.log10(high / low) if low > 0 else 0
+    if decades >= 2:
+        return
+    steps = (1.0, 2.0, 5.0) if decades > 0.6 else tuple(np.arange(1.0, 10.0, 1.0))
+    axis.set_major_locator(LogLocator(subs=steps, numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+    shown = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+    if len(shown) < 2:  # a small part of a decade: log and linear look the same there
+        (axes.set_yscale if which == "y" else axes.set_xscale)("linear")
+        axis.get_major_formatter().set_useOffset(False)
+        axis.get_major_formatter().set_scientific(False)
 
 
 def output_files(arguments, stem):

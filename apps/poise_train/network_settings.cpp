@@ -125,6 +125,20 @@ void NetworkSettings::require_fitting_objective() const {
        "equilibrium or unrolled");
 }
 
+std::string NetworkSettings::description() const {
+  const std::string layers = std::to_string(depth) + (depth == 1 ? " layer" : " layers");
+  if (objective == "shallow") return "shallow";
+  if (objective == "feedforward") return "feedforward, " + layers + ", " + to_string(activation);
+  std::string text = model;
+  if (model == "softmax_linear")
+    text += ", gamma = " + to_text(gamma);
+  else if (model == "monotone")
+    text += ", margin = " + to_text(margin) + ", " + to_string(activation);
+  else
+    text += ", " + to_string(weights) + " weights, gamma = " + to_text(gamma) + ", " + to_string(activation);
+  return objective == "unrolled" ? text + ", unrolled to " + layers : text;
+}
+
 NetworkSettings NetworkSettings::from(Options& options) {
   NetworkSettings settings;
   settings.read_model(options);

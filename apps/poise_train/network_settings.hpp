@@ -28,6 +28,9 @@ struct NetworkSettings {
   /// Declares and reads them all. Throws bad_input, also where they do not go together.
   static NetworkSettings from(Options& options);
 
+  /// What is trained, with the numbers that it has: "softmax_linear, gamma = 0.8", "feedforward, 3 layers,
+  /// relu".
+  [[nodiscard]] std::string description() const;
   [[nodiscard]] bool has_equilibrium_model() const {
     return objective != "feedforward" && objective != "shallow";
   }

@@ -43,20 +43,7 @@ void Report::header() const {
 void Report::print_model() const {
   const NetworkSettings& network = settings_.network;
   const ParameterLayout& layout = experiment_.layout();
-  const std::string activation = to_string(network.activation);
-  std::string text;
-  if (network.objective == "shallow")
-    text = "shallow";
-  else if (network.objective == "feedforward")
-    text = "feedforward, " + plural(network.depth, "layer") + ", " + activation;
-  else if (network.model == "softmax_linear")
-    text = "softmax_linear, gamma = " + to_text(network.gamma);
-  else if (network.model == "monotone")
-    text = "monotone, margin = " + to_text(network.margin) + ", " + activation;
-  else
-    text = "pointwise, " + to_string(network.weights) + " weights, gamma = " + to_text(network.gamma) + ", " +
-           activation;
-  std::printf("  model     %s, m = %lld, q = %lld, %lld parameters\n", text.c_str(),
+  std::printf("  model     %s, m = %lld, q = %lld, %lld parameters\n", network.description().c_str(),
               static_cast<long long>(layout.width()), static_cast<long long>(layout.outputs()),
               static_cast<long long>(layout.width() * layout.row_length()));
   if (!certificate_.norm.empty()) std::printf("  equilibria %s\n", certificate_text().c_str());

@@ -17,12 +17,13 @@ std::string grid_text(const ProcessGrid& grid) {
   return std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks());
 }
 
-RunFile::Named attributes(Experiment& experiment) {
+RunFile::Named attributes(Experiment& experiment, const std::string& network) {
   RunFile::Named named = provenance(experiment.grid().world());
   const RunFile::Named own{{"grid", grid_text(experiment.grid())},
                            {"m", experiment.layout().width()},
                            {"q", experiment.layout().outputs()},
                            {"parameters", experiment.layout().width() * experiment.layout().row_length()},
+                           {"network", network},
                            {"gradient", experiment.network().gradient_label()}};
   named.insert(named.end(), own.begin(), own.end());
   return named;
@@ -53,7 +54,8 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       config_(options.resolved()),
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
-      file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(), attributes(experiment),
+      file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(),
+            attributes(experiment, settings.network.description()),
             experiment.at_end() && !past.config.empty() ? past.config : config_, past,
             new_attempt(experiment, past.config, config_)),
       interruptions_(interruptions),

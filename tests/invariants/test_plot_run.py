@@ -14,9 +14,13 @@ import numpy as np
 APPS = os.path.join(os.path.dirname(__file__), "..", "..", "apps")
 
 
-def plot(*arguments, script="plot_run.py"):
-    return subprocess.run([sys.executable, os.path.join(APPS, script), *arguments], capture_output=True, text=True,
-                          timeout=120)
+sys.path.insert(0, APPS)
+import plot_run  # noqa: E402
+
+
+def plot(*arguments, script="plot_run.py", cwd=None):
+    return subprocess.run([sys.executable, os.path.abspath(os.path.join(APPS, script)), *arguments], capture_output=True,
+                          text=True, timeout=120, cwd=cwd)
 
 
 def history(records=50):
@@ -34,13 +38,19 @@ def history(records=50):
     }
 
 
-def write_run(directory, columns, schema="poise-run-1"):
+def drawn_run(directory, columns, **options):
+    """The run as the script reads it."""
+    write_run(directory, columns, **options)
+    return plot_run.Run(directory)
+
+
+def write_run(directory, columns, schema="poise-run-1", **options):
     os.makedirs(directory)
     with h5py.File(os.path.join(directory, "run.h5"), "w") as file:
         file.attrs["schema"] = schema
         file.attrs["ranks"] = 2
         config = file.create_group("config").attrs
-        config["data"], config["model"], config["gamma"] = "data/digits.h5", "softmax_linear", "0.8"
+        config.update({"data": "data/digits.h5", "model": "softmax_linear", "gamma": "0.8", **options})
         for name, values in columns.items():
             file.create_dataset(f"history/{name}", data=values, maxshape=(None,), chunks=(16,))
     seal(directory)
@@ -134,7 +144,82 @@ class PlotRun(unittest.TestCase):
         other = os.path.join(self.scratch, "other")
         write_run(self.directory, history())
         write_run(other, history(20))
-        self.expect_figures(self.figure("png"), self.figure("pdf"), arguments=(other,))
+        chosen = os.path.join(self.scratch, "both.png")
+        self.expect_figures(chosen, arguments=(other, "-o", chosen))
+        self.assertFalse(os.path.exists(self.figure("png")))  # that is of the first run alone
+
+    def test_a_comparison_without_a_name_belongs_to_none_of_the_runs(self):
+        other = os.path.join(self.scratch, "other")
+        write_run(self.directory, history(5))
+        write_run(other, history(5))
+        result = plot(self.directory, other, "--format", "png", cwd=self.scratch)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(os.path.exists(os.path.join(self.scratch, "comparison.png")))
+        self.assertFalse(os.path.exists(os.path.join(self.directory, "figures")))
+
+    def test_runs_of_different_losses_are_not_drawn_on_one_axis(self):
+        other = os.path.join(self.scratch, "other")
+        write_run(self.directory, history(5), loss="squared")
+        write_run(other, history(5), loss="cross_entropy")
+        self.expect_refusal("different losses", self.directory, other)
+
+    def test_the_abscissa_can_be_chosen_and_suits_the_run(self):
+        for dynamics, given, label in (("flow", None, "time $t$"), ("minimise", None, "step"), ("flow", "step", "step")):
+            run = drawn_run(self.directory + dynamics + str(given), history(30), dynamics=dynamics)
+            run.x = given
+            axes = plot_run.figure_of_run(run).axes
+            self.assertEqual({panel.get_xlabel() for panel in axes}, {label})
+        columns = history(30)
+        columns["epoch"] = columns["step"] / 10
+        run = drawn_run(self.directory, columns)
+        self.assertEqual(plot_run.figure_of_run(run).axes[0].get_xlabel(), "epoch")
+
+    def test_a_title_has_only_what_the_network_has(self):
+        for options, there, absent in (
+                ({"objective": "feedforward", "gamma": "0.8"}, "feedforward", "gamma"),
+                ({"model": "monotone", "margin": "0.5", "gamma": "0.8"}, "margin = 0.5", "gamma"),
+                ({"model": "softmax_linear", "gamma": "0.8"}, "gamma = 0.8", "margin")):
+            run = drawn_run(self.directory + there, history(3), **options)
+            self.assertIn(there, run.facts())
+            self.assertNotIn(absent, run.facts())
+            self.assertNotIn("softmax" if "softmax" not in there and "gamma" not in there else "feedforward", run.facts())
+        run = drawn_run(self.directory, history(3), model="softmax_linear", gamma="0.8")
+        run.attributes["network"] = "feedforward, 3 layers, relu"  # what poise-train states wins
+        self.assertIn("feedforward, 3 layers", run.facts())
+
+    def test_every_log_axis_has_two_numbers_and_no_axis_an_offset(self):
+        columns = history(40)
+        columns["loss"] = 7.367e-1 + 1e-5 * np.linspace(1.0, 0.0, 40)
+        columns["test_loss"] = 0.8 + 1e-5 * np.linspace(1.0, 0.0, 40)
+        columns["grad_norm"] = np.linspace(3.0, 1.5, 40)
+        columns["lambda_min"] = 0.73 + 1e-9 * np.linspace(1.0, 0.0, 40)
+        for name in ("loss_excess", "bound", "bound_integrated", "train_accuracy", "test_accuracy"):
+            columns[name] = np.full(40, np.nan)
+        for run in (drawn_run(self.directory, columns), drawn_run(self.directory + "2", history(40))):
+            figure = plot_run.figure_of_run(run)
+            figure.canvas.draw()
+            for axes in figure.axes:
+                for axis, limits in ((axes.yaxis, axes.get_ylim()), (axes.xaxis, axes.get_xlim())):
+                    self.assertEqual(axis.get_offset_text().get_text(), "")
+                    shown = [label.get_text() for label, place in zip(axis.get_majorticklabels(), axis.get_majorticklocs())
+                             if min(limits) <= place <= max(limits) and label.get_text()]
+                    self.assertGreaterEqual(len(shown), 2, (axes.get_title(), shown))
+
+    def test_no_legend_covers_a_curve(self):
+        figure = plot_run.figure_of_run(drawn_run(self.directory, history(40)))
+        figure.canvas.draw()
+        for axes in figure.axes:
+            box = axes.get_legend().get_window_extent()
+            self.assertFalse(box.overlaps(axes.get_window_extent()), axes.get_title())
+
+    def test_a_regression_without_a_test_set_has_a_third_panel_of_use(self):
+        columns = history(20)
+        for name in ("test_loss", "train_accuracy", "test_accuracy"):
+            columns[name] = np.full(20, np.nan)
+        columns["step_size"] = np.full(20, 0.1)
+        axes = plot_run.figure_of_run(drawn_run(self.directory, columns)).axes[2]
+        self.assertIn("Step size", (axes.get_title(), axes.get_title(loc="left")))
+        self.assertEqual(len(axes.get_lines()), 1)
 
     def test_what_is_no_run_is_refused(self):
         self.expect_refusal("no such directory", self.directory)
@@ -142,7 +227,7 @@ class PlotRun(unittest.TestCase):
         self.expect_refusal("no run.h5", self.directory)
         with open(os.path.join(self.directory, "run.h5"), "w", encoding="ascii") as file:
             file.write("not HDF5")
-        self.expect_refusal("is damaged or is not a run file", self.directory)
+        self.expect_refusal("cannot be read", self.directory)
         seal(self.directory)
         self.expect_refusal("cannot be read", self.directory)
 
@@ -152,7 +237,7 @@ class PlotRun(unittest.TestCase):
         with open(path, "rb") as file:
             content = file.read()
         for name, damaged in {"another gamma": content.replace(b"0.8", b"0.9"), "cut off": content[:-1],
-                              "longer": content + b"\n", "no checksum": content[:content.rindex(b"\ncrc32 ")]}.items():
+                              "longer": content + b"\n"}.items():
             with open(path, "wb") as file:
                 file.write(damaged)
             with self.subTest(name):
@@ -161,6 +246,18 @@ class PlotRun(unittest.TestCase):
                     self.expect_refusal(f"{path}: is damaged", *arguments)
                 self.expect_refusal("-resume begins a new history", self.scratch, script="gather_runs.py")
                 self.assertFalse(os.path.exists(os.path.join(self.scratch, "runs.h5")))
+
+    def test_a_file_without_a_checksum_is_taken_with_a_warning(self):
+        """As one of an older Poise is after a look at it in a mode that may write."""
+        write_run(self.directory, history())
+        path = os.path.join(self.directory, "run.h5")
+        with open(path, "rb") as file:
+            content = file.read()
+        with open(path, "wb") as file:
+            file.write(content[:content.rindex(b"\ncrc32 ")])
+        result = plot(self.directory, "--format", "png")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("has no checksum", result.stderr)
 
     def test_another_schema_is_refused(self):
         write_run(self.directory, history(), schema="poise-run-9")

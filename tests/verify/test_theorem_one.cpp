@@ -7,6 +7,7 @@
 #include "poise/theory/least_squares_reference.hpp"
 #include "poise/theory/smallest_eigenvalue.hpp"
 #include "unit/theory/dense_dynamics.hpp"
+#include "unit/theory/dense_samples.hpp"
 
 // Theorem 1 on a gradient flow of the model itself, integrated densely on every rank.
 namespace poise {
@@ -42,17 +43,12 @@ class TheoremOne : public ::testing::Test {
   static constexpr Index q = 2;
   static constexpr Index n = 12;
 
-  TheoremOne()
-      : grid(MPI_COMM_WORLD),
-        softmax(grid.world(), grid.world_offsets(m)),
-        gram(grid.world(), grid.world_offsets(m)) {
-    Dense features = transposed(testing::orthonormal(n, m, 41));  // whitened: all singular values √n
+  TheoremOne() : grid(MPI_COMM_WORLD), softmax(grid.world(), grid.world_offsets(m)) {
+    features = transposed(testing::orthonormal(n, m, 41));  // whitened: all singular values √n
     for (double& value : features.values) value *= std::sqrt(static_cast<double>(n));
-    const Dense targets = testing::random_block(q, n, 1.0, 42);
+    targets = testing::random_block(q, n, 1.0, 42);
     c = product(features, transposed(features));
     e = product(features, transposed(targets));
-    for (const double y : targets.values) target_norm2 += y * y;
-    testing::fill_rows(gram, c);
   }
   [[nodiscard]] static Dense inverse_u(const Parameters& p) {
     return testing::inverse(testing::shifted(softmax_of(p.a), gamma_factor));
@@ -99,7 +95,9 @@ class TheoremOne : public ::testing::Test {
   /// Audits the flow up to `time`, in steps of h, with λ_min multiplied by
   /// `overstated`.
   [[nodiscard]] RateAudit audited(double time, double h, double overstated) {
-    const LeastSquaresReference reference(gram, testing::local_block(gram, e).data(), q, target_norm2, scale);
+    const ParameterLayout layout(grid, m, q);
+    const LeastSquaresReference reference(
+        triangular_factor(layout, testing::samples_of(layout, features, targets)), q, scale);
     DynamicsMatrix dynamics(softmax, gamma_factor, q);
     SmallestEigensolver solver(dynamics, 3);
     // W = B U⁻¹ carries the condition number of U, theory.md 7.1.
@@ -128,9 +126,8 @@ class TheoremOne : public ::testing::Test {
   double first_excess = 0.0;
   double last_excess = 0.0;
   ProcessGrid grid;
-  Dense c{0, 0}, e{0, 0};
-  double target_norm2 = 0.0;
-  RowBlockMatrix softmax, gram;
+  Dense features{0, 0}, targets{0, 0}, c{0, 0}, e{0, 0};
+  RowBlockMatrix softmax;
 };
 
 TEST_F(TheoremOne, FlowMovesTheShallowWeightByMinusDTimesItsGradient) {
