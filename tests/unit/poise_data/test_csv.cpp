@@ -162,5 +162,17 @@ TEST_F(CsvTest, ADrawnTestSetHasItsShareOfEveryClass) {
   EXPECT_EQ(std::count(labels.begin(), labels.end(), 1), 2);
 }
 
+TEST_F(CsvTest, AnIndexWithoutANameIsNoFeature) {
+  const std::string path = put("t.csv", ",a,b,y\n0,1.5,-2,0\n1,3,4e3,1\n");
+  for (const char* answers : {" -label_column y", " -target_columns -1", " -target_columns y"}) {
+    const Dataset data = imported("-csv " + path + answers);
+    EXPECT_EQ(data.info().input_names, (std::vector<std::string>{"a", "b"})) << answers;
+    EXPECT_EQ(data.read_train({0, 2}).features, expected) << answers;
+  }
+  // Whoever names it gets it.
+  EXPECT_EQ(imported("-csv " + path + " -target_columns 0").read_train({0, 2}).targets,
+            (std::vector<double>{0, 1}));
+}
+
 }  // namespace
 }  // namespace poise
