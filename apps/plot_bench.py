@@ -6,7 +6,7 @@ import argparse
 import csv
 import os
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, save
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, STYLE, fail, h5py, np, output_files, plt, readable, save
 
 SCHEMA = "poise-bench-1"
 NUMBERS = ("m", "n", "ranks", "seconds", "share_of_dgemm")  # that every row must have
@@ -127,6 +127,7 @@ def figure_of(rows):
     for one, (panel, chosen) in zip(axes[0], panels):
         panel(one, chosen)
         one.minorticks_off()
+    readable(figure)
     figure.tight_layout(w_pad=2.5)
     return figure
 

@@ -2,7 +2,7 @@
 
 import os
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, fail, h5py, np, plt
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, fail, h5py, np, plt, readable
 
 SCHEMA = "poise-compare-1"
 FILE = "compare.h5"
@@ -178,7 +178,7 @@ def work_panel(study, name, title, label, unit):
 def figure_of(study, panels, columns=3):
     panels = [panel for panel in panels if panel is not None]
     rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(14.0, 4.3 * rows + 0.6), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(14.0, 5.2 * rows + 0.6), squeeze=False)
     for place, ax in enumerate(axes.flat):
         if place >= len(panels):
             ax.axis("off")
@@ -186,8 +186,9 @@ def figure_of(study, panels, columns=3):
         panels[place](ax)
         ax.grid(True, which="major")
         ax.minorticks_off()
-        ax.legend(loc="best", fontsize=8.5)
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderaxespad=0.0, ncol=2, fontsize=8.5)
     figure.suptitle(study.facts(), x=0.015, ha="left", fontsize=11, color=GREY)
+    readable(figure)
     figure.tight_layout(rect=(0, 0, 1, 0.99), w_pad=2.0, h_pad=2.0)
     return figure
 

@@ -9,7 +9,7 @@ import re
 
 from plot_bench import read
 from plot_run import text
-from plot_style import BLUE, GREY, ORANGE, RED, STYLE, fail, np, output_files, plt, save
+from plot_style import BLUE, GREY, ORANGE, RED, STYLE, fail, np, output_files, plt, readable, save
 
 NAME = re.compile(r"(strong|weak)_(samples|features)_(mpirun|srun)_(\d+)\.csv")
 COLUMNS = ("kind", "over", "launcher", "nodes", "ranks", "grid", "scaling_of", "m", "n", "q", "seconds",
@@ -86,6 +86,7 @@ def figure_of(rows):
     figure, panels = plt.subplots(1, len(kinds), figsize=(6.0 * len(kinds) + 0.5, 5.6), squeeze=False)
     for axes, kind in zip(panels[0], kinds):
         panel(axes, [row for row in rows if row["kind"] == kind], titles[kind])
+    readable(figure)
     figure.tight_layout(w_pad=2.5)
     return figure
 

@@ -29,7 +29,7 @@ except ImportError as error:
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator  # noqa: E402
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
@@ -83,6 +83,14 @@ def readable_axis(axes, which="y"):
         (axes.set_yscale if which == "y" else axes.set_xscale)("linear")
         axis.get_major_formatter().set_useOffset(False)
         axis.get_major_formatter().set_scientific(False)
+
+
+def readable(figure):
+    """Every axis of a figure whose ticks the figure did not place itself."""
+    for axes in figure.axes:
+        for which, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+            if not isinstance(axis.get_major_locator(), (FixedLocator, NullLocator)):
+                readable_axis(axes, which)
 
 
 def output_files(arguments, stem):

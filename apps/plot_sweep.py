@@ -2,7 +2,7 @@
 
 import os
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, fail, h5py, np, plt
+from plot_style import BLUE, GREEN, GREY, ORANGE, RED, fail, h5py, np, plt, readable
 
 SCHEMA = "poise-sweep-1"
 COLOURS = [BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", "#F0E442", GREY]
@@ -186,5 +186,6 @@ def figure_of_sweep(directory):
     for axes in panels:
         axes.minorticks_off()
     figure.suptitle(sweep.facts(), x=0.015, ha="left", fontsize=12, color=GREY)
+    readable(figure)
     figure.tight_layout(rect=(0, 0, 1, 0.98), w_pad=2.5)
     return figure

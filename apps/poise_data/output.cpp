@@ -46,9 +46,10 @@ std::string summary_of(const DatasetInfo& info) {
   return info.path + ": " + std::to_string(info.samples) + " training and " +
          std::to_string(info.test_samples) + " test samples, " + std::to_string(info.inputs) + " features (" +
          info.feature_type + "), " + std::to_string(info.outputs) +
-         (info.classification ? " classes"
-          : info.outputs == 1 ? " target"
-                              : " targets");
+         (info.classification ? " class" : " target") +
+         (info.outputs == 1     ? ""
+          : info.classification ? "es"
+                                : "s");
 }
 
 }  // namespace poise

@@ -104,7 +104,8 @@ std::vector<Index> show_set(std::ostream& out, const Dataset& data, bool test) {
   out << "\n";
   show_features(out, info, statistics.features, rows);
   if (info.classification) {
-    out << "  " << prefix << "labels [" << rows << "], " << info.outputs << " classes\n";
+    out << "  " << prefix << "labels [" << rows << "], " << info.outputs
+        << (info.outputs == 1 ? " class\n" : " classes\n");
   } else {
     out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]";
     show_packing(out, test ? info.test_answers_packing : info.answers_packing);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "poise/linalg/all_eigenvalues.hpp"
 #include "poise/theory/numerical_range.hpp"
 #include "poise/theory/resolvent.hpp"
 #include "unit/theory/known_spectra.hpp"
@@ -37,6 +38,31 @@ TEST_P(Jordan, BlockHasADiscAsItsNumericalRange) {
     const NumericalRange range = numerical_range(a.rows, {});
     expect_radius(range, radius + std::abs(center));
     EXPECT_NEAR(range.abscissa, radius + center, 1e-9);
+  }
+}
+
+TEST_P(Jordan, BlockHasEigenvaluesOfNoUsableCondition) {
+  // Rounding moves an m-fold eigenvalue by about ε^(1/m); its residual does not tell.
+  const Spread a(testing::rotated(testing::jordan_block(GetParam(), 0.5)));
+  for (const ConditionedEigenvalue& found : conditioned_eigenvalues(a.rows)) {
+    EXPECT_GT(found.condition, 1e7);
+    EXPECT_LT(std::abs(found.value - 0.5), 2.0);
+  }
+}
+
+TEST(ConditionedEigenvalues, OfATriangleOfTwoAreKnown) {
+  // [1 c; 0 2]: both have the condition √(1 + c²).
+  for (const double c : {0.0, 1.0, 1e3}) {
+    const Spread a([&] {
+      Dense dense(2, 2);
+      dense(0, 0) = 1.0, dense(0, 1) = c, dense(1, 1) = 2.0;
+      return dense;
+    }());
+    const auto found = conditioned_eigenvalues(a.rows);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_NEAR(found[0].value.real(), 2.0, 1e-12);
+    for (const ConditionedEigenvalue& one : found)
+      EXPECT_NEAR(one.condition, std::hypot(1.0, c), 1e-9 * std::hypot(1.0, c));
   }
 }
 
