@@ -70,7 +70,7 @@ def find_members(directory):
 def differing_options(members):
     """Names of what is not the same in all runs, other than the numbers and what names a single start."""
     names = sorted({name for member in members for name in member.attributes})
-    apart = {"run", "resume", "started", "host", *NUMBERS}
+    apart = {"run", "resume", "started", "host", "checksum", "network", *NUMBERS}
     return [name for name in names if name not in apart
             and len({member.attributes.get(name, "") for member in members if member.recorded}) > 1]
 

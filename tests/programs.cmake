@@ -63,7 +63,7 @@ if(NOT POISE_SANITIZE)
     ENVIRONMENT "${environment}")
 endif()
 add_test(NAME job_scripts COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_scripts.py)
-set_tests_properties(job_scripts PROPERTIES TIMEOUT ${POISE_TEST_TIMEOUT} LABELS slurm)
+set_tests_properties(job_scripts PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS slurm)
 
 if(NOT POISE_SANITIZE)  # a project outside would have to be built with the sanitizers, too
   add_test(NAME install_and_find_package

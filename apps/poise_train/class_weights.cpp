@@ -38,7 +38,7 @@ std::vector<Index> count_classes(const ProcessGrid& grid, Index classes, const s
 }
 
 std::vector<double> parse_class_weights(const std::string& text, const std::vector<Index>& counts) {
-  if (text == "none") return {};
+  if (text.empty() || text == "none") return {};
   if (counts.empty())
     throw usage("-class_weight " + text + ": the data have /targets, not classes (/labels); leave it out");
   std::vector<double> weights;

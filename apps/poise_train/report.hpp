@@ -36,6 +36,7 @@ class Report {
   void print_features() const;
   void print_targets() const;
   void print_model() const;
+  void print_digits() const;
   void print_gradient() const;
   void print_dynamics() const;
   void print_ranks() const;

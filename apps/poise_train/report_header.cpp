@@ -1,5 +1,6 @@
 #include <slepcsys.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -47,6 +48,17 @@ void Report::print_model() const {
               static_cast<long long>(layout.width()), static_cast<long long>(layout.outputs()),
               static_cast<long long>(layout.width() * layout.row_length()));
   if (!certificate_.norm.empty()) std::printf("  equilibria %s\n", certificate_text().c_str());
+  print_digits();
+}
+
+/// Rounding in z = γWz + φ is multiplied by up to 1/(1 − γ): near γ = 1 few digits are left, whatever solves.
+void Report::print_digits() const {
+  constexpr double noted = 1e-4;
+  const double distance = 1.0 - certificate_.contraction;
+  if (certificate_.norm.empty() || !(distance > 0.0 && distance < noted)) return;
+  const double digits = std::max(0.0, std::floor(-std::log10(0x1p-52 / distance)));
+  std::printf("  digits    about %g: rounding is multiplied by up to 1/(1 - contraction) = %.2g\n", digits,
+              1.0 / distance);
 }
 
 std::string Report::certificate_text() const {

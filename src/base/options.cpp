@@ -244,8 +244,8 @@ std::string Options::misspelt() const {
   const std::vector<std::string> known = known_names();
   std::string text;
   for (const auto& name : undeclared_names()) {
-    const std::string near = nearest_name(name, known);
-    if (!near.empty() && near != name) text += "; -" + name + " is unknown, the nearest is -" + near;
+    const std::string hint = hint_for(name, known);
+    if (hint.starts_with(" is unknown") && hint != " is unknown") text += "; option -" + name + hint;
   }
   return text;
 }

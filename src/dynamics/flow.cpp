@@ -76,7 +76,6 @@ void Flow::evaluate(Vec theta) {
   is_known_ = false;
   ++state_->gradients;
   known_ = objective_.value_and_gradient(theta, known_gradient_.get());
-  require_bounded_loss(*state_, known_);
   require_finite(known_gradient_.get(), "the gradient");
   check(VecCopy(theta, known_theta_.get()));
   is_known_ = true;
@@ -161,6 +160,7 @@ void Flow::after_step() {
   failure_.reset();
   check(TSRestartStep(ts));
   evaluate(theta);
+  require_bounded_loss(*state_, known_);
   check(VecCopy(theta, start_.get()));
   note_loss(*state_, known_);
   warn_if_stiff(theta);
@@ -226,6 +226,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   if (state.step >= max_steps_) return StopReason::reached_steps;
   const Index gradients = state.gradients;
   evaluate(theta);
+  require_bounded_loss(state, known_);
   state.gradients = gradients;  // of a resumed run: it was counted before
   check(TSSetSolution(ts, theta));
   check(VecCopy(theta, start_.get()));

@@ -15,6 +15,7 @@
 #include "poise/base/text_file.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/io/durable.hpp"
+#include "poise/io/hdf5_untrusted.hpp"
 
 namespace poise {
 namespace {
@@ -169,7 +170,7 @@ History read_history(const std::string& path) {
       throw bad_input("file '" + path + "': " + name + " has not the length of the history");
     if (name.find('\n') != std::string::npos)
       throw bad_input("file '" + path + "': a column's name has more than one line");
-    if (rows * (history.columns.size() + 1) > file.size() / sizeof(double))
+    if (rows * (history.columns.size() + 1) > largest_expansion * (file.size() / sizeof(double)))
       throw bad_input("file '" + path + "': the columns claim more than the file holds: it is damaged");
     std::vector<double> values(rows);
     file.read_rows(name, {0, shape.dims[0]}, values);

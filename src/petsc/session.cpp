@@ -144,7 +144,7 @@ ExitCode run_or_name_misspelt(Options& options, const std::function<void(Options
   } catch (const Error& error) {
     const std::string message = error.what();
     if (error.code() != ExitCode::bad_input || !error.collective() ||
-        message.find("the nearest is") != std::string::npos)
+        message.find(" is unknown") != std::string::npos)
       throw;
     Options known;
     {

@@ -60,7 +60,7 @@ class Audit(TrainingTest):
         self.assert_column_sums_conserved(run)
 
     def test_diabetes(self):
-        run = self.train("-data", DIABETES, "-features", "whiten", "-time", 1, "-checkpoint_every", 50,
+        run = self.train("-data", DIABETES, "-features", "whiten", "-time", 1, "-checkpoint_every", 5,
                          "-checkpoint_keep", 0)
         h = history(run)
         self.assert_bounds_hold(h)
@@ -157,18 +157,21 @@ class Files(TrainingTest):
         newest = checkpoints(run)[-1]
         with h5py.File(data, "r") as file:
             x, y = file["features"][:].astype(float), file["targets"][:]
+        with h5py.File(newest, "r") as file:
+            shift, scale = file["targets/shift"][:], file["targets"].attrs["scale"]
+        y_scaled = (y - shift) / scale
         phi = features(newest, x)
         m = phi.shape[1]
         theta = parameters(newest)
         self.assertEqual((theta["A"].shape, theta["B"].shape), ((m, m), (y.shape[1], m)))
         u = np.eye(m) - 0.7 * softmax_of_columns(theta["A"])
         w = np.linalg.solve(u.T, theta["B"].T).T
-        loss = np.sum((phi @ w.T - y) ** 2) / len(y)
+        loss = np.sum((phi @ w.T * scale + shift - y) ** 2) / len(y)
         self.assertAlmostEqual(loss, h["loss"][-1], delta=1e-10 * loss)
         singular = np.linalg.svd(phi, compute_uv=False)
         self.assertAlmostEqual(4 / len(y) * singular[-1] ** 2, h["kappa"][0], delta=1e-9 * h["kappa"][0])
-        optimum = np.linalg.lstsq(phi, y, rcond=None)[0]
-        least = np.sum((phi @ optimum - y) ** 2) / len(y)
+        optimum = np.linalg.lstsq(phi, y_scaled, rcond=None)[0]
+        least = np.sum((phi @ optimum * scale + shift - y) ** 2) / len(y)
         self.assertAlmostEqual(loss - least, h["loss_excess"][-1], delta=1e-10 * loss)
         with h5py.File(newest, "r") as file:
             self.assertEqual(text(file.attrs["schema"]), "poise-checkpoint-1")

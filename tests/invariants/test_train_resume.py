@@ -18,6 +18,8 @@ from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TR
 # Same seed, same times, rounding of other sums: largest seen 1e-13.
 ROUNDING = 1e-12
 
+EVERY = 3  # steps between scheduled checkpoints
+
 DYNAMICS = {
     "flow 5f": ["-dynamics", "flow", "-time", 0.5],
     "flow 5dp": ["-dynamics", "flow", "-time", 0.5, "-flow_ts_rk_type", "5dp"],
@@ -31,7 +33,7 @@ GRIDS = [((1, 1), (3, 1)), ((2, 1), (4, 2)), ((4, 2), (1, 1)), ((3, 3), (2, 1)),
 class Resume(TrainingTest):
     def settings(self, loss, objective, dynamics):
         return ["-data", self.data[loss], "-loss", loss, "-features", "whiten", "-objective", objective,
-                *DYNAMICS[dynamics], "-checkpoint_every", 3]
+                *DYNAMICS[dynamics], "-checkpoint_every", EVERY]
 
     def check(self, options, before, after):
         (ranks, features), (other_ranks, other_features) = before, after
@@ -40,6 +42,8 @@ class Resume(TrainingTest):
         rows = len(history(straight)["step"])
         self.assertGreater(rows, 6)
         cut = rows // 2
+        if "equilibrium" in options:  # exact from scheduled checkpoints only, for its warm starts; see README
+            cut -= cut % EVERY
         part = self.train(*options, *grid, "-steps", cut, ranks=ranks)
         self.assertEqual(len(history(part)["step"]), cut + 1)  # differs before
 

@@ -135,7 +135,7 @@ TEST(GramRate, TheBoundIsSharpForOneOutputAndFailsIfOverstated) {
 TEST(GramRate, TooLongADescentStepIsCaughtAtItsStep) {
   GramRun run(Kind::tanh_free, over_parametrised());
   DescentSettings settings;
-  settings.step_size = 20.0;
+  settings.step_size = 10.0;
   Descent descent(*run.objective, run.network.theta.get(), settings, 1e9, 50);
   run.follow(descent);
   ASSERT_FALSE(run.audit.rates().held());

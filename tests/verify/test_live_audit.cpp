@@ -102,7 +102,7 @@ TEST(LiveAuditTest, SumScaleMultipliesKappaAndTheExcessByN) {
 TEST(LiveAuditTest, TooLongADescentStepIsCaughtAtItsStep) {
   AuditedRun run(1, LossKind::squared, 0.8, 6, 3, 25);
   DescentSettings settings;
-  settings.step_size = 5.0;
+  settings.step_size = 2.0;
   Descent descent(*run.objective, run.theta.get(), settings, 1e9, 50);
   const auto points = run.follow(descent);
   ASSERT_FALSE(run.audit->rates().held());

@@ -260,5 +260,19 @@ TEST(DescentTest, ASecondRunFromTheStartForgetsTheFirst) {
   }
 }
 
+TEST(DescentTest, ALossThatExplodesEndsTheRunAndTheLeastOneIsKnown) {
+  DescentSettings settings;
+  settings.step_size = 1.0;  // rates go up to 4.5: beyond 2/4.5
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Descent descent(objective, theta.get(), settings, 1e9, 1000);
+  DynamicsState state;
+  std::vector<Point> points;
+  EXPECT_THROW(descent.run(theta.get(), state, record(points)), Error);
+  EXPECT_LT(state.step, 20);
+  EXPECT_EQ(state.least_step, 0);
+  EXPECT_GT(state.least_loss, 0.0);
+}
+
 }  // namespace
 }  // namespace poise

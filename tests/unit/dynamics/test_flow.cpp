@@ -223,5 +223,34 @@ TEST(FlowTest, AResumedRunWithAReusedLastStageRepeatsTheStraightOneToo) {
   }
 }
 
+TEST(FlowTest, ALossThatExplodesWithoutLeavingTheNumbersEndsTheRun) {
+  // Fixed steps of 2 are beyond the stability of every explicit method for a rate of 4.5.
+  const GivenOptions options({{"flow_ts_adapt_type", "none"}, {"flow_ts_dt", "2"}});
+  Quadratic objective;
+  const VecHandle theta = ones(11);
+  Flow flow(objective, theta.get(), 1e3, 1000);
+  DynamicsState state;
+  std::vector<Point> points;
+  try {
+    flow.run(theta.get(), state, record(points));
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::failed);
+    EXPECT_NE(std::string(error.what()).find("the loss has grown to"), std::string::npos) << error.what();
+  }
+}
+
+TEST(FlowTest, AnIntegratorWithoutAnEstimateStatesNoError) {
+  const GivenOptions options(
+      {{"flow_ts_type", "euler"}, {"flow_ts_dt", "0.01"}, {"flow_ts_adapt_type", "none"}});
+  Quadratic objective;
+  const VecHandle theta = ones(5);
+  Flow flow(objective, theta.get(), 0.1, 1000);
+  DynamicsState state;
+  std::vector<Point> points;
+  flow.run(theta.get(), state, record(points));
+  EXPECT_TRUE(std::isinf(state.local_error_sum));
+}
+
 }  // namespace
 }  // namespace poise

@@ -225,5 +225,36 @@ TEST_F(DatasetTest, DoubleAttributesAreComparedAsSinglePrecisionStoresThem) {
   EXPECT_NO_THROW((void)Dataset(MPI_COMM_WORLD, path_).read_train(mine(2)));
 }
 
+TEST_F(DatasetTest, PackedNumbersAreUnpackedAndMissingOnesAreNamed) {
+  const auto write = [&](bool fill) {
+    write_file([&](H5File& file) {
+      const std::vector<double> stored{0, 10, fill ? -99.0 : 20.0, 30};
+      file.write_rows("/features", {2, 2}, {0, 2}, std::span(stored));
+      file.set_attribute("/features", "scale_factor", 0.5);
+      file.set_attribute("/features", "add_offset", 241.0);
+      file.set_attribute("/features", "_FillValue", -99.0);
+      put(file, "/targets", {2}, 1.5);  // a single target needs no second dimension
+    });
+  };
+  write(false);
+  {
+    const Dataset data(MPI_COMM_WORLD, path_);
+    EXPECT_EQ(data.info().outputs, 1);
+    EXPECT_EQ(data.read_train({0, 2}).features, (std::vector<double>{241, 246, 251, 256}));
+    EXPECT_EQ(data.read_train({0, 2}).targets, (std::vector<double>{1.5, 1.5}));
+  }
+  write(true);
+  expect_message("row 1, column 0");
+}
+
+TEST_F(DatasetTest, ClassesStoredAsRealNumbersAreRead) {
+  write_file([](H5File& file) {
+    put(file, "/features", {3, 2});
+    put(file, "/labels", {3}, 1.0);
+    file.set_attribute("/labels", "classes", Index{2});
+  });
+  EXPECT_EQ(Dataset(MPI_COMM_WORLD, path_).read_train({0, 3}).labels, (std::vector<Index>{1, 1, 1}));
+}
+
 }  // namespace
 }  // namespace poise

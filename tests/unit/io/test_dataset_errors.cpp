@@ -72,17 +72,14 @@ std::vector<Wrong> WrongDatasetTest::header_defects() {
        [](H5File& f) {
          put(f, "/features", {3, 2}), put_labels(f, "/labels", {0, 1}, 2);
        }},
-      {"targets of rank 1", "reshape it, a single column to [samples, 1]",
-       [](H5File& f) {
-         put(f, "/features", {3, 2}), put(f, "/targets", {3});
-       }},
       {"targets without columns", "/targets has no columns",
        [](H5File& f) {
          put(f, "/features", {3, 2}), put(f, "/targets", {3, 0});
        }},
-      {"real labels", "/labels [3] does not hold integers",
+      {"labels that are no whole numbers", "which is no whole number",
        [](H5File& f) {
-         put(f, "/features", {3, 2}), put(f, "/labels", {3});
+         put(f, "/features", {3, 2}), put(f, "/labels", {3}, 0.5);
+         f.set_attribute("/labels", "classes", Index{2});
        }},
       {"no classes", "lacks the attribute 'classes'",
        [](H5File& f) {

@@ -126,7 +126,7 @@ TEST_F(UntrustedFileTest, FeaturesThatOverflowWhenScaledAreRefused) {
     file.set_attribute("/features", "scale_factor", 1e200);
     put(file, "/targets", {3, 1});
   });
-  expect_message("/features x scale_factor: row 0, column 0 holds inf");
+  expect_message("/features x scale_factor + add_offset: row 0, column 0 holds inf");
 }
 
 TEST_F(UntrustedFileTest, DeepGroupsAndCyclesOfLinksEnd) {

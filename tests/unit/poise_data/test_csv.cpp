@@ -212,5 +212,35 @@ TEST_F(CsvTest, Utf16IsReadWithItsMarkAndRefusedWithout) {
   }
 }
 
+TEST_F(CsvTest, QuotedFieldsDecimalCommasAndMissingTestSetsAreRead) {
+  EXPECT_EQ(features_of("\"a, b\",\"c \"\"d\"\"\",e\n1.5,-2,0\n3,4e3,1\n", "-label_column -1"), expected);
+  EXPECT_EQ(features_of("1,5;-2;0\n3,0;4e3;1\n", "-label_column -1"), expected);
+  const std::string train = put("train.csv", "a,b,y\n1.5,-2,0\n3,4e3,1\n");
+  const std::string test = put("test.csv", "a,b,y\n7,8,1\n");
+  const Dataset data = imported("-csv " + train + " -test_csv " + test + " -label_column y");
+  EXPECT_EQ(data.info().test_samples, 1);
+  EXPECT_EQ(data.read_test({0, 1}).features, (std::vector<double>{7, 8}));
+  EXPECT_EQ(data.read_test({0, 1}).labels, std::vector<Index>{1});
+  EXPECT_EQ(data.info().input_names, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(CsvTest, LabelsThatAreNoClassNumbersAreNumbered) {
+  const std::string signs = "-csv " + put("s.csv", "1,-1\n2,1\n3,-1\n") + " -label_column 1";
+  expect_error(signs, "-map_labels");
+  const Dataset texts = imported("-csv " + put("t.csv", "1,dog\n2,cat\n3,dog\n") + " -label_column 1");
+  EXPECT_EQ(texts.info().class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(texts.read_train({0, 3}).labels, (std::vector<Index>{1, 0, 1}));
+  EXPECT_EQ(imported(signs + " -map_labels true").read_train({0, 3}).labels, (std::vector<Index>{0, 1, 0}));
+}
+
+TEST_F(CsvTest, ADrawnTestSetHasItsShareOfEveryClass) {
+  std::string text;  // 40 samples of class 0, then 10 of class 1
+  for (int i = 0; i < 50; ++i) text += std::to_string(i) + (i < 40 ? ",0\n" : ",1\n");
+  const Dataset data = imported("-csv " + put("t.csv", text) + " -label_column 1 -test_fraction 0.2 -seed 3");
+  ASSERT_EQ(data.info().test_samples, 10);
+  const std::vector<Index> labels = data.read_test({0, 10}).labels;
+  EXPECT_EQ(std::count(labels.begin(), labels.end(), 1), 2);
+}
+
 }  // namespace
 }  // namespace poise

@@ -122,7 +122,7 @@ TEST_F(SyntheticTest, ShowStatesWhatTheFileHolds) {
   PetscOptionsClear(nullptr);
   const std::string text = run_poise_data(MPI_COMM_WORLD, {"show", out_}, false);
   for (const char* part : {"licence: free", "/features [3, 2] uint8", "min 1, max 5, mean 3.66667",
-                           "constant columns: 1 (1)", "2 classes", "class 0: 1\n", "class 1: 2\n"})
+                           "constant columns: 1 (1)", "2 classes", "class 0: 1, 33.3 %\n", "class 1: 2, 66.7 %\n"})
     if (world_rank() == 0) {
       EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
     }

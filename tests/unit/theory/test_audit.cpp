@@ -241,5 +241,39 @@ TEST(RateAudit, RestoredAuditGoesOnBitwise) {
   }
 }
 
+TEST(RateAudit, AnIntegrationErrorAboveTheBoundVerifiesNothing) {
+  // Three runs of the same loss, which falls at a tenth of the rate that the theorem promises: what was seen
+  // decides, then how much the integrator may have done wrong.
+  const auto outcome = [](double error) {
+    RateAudit audit(constants());
+    for (std::int64_t i = 0; i <= 20; ++i) {
+      AuditSample sample = point(i, decay(i, 0.1 * kappa * lambda));
+      sample.integration_error = error;
+      (void)audit.add(sample);
+    }
+    return std::pair(audit.outcome(), audit.verdict());
+  };
+  EXPECT_EQ(outcome(1e-8).first, AuditOutcome::violated);
+  const auto [large, text] = outcome(1e3);
+  EXPECT_EQ(large, AuditOutcome::not_verified);
+  EXPECT_NE(text.find("is not verified"), std::string::npos) << text;
+  EXPECT_EQ(outcome(std::numeric_limits<double>::infinity()).first, AuditOutcome::not_verified);
+}
+
+TEST(RateAudit, AnIntegratorThatStatesNoErrorVerifiesNothingThoughTheLossFallsFastEnough) {
+  for (const bool states_error : {true, false}) {
+    RateAudit audit(constants());
+    for (std::int64_t i = 0; i <= 20; ++i) {
+      AuditSample sample = point(i, decay(i, 2.0 * kappa * lambda));
+      if (!states_error && i > 0) sample.integration_error = std::numeric_limits<double>::infinity();
+      EXPECT_TRUE(audit.add(sample).held);
+    }
+    EXPECT_EQ(audit.outcome(), states_error ? AuditOutcome::held : AuditOutcome::not_verified);
+    RateAudit restored(constants());
+    restored.restore(audit.save());
+    EXPECT_EQ(restored.outcome(), audit.outcome());
+  }
+}
+
 }  // namespace
 }  // namespace poise
