@@ -61,9 +61,10 @@ CompareSettings CompareSettings::from(Options& o) {
   CompareSettings s;
   s.problem.read_data(o);
   // Declared first, so with another default than in poise-train: what is compared are the W of the data.
-  (void)o.flag("scale_targets", false,
-               "squared loss of /targets: fit (target - mean)/scale; W, its norms and distances are then those "
-               "of the scaled problem");
+  (void)o.flag(
+      "scale_targets", false,
+      "squared loss of /targets: fit (target - mean)/scale; W, its norms and distances are then those "
+      "of the scaled problem");
   s.problem.read_loss(o);
   s.problem.network.objective = "collapsed";
   s.read_models(o);

@@ -55,19 +55,51 @@ struct Samples {
   SampleBlock block;
 };
 
+/// Programs that write tables with an index of the rows leave the first name out: no model may see it.
+bool is_index(const std::vector<std::string>& names) {
+  return names.size() > 1 && (names[0].empty() || names[0] == "Unnamed: 0");
+}
+
+/// The columns of -drop_columns, and the index where `answers` (labels, targets) does not name it.
+std::vector<Index> dropped_columns(const CsvOptions& o, Index columns, const std::vector<std::string>& names,
+                                   const std::vector<Index>& answers, const std::string& option) {
+  std::vector<Index> dropped;
+  if (!o.drop_columns.empty()) dropped = parse_columns(o.drop_columns, columns, names, "-drop_columns");
+  const auto has = [](const std::vector<Index>& all, Index column) {
+    return std::find(all.begin(), all.end(), column) != all.end();
+  };
+  for (const Index answer : answers)
+    if (has(dropped, answer))
+      throw bad_input("options " + option + " and -drop_columns name the same column");
+  if (is_index(names) && !has(dropped, 0) && !has(answers, 0)) dropped.push_back(0);
+  return dropped;
+}
+
 CsvTable read_table(const CsvOptions& o, const std::string& path) {
-  return read_csv(path, o.format, [&](Index columns, const std::vector<std::string>& names) {
+  bool left_out = false;
+  CsvTable table = read_csv(path, o.format, [&](Index columns, const std::vector<std::string>& names) {
+    std::vector<Index> label;
+    if (!o.label_column.empty()) {
+      label = parse_columns(o.label_column, columns, names, "-label_column");
+      if (label.size() != 1) throw bad_input("option -label_column: give one column");
+    }
+    std::vector<Index> targets;
+    if (!o.target_columns.empty())
+      targets = parse_columns(o.target_columns, columns, names, "-target_columns");
+    const std::vector<Index>& answers = label.empty() ? targets : label;
     CsvRoles roles;
-    if (!o.drop_columns.empty())
-      roles.dropped = parse_columns(o.drop_columns, columns, names, "-drop_columns");
-    if (o.label_column.empty()) return roles;
-    const auto label = parse_columns(o.label_column, columns, names, "-label_column");
-    if (label.size() != 1) throw bad_input("option -label_column: give one column");
-    if (std::find(roles.dropped.begin(), roles.dropped.end(), label[0]) != roles.dropped.end())
-      throw bad_input("options -label_column and -drop_columns name the same column");
-    roles.text = label[0];
+    roles.dropped =
+        dropped_columns(o, columns, names, answers, label.empty() ? "-target_columns" : "-label_column");
+    roles.text = label.empty() ? Index{-1} : label[0];
+    left_out = is_index(names) && !roles.dropped.empty() && roles.dropped.back() == 0;
     return roles;
   });
+  if (left_out)
+    std::fprintf(
+        stderr,
+        "poise: %s: the first column has no name: it is taken for an index of the rows and left out\n",
+        path.c_str());
+  return table;
 }
 
 /// Moves `columns` of the table's numbers, counted without the dropped ones, to the targets.
@@ -113,14 +145,10 @@ std::vector<Index> target_columns(const CsvOptions& o, const std::string& path) 
   std::vector<Index> kept;
   (void)read_csv(path, o.format, [&](Index columns, const std::vector<std::string>& names) {
     const auto targets = parse_columns(o.target_columns, columns, names, "-target_columns");
-    std::vector<Index> dropped;
-    if (!o.drop_columns.empty()) dropped = parse_columns(o.drop_columns, columns, names, "-drop_columns");
-    for (const Index target : targets) {
-      if (std::find(dropped.begin(), dropped.end(), target) != dropped.end())
-        throw bad_input("options -target_columns and -drop_columns name the same column");
+    const auto dropped = dropped_columns(o, columns, names, targets, "-target_columns");
+    for (const Index target : targets)
       kept.push_back(target -
                      std::count_if(dropped.begin(), dropped.end(), [&](Index d) { return d < target; }));
-    }
     return CsvRoles{dropped, -1};
   });
   return kept;
@@ -175,8 +203,7 @@ std::string why_index(const CsvTable& table, Index column) {
   if (table.names.empty() || table.numbers[static_cast<std::size_t>(column)] != 0) return {};
   std::string name = table.names[static_cast<std::size_t>(column)];
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (name.empty()) return "has no name";
-  return name == "unnamed: 0" || name == "index" || name == "id" ? "is named like one" : "";
+  return name == "index" || name == "id" ? "is named like one" : "";
 }
 
 void warn_of_index(const CsvTable& table) {

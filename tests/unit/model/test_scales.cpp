@@ -27,11 +27,16 @@ TEST(ColumnStatistics, KeepTheirDigitsAtAnyOffsetAndSize) {
   const auto value = [](Index i, Index j) {
     const double k = static_cast<double>(i);
     switch (j) {
-      case 0: return k;
-      case 1: return 1e15 + k;
-      case 2: return 1e200 * k;
-      case 3: return 1e-200 * k;
-      default: return 0.1;  // constant: 10 · 0.1 is not 1 in every order of sums
+      case 0:
+        return k;
+      case 1:
+        return 1e15 + k;
+      case 2:
+        return 1e200 * k;
+      case 3:
+        return 1e-200 * k;
+      default:
+        return 0.1;  // constant: 10 · 0.1 is not 1 in every order of sums
     }
   };
   for (const int feature_ranks : testing_support::feature_rank_choices()) {

@@ -31,7 +31,8 @@ double direct_loss(const SampleSet& all, double offset) {
   long double sum = 0.0L;
   for (Index i = 0; i < n; ++i)
     for (Index c = 0; c < q; ++c) {
-      const long double residual = static_cast<long double>(offset) * all.features[i * m] - all.targets[i * q + c];
+      const long double residual =
+          static_cast<long double>(offset) * all.features[i * m] - all.targets[i * q + c];
       sum += (all.weights.empty() ? 1.0L : all.weights[i]) * residual * residual;
     }
   return static_cast<double>(sum / n);
@@ -101,7 +102,8 @@ TEST(ClassWeights, AreInTheLossAndInItsGradient) {
       const double loss = weighted.value_and_gradient(theta.get(), gradient.get()).train.loss;
       EXPECT_NEAR(loss, 2.0 * plain.value_and_gradient(theta.get(), gradient.get()).train.loss, 1e-13 * loss);
       for (Index i = 0; i < columns.size(); ++i)
-        problem.train.weights[static_cast<std::size_t>(i)] = 0.5 + static_cast<double>((columns.begin + i) % 4);
+        problem.train.weights[static_cast<std::size_t>(i)] =
+            0.5 + static_cast<double>((columns.begin + i) % 4);
       ShallowObjective uneven(layout, problem, 16);
       EXPECT_GE(taylor_order(uneven, layout, theta.get()), 1.9);
     }

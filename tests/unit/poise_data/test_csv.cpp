@@ -170,7 +170,7 @@ TEST_F(CsvTest, ColumnsThatMayBeAnIndexOrAHeaderAreNamedWithTheCure) {
     (void)imported("-csv " + path + " " + options);
     return broadcast(MPI_COMM_WORLD, testing::internal::GetCapturedStderr());
   };
-  for (const char* name : {"id", "Index", "Unnamed: 0", ""}) {
+  for (const char* name : {"id", "Index"}) {
     const std::string table = std::string(name) + ",a,b,y\n17,1,2,3\n4,2,3,1\n";
     EXPECT_NE(warnings(table, "-target_columns y").find("-drop_columns 0"), std::string::npos) << name;
     EXPECT_EQ(warnings(table, "-target_columns y -drop_columns 0"), "") << name;
@@ -240,6 +240,18 @@ TEST_F(CsvTest, ADrawnTestSetHasItsShareOfEveryClass) {
   ASSERT_EQ(data.info().test_samples, 10);
   const std::vector<Index> labels = data.read_test({0, 10}).labels;
   EXPECT_EQ(std::count(labels.begin(), labels.end(), 1), 2);
+}
+
+TEST_F(CsvTest, AnIndexWithoutANameIsNoFeature) {
+  const std::string path = put("t.csv", ",a,b,y\n0,1.5,-2,0\n1,3,4e3,1\n");
+  for (const char* answers : {" -label_column y", " -target_columns -1", " -target_columns y"}) {
+    const Dataset data = imported("-csv " + path + answers);
+    EXPECT_EQ(data.info().input_names, (std::vector<std::string>{"a", "b"})) << answers;
+    EXPECT_EQ(data.read_train({0, 2}).features, expected) << answers;
+  }
+  // Whoever names it gets it.
+  EXPECT_EQ(imported("-csv " + path + " -target_columns 0").read_train({0, 2}).targets,
+            (std::vector<double>{0, 1}));
 }
 
 }  // namespace

@@ -121,8 +121,9 @@ TEST_F(SyntheticTest, ShowStatesWhatTheFileHolds) {
   (void)imported("-csv " + put("t.csv", "1,5,0\n2,5,1\n4,5,1\n") + " -label_column 2 -license free");
   PetscOptionsClear(nullptr);
   const std::string text = run_poise_data(MPI_COMM_WORLD, {"show", out_}, false);
-  for (const char* part : {"licence: free", "/features [3, 2] uint8", "min 1, max 5, mean 3.66667",
-                           "constant columns: 1 (1)", "2 classes", "class 0: 1, 33.3 %\n", "class 1: 2, 66.7 %\n"})
+  for (const char* part :
+       {"licence: free", "/features [3, 2] uint8", "min 1, max 5, mean 3.66667", "constant columns: 1 (1)",
+        "2 classes", "class 0: 1, 33.3 %\n", "class 1: 2, 66.7 %\n"})
     if (world_rank() == 0) {
       EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
     }

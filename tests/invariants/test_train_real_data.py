@@ -1,0 +1,129 @@
+"""Real data through poise-train: units that differ, offsets, uneven classes, verdicts that nothing supports."""
+
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+import h5py
+import numpy as np
+
+from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, TRAIN, RefusalTest, checkpoints, history, patience, train)
+
+NOT_VERIFIED = 3
+AUDIT = os.environ.get("POISE_AUDIT", os.path.join(os.path.dirname(TRAIN), "poise-audit"))
+
+
+class RealData(RefusalTest):
+    def changed(self, data, change):
+        """A copy of a data file after `change`."""
+        type(self).count += 1
+        path = self.path(f"changed{self.count}.h5")
+        shutil.copy(data, path)
+        with h5py.File(path, "a") as file:
+            change(file)
+        return path
+
+    def test_the_unit_of_an_input_changes_nothing(self):
+        def change(file):
+            for name in ("features", "test_features"):
+                x = file[name][:].astype(float)
+                del file[name]
+                file[name] = x * 10.0 ** np.array([-9, -3, 0, 3, 6, 12]) + np.array([0, 0, 5, 0, 1e9, 0])
+
+        options = ["-features", "whiten", "-time", 0.5]
+        for ranks in (1, 3):
+            plain = history(self.train("-data", self.regression, *options, ranks=ranks))
+            other = history(self.train("-data", self.changed(self.regression, change), *options, ranks=ranks))
+            for name in ("loss", "test_loss"):
+                np.testing.assert_allclose(other[name], plain[name], rtol=1e-6, err_msg=name)
+
+    def test_the_unit_and_the_offset_of_the_targets_change_the_unit_of_the_loss_alone(self):
+        unit, offset = 1e3, 1e6
+
+        def change(file):
+            for name in ("targets", "test_targets"):
+                file[name][...] = unit * file[name][:] + offset
+
+        options = ["-features", "whiten", "-time", 0.5]
+        for ranks in (1, 2):
+            plain = history(self.train("-data", self.regression, *options, ranks=ranks))
+            run = self.train("-data", self.changed(self.regression, change), *options, ranks=ranks)
+            other = history(run)
+            np.testing.assert_allclose(other["t"], plain["t"], rtol=1e-6)
+            for name in ("loss", "test_loss", "loss_excess"):
+                scale = np.abs(plain[name]).max()
+                np.testing.assert_allclose(other[name] / unit**2, plain[name], rtol=0, atol=1e-6 * scale, err_msg=name)
+            with h5py.File(checkpoints(run)[-1], "r") as file:
+                self.assertTrue((np.abs(file["targets/shift"][:] - offset) < 10 * unit).all())
+
+    def test_class_weights_move_the_decision_to_the_rare_class(self):
+        def unbalance(file):
+            x, labels, classes = file["features"][:], file["labels"][:], file["labels"].attrs["classes"]
+            keep = np.sort(np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:4]]))
+            for name, values in (("features", x[keep]), ("labels", labels[keep])):
+                del file[name]
+                file[name] = values
+            file["labels"].attrs["classes"] = classes
+
+        data = self.changed(self.binary, unbalance)
+        with h5py.File(data, "r") as file:
+            counts = np.bincount(file["labels"][:])
+        balanced = counts.sum() / (len(counts) * counts)
+        options = ["-loss", "cross_entropy", "-features", "whiten", "-dynamics", "descent", "-step_size", 0.1, "-steps", 20]
+        runs = {}
+        for name in ("none", "balanced", ",".join(f"{w:.17g}" for w in balanced)):
+            for ranks in (1, 2):
+                runs[name, ranks] = self.train("-data", data, *options, "-class_weight", name, ranks=ranks)
+        names = list(dict.fromkeys(name for name, _ in runs))
+        self.assert_same_history(runs[names[1], 1], runs[names[1], 2], 1e-10)
+        self.assert_same_history(runs[names[1], 1], runs[names[2], 1], 1e-12)
+        self.assertNotEqual(history(runs[names[0], 1])["loss"][-1], history(runs[names[1], 1])["loss"][-1])
+
+    def test_weights_that_cannot_be_are_refused(self):
+        self.refuse("-class_weight", "balanced", words=["-class_weight", "/targets"])
+        for value in ("1,2", "1,2,0", "heavy"):
+            self.refuse("-loss", "cross_entropy", "-class_weight", value, data=self.classes, words=["-class_weight", value],
+                        ranks=(1,))
+
+    def test_a_bound_that_only_the_integration_error_saves_is_not_verified(self):
+        run = self.train("-data", self.regression, "-features", "whiten", "-time", 20, "-flow_ts_rtol", 1e-3,
+                         "-flow_ts_atol", 1e-3, "-checkpoint_every", 50, "-checkpoint_keep", 0, code=NOT_VERIFIED)
+        with open(os.path.join(run, "DONE"), encoding="utf-8") as file:
+            self.assertIn("verdict: not verified", file.read())
+        verdict = self.path("verdict.json")
+        done = subprocess.run([MPIEXEC, "-n", "1", AUDIT, "-run", run, "-json", verdict], capture_output=True, text=True,
+                              timeout=patience(100), env=ENVIRONMENT, check=False)
+        self.assertEqual(done.returncode, NOT_VERIFIED, done.stdout + done.stderr)
+        with open(verdict, encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["outcome"], "not verified")
+
+    def test_a_resume_to_an_earlier_end_leaves_the_run_as_it_is(self):
+        run = self.train("-data", self.regression, "-features", "whiten", "-time", 0.3)
+        before = history(run)
+        done = train("-resume", "-time", 0.1, "-run", run)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertIn("nothing to do", done.stdout)
+        np.testing.assert_array_equal(history(run)["step"], before["step"])
+
+    def test_data_that_changed_under_a_run_are_refused(self):
+        run = self.train("-data", self.regression, "-features", "whiten", "-time", 0.2)
+
+        def change(file):
+            file["targets"][3] += 1e-3
+
+        done = train("-resume", "-time", 0.3, "-data", self.changed(self.regression, change), "-run", run, ranks=2)
+        self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+        self.assertIn("are not those that the run", done.stderr)
+
+    def test_gamma_next_to_one_runs_and_says_how_many_digits_are_left(self):
+        for gamma in (0.9995, 1 - 1e-6):
+            done = train("-data", self.regression, "-features", "whiten", "-gamma", gamma, "-steps", 5, "-run",
+                         self.new_run())
+            self.assertIn(done.returncode, (DONE, NOT_VERIFIED), done.stdout + done.stderr)
+            self.assertEqual("  digits " in done.stdout, gamma > 0.9999)
+
+
+if __name__ == "__main__":
+    unittest.main()
