@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cctype>
 #include <string_view>
 
 #include "poise/base/error.hpp"
@@ -16,8 +17,19 @@ using Fields = std::vector<CsvField>;
 
 bool is_header(const Fields& fields) {
   double value = 0.0;
-  return std::none_of(fields.begin(), fields.end(),
-                      [&](const CsvField& f) { return is_number(f.text, value); });
+  if (std::none_of(fields.begin(), fields.end(), [&](const CsvField& f) { return is_number(f.text, value); }))
+    return true;
+  if (!fields[0].text.empty()) return false;
+  for (std::size_t c = 1; c < fields.size(); ++c)
+    if (fields[c].text != std::to_string(c - 1)) return false;
+  return true;
+}
+
+/// "1,234": a comma before three digits, behind one to three that do not begin with 0.
+bool may_be_thousands(std::string_view text) {
+  if (!text.empty() && (text.front() == '+' || text.front() == '-')) text.remove_prefix(1);
+  const auto comma = text.find(',');
+  return comma >= 1 && comma <= 3 && text.size() == comma + 4 && text.front() != '0';
 }
 
 /// A name for tables and headers: line ends and the like become blanks.
@@ -25,13 +37,6 @@ std::string one_line(std::string name) {
   for (char& c : name)
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   return name;
-}
-
-bool means_missing(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  static const std::array<std::string_view, 11> words{"na",   "n/a", "nan", "null", "none",   "nil",
-                                                      "-nan", "?",   "-",   "#n/a", "missing"};
-  return std::find(words.begin(), words.end(), text) != words.end();
 }
 
 /// Fields as numbers, by one kind of decimal sign in the whole table.
@@ -48,6 +53,12 @@ class NumberReader {
       std::string text = field.text;
       text[comma] = '.';
       if (field.text.find('.') == std::string::npos && is_number(text, value) && std::isfinite(value)) {
+        if (decimal_ == CsvDecimal::detect && separator_ == ',' && commas_.empty() &&
+            may_be_thousands(field.text))
+          throw bad_input(
+              at(line, column) + quoted(field.text) +
+              " has a decimal comma or a separator of thousands: -csv_decimal comma takes it for a "
+              "decimal one; remove separators of thousands");
         note(commas_, points_, line, column);
         return value;
       }
@@ -141,6 +152,13 @@ std::string CsvTable::at(Index row) const {
   return path + ": line " + std::to_string(lines[static_cast<std::size_t>(row)]);
 }
 
+bool means_missing(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  static const std::array<std::string_view, 11> words{"na",   "n/a", "nan", "null", "none",   "nil",
+                                                      "-nan", "?",   "-",   "#n/a", "missing"};
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
 bool is_number(const std::string& text, double& value) {
   std::string_view field(text);
   if (field.size() > 1 && field.front() == '+' && field[1] != '-') field.remove_prefix(1);
@@ -173,6 +191,7 @@ CsvTable read_csv(const std::string& path, const CsvFormat& format,
       for (Index c = 0; c < width; ++c) {
         if (c == role.text || dropped[static_cast<std::size_t>(c)]) continue;
         ++table.columns;
+        table.numbers.push_back(c);
         if (header) table.names.push_back(all_names[static_cast<std::size_t>(c)]);
       }
       if (header) continue;

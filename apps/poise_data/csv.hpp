@@ -34,6 +34,7 @@ struct CsvTable {
   Index rows = 0;
   Index columns = 0;               ///< of numbers
   std::vector<std::string> names;  ///< of these columns; empty without a header
+  std::vector<Index> numbers;      ///< of these columns in the file, from 0
   std::vector<double> values;      ///< rows x columns
   std::vector<std::string> texts;  ///< one for each row, if a column of texts was asked for
   std::vector<Index> lines;        ///< the line of the file each row begins in, from 1, for messages
@@ -46,8 +47,10 @@ struct CsvTable {
 ///  - The separator is found from the first record: semicolon, else tab, else |, else comma, else runs of
 ///    blanks.
 ///  - Empty lines and lines that begin with # are skipped.
-///  - detect: the first record is a header if none of its fields is a number.
-///  - A comma is a decimal one where it cannot be the separator; a table that also has points is refused.
+///  - detect: the first record is a header if none of its fields is a number, or if an empty field stands
+///    before 0, 1, 2, ... (an index and columns without names, as pandas writes them).
+///  - A comma is a decimal one where it cannot be the separator; a table that also has points is refused, and
+///    so is a table, separated by commas, whose first such number is like "1,234": that may be a thousand.
 /// `roles` is called once the columns and their names (empty without a header) are known. Throws bad_input
 /// for a ragged row, for a field that is not a finite number (names line, column and cause), an empty table
 /// included.
@@ -60,6 +63,9 @@ struct CsvTable {
 [[nodiscard]] std::vector<Index> parse_columns(const std::string& text, Index columns,
                                                const std::vector<std::string>& names,
                                                const std::string& option);
+
+/// Whether a word stands for a missing value: NA, nan, ?, ...
+[[nodiscard]] bool means_missing(std::string text);
 
 /// A number as a table or a command line has it, with a sign and blanks around it; nothing if it is none.
 [[nodiscard]] bool is_number(const std::string& text, double& value);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 
 #include "poise/base/error.hpp"
@@ -114,12 +115,16 @@ void take_targets(const std::vector<Index>& columns, Samples& samples) {
       if (std::find(columns.begin(), columns.end(), column) == columns.end()) rest.push_back(values[column]);
   }
   std::vector<std::string> names;
-  for (Index column = 0; column < static_cast<Index>(table.names.size()); ++column)
-    if (std::find(columns.begin(), columns.end(), column) == columns.end())
-      names.push_back(table.names[static_cast<std::size_t>(column)]);
+  std::vector<Index> numbers;
+  for (Index column = 0; column < table.columns; ++column) {
+    if (std::find(columns.begin(), columns.end(), column) != columns.end()) continue;
+    numbers.push_back(table.numbers[static_cast<std::size_t>(column)]);
+    if (!table.names.empty()) names.push_back(table.names[static_cast<std::size_t>(column)]);
+  }
   for (const Index column : columns)
     if (!table.names.empty()) samples.target_names.push_back(table.names[static_cast<std::size_t>(column)]);
   table.names = std::move(names);
+  table.numbers = std::move(numbers);
   table.values = std::move(rest);
   table.columns = left;
   samples.block.outputs = static_cast<Index>(columns.size());
@@ -169,33 +174,65 @@ RawLabels labels_of(const CsvTable& table) {
   return raw;
 }
 
-void require_same_columns(const CsvTable& train, const CsvTable& test) {
+void require_same_columns(const Samples& train_samples, const Samples& test_samples) {
+  const CsvTable &train = train_samples.table, &test = test_samples.table;
   if (train.columns != test.columns)
     throw bad_input(test.path + ": has " + std::to_string(test.columns) + " features, " + train.path +
                     " has " + std::to_string(train.columns) + ": both need the same columns");
   if (!train.names.empty() && !test.names.empty() && train.names != test.names)
     throw bad_input(test.path + ": its columns have other names than those of " + train.path +
                     ", or another order");
+  const auto &targets = train_samples.target_names, &test_targets = test_samples.target_names;
+  if (!targets.empty() && !test_targets.empty() && targets != test_targets)
+    throw bad_input(test.path + ": the columns of its targets have other names than those of " + train.path +
+                    ", or another order");
 }
 
-/// A column that counts the rows is an index, which a model must not see.
+bool counts_rows(const CsvTable& table, Index column) {
+  const double first = table.values[static_cast<std::size_t>(column)];
+  bool counts = table.rows > 2 && (first == 0.0 || first == 1.0);
+  for (Index row = 1; row < table.rows && counts; ++row)
+    counts = table.values[static_cast<std::size_t>(row * table.columns + column)] ==
+             first + static_cast<double>(row);
+  return counts;
+}
+
+/// Why a column may be an index of the rows, which a model must not see; empty if it is like the others.
+std::string why_index(const CsvTable& table, Index column) {
+  if (counts_rows(table, column)) return "counts the rows";
+  if (table.names.empty() || table.numbers[static_cast<std::size_t>(column)] != 0) return {};
+  std::string name = table.names[static_cast<std::size_t>(column)];
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name == "index" || name == "id" ? "is named like one" : "";
+}
+
 void warn_of_index(const CsvTable& table) {
   for (Index column = 0; column < table.columns; ++column) {
-    const double first = table.values[static_cast<std::size_t>(column)];
-    bool counts = table.rows > 2 && (first == 0.0 || first == 1.0);
-    for (Index row = 1; row < table.rows && counts; ++row)
-      counts = table.values[static_cast<std::size_t>(row * table.columns + column)] ==
-               first + static_cast<double>(row);
-    const bool named = column < static_cast<Index>(table.names.size());
-    const std::string name = named ? table.names[static_cast<std::size_t>(column)] : "";
-    if (!counts) continue;
-    std::fprintf(stderr,
-                 "poise: warning: %s: feature %lld%s counts the rows: is it an index of the rows, which the "
-                 "model must "
-                 "not see? Leave it out by -drop_columns\n",
-                 table.path.c_str(), static_cast<long long>(column),
-                 named && !name.empty() ? (" (" + quoted(name) + ")").c_str() : "");
+    const std::string why = why_index(table, column);
+    if (why.empty()) continue;
+    const auto place = static_cast<std::size_t>(column);
+    const std::string number = std::to_string(table.numbers[place]);
+    const bool named = !table.names.empty() && !table.names[place].empty();
+    std::fprintf(
+        stderr,
+        "poise: warning: %s: column %s%s: is it an index of the rows, which the model must not see? It "
+        "%s. Leave it out by -drop_columns %s\n",
+        table.path.c_str(), number.c_str(), named ? (" (" + quoted(table.names[place]) + ")").c_str() : "",
+        why.c_str(), number.c_str());
   }
+}
+
+/// A first row 0, 1, 2, ... is likely the header of a table whose columns have numbers for names.
+void warn_of_numbers_as_header(const CsvTable& table) {
+  constexpr Index least = 3;
+  bool counts = table.names.empty() && table.columns >= least;
+  for (Index column = 0; column < table.columns && counts; ++column)
+    counts = table.values[static_cast<std::size_t>(column)] == static_cast<double>(column);
+  if (counts)
+    std::fprintf(stderr,
+                 "poise: warning: %s: the features of the first row are 0, 1, 2, ...: is it the header? Then "
+                 "give -csv_header true\n",
+                 table.path.c_str());
 }
 
 }  // namespace
@@ -209,9 +246,11 @@ DatasetInfo import_csv(Options& options, bool declare_only) {
   Samples train = read_samples(o, o.path, o.target_path), test;
   if (!o.test_path.empty()) {
     test = read_samples(o, o.test_path, o.test_target_path);
-    require_same_columns(train.table, test.table);
+    require_same_columns(train, test);
   }
   warn_of_index(train.table);
+  for (const CsvTable* table : {&train.table, &test.table})
+    if (o.format.header == CsvHeader::detect) warn_of_numbers_as_header(*table);
   DatasetContent content;
   content.train = std::move(train.block);
   content.test = std::move(test.block);

@@ -38,11 +38,31 @@ SampleBlock whole_rows(const SampleBlock& all) {
   return kept;
 }
 
+/// Numbers the classes that have samples 0, 1, 2, ...; each keeps its name, which is its old number if it has
+/// none.
+void map_labels(DatasetContent& content) {
+  const std::vector<std::string> names = std::move(content.class_names);
+  const auto raw = [](const SampleBlock& block) {
+    RawLabels labels;
+    for (const Index label : block.labels) {
+      labels.texts.push_back(std::to_string(label));
+      labels.where.emplace_back();
+    }
+    return labels;
+  };
+  number_labels(raw(content.train), raw(content.test), {0, true}, content);
+  if (names.empty()) return;
+  for (std::string& name : content.class_names) name = names[static_cast<std::size_t>(std::stoll(name))];
+}
+
 }  // namespace
 
 DatasetInfo import_h5(Options& options, bool declare_only) {
   const std::string path = options.text("h5", "", "a data file (HDF5) to copy, its numbers unpacked");
   const bool drop = options.flag("drop_missing", false, "leave out rows with a missing number");
+  const bool map =
+      options.flag("map_labels", false,
+                   "number the classes that have samples 0, 1, 2, ... and keep their old numbers as names");
   const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
@@ -63,6 +83,9 @@ DatasetInfo import_h5(Options& options, bool declare_only) {
     std::fprintf(stderr, "poise: %s: %lld of %lld rows are left out, for they have missing numbers\n",
                  path.c_str(), static_cast<long long>(left_out),
                  static_cast<long long>(info.samples + info.test_samples));
+  if (map && !info.classification) throw bad_input(path + ": -map_labels true: it has targets, no labels");
+  if (map) map_labels(content);
+  if (info.has_teacher) std::fprintf(stderr, "poise: %s: its /teacher is not copied\n", path.c_str());
   Output named = output;
   if (named.source.empty()) named.source = info.source;
   if (named.license.empty()) named.license = info.license;

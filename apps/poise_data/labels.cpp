@@ -17,12 +17,12 @@ namespace {
 constexpr Index believed_classes = 100;
 constexpr Index classes_a_label = 10;
 
-/// Numbers by size, before words by letters.
+/// Numbers by size, before words by letters; 1 and 1.0 are one label.
 struct LabelOrder {
   bool operator()(const std::string& a, const std::string& b) const {
     double x = 0.0, y = 0.0;
     const bool a_is = is_number(a, x), b_is = is_number(b, y);
-    if (a_is && b_is && x != y) return x < y;
+    if (a_is && b_is) return x < y;
     if (a_is != b_is) return a_is;
     return a < b;
   }
@@ -36,6 +36,11 @@ Numbers different_labels(const RawLabels& train, const RawLabels& test) {
     for (std::size_t i = 0; i < set->texts.size(); ++i) {
       if (set->texts[i].empty())
         throw bad_input(set->where[i] + ": the label is missing; fill it in or leave the row out");
+      if (means_missing(set->texts[i]))
+        throw bad_input(
+            set->where[i] + ": the label " + quoted(set->texts[i]) +
+            " stands for a missing one: fill it in, leave the row out, or, if it is a class, give "
+            "it another name");
       numbers.emplace(set->texts[i], 0);
     }
   Index next = 0;

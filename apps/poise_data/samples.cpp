@@ -20,7 +20,8 @@ void draw(std::vector<Index> rows, Index wanted, std::uint64_t seed, std::vector
     is_test[static_cast<std::size_t>(drawn[static_cast<std::size_t>(i)].second)] = true;
 }
 
-/// Test rows of each class: shares rounded down, then one more where the rest is largest.
+/// Test rows of each class: shares rounded down, then one more where the rest is largest; the only row of a
+/// class is taken last, for a class without a training sample cannot be learned.
 std::vector<Index> shares(const std::vector<Index>& counts, double fraction, Index wanted) {
   std::vector<Index> taken;
   std::vector<std::pair<double, std::size_t>> rests;
@@ -31,8 +32,9 @@ std::vector<Index> shares(const std::vector<Index>& counts, double fraction, Ind
   }
   std::sort(rests.begin(), rests.end());
   Index missing = wanted - std::accumulate(taken.begin(), taken.end(), Index{0});
-  for (const auto& [rest, c] : rests)
-    if (missing > 0 && taken[c] < counts[c]) ++taken[c], --missing;
+  for (const Index kept : {1, 0})
+    for (const auto& [rest, c] : rests)
+      if (missing > 0 && rest < 0.0 && taken[c] + kept < counts[c]) ++taken[c], --missing;
   return taken;
 }
 

@@ -13,6 +13,9 @@ TextStream::TextStream(const std::string& path) : bytes_(path) {
   }
   if (start == "\xFF\xFE") encoding_ = Encoding::utf16_little;
   if (start == "\xFE\xFF") encoding_ = Encoding::utf16_big;
+  if (encoding_ == Encoding::utf8 && start.find('\0') != std::string::npos)
+    throw bad_input(path +
+                    ": begins like UTF-16 text without a byte order mark, or is no text: save it as UTF-8");
   if (encoding_ == Encoding::utf8 && start != "\xEF\xBB\xBF") pending_ = start;
 }
 

@@ -77,7 +77,8 @@ Defect find_not_finite(const std::string& name, const std::vector<double>& value
 }
 
 Defect find_bad_label(const std::string& name, const std::vector<Index>& labels, Index classes, Index begin) {
-  const auto bad = std::find_if(labels.begin(), labels.end(), [&](Index c) { return c < 0 || c >= classes; });
+  const auto bad = std::find_if(labels.begin(), labels.end(),
+                                [&](Index c) { return c != missing_label && (c < 0 || c >= classes); });
   if (bad == labels.end()) return {};
   const Index row = begin + (bad - labels.begin());
   return {row, name + ": row " + std::to_string(row) + " holds the label " + std::to_string(*bad) +
@@ -182,12 +183,11 @@ void Dataset::read_labels(const H5File& file, Range rows, const std::string& nam
                     "numbers as /targets (rows count from 0)"};
       break;
     }
-    block.labels[i] = missing ? -1 : static_cast<Index>(label);
+    block.labels[i] = missing ? missing_label : static_cast<Index>(label);
   }
   throw_first(comm_, broken);
-  if (missing_ == Missing::keep) return;
   throw_first(comm_, find_bad_label(where, block.labels, info_.outputs, rows.begin));
-  set_one_hot(block);
+  if (missing_ == Missing::refuse) set_one_hot(block);
 }
 
 }  // namespace poise

@@ -2,6 +2,7 @@
 
 #include <mpi.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ struct SampleBlock {
 
 /// What a reader does where a number is missing: NaN, _FillValue and the like (Packing).
 enum class Missing { refuse, keep };
+/// The label of a row whose label is missing (Missing::keep).
+inline constexpr Index missing_label = std::numeric_limits<Index>::min();
 
 /// Reader of the data schema (docs: "Data schema"): /features [n, d]; /targets [n, q] or [n], or /labels [n]
 /// with the attribute `classes`; optional /test_features with /test_targets or /test_labels, /teacher [q, d],
@@ -54,7 +57,8 @@ class Dataset {
   /// bad_input, the same on every rank, naming file, data set, cause and cure: no such file, not HDF5, a data
   /// set that is missing, misshapen, empty, of another type, or with another number of rows or columns.
   ///
-  /// Missing::keep: numbers that are missing are read as NaN, and labels as -1.
+  /// Missing::keep: numbers that are missing are read as NaN, labels as missing_label, and no one-hot
+  /// targets are made. Labels outside [0, classes) are refused all the same.
   Dataset(MPI_Comm comm, const std::string& path, Missing missing = Missing::refuse);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }

@@ -99,7 +99,11 @@ class Validator {
     if (static_cast<Index>(names->size()) != wanted)
       fail(set + " has " + std::to_string(names->size()) + " names, not " + std::to_string(wanted) +
            ": it needs one for each " + of_what + ", or leave it out");
-    return *names;
+    std::vector<std::string> printable = *names;  // a name must not steer a terminal or break a table
+    for (std::string& name : printable)
+      std::replace_if(
+          name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, ' ');
+    return printable;
   }
 
   void require_numbers(const SetHeader& set, const std::string& name, const H5Shape& shape,

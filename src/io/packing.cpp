@@ -7,6 +7,23 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+namespace {
+
+/// `value` as a data set of this type would store it: files state 1e20 in double precision for numbers of
+/// single precision, where 1e20 is another number.
+double as_stored(double value, const std::string& type) {
+  if (type == "float32" && std::abs(value) <= std::numeric_limits<float>::max())
+    return static_cast<double>(static_cast<float>(value));
+  if (type == "float16" && std::isfinite(value)) {
+    constexpr int digits = 11;
+    int exponent = 0;
+    const double mantissa = std::frexp(value, &exponent);
+    return std::ldexp(std::nearbyint(std::ldexp(mantissa, digits)), exponent - digits);
+  }
+  return value;
+}
+
+}  // namespace
 
 Packing Packing::read(const H5File& file, const std::string& data_set, bool classes) {
   Packing packing;
@@ -19,6 +36,7 @@ Packing Packing::read(const H5File& file, const std::string& data_set, bool clas
     if (numbers.size() != 1) throw refuse(name, "has more than one number");
     return numbers[0];
   };
+  const std::string type = file.shape(data_set).type;
   for (const std::string& name : file.attributes(data_set)) {
     if (name == "scale_factor") packing.scale_factor = number(name);
     if (name == "add_offset") packing.add_offset = number(name);
@@ -35,6 +53,9 @@ Packing Packing::read(const H5File& file, const std::string& data_set, bool clas
     if (name == "_Unsigned")
       throw refuse(name, "is not applied: store the numbers with an unsigned type and remove it");
   }
+  for (double& value : packing.missing) value = as_stored(value, type);
+  packing.low = as_stored(packing.low, type);
+  packing.high = as_stored(packing.high, type);
   if (!std::isfinite(packing.scale_factor) || packing.scale_factor == 0.0)
     throw refuse("scale_factor",
                  "is " + to_text(packing.scale_factor) + "; it must be a number other than 0");

@@ -14,7 +14,8 @@ namespace poise {
 /// valid_min, valid_max, valid_range, stands for none.
 struct Packing {
   double scale_factor = 1.0, add_offset = 0.0;
-  std::vector<double> missing;  ///< _FillValue, missing_value
+  std::vector<double>
+      missing;  ///< _FillValue, missing_value; these and the limits as the data set stores them
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
 
   /// Collective. Throws bad_input, naming data set and attribute, for attributes that cannot be applied:

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <hdf5.h>
 
 #include <fstream>
 
@@ -166,6 +167,62 @@ TEST_F(DatasetTest, RowsOutsideTheSetAreAnError) {
   for (const Range rows : {Range{0, 4}, Range{-1, 2}, Range{2, 1}})
     EXPECT_NE(message_of([&] { (void)data.read_train(rows); }).find("/features, which has 3"),
               std::string::npos);
+}
+
+TEST_F(DatasetTest, PackedNumbersAreUnpackedEachSetByItsOwnAttributes) {
+  write_file([](H5File& f) {
+    put(f, "/features", {3, 2}, 4.0);
+    put(f, "/targets", {3}, 4.0);
+    put(f, "/test_features", {2, 2}, 4.0);
+    put(f, "/test_targets", {2, 1}, 4.0);
+    f.set_attribute("/features", "scale_factor", 0.5);
+    f.set_attribute("/features", "add_offset", 290.0);
+    f.set_attribute("/targets", "add_offset", -1.0);
+    f.set_attribute("/test_targets", "scale_factor", 2.0);
+  });
+  const Dataset data(MPI_COMM_WORLD, path_);
+  for (const double x : data.read_train(mine(3)).features) EXPECT_EQ(x, 292.0);
+  for (const double y : data.read_train(mine(3)).targets) EXPECT_EQ(y, 3.0);
+  for (const double x : data.read_test(mine(2)).features) EXPECT_EQ(x, 4.0);
+  for (const double y : data.read_test(mine(2)).targets) EXPECT_EQ(y, 8.0);
+}
+
+/// A file of single precision features 1, `second`, with a double attribute.
+void put_single(H5File& file, const std::string& path, float second, const char* name, double attribute) {
+  file.close();
+  const H5Handle h5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+  const auto write = [&](const char* set_name, const std::vector<float>& values, bool marked) {
+    const std::vector<hsize_t> dims{values.size(), 1};
+    const H5Handle space(H5Screate_simple(2, dims.data(), nullptr), H5Sclose),
+        one(H5Screate(H5S_SCALAR), H5Sclose);
+    const H5Handle set(
+        H5Dcreate2(h5.get(), set_name, H5T_IEEE_F32LE, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+        H5Dclose);
+    H5Dwrite(set.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    if (!marked) return;
+    const H5Handle mark(H5Acreate2(set.get(), name, H5T_IEEE_F64LE, one.get(), H5P_DEFAULT, H5P_DEFAULT),
+                        H5Aclose);
+    H5Awrite(mark.get(), H5T_NATIVE_DOUBLE, &attribute);
+  };
+  write("/features", {1.0F, second}, true);
+  write("/targets", {1.0F, 2.0F}, false);
+}
+
+TEST_F(DatasetTest, DoubleAttributesAreComparedAsSinglePrecisionStoresThem) {
+  for (const double fill : {1e20, -9999.9, 0.1}) {
+    for (const char* name : {"_FillValue", "missing_value"}) {
+      on_root(MPI_COMM_WORLD, [&] {
+        H5File file = H5File::create_alone(path_);
+        put_single(file, path_, static_cast<float>(fill), name, fill);
+      });
+      expect_message("/features: row 1, column 0 holds");
+    }
+  }
+  on_root(MPI_COMM_WORLD, [&] {
+    H5File file = H5File::create_alone(path_);
+    put_single(file, path_, 10.1F, "valid_max", 10.1);
+  });
+  EXPECT_NO_THROW((void)Dataset(MPI_COMM_WORLD, path_).read_train(mine(2)));
 }
 
 TEST_F(DatasetTest, PackedNumbersAreUnpackedAndMissingOnesAreNamed) {

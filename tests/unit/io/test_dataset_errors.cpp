@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <tuple>
 
 #include "poise/base/options.hpp"
 #include "unit/io/dataset_fixture.hpp"
@@ -176,6 +177,37 @@ TEST_F(WrongDatasetTest, AFlippedByteIsFoundByTheChecksum) {
     file.put('\x11');
   });
   expect_message("cannot read data set /features");
+}
+
+TEST_F(WrongDatasetTest, PackingThatCannotBeAppliedIsRefusedByName) {
+  const auto number = [](const char* set, const char* name, double value) {
+    return std::tuple<const char*, const char*, H5Value>(set, name, value);
+  };
+  const std::vector<std::tuple<std::tuple<const char*, const char*, H5Value>, const char*>> wrong{
+      {number("/features", "_FillValue", 0.5),
+       "/features: row 0, column 0 holds 0.5, which is the _FillValue"},
+      {number("/targets", "missing_value", 0.5), "/targets: row 0, column 0 holds 0.5"},
+      {number("/features", "valid_min", 0.6), "is below the least valid number, 0.6"},
+      {number("/targets", "valid_max", 0.4), "is above the largest valid number, 0.4"},
+      {number("/features", "valid_range", 0.4), "'valid_range' of /features is not two numbers"},
+      {number("/features", "scale_factor", 0.0), "'scale_factor' of /features is 0"},
+      {number("/targets", "add_offset", HUGE_VAL), "'add_offset' of /targets is inf"},
+      {{"/features", "_Unsigned", std::string("true")}, "'_Unsigned' of /features is not applied"},
+      {{"/features", "scale_factor", std::string("0.1")}, "'scale_factor' of /features"}};
+  for (const auto& [attribute, expected] : wrong) {
+    const auto& [set, name, value] = attribute;
+    write_file([&, set = set, name = name, value = value](H5File& f) {
+      put_pair(f);
+      f.set_attribute(set, name, value);
+    });
+    expect_message(expected);
+  }
+  write_file([](H5File& f) {
+    put(f, "/features", {3, 2});
+    put_labels(f, "/labels", {0, 1, 0}, 2);
+    f.set_attribute("/labels", "scale_factor", 2.0);
+  });
+  expect_message("'scale_factor' of /labels has no meaning for classes");
 }
 
 }  // namespace

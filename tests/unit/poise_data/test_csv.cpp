@@ -132,6 +132,86 @@ TEST_F(CsvTest, AnExistingFileIsKeptUnlessForced) {
   EXPECT_EQ(imported(options).info().samples, 2);
 }
 
+TEST_F(CsvTest, WordsForMissingLabelsAreNoClasses) {
+  for (const char* word : {"NA", "?", "nan", "null", "#N/A"})
+    for (const char* options : {"-label_column -1", "-label_column -1 -map_labels true"})
+      expect_table_error(std::string("1,2,0\n3,4,") + word + "\n",
+                         "line 2: the label '" + std::string(word) + "' stands for a missing one", options);
+}
+
+TEST_F(CsvTest, NumbersOfOneSizeAreOneLabelHoweverTheyAreWritten) {
+  const Dataset data = imported("-csv " + put("table.csv", "1,2,1\n3,4,1.0\n5,6,2\n7,8,1e0\n") +
+                                " -label_column -1 -map_labels true");
+  EXPECT_EQ(data.info().outputs, 2);
+  EXPECT_EQ(data.read_train({0, 4}).labels, (std::vector<Index>{0, 0, 1, 0}));
+}
+
+TEST_F(CsvTest, AQuotedCommaThatMayBeAThousandIsAskedFor) {
+  const std::string table = "\"1,234\",2,0\n\"5,5\",3,1\n";
+  expect_table_error(table, "line 1, column 0: '1,234' has a decimal comma or a separator of thousands");
+  EXPECT_EQ(features_of(table, "-label_column -1 -csv_decimal comma"),
+            (std::vector<double>{1.234, 2, 5.5, 3}));
+  EXPECT_EQ(features_of("\"5,5\",3,1\n\"1,234\",2,0\n", "-label_column -1"),
+            (std::vector<double>{5.5, 3, 1.234, 2}));  // the first number says what the comma is
+  EXPECT_EQ(features_of("1,234;2;0\n0,5;3;1\n", "-label_column -1"), (std::vector<double>{1.234, 2, 0.5, 3}));
+}
+
+TEST_F(CsvTest, ColumnsWithNumbersForNamesAreAHeaderBehindAnUnnamedIndex) {
+  const Dataset data = imported("-csv " + put("table.csv", ",0,1,2\n0,1.5,-2,5\n1,3,4e3,6\n") +
+                                " -target_columns -1 -drop_columns 0");
+  EXPECT_EQ(data.read_train({0, 2}).features, expected);
+  EXPECT_EQ(data.info().input_names, (std::vector<std::string>{"0", "1"}));
+}
+
+TEST_F(CsvTest, ColumnsThatMayBeAnIndexOrAHeaderAreNamedWithTheCure) {
+  const auto warnings = [&](const std::string& text, const std::string& options) {
+    const std::string path = put("table.csv", text);
+    testing::internal::CaptureStderr();
+    (void)imported("-csv " + path + " " + options);
+    return broadcast(MPI_COMM_WORLD, testing::internal::GetCapturedStderr());
+  };
+  for (const char* name : {"id", "Index"}) {
+    const std::string table = std::string(name) + ",a,b,y\n17,1,2,3\n4,2,3,1\n";
+    EXPECT_NE(warnings(table, "-target_columns y").find("-drop_columns 0"), std::string::npos) << name;
+    EXPECT_EQ(warnings(table, "-target_columns y -drop_columns 0"), "") << name;
+  }
+  EXPECT_NE(warnings("y,a,b\n5,7,1\n6,2,2\n6,9,3\n", "-target_columns y").find("-drop_columns 2"),
+            std::string::npos);
+  const std::string numbered = "0,1,2,3\n1.5,2.5,3.5,1\n";
+  EXPECT_NE(warnings(numbered, "-target_columns -1").find("is it the header?"), std::string::npos);
+  EXPECT_EQ(warnings(numbered, "-target_columns -1 -csv_header true"), "");
+  EXPECT_EQ(warnings("id2,a,y\n5,7,1\n6,2,2\n", "-target_columns y"), "");
+}
+
+TEST_F(CsvTest, TestTablesNeedTheSameNamesAlsoOfTargets) {
+  const std::string options =
+      "-csv " + put("train.csv", "a,b,y\n1,2,3\n2,3,4\n") + " -target_columns -1 -test_csv ";
+  expect_error(options + put("target.csv", "a,b,z\n5,6,7\n"), "the columns of its targets have other names");
+  expect_error(options + put("order.csv", "b,a,y\n5,6,7\n"), "its columns have other names");
+  EXPECT_EQ(imported(options + put("same.csv", "a,b,y\n5,6,7\n")).read_test({0, 1}).targets,
+            std::vector<double>{7});
+}
+
+TEST_F(CsvTest, StratifiedTestSetsLeaveEveryClassItsOnlyTrainingRow) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) text += std::to_string(i) + ".5," + std::to_string(i < 9 ? 0 : i - 8) + "\n";
+  const Dataset data = imported("-csv " + put("table.csv", text) + " -label_column -1 -test_fraction 0.5");
+  EXPECT_EQ(data.info().test_samples, 6);
+  const auto labels = data.read_train({0, 6}).labels;
+  for (Index c = 0; c < 4; ++c) EXPECT_NE(std::find(labels.begin(), labels.end(), c), labels.end()) << c;
+}
+
+TEST_F(CsvTest, Utf16IsReadWithItsMarkAndRefusedWithout) {
+  const std::string text = "1.5,-2,0\n3,4e3,1\n";
+  for (const bool big : {false, true}) {
+    std::string bytes;
+    for (const char c : text) bytes += big ? std::string{'\0', c} : std::string{c, '\0'};
+    expect_table_error(bytes, "UTF-16 text without a byte order mark");
+    EXPECT_EQ(features_of((big ? "\xFE\xFF" : "\xFF\xFE") + bytes, "-label_column -1"), expected);
+    on_root(MPI_COMM_WORLD, [&] { std::filesystem::remove(out_); });
+  }
+}
+
 TEST_F(CsvTest, QuotedFieldsDecimalCommasAndMissingTestSetsAreRead) {
   EXPECT_EQ(features_of("\"a, b\",\"c \"\"d\"\"\",e\n1.5,-2,0\n3,4e3,1\n", "-label_column -1"), expected);
   EXPECT_EQ(features_of("1,5;-2;0\n3,0;4e3;1\n", "-label_column -1"), expected);

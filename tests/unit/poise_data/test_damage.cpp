@@ -70,5 +70,30 @@ TEST_F(DamageTest, DamagedCompressedBytesNeverCrashTheImporter) {
   survive("-label_column 2 -csv ", broadcast(MPI_COMM_WORLD, bytes), false);
 }
 
+TEST_F(ImporterTest, CopiesWithoutMissingRowsStillRefuseLabelsThatAreNone) {
+  const std::string path = folder_ / "in.h5";
+  const auto write = [&](Index odd) {
+    on_root(MPI_COMM_WORLD, [&] {
+      H5File file = H5File::create_alone(path);
+      file.write_rows("/features", {4, 1}, {0, 4}, std::vector<double>{0.5, 1.5, 2.5, 3.5});
+      const std::vector<Index> labels{0, odd, 2, 0};
+      file.write_rows("/labels", {4}, {0, 4}, std::span(labels));
+      file.set_attribute("/labels", "classes", Index{4});
+      file.set_attribute("/labels", "_FillValue", Index{-9});
+      file.close();
+    });
+  };
+  const std::string options = "-h5 " + path + " -drop_missing true";
+  for (const Index odd : {Index{4}, Index{-1}, Index{1} << 40}) {
+    write(odd);
+    expect_error(options, "row 1 holds the label " + std::to_string(odd) + ", outside [0, 4)");
+  }
+  write(-9);
+  const Dataset data = imported(options + " -map_labels true");
+  EXPECT_EQ(data.read_train({0, 3}).labels, (std::vector<Index>{0, 1, 0}));
+  EXPECT_EQ(data.read_train({0, 3}).features, (std::vector<double>{0.5, 2.5, 3.5}));
+  EXPECT_EQ(data.info().class_names, (std::vector<std::string>{"0", "2"}));
+}
+
 }  // namespace
 }  // namespace poise
