@@ -62,8 +62,9 @@ class HistoryClaim final : public Claim {
 
  private:
   void compare(double stored, double measured, double allowed, const RunPoint& point) {
+    const double distance = std::abs(stored - measured);  // NaN fails
     const double size = std::max(std::abs(stored), std::abs(measured));
-    worst_.add(size > 0.0 ? std::abs(stored - measured) / size : 0.0, allowed, point.step, point.file);
+    worst_.add(distance == 0.0 ? 0.0 : distance / size, allowed, point.step, point.file);
   }
 
   /// Both are right to the tolerance of the solves: a loss as the square of residuals, a gradient as a sum in

@@ -14,6 +14,19 @@ from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest, patience
 AUDIT = os.environ.get("POISE_AUDIT", os.path.join(SOURCE, "build", "apps", "poise-audit"))
 
 
+SEAL = b"poise-crc32:"  # begins the attribute `checksum` of run.h5
+
+
+def seal_again(path):
+    """Writes the checksum that fits the content of a run.h5: the CRC of all bytes, its own eight digits taken as 0."""
+    with open(path, "rb") as file:
+        before, mark, behind = file.read().partition(SEAL)
+    behind = behind[8:]
+    checksum = b"%08x" % zlib.crc32(before + mark + b"00000000" + behind)
+    with open(path, "wb") as file:
+        file.write(before + mark + checksum + behind)
+
+
 def sign_again(path):
     """Writes the checksums that fit the content, as checkpoint.hpp and checkpoint_format.cpp describe them."""
     with h5py.File(path, "r+") as file:

@@ -10,8 +10,8 @@ import unittest
 import h5py
 import numpy as np
 
-from audited import AuditTest, sign_again
-from training import DIGITS, ENVIRONMENT, FAILED, checkpoints, command, synthetic, train
+from audited import AuditTest, seal_again, sign_again
+from training import DIGITS, ENVIRONMENT, FAILED, NOT_VERIFIED, checkpoints, command, synthetic, train
 
 THEOREMS = ("theorem1", "theorem1_integrated", "kappa", "lambda_floor", "d_inverse", "theorem2_direction")
 SOLVED = ("equilibria", "adjoints", "certificate", "trajectory", "clock")
@@ -211,6 +211,27 @@ class Changed(AuditTest):
         self.assertEqual(self.failed(found), {"theorem1", "theorem1_integrated", "history"})
         self.assertEqual(self.states(found)["trajectory"], "does not apply")
         self.assertIn("above the bound", self.row(found, "theorem1")["note"])
+
+    def test_a_history_that_is_not_of_the_checkpoints(self):
+        for factor in (0.5, np.nan):
+            run = self.copy_run(self.run_directory)
+            with h5py.File(os.path.join(run, "run.h5"), "a") as file:
+                file["history/loss"][...] *= factor
+            seal_again(os.path.join(run, "run.h5"))
+            found = self.audit(run, code=FAILED)
+            self.assertEqual(self.failed(found), {"history"})
+
+    def test_an_integrator_without_an_estimate_verifies_nothing_and_is_no_fault(self):
+        for kind in (["euler"], ["bdf", "-flow_ts_adapt_type", "none"]):
+            run = self.train("-data", self.regression, "-time", 0.2, "-flow_ts_dt", 0.01, "-flow_ts_type", *kind, *KEEP,
+                             code=NOT_VERIFIED)
+            for ranks in (1, 2):
+                found = self.audit(run, ranks=ranks, code=NOT_VERIFIED)
+                states = self.states(found)
+                self.assertEqual({name for name, state in states.items() if state == "not verified"},
+                                 {"theorem1", "theorem1_integrated"})
+                self.assertNotIn("not held", states.values())
+                self.assertEqual((states["trajectory"], states["error_sum"]), ("held", "does not apply"))
 
     def test_files_that_cannot_be_read(self):
         run = self.copy_run(self.run_directory)

@@ -9,9 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, TRAIN, RefusalTest, checkpoints, history, patience, train)
+from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, NOT_VERIFIED, TRAIN, RefusalTest, checkpoints, history, patience, train)
 
-NOT_VERIFIED = 3
 AUDIT = os.environ.get("POISE_AUDIT", os.path.join(os.path.dirname(TRAIN), "poise-audit"))
 
 

@@ -31,7 +31,7 @@ def patience(seconds):
 
 
 # Done, failed audit or solve, bad input, stopped on request: the exit codes that scripts rely on.
-DONE, FAILED, BAD_INPUT, REQUEUE = 0, 1, 2, 75
+DONE, FAILED, BAD_INPUT, NOT_VERIFIED, REQUEUE = 0, 1, 2, 3, 75
 
 # Work done, not results: time, and Krylov steps, which depend on what shares a panel.
 WORK = {"wall_seconds", "equilibrium_iterations", "adjoint_iterations", "equilibrium_fallbacks", "adjoint_fallbacks"}
