@@ -143,9 +143,9 @@ ExitCode run_or_name_misspelt(Options& options, const std::function<void(Options
     return run(options, MPI_COMM_WORLD);
   } catch (const Error& error) {
     const std::string message = error.what();
-    if (error.code() != ExitCode::bad_input || !error.collective() ||
-        message.find(" is unknown") != std::string::npos)
-      throw;
+    const auto unknown = message.find(" is unknown");  // then a cure follows, if one was known
+    const bool cured = unknown != std::string::npos && message.find_first_of(",;:", unknown) == unknown + 11;
+    if (error.code() != ExitCode::bad_input || !error.collective() || cured) throw;
     Options known;
     {
       const OwnOptions scope({});
