@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace poise {
 namespace {
@@ -59,11 +58,7 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
     return row;
   }
   row.note = "at " + std::to_string(times) + " times";
-  char tightness[64] = "";
-  if (std::isfinite(rates.smallest_tightness()))
-    std::snprintf(tightness, sizeof tightness, "; measured over guaranteed exponent at least %.4g",
-                  rates.smallest_tightness());
-  row.note += tightness;
+  if (const std::string tightness = rates.tightness_text(); !tightness.empty()) row.note += "; " + tightness;
   return row;
 }
 

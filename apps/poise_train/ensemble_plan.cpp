@@ -1,10 +1,13 @@
 #include "poise_train/ensemble_plan.hpp"
 
+#include <map>
+
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/text_file.hpp"
 #include "poise_train/ensemble_table.hpp"
 #include "poise_train/settings.hpp"
+#include "poise_train/training_data.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -34,7 +37,27 @@ NamedOptions given_options(MPI_Comm comm, const NamedOptions& common, const Ense
   return options;
 }
 
-NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given) {
+/// The data files of a table, of which many members have the same.
+class DataFiles {
+ public:
+  explicit DataFiles(MPI_Comm comm) : comm_(comm) {}
+  /// Collective. Throws bad_input if the header cannot be read, or does not go together with the settings.
+  void check(const TrainSettings& settings) {
+    auto known = headers_.find(settings.data);
+    if (known == headers_.end())
+      known = headers_.emplace(settings.data, Dataset(comm_, find_data(comm_, settings.data, nullptr)).info())
+                  .first;
+    require_fitting(settings, known->second);
+  }
+
+ private:
+  MPI_Comm comm_;
+  std::map<std::string, DatasetInfo> headers_;
+};
+
+/// A resumed table's members look for their data themselves: those that are done need none, and the others
+/// know where it was.
+NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given, DataFiles& data) {
   const OwnOptions scope(given);
   Options options;
   const TrainSettings train = TrainSettings::from(options);
@@ -44,6 +67,7 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
   if (settings.ranks % train.feature_ranks != 0)
     throw usage("-grid_feature_ranks " + std::to_string(train.feature_ranks) + " does not divide the " +
                 std::to_string(settings.ranks) + " ranks of a member (-ensemble_ranks)");
+  if (!settings.resume) data.check(train);
   return options.resolved();
 }
 
@@ -78,10 +102,11 @@ EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {
   EnsemblePlan plan;
   plan.text = read_table(comm, settings.file);
   const NamedOptions common = take_unused_options();
+  DataFiles data(comm);
   for (const EnsembleLine& line : parse_ensemble(plan.text, settings.file)) {
     try {
       EnsembleMember member{line.name, given_options(comm, common, line), {}};
-      member.resolved = resolve(settings, member.options);
+      member.resolved = resolve(settings, member.options, data);
       plan.members.push_back(std::move(member));
     } catch (const Error& error) {
       if (!error.collective()) throw;

@@ -37,8 +37,9 @@ struct EnsemblePlan {
 
 /// Collective. Reads the table and checks the options of every member, of which those that are not the
 /// ensemble's own come from the database; the member's line wins over them, and over its -options_file.
-/// Throws bad_input with FILE:line. What only the solvers and the data can tell is left to the member's
-/// start: values of PETSc's options, names behind the prefix of a solver, what is in the files.
+/// Throws bad_input with FILE:line. Of a table that begins anew the headers of the data files are checked,
+/// too. What only the solvers and the samples can tell is left to the member's start: values of PETSc's
+/// options, names behind the prefix of a solver, numbers that are not finite.
 [[nodiscard]] EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings);
 
 }  // namespace poise

@@ -132,7 +132,12 @@ const char* Report::asker(Interruptions::Stop who) {
 void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
                      const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const {
   if (!speaks_) return;
-  std::printf("\n%s: t = %.6g after %s and %s, %s\n", Report::reason(reason), last.t,
+  // -steps has a default, which may end a run whose time somebody has asked for.
+  const bool early = reason == StopReason::reached_steps && std::isfinite(experiment_.end_time()) &&
+                     last.t < experiment_.end_time();
+  const std::string before =
+      early ? " (-steps), before the end time " + to_text(experiment_.end_time()) : std::string();
+  std::printf("\n%s%s: t = %.6g after %s and %s, %s\n", Report::reason(reason), before.c_str(), last.t,
               plural(static_cast<Index>(last.step), "step").c_str(),
               plural(experiment_.state().gradients, "gradient").c_str(), duration(seconds).c_str());
   std::printf("loss %.6g -> %.6g", first.loss, last.loss);

@@ -57,8 +57,16 @@ std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
   return sum;
 }
 
-/// `path`, or, where it names nothing here, the place that the data of the run had when it was made: a
-/// relative path is about the folder that a program was started in. Collective. Throws bad_input.
+/// The data file of a run, by the name that it had.
+std::string data_of(const Checkpoint& checkpoint) {
+  for (const auto& [name, value] : checkpoint.config())
+    if (name == "data") return value;
+  return {};
+}
+
+}  // namespace
+
+// A relative path is about the folder that a program was started in.
 std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint) {
   std::string stored;
   if (checkpoint != nullptr && checkpoint->has("/state", "data_path"))
@@ -84,14 +92,17 @@ std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* 
   return broadcast(comm, found);
 }
 
-/// The data file of a run, by the name that it had.
-std::string data_of(const Checkpoint& checkpoint) {
-  for (const auto& [name, value] : checkpoint.config())
-    if (name == "data") return value;
-  return {};
+Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
+  const Index outputs = outputs_for(settings.loss, info);
+  if (settings.train_samples > info.samples)
+    throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
+                " holds only " + std::to_string(info.samples));
+  const Index total = settings.train_samples > 0 ? settings.train_samples : info.samples;
+  if (settings.batch > total)
+    throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
+                " training samples; choose at most so many, or 0 for all");
+  return outputs;
 }
-
-}  // namespace
 
 TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
                            const Checkpoint* checkpoint)
@@ -102,14 +113,8 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
   info_ = dataset.info();
   std::error_code code;
   data_path_ = std::filesystem::absolute(info_.path, code).string();
-  problem_.outputs = outputs_for(settings.loss, info_);
-  if (settings.train_samples > info_.samples)
-    throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
-                " holds only " + std::to_string(info_.samples));
+  problem_.outputs = require_fitting(settings, info_);
   const Index total = settings.train_samples > 0 ? settings.train_samples : info_.samples;
-  if (settings.batch > total)
-    throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
-                " training samples; choose at most so many, or 0 for all");
   teacher_ = dataset.read_teacher();
   SampleBlock train = dataset.read_train(grid_.samples(total)), test;
   if (info_.test_samples > 0) test = dataset.read_test(grid_.samples(info_.test_samples));

@@ -13,6 +13,14 @@
 
 namespace poise {
 
+/// Collective. The data file of `settings.data`, or, where that names nothing here, the place that the run of
+/// `checkpoint` had it. Throws bad_input if there is none.
+[[nodiscard]] std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint);
+
+/// Not collective. Throws bad_input, the same on every rank, if what the header says of the data does not go
+/// together with -loss, -train_samples or -batch. Returns the outputs q that the loss needs.
+Index require_fitting(const TrainSettings& settings, const DatasetInfo& info);
+
 /// The samples of a run and the features they are seen through.
 class TrainingData {
  public:

@@ -123,6 +123,11 @@ std::vector<std::string> unused_names() {
   return unused;
 }
 
+/// Empty if the name has nothing but dashes.
+std::string without_dashes(const std::string& name) {
+  return name.substr(std::min(name.find_first_not_of('-'), name.size()));
+}
+
 std::string nearest_or(const std::string& word, const std::vector<std::string>& names) {
   const std::string near = nearest_name(word, names);
   return near.empty() ? word : near;
@@ -256,13 +261,14 @@ std::string Options::hint_for(const std::string& name, const std::vector<std::st
     return std::find(known.begin(), known.end(), n) != known.end();
   };
   // "-gamma=0.5", "--gamma": the habits of other command lines.
+  if (without_dashes(name.substr(0, name.find('='))).empty()) return " is unknown: it has no name";
   if (const auto equals = name.find('='); equals != std::string::npos) {
-    const std::string before = name.substr(name.find_first_not_of('-'), equals - name.find_first_not_of('-'));
+    const std::string before = without_dashes(name.substr(0, equals));
     return " is unknown; write -" + (is_known(before) ? before : nearest_or(before, known)) + " " +
            name.substr(equals + 1) + ", with a blank in the place of =";
   }
   if (name.starts_with("-")) {
-    const std::string bare = name.substr(name.find_first_not_of('-'));
+    const std::string bare = without_dashes(name);
     return " is unknown; write -" + (is_known(bare) ? bare : nearest_or(bare, known)) + ", with one dash";
   }
   for (const auto& [foreign, own] : foreign_names)

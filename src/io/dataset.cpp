@@ -128,40 +128,26 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
 
   const H5File file = open_for(comm_, info_.path);
   const bool test = !prefix.empty();
-  read_features(file, rows, "/" + prefix + "features",
-                test ? info_.test_features_packing : info_.features_packing, block);
+  read_numbers(file, rows, "/" + prefix + "features",
+               test ? info_.test_features_packing : info_.features_packing, block.inputs, block.features);
   const Packing& answers = test ? info_.test_answers_packing : info_.answers_packing;
   if (info_.classification)
     read_labels(file, rows, "/" + prefix + "labels", answers, block);
   else
-    read_targets(file, rows, "/" + prefix + "targets", answers, block);
+    read_numbers(file, rows, "/" + prefix + "targets", answers, block.outputs, block.targets);
   return block;
 }
 
-void Dataset::read_features(const H5File& file, Range rows, const std::string& name, const Packing& packing,
-                            SampleBlock& block) const {
+void Dataset::read_numbers(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                           Index columns, std::vector<double>& values) const {
   const std::string where = "data file '" + info_.path + "': " + name;
-  file.read_rows(name, rows, block.features);
+  file.read_rows(name, rows, values);
   if (missing_ == Missing::refuse)
-    throw_first(comm_,
-                find_missing(where, packing, block.features, block.inputs, rows.begin, cure_of(info_.path)));
-  for (double& value : block.features) value = packing.unpacked(value);
+    throw_first(comm_, find_missing(where, packing, values, columns, rows.begin, cure_of(info_.path)));
+  for (double& value : values) value = packing.unpacked(value);
   if (missing_ == Missing::refuse)
     throw_first(comm_, find_not_finite(packing.scales() ? where + " x scale_factor + add_offset" : where,
-                                       block.features, block.inputs, rows.begin, cure_of(info_.path)));
-}
-
-void Dataset::read_targets(const H5File& file, Range rows, const std::string& name, const Packing& packing,
-                           SampleBlock& block) const {
-  const std::string where = "data file '" + info_.path + "': " + name;
-  file.read_rows(name, rows, block.targets);
-  if (missing_ == Missing::refuse)
-    throw_first(comm_,
-                find_missing(where, packing, block.targets, block.outputs, rows.begin, cure_of(info_.path)));
-  for (double& value : block.targets) value = packing.unpacked(value);
-  if (missing_ == Missing::refuse)
-    throw_first(comm_, find_not_finite(packing.scales() ? where + " x scale_factor + add_offset" : where,
-                                       block.targets, block.outputs, rows.begin, cure_of(info_.path)));
+                                       values, columns, rows.begin, cure_of(info_.path)));
 }
 
 void Dataset::read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,

@@ -74,10 +74,8 @@ class Dataset {
 
  private:
   [[nodiscard]] SampleBlock read(Range rows, const std::string& prefix) const;
-  void read_features(const H5File& file, Range rows, const std::string& name, const Packing& packing,
-                     SampleBlock& block) const;
-  void read_targets(const H5File& file, Range rows, const std::string& name, const Packing& packing,
-                    SampleBlock& block) const;
+  void read_numbers(const H5File& file, Range rows, const std::string& name, const Packing& packing,
+                    Index columns, std::vector<double>& values) const;
   void read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,
                    SampleBlock& block) const;
   MPI_Comm comm_;

@@ -195,7 +195,9 @@ TriangularFactor factorise(const ParameterLayout& layout, const SampleSet& sampl
   check_mpi(MPI_Bcast(norms, 3, MPI_DOUBLE, 0, world));
   if (!std::isfinite(norms[2]))
     throw Error(ExitCode::failed,
-                "the features or the targets hold NaN or Inf, or are so large that their squares are", true);
+                "the features or the targets are so large that their squares are not finite, or hold NaN; "
+                "bring them to usual sizes (-features whiten, -scale_targets true)",
+                true);
   factor.rest_norm2 = norms[0];
   factor.targets_norm2 = norms[0] + norms[1];
   return factor;

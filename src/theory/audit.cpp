@@ -19,6 +19,8 @@ constexpr double floor_share = 1e-10;
 constexpr double resolved_exponent = 1e-6;
 /// Numbers of the state that files of an older Poise have.
 constexpr std::size_t old_state_size = 15;
+/// Of an error to a bound that has nearly vanished: a larger one could overflow, and says no more.
+constexpr double largest_ratio = 1e300;
 /// Numbers of a saved violation: present, kind, step, t, measured, required, allowance.
 constexpr std::size_t violation_size = 7;
 
@@ -81,10 +83,12 @@ AuditRow RateAudit::add(const AuditSample& sample) {
   const double exponent = kappa * state_.lambda_T * time;
   row.bound = state_.initial_excess * std::exp(-exponent);
   row.bound_integrated = state_.initial_excess * std::exp(-state_.integrated_exponent);
+  const double measured_before = state_.measured;
   row.tightness =
       compare(sample, Violation::Kind::bound, exponent, kappa * state_.lower_lambda_T * time, row);
   row.tightness_integrated = compare(sample, Violation::Kind::bound_integrated, state_.integrated_exponent,
                                      state_.lower_integrated_exponent, row);
+  state_.measured = std::min(state_.measured, measured_before + 1.0);  // one time, not two bounds
   const double slack = floor_share * row.floor;
   if (sample.lambda_min < row.floor - slack)
     report(row, {Violation::Kind::floor, sample.step, sample.t, sample.lambda_min, row.floor, slack});
@@ -132,7 +136,7 @@ double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, doubl
   if (exponent > resolved_exponent && sample.excess > sample.integration_error + constants_.excess_rounding) {
     state_.smallest_tightness = std::min(state_.smallest_tightness, tightness);
     state_.largest_tightness = std::max(state_.largest_tightness, tightness);
-    if (kind == Violation::Kind::bound) state_.measured += 1.0;
+    state_.measured += 1.0;
   }
   return tightness;
 }
@@ -142,17 +146,24 @@ void RateAudit::confirm(const AuditSample& sample, double bound, double exponent
   if (exponent > resolved_exponent) {
     state_.resolved += 1.0;
     if (sample.integration_error <= bound) state_.confirmed += 1.0;
-    if (bound > 0.0)
-      state_.largest_error_ratio = std::max(state_.largest_error_ratio, sample.integration_error / bound);
+    note_error_ratio(sample.integration_error, bound);
   }
   const bool excused = sample.excess > bound + other_allowance && sample.integration_error > bound;
   if (!excused && std::isfinite(sample.integration_error)) return;
   if (state_.unverified == 0.0) state_.first_unverified = sample.t;
   if (sample.t != state_.last_unverified || state_.unverified == 0.0) state_.unverified += 1.0;
   state_.last_unverified = sample.t;
-  if (!(bound > 0.0)) return;
-  state_.largest_excess_ratio = std::max(state_.largest_excess_ratio, sample.excess / bound);
-  state_.largest_error_ratio = std::max(state_.largest_error_ratio, sample.integration_error / bound);
+  if (std::isinf(sample.integration_error)) state_.unstated += 1.0;
+  note_error_ratio(sample.integration_error, bound);
+  if (bound > 0.0)
+    state_.largest_excess_ratio =
+        std::max(state_.largest_excess_ratio, std::min(sample.excess / bound, largest_ratio));
+}
+
+void RateAudit::note_error_ratio(double error, double bound) {
+  if (bound > 0.0)
+    state_.largest_error_ratio =
+        std::max(state_.largest_error_ratio, std::min(error / bound, largest_ratio));
 }
 
 AuditOutcome RateAudit::outcome() const {
@@ -163,7 +174,7 @@ AuditOutcome RateAudit::outcome() const {
 
 std::string RateAudit::why_not_verified(const std::string& times) const {
   std::string text = constants_.theorem + " is not verified: ";
-  if (std::isinf(state_.largest_error_ratio))
+  if (state_.unstated > 0.0)
     return text + "the integrator states no error, so the flow may be elsewhere; take -flow_ts_type rk";
   if (state_.unverified > 0.0)
     text += "at " + std::to_string(unverified()) + " of " + times +
@@ -208,9 +219,13 @@ std::string RateAudit::verdict() const {
     return constants_.theorem + " is violated at " + std::to_string(violations()) + " of " + times +
            "; first " + first_->text(constants_.theorem, constants_.matrix);
   if (outcome() == AuditOutcome::not_verified) return why_not_verified(times);
-  std::string text = "bound held at all " + times;
-  if (!std::isfinite(state_.smallest_tightness)) return text;
-  text += "; measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
+  const std::string tightness = tightness_text();
+  return "bound held at all " + times + (tightness.empty() ? "" : "; " + tightness);
+}
+
+std::string RateAudit::tightness_text() const {
+  if (!std::isfinite(state_.smallest_tightness)) return "";
+  std::string text = "measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
   const auto measured = static_cast<std::int64_t>(state_.measured);
   if (measured > 0 && measured < points() - 1)
     text += " (at the " + std::to_string(measured) + " where the excess is above its uncertainty)";

@@ -116,6 +116,8 @@ class RateAudit {
   /// if it held.
   [[nodiscard]] double smallest_tightness() const { return state_.smallest_tightness; }
   [[nodiscard]] double largest_tightness() const { return state_.largest_tightness; }
+  /// For a report: the smallest tightness, and of which times it is if not of all; empty before there is one.
+  [[nodiscard]] std::string tightness_text() const;
   /// Smallest 1 − excess/(bound + allowance) of either bound after t₀; negative if violated.
   [[nodiscard]] double worst_margin() const { return state_.worst_margin; }
   /// One or two sentences for a report.
@@ -153,12 +155,14 @@ class RateAudit {
     double resolved = 0.0,
            confirmed = 0.0;  // times with a resolved exponent; with an integration error below the bound
     double measured = 0.0;   // times that the extremes of the tightness are of
+    double unstated = 0.0;   // times whose integrator states no error
   };
   void advance(const AuditSample& sample, double kappa_measured);
   /// Compares with one bound; returns its tightness.
   double compare(const AuditSample& sample, Violation::Kind kind, double exponent, double lower_exponent,
                  AuditRow& row);
   void confirm(const AuditSample& sample, double bound, double exponent, double other_allowance);
+  void note_error_ratio(double error, double bound);
   void report(AuditRow& row, const Violation& violation);
   [[nodiscard]] std::string why_not_verified(const std::string& times) const;
 

@@ -87,7 +87,7 @@ class Disk(CrashTest):
                 self.assertEqual(after[name], before[name], name)
             self.assert_same_run(self.straight[ranks], run)
 
-        self.all_of([(ranks, room) for ranks in (1, 3) for room in (600, 660, 720)], check)
+        self.all_of([(ranks, room) for ranks in (1, 3) for room in (400, 440, 480)], check)
 
     def test_no_room_for_the_history(self):
         def check(case):

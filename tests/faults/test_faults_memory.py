@@ -19,8 +19,9 @@ UNROLLED = ["-objective", "unrolled", *EQUILIBRIA[2:]]
 
 # Each phase, in a program that has it.
 PHASES = [
-    ("flow", "GramEigen"), ("flow", "CollapsedSolve"), ("flow", "ShallowLoss"), ("flow", "CollapsedGradient"),
-    ("flow", "Audit"), ("flow", "DynamicsUpdate"), ("flow", "SmallestEigen"), ("flow", "CheckpointWrite"),
+    ("flow", "FeatureQR"), ("flow", "FeatureSVD"), ("flow", "CollapsedSolve"), ("flow", "ShallowLoss"),
+    ("flow", "CollapsedGradient"), ("flow", "Audit"), ("flow", "DynamicsUpdate"), ("flow", "SmallestEigen"),
+    ("flow", "CheckpointWrite"),
     ("equilibria", "SpectralNorm"), ("equilibria", "Equilibrium"), ("equilibria", "MeanField"), ("equilibria", "Adjoint"),
     ("unrolled", "Unrolled"), ("unrolled", "UnrolledBack"),
     ("audit", "ConvexOptimum"), ("audit", "AuditColumnSums"), ("audit", "AuditReplay"), ("audit", "AuditFeatures"),
@@ -105,7 +106,8 @@ class Phases(FaultTest):
         self.sweep("new do=throw", without={"ShallowLoss"})
 
     def test_mpi_in_every_phase(self):
-        self.sweep("MPI_Allreduce do=EIO", without={"Unrolled", "UnrolledBack"})
+        # The ranks of a QR send triangles to each other: no call of all.
+        self.sweep("MPI_Allreduce do=EIO", without={"Unrolled", "UnrolledBack", "FeatureQR"})
 
 
 if __name__ == "__main__":

@@ -88,13 +88,17 @@ class Solvers(FaultTest):
             for name in old:
                 old.copy(name, new)
             new.attrs.update(old.attrs)
-            new["targets"][...] = 1e200
+            new["targets"][::2], new["targets"][1::2] = 1e200, -1e200
         for options, word in ((DESCENT, "not finite"), ([], "not finite"), (TANH, "not a number"),
                               (["-dynamics", "minimise"], "not finite")):
             for ranks in (1, 3):
-                ended = start(TRAIN, "-data", path, *options, "-audit", "false", "-run", self.new_run(), ranks=ranks)
+                ended = start(TRAIN, "-data", path, *options, "-scale_targets", "false", "-audit", "false", "-run",
+                              self.new_run(), ranks=ranks)
                 self.tally("fault NaN")
                 self.assert_failed(ended, options, word)
+        ended = start(TRAIN, "-data", path, "-run", self.new_run())
+        self.tally("fault NaN")
+        self.assert_named(ended, "targets of 1e200", ["the targets vary by 1e+200", "give them in another unit"])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,13 +153,16 @@ class Ensembles(TrainingTest):
             return {name: value for name, value in file["config"].attrs.items() if name != "run"}
 
     def test_a_member_that_fails_leaves_the_others_alone(self):
-        missing = self.path("missing.h5")
+        damaged = self.path("damaged.h5")
+        shutil.copy(self.regression, damaged)
+        with h5py.File(damaged, "r+") as file:
+            file["features"][3, 0] = np.nan
         lines = {"good": DESCENT,
                  "diverges": "-model pointwise -weights free -width 12 -dynamics descent -activation identity "
                              "-step_size 0.6 -steps 300",
                  "no-equilibrium": "-model pointwise -weights free -width 12 -dynamics descent -init_scale_a 8",
                  "bound": "-dynamics descent -step_size 0.5 -time 20",
-                 "no-data": f"-data {missing} {DESCENT}",
+                 "bad-data": f"-data {damaged} {DESCENT}",
                  "misspelt": f"-eq_snes_rtoll 1e-3 -objective equilibrium {DESCENT}",
                  "good-2": f"{DESCENT} -seed 1"}
         every = ("-checkpoint_every", 50)
@@ -170,7 +174,7 @@ class Ensembles(TrainingTest):
         self.assertIn(f"failed: {', '.join(failed)};", messages[0])
         rows = self.rows(run)
         for name, words in {"diverges": "last good parameters are in", "no-equilibrium": "eq_newton_", "bound": "bound",
-                            "no-data": missing, "misspelt": "the nearest is -eq_snes_rtol"}.items():
+                            "bad-data": "row 3, column 0", "misspelt": "the nearest is -eq_snes_rtol"}.items():
             self.assertIn(words, rows["error"][rows["name"].index(name)])
             self.assertIn(f"failed   {name}: ", done.stdout)
             self.assertIn("poise: error: ", self.log(run, name))
@@ -181,7 +185,7 @@ class Ensembles(TrainingTest):
             alone = self.train("-data", self.regression, *every, *lines[name].split(), ranks=2, code=code)
             self.assert_same_run(member, alone)  # also the last good parameters
         self.gather(run, len(lines))
-        self.retry(run, lines, missing)
+        self.retry(run, lines, damaged)
 
     def gather(self, run, count):
         """The tool for the runs of an array takes the folder as it is."""
@@ -189,7 +193,7 @@ class Ensembles(TrainingTest):
         done = subprocess.run([sys.executable, script, run], capture_output=True, text=True,
                               timeout=patience(100), check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("not done: bound, diverges, misspelt (no run.h5), no-data (no run.h5), no-equilibrium; ",
+        self.assertIn("not done: bad-data (no run.h5), bound, diverges, misspelt (no run.h5), no-equilibrium; ",
                       done.stderr)
         self.assertIn(f"{count} runs, 2 of them done", done.stdout)
         with h5py.File(os.path.join(run, "runs.h5"), "r") as gathered, \
@@ -201,26 +205,24 @@ class Ensembles(TrainingTest):
             place = {name: k for k, name in enumerate(own["runs/name"][:])}
             names = gathered["runs/name"][:]
             self.assertEqual(list(names), sorted(place))
-            there = ~np.isin(names, [b"misspelt", b"no-data"])
+            there = ~np.isin(names, [b"misspelt", b"bad-data"])
             for name in ("done", "seed", "gamma", "m", "q", "parameters", "ranks", "last/loss", "last/wall_seconds"):
                 values = gathered["runs"][name][:]
                 theirs = own["runs"][name][:][[place[n] for n in names]]
                 np.testing.assert_array_equal(theirs[there], values[there], name)
                 np.testing.assert_array_equal(values[~there], 0 if name == "done" else np.nan, name)
 
-    def retry(self, run, lines, missing):
+    def retry(self, run, lines, damaged):
         """What failed is tried again, what is done stays as it is."""
         good = {name: files(os.path.join(run, name)) for name in ("good", "good-2")}
-        with open(self.regression, "rb") as source, open(missing, "wb") as copy:
-            copy.write(source.read())
-        self.addCleanup(os.remove, missing)
+        shutil.copy(self.regression, damaged)
         run, done = self.ensemble(lines, "-resume", run=run, code=FAILED)
         self.assertIn("2 members done already", done.stdout)
         self.assertEqual({name for name, status in self.statuses(run).items() if status == "done"},
-                         {"good", "good-2", "no-data"})
+                         {"good", "good-2", "bad-data"})
         for name, before in good.items():
             self.assertEqual(files(os.path.join(run, name)), before)
-        lines = {name: lines[name] for name in ("good", "no-data", "good-2")}
+        lines = {name: lines[name] for name in ("good", "bad-data", "good-2")}
         run, _ = self.ensemble(lines, "-resume", run=run)
         self.assertEqual(set(self.statuses(run).values()), {"done"})
 
@@ -349,6 +351,12 @@ class Ensembles(TrainingTest):
                             ("-run x", "-run is not for a single member"), ("-options_file none.opts", "none.opts"),
                             ("-grid_feature_ranks 2", "does not divide the 1 ranks of a member")):
             self.refuse(*data, lines={**first, "bad": line}, words=[r"table\d+\.txt:4", re.escape(words)])
+        for line, words in ((f"-data {self.path('none.h5')}", "none.h5' does not exist"),
+                            (f"-data {__file__}", "is not an HDF5 file"),
+                            ("-loss cross_entropy", "the data have /targets, not /labels"),
+                            ("-train_samples 1000000", "holds only"),
+                            ("-objective equilibrium -dynamics descent -batch 1000000", "is larger than")):
+            self.refuse(*data, lines={**first, "bad": line}, words=[r"table\d+\.txt:4", re.escape(words)], ranks=3)
         self.refuse(*data, lines={**first, "a/b": ""}, ranks=3, words=[r"table\d+\.txt:4", "a/b"])
         self.refuse(words=["-data FILE is missing"])
         self.refuse(*data, "-tme", 1, words=[r"-tme is unknown, the nearest is -time"])

@@ -9,7 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, NOT_VERIFIED, TRAIN, RefusalTest, checkpoints, history, patience, train)
+from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, NOT_VERIFIED, TRAIN, RefusalTest, checkpoints, command,
+                      history, patience, train)
 
 AUDIT = os.environ.get("POISE_AUDIT", os.path.join(os.path.dirname(TRAIN), "poise-audit"))
 
@@ -122,6 +123,81 @@ class RealData(RefusalTest):
                          self.new_run())
             self.assertIn(done.returncode, (DONE, NOT_VERIFIED), done.stdout + done.stderr)
             self.assertEqual("  digits " in done.stdout, gamma > 0.9999)
+
+    def test_a_long_history_is_thinned_and_the_audit_reads_it(self):
+        options = ["-data", self.regression, "-features", "whiten", "-dynamics", "descent", "-step_size", 1e-3,
+                   "-checkpoint_every", 4000]
+        straight = self.train(*options, "-steps", 9001)
+        steps = history(straight)["step"]
+        np.testing.assert_array_equal(steps, [*range(0, 9001, 2), 9001])
+        resumed = self.train(*options, "-steps", 8150)
+        self.train("-resume", "-steps", 9001, run=resumed)
+        self.assert_same_history(straight, resumed)
+        done = subprocess.run([MPIEXEC, "-n", "1", AUDIT, "-run", straight, "-replay_steps", "20"], capture_output=True,
+                              text=True, timeout=patience(100), env=ENVIRONMENT, check=False)
+        self.assertEqual(done.returncode, DONE, done.stdout + done.stderr)
+        every = self.train(*options, "-steps", 100, "-record_every", 30)
+        np.testing.assert_array_equal(history(every)["step"], [0, 30, 60, 90, 100])
+        both = [history(run) for run in (self.train(*options, "-steps", 100), every)]
+        for name in ("lambda_T", "bound", "loss"):  # what the audit knows of the steps between stays
+            np.testing.assert_array_equal(both[1][name], both[0][name][[0, 30, 60, 90, 100]], name)
+
+    def test_a_run_that_ends_at_its_last_step_says_that_its_time_is_not_over(self):
+        options = ["-data", self.regression, "-features", "whiten"]
+        for more, says in ((["-time", 5, "-steps", 4], True), (["-steps", 4], False), (["-time", 0.1], False)):
+            done = train(*options, *more, "-run", self.new_run())
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            self.assertEqual("before the end time 5" in done.stdout, says, done.stdout)
+
+    def test_what_a_batch_leaves_out_is_said_and_can_be_kept(self):
+        options = ["-data", self.regression, "-objective", "equilibrium", "-dynamics", "descent", "-step_size", 0.01,
+                   "-batch", 15]
+        for more, steps, words in (([], 4, "10 other samples sit out each"),
+                                   (["-batch_remainder", "keep"], 6, "3 an epoch")):
+            run = self.new_run()
+            done = train(*options, *more, "-epochs", 2, "-run", run)
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            self.assertIn(words, done.stdout)
+            self.assertEqual(history(run)["step"][-1], steps)
+
+    def test_runs_of_the_same_second_get_their_own_directories(self):
+        folder = self.path("same-second")
+        os.mkdir(folder)
+        runs = [subprocess.Popen(command(["-data", self.regression, "-steps", 1], 1), cwd=folder, env=ENVIRONMENT,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+        for run in runs:
+            _, errors = run.communicate(timeout=patience(100))
+            self.assertEqual(run.returncode, DONE, errors)
+        names = os.listdir(os.path.join(folder, "runs"))
+        self.assertEqual(len(names), 4, names)
+        for name in names:
+            self.assertTrue(os.path.exists(os.path.join(folder, "runs", name, "DONE")), name)
+
+    def test_data_are_found_from_another_folder(self):
+        work, elsewhere = self.path("work"), self.path("elsewhere")
+        for folder in (work, elsewhere):
+            os.mkdir(folder)
+        shutil.copy(self.regression, os.path.join(work, "mine.h5"))
+        run = self.new_run()
+        done = train("-data", "mine.h5", "-steps", 2, "-run", run, directory=work)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        done = train("-resume", "-steps", 4, "-run", run, directory=elsewhere)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        done = train("-data", "mine.h5", "-run", self.new_run(), directory=elsewhere)
+        self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+        self.assertIn(f"'mine.h5' does not exist, looked for from {elsewhere}", done.stderr)
+        os.rename(os.path.join(work, "mine.h5"), os.path.join(elsewhere, "moved.h5"))
+        done = train("-resume", "-steps", 6, "-run", run, directory=work)
+        self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+        self.assertIn(f"the run was made with {work}/mine.h5; if the file has moved, give -data FILE", done.stderr)
+        done = train("-resume", "-steps", 6, "-run", run, "-data", os.path.join(elsewhere, "moved.h5"), directory=work)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+
+    def test_the_version_is_shown(self):
+        for ranks in (1, 2):
+            done = train("-version", ranks=ranks)
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            self.assertRegex(done.stdout, r"\APoise \d+\.\d+\.\d+ .*PETSc \d.*\n\Z")
 
 
 if __name__ == "__main__":

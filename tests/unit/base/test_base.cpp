@@ -163,6 +163,23 @@ TEST_F(OptionsTest, AMisspeltOptionIsRefusedWithTheNearestName) {
   EXPECT_NE(message.find("-gama is unknown, the nearest is -gamma"), std::string::npos) << message;
 }
 
+TEST_F(OptionsTest, HabitsOfOtherCommandLinesGetAHint) {
+  for (const auto& [name, hint] :
+       {std::pair{"-gamma=0.7", "write -gamma 0.7, with a blank"}, {"--gamma", "write -gamma, with one dash"},
+        {"--gamma=0.7", "write -gamma 0.7, with a blank"}, {"-lr", "here it is -step_size"},
+        {"--", "it has no name"}, {"---", "it has no name"}, {"-=", "it has no name"}, {"--=", "it has no name"},
+        {"--=1", "it has no name"}}) {
+    PetscOptionsClear(nullptr);
+    PetscOptionsSetValue(nullptr, name, nullptr);
+    Options options;
+    options.real("gamma", 0.5, {0, 1, true}, "contraction factor");
+    options.real("step_size", 0.1, {0, 1}, "step");
+    const std::string message = message_of([&] { options.reject_unknown(); });
+    EXPECT_NE(message.find(std::string("option ") + name + " is unknown"), std::string::npos) << message;
+    EXPECT_NE(message.find(hint), std::string::npos) << message;
+  }
+}
+
 TEST_F(OptionsTest, AMisspeltSolverOptionIsRefusedWithTheNearestName) {
   set("-eq_ksp_rtoll 1e-3");
   Options options;

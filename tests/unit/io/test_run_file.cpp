@@ -81,6 +81,47 @@ TEST_F(RunFileTest, AResumedRunKeepsTheHistoryUpToItsCheckpoint) {
   EXPECT_EQ(history.column("loss")[0], 1.0);
 }
 
+/// The steps of the rows that stay of steps 0 … `last` in two starts, the second one from step `resumed` on.
+std::vector<double> steps_kept(const std::string& path, const std::vector<std::string>& columns,
+                               RunFile::Thinning thinning, Index last, Index resumed) {
+  {
+    RunFile run(MPI_COMM_WORLD, path, columns, {}, {});
+    run.set_thinning(thinning);
+    for (Index k = 0; k < resumed; k += thinning.steps_a_row)
+      run.append({static_cast<double>(k), 0.1 * static_cast<double>(k), 0, 0});
+  }
+  MPI_Barrier(MPI_COMM_WORLD);  // rank 0 writes at the end
+  RunFile run(MPI_COMM_WORLD, path, columns, {}, {}, RunFile::load(MPI_COMM_WORLD, path));
+  run.set_thinning(thinning);
+  for (Index k = resumed; k <= last; k += thinning.steps_a_row)
+    run.append({static_cast<double>(k), 0.1 * static_cast<double>(k), 0, 0});
+  run.flush();
+  return RunFile::load(MPI_COMM_WORLD, path).column("step");
+}
+
+TEST_F(RunFileTest, ALongHistoryKeepsEverySecondRowAndTheLastAlsoWhereItIsResumed) {
+  const Index most = RunFile::most_rows;
+  for (const Index steps_a_row : {Index{1}, Index{5}}) {
+    const Index last = (5 * most / 2 + 3) * steps_a_row;  // thinned twice: every fourth stays
+    std::vector<double> expected;
+    for (Index k = 0; k <= last; k += 4 * steps_a_row) expected.push_back(static_cast<double>(k));
+    expected.push_back(static_cast<double>(last));
+    for (const Index resumed : {Index{0}, Index{7}, most, most + 1, 2 * most + 5})
+      EXPECT_EQ(steps_kept(path_, columns_, {.steps_a_row = steps_a_row}, last, resumed * steps_a_row),
+                expected)
+          << resumed;
+  }
+}
+
+TEST_F(RunFileTest, AGivenDistanceOfRowsIsKeptHoweverManyThereAre) {
+  const Index last = 3 * RunFile::most_rows + 1;
+  std::vector<double> expected;
+  for (Index k = 0; k <= last; k += 2) expected.push_back(static_cast<double>(k));
+  expected.push_back(static_cast<double>(last));
+  for (const Index resumed : {Index{0}, Index{8}, Index{9}})
+    EXPECT_EQ(steps_kept(path_, columns_, {.record_every = 2}, last, resumed), expected) << resumed;
+}
+
 TEST_F(RunFileTest, AttemptsStayAsTheyWereBesideTheNewOne) {
   const RunFile::Named first{{"ranks", Index{4}}, {"seconds", 0.1}, {"reason", "größer als 1\nund \"so\""}};
   {

@@ -53,6 +53,29 @@ TEST(MinibatchTest, BatchesOfAnEpochAreDisjointAndCoverAllButTheRemainder) {
   }
 }
 
+TEST(MinibatchTest, WithItsRemainderAnEpochHasEverySampleOnce) {
+  const ProcessGrid grid(MPI_COMM_WORLD, 1);
+  for (const auto& [n, b] : {std::pair<Index, Index>{103, 10}, {64, 16}, {7, 4}, {7, 7}, {1, 1}}) {
+    const Minibatches batches(grid, n, b, 5, true);
+    const Index whole = n / b, in_all = whole + (n % b > 0 ? 1 : 0);
+    EXPECT_EQ(batches.batches_per_epoch(), in_all);
+    for (Index epoch = 0; epoch < 3; ++epoch) {
+      Samples seen;
+      for (Index k = 0; k < in_all; ++k) {
+        const Batch batch = batches.at(epoch * in_all + k);
+        EXPECT_EQ(batch.total, k < whole ? b : n % b);
+        const Samples samples = gathered(grid, n, batch);
+        EXPECT_EQ(static_cast<Index>(samples.size()), batch.total);
+        seen.insert(seen.end(), samples.begin(), samples.end());
+      }
+      std::sort(seen.begin(), seen.end());
+      Samples all(static_cast<std::size_t>(n));
+      std::iota(all.begin(), all.end(), Index{0});
+      EXPECT_EQ(seen, all);
+    }
+  }
+}
+
 TEST(MinibatchTest, BatchesAreTheSameOnEveryGrid) {
   const ProcessGrid alone(MPI_COMM_SELF);
   for (const int feature_ranks : feature_rank_choices()) {

@@ -241,6 +241,40 @@ TEST(RateAudit, RestoredAuditGoesOnBitwise) {
   }
 }
 
+TEST(RateAudit, TheStateOfAnOlderPoiseGoesOnWithoutWhatItDidNotCount) {
+  constexpr std::size_t old_numbers = 15, of_a_violation = 7;
+  RateAudit audit(constants());
+  for (std::int64_t i = 0; i <= 10; ++i) (void)audit.add(point(i, decay(i, 2.0 * kappa * lambda)));
+  const std::vector<double> whole = audit.save();
+  std::vector<double> old(whole.begin(), whole.begin() + old_numbers);
+  old.insert(old.end(), whole.end() - of_a_violation, whole.end());
+  RateAudit restored(constants());
+  restored.restore(old);
+  EXPECT_EQ(restored.points(), 11);
+  EXPECT_EQ(restored.unverified(), 0);
+  EXPECT_EQ(restored.smallest_tightness(), audit.smallest_tightness());
+  for (std::int64_t i = 11; i <= 20; ++i)
+    EXPECT_EQ(restored.add(point(i, decay(i, 2.0 * kappa * lambda))).bound,
+              audit.add(point(i, decay(i, 2.0 * kappa * lambda))).bound);
+  EXPECT_EQ(restored.outcome(), AuditOutcome::held);
+}
+
+TEST(RateAudit, AnErrorFarAboveAVanishingBoundBlamesNoIntegratorThatStatesIt) {
+  for (const double error : {1e-3, std::numeric_limits<double>::infinity()}) {
+    constexpr double large_lambda = 736.0 / kappa;  // e^-736, the bound at t = 1, is a denormal number
+    RateAudit audit(constants());
+    (void)audit.add(point(0, start, kappa, large_lambda));
+    AuditSample sample = point(1, start * 1e-200, kappa, large_lambda);
+    sample.t = 1.0;
+    sample.integration_error = error;
+    EXPECT_TRUE(audit.add(sample).held);
+    EXPECT_EQ(audit.outcome(), AuditOutcome::not_verified);
+    const std::string text = audit.verdict();
+    EXPECT_EQ(text.find("states no error") != std::string::npos, std::isinf(error)) << text;
+    EXPECT_EQ(text.find("inf"), std::string::npos) << text;
+  }
+}
+
 TEST(RateAudit, AnIntegrationErrorAboveTheBoundVerifiesNothing) {
   // Three runs of the same loss, which falls at a tenth of the rate that the theorem promises: what was seen
   // decides, then how much the integrator may have done wrong.
