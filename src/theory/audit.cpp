@@ -80,6 +80,7 @@ AuditRow RateAudit::add(const AuditSample& sample) {
   double kappa = std::isnan(constants_.kappa) ? state_.smallest_kappa : constants_.kappa;
   if (!std::isfinite(kappa)) kappa = 0.0;  // no excess was ever seen: the bound is E₀ = 0 anyway
   const double time = sample.t - state_.initial_time;
+  if (time > 0.0) state_.later += 1.0;
   const double exponent = kappa * state_.lambda_T * time;
   row.bound = state_.initial_excess * std::exp(-exponent);
   row.bound_integrated = state_.initial_excess * std::exp(-state_.integrated_exponent);
@@ -226,9 +227,9 @@ std::string RateAudit::verdict() const {
 std::string RateAudit::tightness_text() const {
   if (!std::isfinite(state_.smallest_tightness)) return "";
   std::string text = "measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
-  const auto measured = static_cast<std::int64_t>(state_.measured);
-  if (measured > 0 && measured < points() - 1)
-    text += " (at the " + std::to_string(measured) + " where the excess is above its uncertainty)";
+  if (state_.measured > 0.0 && state_.measured < state_.later)
+    text += " (at the " + std::to_string(static_cast<std::int64_t>(state_.measured)) +
+            " where the excess is above its uncertainty)";
   return text;
 }
 

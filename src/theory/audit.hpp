@@ -154,6 +154,7 @@ class RateAudit {
     double largest_error_ratio = 0.0;  // of integration error over bound, at all times of resolved exponents
     double resolved = 0.0,
            confirmed = 0.0;  // times with a resolved exponent; with an integration error below the bound
+    double later = 0.0;      // times after t₀
     double measured = 0.0;   // times that the extremes of the tightness are of
     double unstated = 0.0;   // times whose integrator states no error
   };
