@@ -13,6 +13,10 @@ endforeach()
 add_test(NAME plot_run COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_plot_run.py)
 set_tests_properties(plot_run PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants)
 
+add_test(NAME import_arrays COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_import_arrays.py)
+set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_DATA=$<TARGET_FILE:poise-data>")
+
 # The whole of poise-train by mpirun; a test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
   interruptions dynamics provenance phases ensemble real_data)

@@ -45,8 +45,7 @@ void require_two_points(const RunCheckpoints& files) {
 /// How often the run was started, as its run file says on rank 0; nothing else is taken from there.
 std::string attempts_text(MPI_Comm comm, const std::string& run) {
   try {
-    const std::size_t attempts = RunFile::load(comm, run + "/run.h5").attempts.size();
-    return std::to_string(attempts) + (attempts == 1 ? " attempt" : " attempts");
+    return plural(static_cast<Index>(RunFile::load(comm, run + "/run.h5").attempts.size()), "attempt");
   } catch (const Error& error) {
     if (!error.collective()) throw;
     return "an unknown number of attempts (run.h5 cannot be read)";
@@ -58,10 +57,10 @@ void print_header(const Subject& subject, const RunCheckpoints& files, const Aud
   const auto& points = files.points();
   const std::string attempts = attempts_text(subject.grid().world(), own.run);
   if (subject.grid().rank() != 0) return;
-  std::printf("%s: %zu checkpoints of %s, steps %lld to %lld, t = %.6g to %.6g, %d rank%s\n\n",
-              own.run.c_str(), points.size(), attempts.c_str(), static_cast<long long>(points.front().step),
-              static_cast<long long>(points.back().step), points.front().t, points.back().t,
-              subject.grid().size(), subject.grid().size() == 1 ? "" : "s");
+  std::printf("%s: %s of %s, steps %lld to %lld, t = %.6g to %.6g, %s\n\n", own.run.c_str(),
+              plural(static_cast<Index>(points.size()), "checkpoint").c_str(), attempts.c_str(),
+              static_cast<long long>(points.front().step), static_cast<long long>(points.back().step),
+              points.front().t, points.back().t, plural(subject.grid().size(), "rank").c_str());
 }
 
 ExitCode report(MPI_Comm comm, const VerdictTable& table, const AuditFacts& facts, const std::string& json) {

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <optional>
+#include <set>
 
 #include "poise/base/error.hpp"
 #include "poise_data/import.hpp"
@@ -89,6 +92,21 @@ std::optional<NpyMatrix> read_if_given(const std::string& path) {
   return read_npy(path);
 }
 
+/// Of answers that are taken for targets because their type is real.
+void warn_of_classes_as_targets(const NpyMatrix& answers) {
+  constexpr std::size_t most_different = 20;
+  if (answers.columns != 1) return;
+  const std::set<double> different(answers.values.begin(), answers.values.end());
+  const bool numbers_classes = different.size() <= most_different && *different.begin() >= 0.0 &&
+                               std::all_of(different.begin(), different.end(),
+                                           [](double value) { return std::floor(value) == value; });
+  if (numbers_classes)
+    std::fprintf(stderr,
+                 "poise: warning: %s: has whole numbers only, %zu different ones, and is taken for a "
+                 "target: are these classes? Name the array by -npz_labels then, else by -npz_targets\n",
+                 answers.path.c_str(), different.size());
+}
+
 /// The array of this name, or the first of the usual ones that the file has.
 std::optional<NpyMatrix> find_array(const NpzFile& file, const std::string& name,
                                     std::initializer_list<const char*> usual) {
@@ -163,6 +181,7 @@ DatasetInfo import_npz(Options& options, bool declare_only) {
                     ": the test set lacks its features or its targets or classes; name them by "
                     "-npz_test_features and -npz_test_answers");
   const bool classes = !labels.empty() || (targets.empty() && (answers->whole || !answers->texts.empty()));
+  if (!classes && targets.empty()) warn_of_classes_as_targets(*answers);
   (classes ? train.labels : train.targets) = std::move(answers);
   (classes ? test.labels : test.targets) = std::move(test_found);
   return write_split(content_of(std::move(train), std::move(test), of_labels), split, output);

@@ -55,7 +55,11 @@ bool all_are_numbers(const Numbers& numbers) {
 }
 
 Index to_label(double value, Index classes, const std::string& where) {
-  if (!(std::floor(value) == value) || value < 0)
+  if (std::floor(value) != value)
+    throw bad_input(where + ": the label " + to_text(value) +
+                    " is not a whole number: is it a number to be predicted? Its column is a target then "
+                    "(-target_columns); classes are 0, 1, 2, ..., and -map_labels true numbers others");
+  if (value < 0)
     throw bad_input(
         where + ": the label " + to_text(value) +
         " is not an integer from 0 on: number the classes 0, 1, 2, ..., or let -map_labels true do "

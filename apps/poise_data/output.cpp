@@ -44,12 +44,8 @@ DatasetInfo write_split(DatasetContent content, const TestSplit& split, const Ou
 
 std::string summary_of(const DatasetInfo& info) {
   return info.path + ": " + std::to_string(info.samples) + " training and " +
-         std::to_string(info.test_samples) + " test samples, " + std::to_string(info.inputs) + " features (" +
-         info.feature_type + "), " + std::to_string(info.outputs) +
-         (info.classification ? " class" : " target") +
-         (info.outputs == 1     ? ""
-          : info.classification ? "es"
-                                : "s");
+         plural(info.test_samples, "test sample") + ", " + plural(info.inputs, "feature") + " (" +
+         info.feature_type + "), " + plural(info.outputs, info.classification ? "class" : "target");
 }
 
 }  // namespace poise

@@ -104,8 +104,7 @@ std::vector<Index> show_set(std::ostream& out, const Dataset& data, bool test) {
   out << "\n";
   show_features(out, info, statistics.features, rows);
   if (info.classification) {
-    out << "  " << prefix << "labels [" << rows << "], " << info.outputs
-        << (info.outputs == 1 ? " class\n" : " classes\n");
+    out << "  " << prefix << "labels [" << rows << "], " << plural(info.outputs, "class") << "\n";
   } else {
     out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]";
     show_packing(out, test ? info.test_answers_packing : info.answers_packing);

@@ -14,6 +14,7 @@
 #include "poise_sweep/sweep_file.hpp"
 #include "poise_train/date.hpp"
 #include "poise_train/provenance.hpp"
+#include "poise_train/training_data.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -25,13 +26,13 @@ void require_fitting_data(MPI_Comm comm, const SweepSettings& settings) {
     throw usage(
         "-data FILE is missing; data/digits.h5 comes with Poise, poise-data makes others (-help lists all "
         "options)");
-  const DatasetInfo info = Dataset(comm, settings.base.data).info();
+  const DatasetInfo info = Dataset(comm, find_data(comm, settings.base.data, nullptr)).info();
   const Index constant = settings.base.features.constant ? 1 : 0;
   if (settings.base.features.kind != FeatureKind::whiten) return;
   for (const double m : settings.widths)
     if (m > static_cast<double>(info.inputs + constant))
       throw usage("-widths " + to_text(m) + ": " + settings.base.data + " has only " +
-                  std::to_string(info.inputs) + " inputs" + (constant == 1 ? " and the constant" : ""));
+                  plural(info.inputs, "input") + (constant == 1 ? " and the constant" : ""));
 }
 
 /// Collective. Makes the solvers of the first member that can be made, so that misspelt options are found
@@ -61,10 +62,10 @@ std::string sweep_path(MPI_Comm comm, const SweepSettings& settings) {
 }
 
 void print_header(const SweepSettings& settings, const Study& study, int ranks, const std::string& path) {
-  std::printf("poise-sweep: study %s on %s, %zu members on %d groups of %d rank%s; results in %s\n\n",
-              settings.study.c_str(), settings.base.data.c_str(), study.members.size(),
-              ranks / settings.member_ranks, settings.member_ranks, settings.member_ranks == 1 ? "" : "s",
-              path.c_str());
+  std::printf("poise-sweep: study %s on %s, %s on %s of %s; results in %s\n\n", settings.study.c_str(),
+              settings.base.data.c_str(), plural(static_cast<Index>(study.members.size()), "member").c_str(),
+              plural(ranks / settings.member_ranks, "group").c_str(),
+              plural(settings.member_ranks, "rank").c_str(), path.c_str());
   std::fflush(stdout);
 }
 
@@ -110,8 +111,9 @@ ExitCode run_sweep(Options& options, MPI_Comm comm) {
     write_sweep(path + "/sweep.h5", table, attributes, config);
     const std::string failed =
         table.failures() == 0 ? "" : "; " + of_members(table.failures(), table.rows()) + " failed";
-    std::printf("%s\n%zu members in %.1f s on %d ranks\nverdict: %s%s\n", table_text(study, table).c_str(),
-                table.rows(), seconds, ranks, verdict.text.c_str(), failed.c_str());
+    std::printf("%s\n%s in %.1f s on %s\nverdict: %s%s\n", table_text(study, table).c_str(),
+                plural(static_cast<Index>(table.rows()), "member").c_str(), seconds,
+                plural(ranks, "rank").c_str(), verdict.text.c_str(), failed.c_str());
   });
   return verdict.held && table.failures() == 0 ? ExitCode::done : ExitCode::failed;
 }

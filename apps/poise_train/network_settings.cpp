@@ -126,7 +126,7 @@ void NetworkSettings::require_fitting_objective() const {
 }
 
 std::string NetworkSettings::description() const {
-  const std::string layers = std::to_string(depth) + (depth == 1 ? " layer" : " layers");
+  const std::string layers = plural(depth, "layer");
   if (objective == "shallow") return "shallow";
   if (objective == "feedforward") return "feedforward, " + layers + ", " + to_string(activation);
   std::string text = model;

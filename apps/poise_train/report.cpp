@@ -32,10 +32,6 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-std::string plural(Index count, const std::string& word) {
-  return std::to_string(count) + " " + word + (count == 1 ? "" : (word.ends_with("s") ? "es" : "s"));
-}
-
 Report::Report(Experiment& experiment, const TrainSettings& settings, const std::string& run)
     : experiment_(experiment),
       settings_(settings),

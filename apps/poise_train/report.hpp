@@ -58,7 +58,4 @@ class Report {
   double last_time_ = 0.0;
 };
 
-/// "1 step", "2 steps", "2 classes".
-[[nodiscard]] std::string plural(Index count, const std::string& word);
-
 }  // namespace poise

@@ -144,6 +144,10 @@ Number parse(const Setting& setting) {
 
 }  // namespace
 
+std::string plural(Index count, const std::string& word) {
+  return std::to_string(count) + " " + word + (count == 1 ? "" : (word.ends_with("s") ? "es" : "s"));
+}
+
 std::string to_text(double value) {
   char buffer[32];
   const auto [end, code] = std::to_chars(buffer, buffer + sizeof buffer, value);

@@ -84,4 +84,7 @@ class Options {
 /// Shortest text that reads back as the same double.
 [[nodiscard]] std::string to_text(double value);
 
+/// "1 step", "2 steps", "2 classes".
+[[nodiscard]] std::string plural(Index count, const std::string& word);
+
 }  // namespace poise

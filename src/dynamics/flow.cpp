@@ -43,6 +43,10 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
   check(TSRKSetType(ts, TSRK5F));
   check(TSSetTolerances(ts, default_tolerance, nullptr, default_tolerance, nullptr));
   check(TSSetTimeStep(ts, default_first_step));
+  // Where inputs are huge, even steps below PETSc's limit of 1e-20 are what stability wants.
+  TSAdapt adapt = nullptr;
+  check(TSGetAdapt(ts, &adapt));
+  check(TSAdaptSetStepLimits(adapt, std::numeric_limits<double>::min(), PETSC_DEFAULT));
   check(TSSetExactFinalTime(ts, TS_EXACTFINALTIME_MATCHSTEP));
   check(TSSetErrorIfStepFails(ts, PETSC_FALSE));
   check(TSSetRHSFunction(

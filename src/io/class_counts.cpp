@@ -1,5 +1,8 @@
 #include "poise/io/class_counts.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 namespace poise {
 namespace {
 
@@ -43,6 +46,15 @@ std::vector<std::string> class_warnings(const std::vector<Index>& train, const s
         subject(nowhere, names) +
         " no sample: are the labels class numbers? (poise-data import -map_labels true numbers "
         "the classes that there are)");
+  constexpr Index few = 10;  // samples in all may well be one of each class
+  const Index samples = std::accumulate(train.begin(), train.end(), Index{0});
+  if (samples > few && *std::max_element(train.begin(), train.end()) == 1)
+    warnings.push_back(
+        "no class has more than one training sample: is the label an identifier, or a number to be "
+        "predicted?");
+  if (std::count_if(train.begin(), train.end(), [](Index count) { return count > 0; }) == 1)
+    warnings.push_back(
+        "all training samples are of one class: nothing is to be told apart; do the labels stand elsewhere?");
   const std::string sorted =
       ": is the file sorted by class? Shuffle it, or draw the test set (poise-data import -test_fraction)";
   if (!only_test.empty())

@@ -1,6 +1,7 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
@@ -81,6 +82,18 @@ std::vector<hsize_t> chunk_dims(const std::vector<Index>& dims, std::size_t axis
   return chunk;
 }
 
+/// The enumeration of FALSE = 0 and TRUE = 1 that h5py and PyTables make of truth values.
+bool holds_truth(hid_t type) {
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
+  for (unsigned k = 0; k < 2; ++k) {
+    const std::unique_ptr<char, herr_t (*)(void*)> name(H5Tget_member_name(type, k), H5free_memory);
+    signed char value = -1;
+    if (name == nullptr || H5Tget_member_value(type, k, &value) < 0) return false;
+    if (value != (std::string(name.get()) == "TRUE" ? 1 : 0)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
@@ -95,6 +108,10 @@ H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
   if (kind == H5T_FLOAT) shape.kind = H5Kind::real;
   if (kind == H5T_INTEGER) shape.kind = H5Kind::integer;
   if (kind == H5T_STRING) shape.kind = H5Kind::text;
+  if (holds_truth(type.get())) {
+    shape.kind = H5Kind::integer;
+    shape.type = "bool";
+  }
   const std::string bits = std::to_string(8 * H5Tget_size(type.get()));
   if (kind == H5T_FLOAT) shape.type = "float" + bits;
   if (kind == H5T_INTEGER) shape.type = (H5Tget_sign(type.get()) == H5T_SGN_NONE ? "uint" : "int") + bits;

@@ -7,6 +7,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
 #include "poise/theory/row_slices.hpp"
 
 namespace poise {
@@ -133,11 +134,15 @@ Error OptimumSearch::no_proof(const std::string& reason) const {
       ExitCode::failed,
       "L* was not found to " + brief(settings_.tolerance) + ": TAO (optimum_) ended with " + reason +
           " at a gradient of norm " + brief(last_norm_) + " (rounding " + brief(last_rounding_) +
-          ") and weights of norm " + brief(last_w_norm_) + ", where " +
-          (std::isfinite(best_bound_) ? "the error bound is " + brief(best_bound_)
-                                      : "there is no error bound") +
-          "; if the data are separable in part the infimum is not attained: ask for the optimum in a box, "
-          "else for a looser tolerance or whitened features",
+          ") and weights of norm " + brief(last_w_norm_) +
+          (std::isfinite(best_bound_)
+               ? ", where the error bound is " + brief(best_bound_) +
+                     "; ask for a looser tolerance or whitened features"
+               : ": there is no error bound, most probably because the classes are separable in part, so "
+                 "that "
+                 "L* is an infimum that no W attains, at most " +
+                     to_text(known_.loss) +
+                     "; ask for the optimum in a box, or, if they are not separable, for whitened features"),
       true};
 }
 

@@ -13,8 +13,8 @@
 
 namespace poise::testing_support {
 
-/// L(θ) = ½ Σ a_i (θ_i − c)², whose flow for c = 0 is θ_i(0) exp(−a_i t): known exactly. With minibatches c
-/// is the mean of sin(k) over their samples k, else 0. It can be made to fail.
+/// L(θ) = ½ u Σ a_i (θ_i − c)², whose flow for c = 0 is θ_i(0) exp(−u a_i t): known exactly. With minibatches
+/// c is the mean of sin(k) over their samples k, else 0. It can be made to fail.
 class Quadratic final : public Objective {
  public:
   static double rate(Index i) { return 0.5 + static_cast<double>(i % 5); }
@@ -29,6 +29,7 @@ class Quadratic final : public Objective {
   }
   Score test(Vec) override { return {}; }
 
+  double unit = 1.0;  ///< u
   Index evaluations = 0;
   Index fail_at = 0;       ///< this evaluation fails; 0: none
   bool fail_after = true;  ///< and all that follow it
@@ -52,7 +53,7 @@ class Quadratic final : public Objective {
       PetscInt first = 0;
       check(VecGetOwnershipRange(theta, &first, nullptr));
       for (std::size_t i = 0; i < x.span().size(); ++i) {
-        const double a = rate(first + static_cast<Index>(i));
+        const double a = unit * rate(first + static_cast<Index>(i));
         g[i] = a * (x[i] - c);
         loss += 0.5 * a * (x[i] - c) * (x[i] - c);
       }

@@ -30,6 +30,22 @@ TEST(FlowTest, ReachesTheEndTimeExactlyAndFollowsTheExactFlow) {
   EXPECT_LT(state.local_error_sum, 1e-8 * 10.0 * static_cast<double>(points.size()));
 }
 
+TEST(FlowTest, TheUnitOfTimeIsAnyThatTheRatesWant) {
+  for (const double unit : {1e-6, 1e30, 1e100}) {
+    Quadratic objective;
+    objective.unit = unit;
+    const VecHandle theta = ones(11);
+    Flow flow(objective, theta.get(), 2.0 / unit, 100000);
+    DynamicsState state;
+    std::vector<Point> points;
+    EXPECT_EQ(flow.run(theta.get(), state, record(points)), StopReason::reached_time) << unit;
+    const auto entries = all_entries(theta.get());
+    for (Index i = 0; i < 11; ++i)
+      EXPECT_NEAR(entries[i], std::exp(-2.0 * Quadratic::rate(i)), state.local_error_sum) << unit;
+    EXPECT_LT(state.local_error_sum, 1e-8 * 10.0 * static_cast<double>(points.size())) << unit;
+  }
+}
+
 TEST(FlowTest, AdaptiveStepSizesHaveEightBinaryDigits) {
   // So that the rounding of a gradient, which depends on the grid, does not change the times of a history.
   Quadratic objective;

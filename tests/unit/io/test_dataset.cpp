@@ -247,6 +247,35 @@ TEST_F(DatasetTest, PackedNumbersAreUnpackedAndMissingOnesAreNamed) {
   expect_message("row 1, column 0");
 }
 
+/// A data set of an enumeration of 0 and 1 with these names, as h5py stores truth values.
+void put_enumeration(H5File& file, const char* name, const std::vector<hsize_t>& dims, const char* zero,
+                     const char* one, const std::vector<signed char>& values) {
+  const H5Handle type(H5Tenum_create(H5T_STD_I8LE), H5Tclose);
+  for (const auto& [text, value] : {std::pair<const char*, signed char>{zero, 0}, {one, 1}})
+    H5Tenum_insert(type.get(), text, &value);
+  const H5Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose);
+  const H5Handle set(
+      H5Dcreate2(file.id(), name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+  H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+}
+
+TEST_F(DatasetTest, TruthValuesAreNumbersAndOtherEnumerationsAreNot) {
+  write_file([](H5File& file) {
+    put_enumeration(file, "/features", {2, 2}, "FALSE", "TRUE", {0, 1, 1, 1});
+    put_enumeration(file, "/labels", {2}, "FALSE", "TRUE", {1, 0});
+    file.set_attribute("/labels", "classes", Index{2});
+  });
+  const Dataset data(MPI_COMM_WORLD, path_);
+  EXPECT_EQ(data.info().feature_type, "bool");
+  EXPECT_EQ(data.read_train({0, 2}).features, (std::vector<double>{0, 1, 1, 1}));
+  EXPECT_EQ(data.read_train({0, 2}).labels, (std::vector<Index>{1, 0}));
+  write_file([](H5File& file) {
+    put_enumeration(file, "/features", {2, 2}, "cat", "dog", {0, 1, 1, 1});
+    put(file, "/targets", {2, 1});
+  });
+  expect_message("holds neither reals nor integers");
+}
+
 TEST_F(DatasetTest, ClassesStoredAsRealNumbersAreRead) {
   write_file([](H5File& file) {
     put(file, "/features", {3, 2});

@@ -84,7 +84,7 @@ TEST_F(CsvTest, EveryDefectOfATableIsNamedWithItsLine) {
   expect_table_error("1,2,0\n1,nan,1\n", "'nan' is not a finite number");
   expect_table_error("1,2,0\n1,-inf,1\n", "'-inf' is not a finite number");
   expect_table_error("1,2,0\n1,1e999,1\n", "'1e999' is not a number");
-  expect_table_error("1,2,0\n1,2,0.5\n", "line 2: the label 0.5 is not an integer");
+  expect_table_error("1,2,0\n1,2,0.5\n", "line 2: the label 0.5 is not a whole number: is it a number to be");
   expect_table_error("1,2,0\n1,2,-1\n", "line 2: the label -1 is not an integer from 0 on");
   expect_table_error("1,2,0\n1,2,5e15\n", "line 2: the label 5e+15 is not below");
   expect_table_error("1,2,0\n1,2,3\n", "line 2: the label 3 is not below 3", "-label_column 2 -classes 3");
