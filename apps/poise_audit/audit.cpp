@@ -6,6 +6,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
+#include "poise/base/options.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise_audit/json.hpp"

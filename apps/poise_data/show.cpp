@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "poise/base/options.hpp"
 #include "poise/io/class_counts.hpp"
 #include "poise/io/dataset.hpp"
 
