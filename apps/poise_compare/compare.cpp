@@ -9,7 +9,7 @@
 #include "poise/linalg/blas.hpp"
 #include "poise_compare/study_file.hpp"
 #include "poise_compare/study_report.hpp"
-#include "poise_train/date.hpp"
+#include "poise_train/dated_directory.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -73,8 +73,7 @@ void train_members(MPI_Comm comm, const CompareSettings& settings, Study& study)
 
 std::string study_path(MPI_Comm comm, const CompareSettings& settings) {
   if (!settings.run.empty()) return settings.run;
-  const std::string data = std::filesystem::path(settings.problem.data).stem().string();
-  return broadcast(comm, "runs/compare-" + data + date("-%Y%m%d-%H%M%S"));
+  return make_dated_directory(comm, "compare-" + std::filesystem::path(settings.problem.data).stem().string());
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ void follow_flow(MemberNetwork& network, const CompareSettings& settings, Member
   const VecHandle theta = network.layout().create();
   network.initialise(theta.get());
   Flow flow(network.objective(), theta.get(), times.front(), settings.steps);
+  flow.scale_tolerances(network.layout());
   DynamicsState state;
   Evaluation last;
   const Observer keep = [&](const DynamicsState&, Vec, Vec, const Evaluation& evaluation) {

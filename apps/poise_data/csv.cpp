@@ -39,6 +39,13 @@ std::string one_line(std::string name) {
   return name;
 }
 
+/// Whether a field that counts is empty or stands for a missing value.
+bool misses_a_value(const Fields& fields, const std::vector<bool>& dropped) {
+  for (std::size_t c = 0; c < fields.size(); ++c)
+    if (!dropped[c] && (fields[c].text.empty() || means_missing(fields[c].text))) return true;
+  return false;
+}
+
 /// Fields as numbers, by one kind of decimal sign in the whole table.
 class NumberReader {
  public:
@@ -93,12 +100,14 @@ class NumberReader {
   [[nodiscard]] std::string why_not(const CsvField& field) const {
     double value = 0.0;
     if (field.text.empty())
-      return "the field is empty: the value is missing; fill it in, leave the row out, or the column by "
-             "-drop_columns";
+      return "the field is empty: the value is missing; fill it in, leave such rows out by -drop_missing "
+             "true, or "
+             "the column by -drop_columns";
     if (means_missing(field.text) || (is_number(field.text, value) && !std::isfinite(value)))
       return quoted(field.text) +
-             " is not a finite number: the value is missing; fill it in, leave the row out, or the column by "
-             "-drop_columns";
+             " is not a finite number: the value is missing; fill it in, leave such rows out by "
+             "-drop_missing "
+             "true, or the column by -drop_columns";
     std::string text = quoted(field.text) + " is not a number";
     if (field.text.find_first_of("0123456789") == 0 && field.text.find(',') != std::string::npos)
       return text + "; a decimal comma is taken by -csv_decimal comma, thousands separators are not";
@@ -145,6 +154,7 @@ CsvFormat CsvFormat::from(Options& options) {
       options.choice("csv_decimal", "detect", {"detect", "point", "comma"},
                      "decimal sign (detect: a comma where it does not separate fields)");
   if (decimal != "detect") format.decimal = decimal == "comma" ? CsvDecimal::comma : CsvDecimal::point;
+  format.drop_missing = options.flag("drop_missing", false, "leave out rows with a missing number or label");
   return format;
 }
 
@@ -200,6 +210,10 @@ CsvTable read_csv(const std::string& path, const CsvFormat& format,
       throw bad_input(path + ": line " + std::to_string(records.line()) + ": has " +
                       std::to_string(fields.size()) + " fields, the rows above " + std::to_string(width) +
                       ": every row needs the same columns");
+    if (format.drop_missing && misses_a_value(fields, dropped)) {
+      ++table.left_out;
+      continue;
+    }
     for (std::size_t c = 0; c < fields.size(); ++c) {
       number.set_column(c);
       if (static_cast<Index>(c) == role.text)
@@ -210,6 +224,7 @@ CsvTable read_csv(const std::string& path, const CsvFormat& format,
     table.lines.push_back(records.line());
     ++table.rows;
   }
+  if (table.rows == 0 && table.left_out > 0) throw bad_input(path + ": every row has a missing value");
   if (table.rows == 0) throw bad_input(path + ": holds no row of numbers: is it a text table?");
   return table;
 }

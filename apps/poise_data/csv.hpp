@@ -12,11 +12,13 @@ namespace poise {
 enum class CsvHeader { detect, yes, no };
 enum class CsvDecimal { detect, point, comma };
 
-/// How a table is written (options -csv_header, -csv_separator, -csv_decimal).
+/// How a table is written (options -csv_header, -csv_separator, -csv_decimal), and whether its rows with a
+/// missing value are left out (-drop_missing).
 struct CsvFormat {
   CsvHeader header = CsvHeader::detect;
   char separator = 0;  ///< 0: found from the first record; ' ': runs of blanks
   CsvDecimal decimal = CsvDecimal::detect;
+  bool drop_missing = false;
 
   /// Declares and reads the options. Not collective.
   static CsvFormat from(Options& options);
@@ -32,6 +34,7 @@ struct CsvRoles {
 struct CsvTable {
   std::string path;
   Index rows = 0;
+  Index left_out = 0;              ///< rows with a missing value (CsvFormat::drop_missing)
   Index columns = 0;               ///< of numbers
   std::vector<std::string> names;  ///< of these columns; empty without a header
   std::vector<Index> numbers;      ///< of these columns in the file, from 0
@@ -51,6 +54,7 @@ struct CsvTable {
 ///    before 0, 1, 2, ... (an index and columns without names, as pandas writes them).
 ///  - A comma is a decimal one where it cannot be the separator; a table that also has points is refused, and
 ///    so is a table, separated by commas, whose first such number is like "1,234": that may be a thousand.
+///  - Fields that are empty or hold a word such as NA (means_missing) are missing values.
 /// `roles` is called once the columns and their names (empty without a header) are known. Throws bad_input
 /// for a ragged row, for a field that is not a finite number (names line, column and cause), an empty table
 /// included.

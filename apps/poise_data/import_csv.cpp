@@ -45,6 +45,9 @@ void validate(const CsvOptions& o) {
   if (given != 1) throw bad_input("give one of -label_column, -target_columns and -target_csv with -csv");
   if ((!o.test_path.empty() && !o.target_path.empty()) == o.test_target_path.empty())
     throw bad_input("-test_target_csv belongs to -test_csv and -target_csv: give all three, or leave it out");
+  if (o.format.drop_missing && !o.target_path.empty())
+    throw bad_input(
+        "-drop_missing true with -target_csv: rows of two tables would no longer belong together");
   require_output(o.output);
 }
 
@@ -99,6 +102,10 @@ CsvTable read_table(const CsvOptions& o, const std::string& path) {
         stderr,
         "poise: %s: the first column has no name: it is taken for an index of the rows and left out\n",
         path.c_str());
+  if (table.left_out > 0)
+    std::fprintf(stderr, "poise: %s: %lld of %lld rows are left out, for they have missing values\n",
+                 path.c_str(), static_cast<long long>(table.left_out),
+                 static_cast<long long>(table.rows + table.left_out));
   return table;
 }
 

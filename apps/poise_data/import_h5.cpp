@@ -59,7 +59,7 @@ void map_labels(DatasetContent& content) {
 
 DatasetInfo import_h5(Options& options, bool declare_only) {
   const std::string path = options.text("h5", "", "a data file (HDF5) to copy, its numbers unpacked");
-  const bool drop = options.flag("drop_missing", false, "leave out rows with a missing number");
+  const bool drop = options.flag("drop_missing", false, "leave out rows with a missing number or label");
   const bool map =
       options.flag("map_labels", false,
                    "number the classes that have samples 0, 1, 2, ... and keep their old numbers as names");

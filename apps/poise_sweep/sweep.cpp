@@ -12,7 +12,7 @@
 #include "poise_sweep/report.hpp"
 #include "poise_sweep/study.hpp"
 #include "poise_sweep/sweep_file.hpp"
-#include "poise_train/date.hpp"
+#include "poise_train/dated_directory.hpp"
 #include "poise_train/provenance.hpp"
 #include "poise_train/training_data.hpp"
 #include "poise_train/usage.hpp"
@@ -57,8 +57,7 @@ std::string options_text(const RunFile::Config& resolved) {
 
 /// Collective. The directory of the results.
 std::string sweep_path(MPI_Comm comm, const SweepSettings& settings) {
-  return broadcast(comm, settings.base.run.empty() ? "runs/sweep-" + settings.study + date("-%Y%m%d-%H%M%S")
-                                                   : settings.base.run);
+  return settings.base.run.empty() ? make_dated_directory(comm, "sweep-" + settings.study) : settings.base.run;
 }
 
 void print_header(const SweepSettings& settings, const Study& study, int ranks, const std::string& path) {

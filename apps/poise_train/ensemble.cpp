@@ -9,7 +9,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/ensemble.hpp"
-#include "poise_train/date.hpp"
+#include "poise_train/dated_directory.hpp"
 #include "poise_train/ensemble_directory.hpp"
 #include "poise_train/ensemble_record.hpp"
 #include "poise_train/ensemble_report.hpp"
@@ -155,9 +155,10 @@ void run_pending(MPI_Comm comm, const EnsembleSettings& settings, const Ensemble
 
 ExitCode train_ensemble(MPI_Comm comm, EnsembleSettings settings) {
   const EnsemblePlan plan = plan_ensemble(comm, settings);
+  if (settings.run.empty() && settings.resume)
+    throw usage("-resume needs the directory of the ensemble: give -run DIR");
   if (settings.run.empty())
-    settings.run = broadcast(
-        comm, "runs/" + std::filesystem::path(settings.file).stem().string() + date("-%Y%m%d-%H%M%S"));
+    settings.run = make_dated_directory(comm, std::filesystem::path(settings.file).stem().string());
   RunFile::Named attributes = provenance(comm);
   attributes.emplace_back("ensemble_ranks", Index{settings.ranks});
   const EnsembleDirectory directory(comm, settings, plan);

@@ -39,8 +39,11 @@ void Experiment::read_limits(const TrainSettings& settings) {
 
 std::unique_ptr<Dynamics> Experiment::make_dynamics(const TrainSettings& settings, double end_time,
                                                     Index max_steps) {
-  if (settings.dynamics == "flow")
-    return std::make_unique<Flow>(objective_, theta_.get(), end_time, max_steps);
+  if (settings.dynamics == "flow") {
+    auto flow = std::make_unique<Flow>(objective_, theta_.get(), end_time, max_steps);
+    flow->scale_tolerances(layout());
+    return flow;
+  }
   if (settings.dynamics == "minimise") return std::make_unique<Minimise>(objective_, theta_.get(), max_steps);
   return std::make_unique<Descent>(objective_, theta_.get(), settings.descent, end_time, max_steps,
                                    batches_.get());

@@ -3,14 +3,12 @@
 #include <filesystem>
 #include <optional>
 
-#include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
 #include "poise/io/checkpoint.hpp"
-#include "poise/io/durable.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise_train/date.hpp"
+#include "poise_train/dated_directory.hpp"
 #include "poise_train/experiment.hpp"
 #include "poise_train/interruptions.hpp"
 #include "poise_train/resume.hpp"
@@ -22,23 +20,9 @@
 namespace poise {
 namespace {
 
-/// The run directory's name. Without -run it is one of its own, which is made here: of two runs that start
-/// within a second, the second one gets a number. The clock is rank 0's. Collective.
 std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
   if (!settings.run.empty()) return settings.run;
-  std::string path;
-  on_root(comm, [&] {
-    const std::string name =
-        "runs/" + std::filesystem::path(settings.data).stem().string() + date("-%Y%m%d-%H%M%S");
-    create_directory("runs");
-    path = name;
-    std::error_code code;
-    for (int k = 2; !std::filesystem::create_directory(path, code); ++k) {
-      if (code) throw failure("cannot create the directory '" + path + "': " + code.message());
-      path = name + "-" + std::to_string(k);
-    }
-  });
-  return broadcast(comm, path);
+  return make_dated_directory(comm, std::filesystem::path(settings.data).stem().string());
 }
 
 }  // namespace

@@ -275,6 +275,12 @@ std::string Options::hint_for(const std::string& name, const std::vector<std::st
     const std::string bare = without_dashes(name);
     return " is unknown; write -" + (is_known(bare) ? bare : nearest_or(bare, known)) + ", with one dash";
   }
+  if (name.find('-') != std::string::npos) {  // "-batch-size"
+    std::string underscored = name;
+    std::replace(underscored.begin(), underscored.end(), '-', '_');
+    if (is_known(underscored)) return " is unknown; write -" + underscored;
+    return hint_for(underscored, known);
+  }
   for (const auto& [foreign, own] : foreign_names)
     if (name == foreign && is_known(own)) return " is unknown; here it is -" + own;
   // A solver's option without the prefix of the solver.

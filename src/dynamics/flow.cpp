@@ -1,10 +1,12 @@
 #include "poise/dynamics/flow.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
@@ -146,6 +148,46 @@ double Flow::local_error(Vec theta) {
   return norm;
 }
 
+void Flow::scale_tolerances(const ParameterLayout& layout) {
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, "-flow_ts_atol", &given));
+  if (given) return;
+  layout_ = &layout;
+  tolerances_ = duplicate(start_.get());
+  check(TSGetTolerances(ts_.get(), &absolute_, nullptr, nullptr, nullptr));
+  check(VecSet(tolerances_.get(), absolute_));
+  check(TSSetTolerances(ts_.get(), absolute_, tolerances_.get(), PETSC_DEFAULT, nullptr));
+}
+
+/// A function of θ alone, so that a resumed run takes the steps of the straight one. A block of zeros says
+/// nothing of the size that it will have.
+void Flow::update_tolerances(Vec theta) {
+  if (layout_ == nullptr) return;
+  constexpr double usual = 1e-2, least = 1e-92;
+  std::vector<Index> ends;  // columns of the blocks in a stored row of θ
+  for (const ParameterBlock& block : layout_->blocks()) ends.push_back(block.offset + block.columns);
+  ends.push_back(layout_->row_length());
+  std::vector<double> sizes(ends.size(), 0.0);
+  const ReadArray x(theta);
+  WriteArray tolerance(tolerances_.get());
+  const auto for_each_entry = [&](const auto& visit) {
+    std::size_t e = 0;
+    for (Index row = 0; row < layout_->slice().size(); ++row)
+      for (std::size_t b = 0, column = 0; b < ends.size(); ++b)
+        for (; column < static_cast<std::size_t>(ends[b]); ++column, ++e) visit(b, e);
+  };
+  for_each_entry([&](std::size_t b, std::size_t e) { sizes[b] += x[e] * x[e]; });
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sizes.data(), static_cast<int>(sizes.size()), MPI_DOUBLE, MPI_SUM,
+                          layout_->grid().world()));
+  for (std::size_t b = 0; b < ends.size(); ++b) {
+    const Index columns = ends[b] - (b == 0 ? 0 : ends[b - 1]);
+    const double size =
+        std::sqrt(sizes[b] / static_cast<double>(std::max<Index>(1, columns * layout_->width())));
+    sizes[b] = size > 0.0 ? std::clamp(size / usual, least, 1.0) : 1.0;
+  }
+  for_each_entry([&](std::size_t b, std::size_t e) { tolerance[e] = absolute_ * sizes[b]; });
+}
+
 void Flow::after_step() {
   TS ts = ts_.get();
   Vec theta = nullptr;
@@ -166,6 +208,7 @@ void Flow::after_step() {
   evaluate(theta);
   require_bounded_loss(*state_, known_);
   check(VecCopy(theta, start_.get()));
+  update_tolerances(theta);
   note_loss(*state_, known_);
   warn_if_stiff(theta);
   if (!(*observer_)(*state_, theta, known_gradient_.get(), known_)) {
@@ -234,6 +277,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   state.gradients = gradients;  // of a resumed run: it was counted before
   check(TSSetSolution(ts, theta));
   check(VecCopy(theta, start_.get()));
+  update_tolerances(theta);
   check(TSSetTime(ts, state.t));
   check(TSSetStepNumber(ts, static_cast<PetscInt>(state.step)));
   if (state.next_step_size > 0.0)

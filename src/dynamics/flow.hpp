@@ -4,18 +4,19 @@
 #include <optional>
 
 #include "poise/dynamics/dynamics.hpp"
+#include "poise/model/parameter_layout.hpp"
 #include "poise/petsc/handle.hpp"
 
 namespace poise {
 
 /// Gradient flow dθ/dt = −∇L(θ) by PETSc TS, prefix `flow_`. Default: Fehlberg's Runge-Kutta 5(4) with
-/// adaptive steps (relative and absolute tolerance 1e-8). It has as many stages as the usual Dormand-Prince
-/// pair costs with its reused last stage, but carries nothing from step to step, so a resumed run repeats the
-/// straight one bit by bit. Types that do reuse a stage are restarted every step for the same reason.
-/// Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same steps on any number of
-/// ranks. The first step is at most one that changes θ by a hundredth; where steps are tiny beside the time
-/// that is left (a stiff flow), a warning says so once. Types other than rk, and rk types without an embedded
-/// method, have no error estimate: DynamicsState::local_error_sum is then infinite.
+/// adaptive steps (relative and absolute tolerance 1e-8, see scale_tolerances). It has as many stages as the
+/// usual Dormand-Prince pair costs with its reused last stage, but carries nothing from step to step, so a
+/// resumed run repeats the straight one bit by bit. Types that do reuse a stage are restarted every step for
+/// the same reason. Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same steps on
+/// any number of ranks. The first step is at most one that changes θ by a hundredth; where steps are tiny
+/// beside the time that is left (a stiff flow), a warning says so once. Types other than rk, and rk types
+/// without an embedded method, have no error estimate: DynamicsState::local_error_sum is then infinite.
 ///
 /// A step on which the gradient cannot be computed (a stage or the end is not finite, or a solve fails there,
 /// on all ranks) is rejected with a warning and taken again with a fourth of its size
@@ -32,6 +33,11 @@ class Flow final : public Dynamics {
   /// Not collective. Another end time for the next `run`, which goes on from where the last one ended without
   /// computing that gradient again: a run in parts ends at given times exactly.
   void set_end_time(double end_time) { end_time_ = end_time; }
+  /// Not collective. For θ as in `layout`, which must outlive the flow: the absolute tolerance of each block
+  /// of θ shrinks with the block where its entries are below 0.01 in root mean square, so that small
+  /// parameters, those of small targets for example, are as right as others. A given -flow_ts_atol stays as
+  /// it is.
+  void scale_tolerances(const ParameterLayout& layout);
 
  private:
   /// The gradient at θ, reused if θ is where it was last evaluated (the first stage of a step is).
@@ -43,6 +49,7 @@ class Flow final : public Dynamics {
   void right_hand_side(Vec theta, Vec derivative);
   void after_step();
   double local_error(Vec theta);
+  void update_tolerances(Vec theta);
   void choose_first_step(Vec theta);
   void warn_if_stiff(Vec theta);
 
@@ -54,6 +61,9 @@ class Flow final : public Dynamics {
   VecHandle known_theta_, known_gradient_;
   VecHandle start_;  // θ where the step in hand begins
   VecHandle embedded_;
+  const ParameterLayout* layout_ = nullptr;  // of tolerances_
+  double absolute_ = 0.0;
+  VecHandle tolerances_;
   PetscInt rejected_ = 0;  // steps whose θ has been put back
   Evaluation known_;
   bool is_known_ = false;

@@ -9,8 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, NOT_VERIFIED, TRAIN, RefusalTest, checkpoints, command,
-                      history, patience, train)
+from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, NOT_VERIFIED, TRAIN, RefusalTest, attempts, checkpoints,
+                      command, history, patience, train)
 
 AUDIT = os.environ.get("POISE_AUDIT", os.path.join(os.path.dirname(TRAIN), "poise-audit"))
 
@@ -99,6 +99,23 @@ class RealData(RefusalTest):
         with open(verdict, encoding="utf-8") as file:
             self.assertEqual(json.load(file)["outcome"], "not verified")
 
+    def test_small_targets_are_followed_without_being_scaled(self):
+        def change(file):
+            for name in ("targets", "test_targets"):
+                file[name][...] = 1e-12 * file[name][:]
+
+        small = self.changed(self.regression, change)
+        options = ["-features", "whiten", "-time", 4]
+        plain = history(self.train("-data", self.regression, "-scale_targets", "false", *options))
+        for ranks in (1, 3):
+            run = self.train("-data", small, "-scale_targets", "false", "-init_scale_b", 1e-12, *options, ranks=ranks)
+            self.assertLess(history(run)["loss_excess"][-1], 1.01e-24 * plain["loss_excess"][0])
+            self.assertEqual(attempts(run)[-1]["verdict"], "held")
+        part = self.train("-data", small, "-scale_targets", "false", "-init_scale_b", 1e-12, *options, "-steps", 20)
+        self.train("-resume", "-steps", 10**6, run=part)
+        straight = self.train("-data", small, "-scale_targets", "false", "-init_scale_b", 1e-12, *options)
+        self.assert_same_history(straight, part)
+
     def test_a_resume_to_an_earlier_end_leaves_the_run_as_it_is(self):
         run = self.train("-data", self.regression, "-features", "whiten", "-time", 0.3)
         before = history(run)
@@ -160,18 +177,23 @@ class RealData(RefusalTest):
             self.assertIn(words, done.stdout)
             self.assertEqual(history(run)["step"][-1], steps)
 
-    def test_runs_of_the_same_second_get_their_own_directories(self):
-        folder = self.path("same-second")
-        os.mkdir(folder)
-        runs = [subprocess.Popen(command(["-data", self.regression, "-steps", 1], 1), cwd=folder, env=ENVIRONMENT,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
-        for run in runs:
-            _, errors = run.communicate(timeout=patience(100))
-            self.assertEqual(run.returncode, DONE, errors)
-        names = os.listdir(os.path.join(folder, "runs"))
-        self.assertEqual(len(names), 4, names)
-        for name in names:
-            self.assertTrue(os.path.exists(os.path.join(folder, "runs", name, "DONE")), name)
+    def test_what_starts_within_a_second_gets_a_directory_of_its_own(self):
+        table = self.path("table.txt")
+        with open(table, "w", encoding="utf-8") as file:
+            file.write("a: -seed 1\n")
+        for options, result in ((["-steps", 1], "run.h5"), (["-ensemble", table, "-steps", 1], "ensemble.h5")):
+            folder = self.new_run()
+            os.mkdir(folder)
+            started = [subprocess.Popen(command(["-data", self.regression, *options], 1), cwd=folder, env=ENVIRONMENT,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+            for process in started:
+                _, errors = process.communicate(timeout=patience(100))
+                self.assertEqual(process.returncode, DONE, errors)
+            names = os.listdir(os.path.join(folder, "runs"))
+            self.assertEqual(len(names), 4, names)
+            for name in names:
+                for file in ("DONE", result):
+                    self.assertTrue(os.path.exists(os.path.join(folder, "runs", name, file)), name)
 
     def test_data_are_found_from_another_folder(self):
         work, elsewhere = self.path("work"), self.path("elsewhere")

@@ -164,11 +164,17 @@ TEST_F(OptionsTest, AMisspeltOptionIsRefusedWithTheNearestName) {
 }
 
 TEST_F(OptionsTest, HabitsOfOtherCommandLinesGetAHint) {
-  for (const auto& [name, hint] :
-       {std::pair{"-gamma=0.7", "write -gamma 0.7, with a blank"}, {"--gamma", "write -gamma, with one dash"},
-        {"--gamma=0.7", "write -gamma 0.7, with a blank"}, {"-lr", "here it is -step_size"},
-        {"--", "it has no name"}, {"---", "it has no name"}, {"-=", "it has no name"}, {"--=", "it has no name"},
-        {"--=1", "it has no name"}}) {
+  for (const auto& [name, hint] : {std::pair{"-gamma=0.7", "write -gamma 0.7, with a blank"},
+                                   {"--gamma", "write -gamma, with one dash"},
+                                   {"--gamma=0.7", "write -gamma 0.7, with a blank"},
+                                   {"-lr", "here it is -step_size"},
+                                   {"-step-size", "write -step_size"},
+                                   {"-learning-rate", "here it is -step_size"},
+                                   {"--", "it has no name"},
+                                   {"---", "it has no name"},
+                                   {"-=", "it has no name"},
+                                   {"--=", "it has no name"},
+                                   {"--=1", "it has no name"}}) {
     PetscOptionsClear(nullptr);
     PetscOptionsSetValue(nullptr, name, nullptr);
     Options options;

@@ -46,6 +46,37 @@ TEST(FlowTest, TheUnitOfTimeIsAnyThatTheRatesWant) {
   }
 }
 
+TEST(FlowTest, SmallBlocksOfTheParametersAreAsRightAsLargeOnes) {
+  constexpr Index m = 5, q = 2;
+  constexpr double small = 1e-12, end = 2.0;
+  const ProcessGrid grid(MPI_COMM_WORLD);
+  const ParameterLayout layout(grid, m, q);
+  const auto worst_of_readout = [&](bool scaled) {
+    Quadratic objective;
+    const VecHandle theta = layout.create();
+    {
+      WriteArray x(theta.get());
+      for (Index row = 0, e = 0; row < layout.slice().size(); ++row)
+        for (Index c = 0; c < layout.row_length(); ++c, ++e) x[e] = c < layout.readout_offset() ? 0.0 : small;
+    }
+    Flow flow(objective, theta.get(), end, 100000);
+    if (scaled) flow.scale_tolerances(layout);
+    DynamicsState state;
+    std::vector<Point> points;
+    EXPECT_EQ(flow.run(theta.get(), state, record(points)), StopReason::reached_time);
+    const auto entries = all_entries(theta.get());
+    double worst = 0.0;
+    for (Index e = 0; e < m * layout.row_length(); ++e)
+      if (e % layout.row_length() >= layout.readout_offset())
+        worst = std::max(worst, std::abs(entries[e] / (small * std::exp(-end * Quadratic::rate(e))) - 1.0));
+    return worst;
+  };
+  EXPECT_GT(worst_of_readout(false), 1e-2);
+  EXPECT_LT(worst_of_readout(true), 1e-4);
+  const GivenOptions option(OptionList{{"flow_ts_atol", "1e-8"}});
+  EXPECT_EQ(worst_of_readout(true), worst_of_readout(false));  // a choice of the user stays
+}
+
 TEST(FlowTest, AdaptiveStepSizesHaveEightBinaryDigits) {
   // So that the rounding of a gradient, which depends on the grid, does not change the times of a history.
   Quadratic objective;

@@ -163,6 +163,24 @@ TEST_F(CsvTest, ColumnsWithNumbersForNamesAreAHeaderBehindAnUnnamedIndex) {
   EXPECT_EQ(data.info().input_names, (std::vector<std::string>{"0", "1"}));
 }
 
+TEST_F(CsvTest, RowsWithAMissingValueAreLeftOutOnRequest) {
+  const std::string table =
+      "a,note,b,class\n1,x,2,cat\nNA,x,2,cat\n3,,4,dog\n5,x,,cat\n7,x,8,?\n9,?,10,cat\n";
+  const std::string path = put("holes.csv", table);
+  const std::string options = "-csv " + path + " -label_column class -drop_columns note";
+  EXPECT_NE(import_error(options).find("line 3, column 0 ('a'): 'NA'"), std::string::npos);
+  expect_table_error("a,b\n1,NA\n,2\n", "every row has a missing value",
+                     "-target_columns b -drop_missing true");
+  expect_table_error("1,2\n", "rows of two tables",
+                     "-drop_missing true -target_csv " + put("answers.csv", "1\n"));
+  testing::internal::CaptureStderr();
+  const Dataset data = imported(options + " -drop_missing true");
+  const std::string said = broadcast(MPI_COMM_WORLD, testing::internal::GetCapturedStderr());
+  EXPECT_NE(said.find("3 of 6 rows are left out"), std::string::npos) << said;
+  EXPECT_EQ(data.read_train({0, 3}).features, (std::vector<double>{1, 2, 3, 4, 9, 10}));
+  EXPECT_EQ(data.read_train({0, 3}).labels, (std::vector<Index>{0, 1, 0}));
+}
+
 TEST_F(CsvTest, ColumnsThatMayBeAnIndexOrAHeaderAreNamedWithTheCure) {
   const auto warnings = [&](const std::string& text, const std::string& options) {
     const std::string path = put("table.csv", text);
