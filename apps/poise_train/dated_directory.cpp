@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/error.hpp"
 #include "poise/io/durable.hpp"
 #include "poise_train/date.hpp"
 
