@@ -73,7 +73,8 @@ void train_members(MPI_Comm comm, const CompareSettings& settings, Study& study)
 
 std::string study_path(MPI_Comm comm, const CompareSettings& settings) {
   if (!settings.run.empty()) return settings.run;
-  return make_dated_directory(comm, "compare-" + std::filesystem::path(settings.problem.data).stem().string());
+  return make_dated_directory(comm,
+                              "compare-" + std::filesystem::path(settings.problem.data).stem().string());
 }
 
 }  // namespace

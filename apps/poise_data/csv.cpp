@@ -39,10 +39,16 @@ std::string one_line(std::string name) {
   return name;
 }
 
-/// Whether a field that counts is empty or stands for a missing value.
+/// A word such as NA, or a number that is not finite.
+bool says_missing(const std::string& text) {
+  double value = 0.0;
+  return means_missing(text) || (is_number(text, value) && !std::isfinite(value));
+}
+
+/// Whether a field that counts is empty or says that its value is missing.
 bool misses_a_value(const Fields& fields, const std::vector<bool>& dropped) {
   for (std::size_t c = 0; c < fields.size(); ++c)
-    if (!dropped[c] && (fields[c].text.empty() || means_missing(fields[c].text))) return true;
+    if (!dropped[c] && (fields[c].text.empty() || says_missing(fields[c].text))) return true;
   return false;
 }
 
@@ -98,16 +104,11 @@ class NumberReader {
            ": ";
   }
   [[nodiscard]] std::string why_not(const CsvField& field) const {
-    double value = 0.0;
-    if (field.text.empty())
-      return "the field is empty: the value is missing; fill it in, leave such rows out by -drop_missing "
-             "true, or "
-             "the column by -drop_columns";
-    if (means_missing(field.text) || (is_number(field.text, value) && !std::isfinite(value)))
-      return quoted(field.text) +
-             " is not a finite number: the value is missing; fill it in, leave such rows out by "
-             "-drop_missing "
-             "true, or the column by -drop_columns";
+    const std::string cure =
+        "the value is missing; fill it in, leave such rows out by -drop_missing true, or the column by "
+        "-drop_columns";
+    if (field.text.empty()) return "the field is empty: " + cure;
+    if (says_missing(field.text)) return quoted(field.text) + " is not a finite number: " + cure;
     std::string text = quoted(field.text) + " is not a number";
     if (field.text.find_first_of("0123456789") == 0 && field.text.find(',') != std::string::npos)
       return text + "; a decimal comma is taken by -csv_decimal comma, thousands separators are not";

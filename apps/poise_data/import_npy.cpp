@@ -95,12 +95,11 @@ std::optional<NpyMatrix> read_if_given(const std::string& path) {
 /// Of answers that are taken for targets because their type is real.
 void warn_of_classes_as_targets(const NpyMatrix& answers) {
   constexpr std::size_t most_different = 20;
-  if (answers.columns != 1) return;
+  const auto may_be_class = [](double value) { return value >= 0.0 && std::floor(value) == value; };
+  if (answers.columns != 1 || !std::all_of(answers.values.begin(), answers.values.end(), may_be_class))
+    return;
   const std::set<double> different(answers.values.begin(), answers.values.end());
-  const bool numbers_classes = different.size() <= most_different && *different.begin() >= 0.0 &&
-                               std::all_of(different.begin(), different.end(),
-                                           [](double value) { return std::floor(value) == value; });
-  if (numbers_classes)
+  if (different.size() <= most_different)
     std::fprintf(stderr,
                  "poise: warning: %s: has whole numbers only, %zu different ones, and is taken for a "
                  "target: are these classes? Name the array by -npz_labels then, else by -npz_targets\n",

@@ -57,7 +57,8 @@ std::string options_text(const RunFile::Config& resolved) {
 
 /// Collective. The directory of the results.
 std::string sweep_path(MPI_Comm comm, const SweepSettings& settings) {
-  return settings.base.run.empty() ? make_dated_directory(comm, "sweep-" + settings.study) : settings.base.run;
+  return settings.base.run.empty() ? make_dated_directory(comm, "sweep-" + settings.study)
+                                   : settings.base.run;
 }
 
 void print_header(const SweepSettings& settings, const Study& study, int ranks, const std::string& path) {

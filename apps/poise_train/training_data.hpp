@@ -13,8 +13,8 @@
 
 namespace poise {
 
-/// Collective. The data file of `settings.data`, or, where that names nothing here, the place that the run of
-/// `checkpoint` had it. Throws bad_input if there is none.
+/// Collective. `path`, or, where it names nothing here, the place that the data had when the run of
+/// `checkpoint` (may be null) was made. Throws bad_input if there is none.
 [[nodiscard]] std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint);
 
 /// Not collective. Throws bad_input, the same on every rank, if what the header says of the data does not go

@@ -164,28 +164,24 @@ void Flow::scale_tolerances(const ParameterLayout& layout) {
 void Flow::update_tolerances(Vec theta) {
   if (layout_ == nullptr) return;
   constexpr double usual = 1e-2, least = 1e-92;
-  std::vector<Index> ends;  // columns of the blocks in a stored row of θ
-  for (const ParameterBlock& block : layout_->blocks()) ends.push_back(block.offset + block.columns);
-  ends.push_back(layout_->row_length());
-  std::vector<double> sizes(ends.size(), 0.0);
+  std::vector<std::size_t> block_of;  // each column of a stored row of θ
+  const auto& blocks = layout_->blocks();
+  for (std::size_t b = 0; b < blocks.size(); ++b)
+    block_of.insert(block_of.end(), static_cast<std::size_t>(blocks[b].columns), b);
+  block_of.insert(block_of.end(), static_cast<std::size_t>(layout_->outputs()), blocks.size());
+  std::vector<double> columns(blocks.size() + 1, 0.0), sizes(blocks.size() + 1, 0.0);
+  for (const std::size_t b : block_of) columns[b] += 1.0;
   const ReadArray x(theta);
-  WriteArray tolerance(tolerances_.get());
-  const auto for_each_entry = [&](const auto& visit) {
-    std::size_t e = 0;
-    for (Index row = 0; row < layout_->slice().size(); ++row)
-      for (std::size_t b = 0, column = 0; b < ends.size(); ++b)
-        for (; column < static_cast<std::size_t>(ends[b]); ++column, ++e) visit(b, e);
-  };
-  for_each_entry([&](std::size_t b, std::size_t e) { sizes[b] += x[e] * x[e]; });
+  const std::size_t entries = x.span().size(), row = block_of.size();
+  for (std::size_t e = 0; e < entries; ++e) sizes[block_of[e % row]] += x[e] * x[e];
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, sizes.data(), static_cast<int>(sizes.size()), MPI_DOUBLE, MPI_SUM,
                           layout_->grid().world()));
-  for (std::size_t b = 0; b < ends.size(); ++b) {
-    const Index columns = ends[b] - (b == 0 ? 0 : ends[b - 1]);
-    const double size =
-        std::sqrt(sizes[b] / static_cast<double>(std::max<Index>(1, columns * layout_->width())));
+  for (std::size_t b = 0; b < sizes.size(); ++b) {
+    const double size = std::sqrt(sizes[b] / (columns[b] * static_cast<double>(layout_->width())));
     sizes[b] = size > 0.0 ? std::clamp(size / usual, least, 1.0) : 1.0;
   }
-  for_each_entry([&](std::size_t b, std::size_t e) { tolerance[e] = absolute_ * sizes[b]; });
+  WriteArray tolerance(tolerances_.get());
+  for (std::size_t e = 0; e < entries; ++e) tolerance[e] = absolute_ * sizes[block_of[e % row]];
 }
 
 void Flow::after_step() {

@@ -163,8 +163,7 @@ void RateAudit::confirm(const AuditSample& sample, double bound, double exponent
 
 void RateAudit::note_error_ratio(double error, double bound) {
   if (bound > 0.0)
-    state_.largest_error_ratio =
-        std::max(state_.largest_error_ratio, std::min(error / bound, largest_ratio));
+    state_.largest_error_ratio = std::max(state_.largest_error_ratio, std::min(error / bound, largest_ratio));
 }
 
 AuditOutcome RateAudit::outcome() const {

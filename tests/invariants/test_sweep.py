@@ -189,7 +189,7 @@ class Failures(SweepTest):
             (["-depths", "1,2"], ["-depths 1,2 is for -study depth", "not for width"]),
             (["-gamas", "0.5"], ["-gamas is unknown", "-gammas"]),
             (["-widths", "4", "-flow_ts_rtoll", "1e-3"], ["-flow_ts_rtoll", "-flow_ts_rtol"]),
-            (["-data", "nowhere.h5"], ["nowhere.h5"]),
+            (["-data", "nowhere.h5"], ["nowhere.h5", "looked for from", "give -data FILE"]),
             (["-data", ""], ["-data needs a value"]),
         ]
         for options, words in cases:

@@ -363,6 +363,9 @@ class Ensembles(TrainingTest):
         self.refuse(*data, "-ensemble_ranks", 2, ranks=3, words=["-ensemble_ranks 2 does not divide the 3 ranks"])
         self.refuse(*data, "-ensemble", self.path("none.txt"), words=["none.txt"])
         self.refuse(*data, "-resume", words=["there is no .*ensemble.txt"])
+        done = train("-ensemble", self.table({"a": ""}), *data, "-resume", directory=self.scratch)
+        self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+        self.assertIn("-resume needs the directory of the ensemble: give -run DIR", done.stderr)
         self.refuse(*data, "-ensemble", "", "-ensemble_ranks", 1, words=["-ensemble needs a value"])
 
     def test_a_folder_that_holds_runs_is_refused(self):

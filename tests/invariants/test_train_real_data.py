@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, NOT_VERIFIED, TRAIN, RefusalTest, attempts, checkpoints,
-                      command, history, patience, train)
+                      history, patience, train)
 
 AUDIT = os.environ.get("POISE_AUDIT", os.path.join(os.path.dirname(TRAIN), "poise-audit"))
 
@@ -181,19 +181,24 @@ class RealData(RefusalTest):
         table = self.path("table.txt")
         with open(table, "w", encoding="utf-8") as file:
             file.write("a: -seed 1\n")
-        for options, result in ((["-steps", 1], "run.h5"), (["-ensemble", table, "-steps", 1], "ensemble.h5")):
+        programs = {"poise-train": (["-steps", 1], "run.h5"),
+                    "poise-train -ensemble": (["-ensemble", table, "-steps", 1], "ensemble.h5"),
+                    "poise-sweep": (["-study", "depth", "-depths", 1, "-time", 0.05], "sweep.h5"),
+                    "poise-compare": (["-seeds", 1, "-points", 2, "-time", 0.05], "compare.h5")}
+        for program, (options, result) in programs.items():
             folder = self.new_run()
             os.mkdir(folder)
-            started = [subprocess.Popen(command(["-data", self.regression, *options], 1), cwd=folder, env=ENVIRONMENT,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+            path = os.path.join(os.path.dirname(TRAIN), program.split()[0])
+            words = [MPIEXEC, "-n", "1", "--oversubscribe", path, "-data", self.regression, *map(str, options)]
+            started = [subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE) for _ in range(3)]
             for process in started:
                 _, errors = process.communicate(timeout=patience(100))
                 self.assertEqual(process.returncode, DONE, errors)
             names = os.listdir(os.path.join(folder, "runs"))
-            self.assertEqual(len(names), 4, names)
+            self.assertEqual(len(names), 3, names)
             for name in names:
-                for file in ("DONE", result):
-                    self.assertTrue(os.path.exists(os.path.join(folder, "runs", name, file)), name)
+                self.assertTrue(os.path.exists(os.path.join(folder, "runs", name, result)), name)
 
     def test_data_are_found_from_another_folder(self):
         work, elsewhere = self.path("work"), self.path("elsewhere")

@@ -165,7 +165,7 @@ TEST_F(CsvTest, ColumnsWithNumbersForNamesAreAHeaderBehindAnUnnamedIndex) {
 
 TEST_F(CsvTest, RowsWithAMissingValueAreLeftOutOnRequest) {
   const std::string table =
-      "a,note,b,class\n1,x,2,cat\nNA,x,2,cat\n3,,4,dog\n5,x,,cat\n7,x,8,?\n9,?,10,cat\n";
+      "a,note,b,class\n1,x,2,cat\nNA,x,2,cat\n3,,4,dog\n5,x,,cat\n7,x,8,?\n9,?,10,cat\ninf,x,2,cat\n";
   const std::string path = put("holes.csv", table);
   const std::string options = "-csv " + path + " -label_column class -drop_columns note";
   EXPECT_NE(import_error(options).find("line 3, column 0 ('a'): 'NA'"), std::string::npos);
@@ -176,7 +176,7 @@ TEST_F(CsvTest, RowsWithAMissingValueAreLeftOutOnRequest) {
   testing::internal::CaptureStderr();
   const Dataset data = imported(options + " -drop_missing true");
   const std::string said = broadcast(MPI_COMM_WORLD, testing::internal::GetCapturedStderr());
-  EXPECT_NE(said.find("3 of 6 rows are left out"), std::string::npos) << said;
+  EXPECT_NE(said.find("4 of 7 rows are left out"), std::string::npos) << said;
   EXPECT_EQ(data.read_train({0, 3}).features, (std::vector<double>{1, 2, 3, 4, 9, 10}));
   EXPECT_EQ(data.read_train({0, 3}).labels, (std::vector<Index>{0, 1, 0}));
 }
