@@ -14,7 +14,8 @@ namespace poise {
 struct PointwiseForm {
   const RowBlockMatrix& weights;  ///< W over grid.feature
   Activation activation;
-  double margin = 0.0;  ///< μ of the strong monotonicity of I − W, where it is known; else 0
+  double margin = 0.0;      ///< μ of the strong monotonicity of I − W, where it is known; else 0
+  double column_sum = 0.0;  ///< γ where W is nonnegative and every column sums to γ; else 0
 };
 
 /// A deep equilibrium model z* = h(z*; x, θ), written as short functions on a block of p states. A block is

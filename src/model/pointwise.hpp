@@ -36,7 +36,8 @@ class Pointwise : public EquilibriumMap {
   [[nodiscard]] bool linear() const override { return shape_.activation == Activation::identity; }
   [[nodiscard]] std::optional<PointwiseForm> pointwise_form() const override {
     return PointwiseForm{matrix_, shape_.activation,
-                         shape_.weights == WeightKind::monotone ? shape_.gamma : 0.0};
+                         shape_.weights == WeightKind::monotone ? shape_.gamma : 0.0,
+                         shape_.weights == WeightKind::softmax ? shape_.gamma : 0.0};
   }
   void set_parameters(Vec theta) override;
   void forget() override { weights_->forget(); }

@@ -32,9 +32,10 @@ Index panel_for(const ParameterLayout& layout, const EquilibriumMap& map, Index 
                                              !is_column_iteration(equilibrium_type(map, samples)));
 }
 
-std::string default_adjoint(const std::string& type, const EquilibriumMap& map) {
-  if (type == snes_mean_field) return ksp_mean_field;
-  return type == snes_picard && map.pointwise_form() ? ksp_neumann : KSPGMRES;
+AdjointSolver::Defaults default_adjoint(const std::string& type, const EquilibriumMap& map) {
+  if (type == snes_mean_field) return {.type = ksp_mean_field};
+  if (type == snes_perron) return {.type = ksp_neumann, .preconditioner = pc_perron};
+  return {.type = type == snes_picard && map.pointwise_form() ? ksp_neumann : KSPGMRES};
 }
 
 }  // namespace

@@ -55,6 +55,19 @@ class WriteArray {
   std::size_t size_ = 0;
 };
 
+/// A Vec whose local entries are an array of the caller's (of its local size) while this lives: no copy. Not
+/// collective.
+class PlacedArray {
+ public:
+  PlacedArray(Vec vec, double* array) : vec_(vec) { check(VecPlaceArray(vec, array)); }
+  ~PlacedArray() { (void)VecResetArray(vec_); }
+  PlacedArray(const PlacedArray&) = delete;
+  PlacedArray& operator=(const PlacedArray&) = delete;
+
+ private:
+  Vec vec_;
+};
+
 /// Collective. A new Vec with `local_size` entries on this rank.
 [[nodiscard]] VecHandle create_vec(MPI_Comm comm, Index local_size);
 /// Collective. A new Vec of the same layout, entries unset.

@@ -1,6 +1,7 @@
 #include "poise/solve/adjoint_solver.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -13,96 +14,72 @@
 namespace poise {
 namespace {
 
-constexpr std::size_t mixing_depth = 5;
-constexpr Index most_mixed_iterations = 150;
+constexpr int mixing_depth = 5;
+constexpr int most_mixed_iterations = 150;
 
-LinearMap identity_minus(Index size, LinearMap map) {
-  return [size, map = std::move(map)](const double* v, double* out) {
-    map(v, out);
-    for (Index i = 0; i < size; ++i) out[i] = v[i] - out[i];
-  };
+/// Whether the options ask for a type by name whose slow samples no other solver is to take over.
+bool patience_is_asked_for() {
+  std::array<char, 64> name{};
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsGetString(nullptr, nullptr, "-adj_ksp_type", name.data(), name.size(), &given));
+  return given == PETSC_TRUE && name.data() != std::string(ksp_mean_field);
 }
 
 }  // namespace
 
-AdjointSolver::Krylov::Krylov(AdjointSolver& owner, Index width, const std::string& prefix, double rtol,
-                              const ColumnSolver::Defaults& defaults)
-    : rows(owner.map_.local_states()),
-      slope_rows(owner.map_.slope_rows()),
-      columns(width),
-      slopes_(static_cast<std::size_t>(slope_rows * width)),
-      rhs_(static_cast<std::size_t>(rows * width)),
-      lambda_(rhs_.size()),
-      solver(owner.comm_, rows, width,
-             identity_minus(rows * width,
-                            [this, &map = owner.map_](const double* v, double* out) {
-                              map.jacobian_transpose(columns, slopes_.data(), v, out);
-                            }),
-             identity_minus(rows * width,
-                            [this, &map = owner.map_](const double* v, double* out) {
-                              map.jacobian(columns, slopes_.data(), v, out);
-                            }),
-             prefix, "adjoint", rtol, defaults) {
-  if (const auto form = owner.map_.pointwise_form())
-    preconditioner = {owner.mean_.get(), &form->weights,
-                      [this] { return slope_rows == 0 ? nullptr : slopes_.data(); }, true, width};
-  attach_preconditioner(solver.mat(), preconditioner);
-}
+AdjointSolver::PanelKsp::PanelKsp(AdjointSolver& owner, Index columns, const std::string& prefix, double rtol,
+                                  const ColumnSolver::Defaults& defaults)
+    : op(owner.comm_, owner.map_, owner.mean_, columns, true),
+      solver(
+          owner.comm_, owner.map_.local_states(), columns,
+          [this](const double* v, double* out) { op.apply(v, out); },
+          [this](const double* v, double* out) { op.apply_transpose(v, out); }, prefix, "adjoint", rtol,
+          defaults, &op) {}
 
-Outcome AdjointSolver::Krylov::solve(Index p, const double* slopes, const double* rhs, double* lambda,
-                                     bool warm) {
-  std::copy_n(slopes, slope_rows * p, slopes_.data());
-  std::copy_n(rhs, rows * p, rhs_.data());
-  std::fill(slopes_.begin() + slope_rows * p, slopes_.end(), 0.0);
-  std::fill(rhs_.begin() + rows * p, rhs_.end(), 0.0);
-  std::fill(lambda_.begin(), lambda_.end(), 0.0);
-  if (warm) std::copy_n(lambda, rows * p, lambda_.data());
-  Outcome outcome = solver.solve(rhs_.data(), lambda_.data(), warm);
-  std::copy_n(lambda_.data(), rows * p, lambda);
-  return outcome;
+Outcome AdjointSolver::PanelKsp::solve(Index p, const double* slopes, const double* rhs, double* lambda,
+                                       bool warm) {
+  op.linearise(p, slopes);
+  return solver.solve(p, rhs, lambda, warm);
 }
 
 AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol,
-                             std::shared_ptr<MeanField> mean, const std::string& default_type,
+                             std::shared_ptr<MeanField> mean, const Defaults& defaults,
                              const Backward& backward)
     : comm_(comm), map_(map), columns_(columns), mean_(std::move(mean)), backward_(backward) {
-  register_solver_types();
   if (const auto form = map.pointwise_form(); form && !mean_)
-    mean_ = std::make_shared<MeanField>(form->weights);
-  const ColumnSolver::Defaults defaults{.type = default_type};
-  main_ = std::make_unique<Krylov>(*this, 1, "adj_", default_rtol, defaults);
-  type_ = main_->solver.type();
-  if (!is_column_iteration(type_))
-    main_ = std::make_unique<Krylov>(*this, columns, "adj_", default_rtol, defaults);
+    mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
   ladder_ = Options().flag("adj_ladder", true, "");
-  PetscBool given = PETSC_FALSE;
-  check(PetscOptionsHasName(nullptr, nullptr, "-adj_ksp_type", &given));
-  patient_ = given == PETSC_TRUE && type_ == ksp_neumann;
-  preconditioned_ = main_->solver.preconditioner() == pc_mean_field;
-  require_suited(main_->solver.preconditioner(), "-adj_pc_type", mean_ ? &mean_->weights() : nullptr);
-  if (type_ == ksp_mean_field && !mean_)
-    throw Error(ExitCode::bad_input,
-                "-adj_ksp_type meanfield needs a model of the form h(z) = a(Wz + u); try gmres", true);
-  const auto size = static_cast<std::size_t>(map.local_states() * columns);
-  image_.resize(size);
+  main_ = std::make_unique<PanelKsp>(
+      *this, columns, "adj_", default_rtol,
+      ColumnSolver::Defaults{.type = defaults.type,
+                             .preconditioner = defaults.preconditioner,
+                             .patient = !ladder_ || patience_is_asked_for()});
+  type_ = main_->solver.type();
+  image_.resize(static_cast<std::size_t>(map.local_states() * columns));
   norms_.resize(static_cast<std::size_t>(3 * columns));
-  mean_slopes_.resize(static_cast<std::size_t>(map.local_states()));
-  if (type_ == ksp_mean_field)
-    mean_iteration_ = std::make_unique<MeanFieldAdjoint>(comm, columns, *mean_, map.linear());
-  if (type_ == ksp_neumann) neumann_ = std::make_unique<NeumannIteration>(comm, map, columns);
+  // Here, so that the options of the ladder count as known whether or not it is climbed.
   if (ladder_)
-    rungs_[1] = std::make_unique<Krylov>(*this, 1, "adj_gmres_", main_->solver.rtol(),
-                                         ColumnSolver::Defaults{.restart = 100});
+    for (const Rung& one : ladder()) (void)rung(one, 1);
 }
 
-void AdjointSolver::update_mean_field(Index p, const double* slopes) {
-  if (!mean_ || mean_->valid() || (type_ != ksp_mean_field && !preconditioned_)) return;
-  const Index rows = map_.local_states();
-  std::fill(mean_slopes_.begin(), mean_slopes_.end(), map_.linear() ? 1.0 : 0.0);
-  if (!map_.linear())
-    for (Index c = 0; c < p; ++c)
-      for (Index i = 0; i < rows; ++i) mean_slopes_[i] += slopes[c * rows + i] / static_cast<double>(p);
-  mean_->update_or_plain(mean_slopes_.data());
+std::vector<AdjointSolver::Rung> AdjointSolver::ladder() const {
+  std::vector<Rung> rungs;
+  const bool mean = type_ == ksp_mean_field;
+  const bool perron = mean_ && mean_->perron().exists();
+  if (mean)
+    rungs.push_back({"adj_mixed_",
+                     {.type = ksp_mean_field, .max_iterations = most_mixed_iterations, .mixing = mixing_depth}});
+  rungs.push_back(
+      {"adj_gmres_",
+       {.preconditioner = mean ? pc_mean_field : perron ? pc_perron : PCNONE, .restart = 100}});
+  return rungs;
+}
+
+AdjointSolver::PanelKsp& AdjointSolver::rung(const Rung& rung, Index p) {
+  const Index width = std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
+  auto& found = rungs_[{rung.prefix, width}];
+  if (!found) found = std::make_unique<PanelKsp>(*this, width, rung.prefix, rtol(), rung.defaults);
+  return *found;
 }
 
 Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rhs, double* lambda) {
@@ -120,21 +97,6 @@ Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rh
           .residual = std::numeric_limits<double>::quiet_NaN()};
 }
 
-Outcome AdjointSolver::first_attempt(Index p, const double* slopes, const double* rhs, double* lambda,
-                                     bool warm) {
-  if (!is_column_iteration(type_)) return main_->solve(p, slopes, rhs, lambda, warm);
-  if (!warm) std::copy_n(rhs, map_.local_states() * p, lambda);
-  const ColumnIteration::Limits limits{.relative = main_->solver.rtol(),
-                                       .iterations = main_->solver.max_iterations(),
-                                       .patient = !ladder_ || patient_};
-  const auto result = type_ == ksp_mean_field ? mean_iteration_->run(p, slopes, rhs, lambda, limits)
-                                              : neumann_->run(p, slopes, rhs, lambda, limits);
-  return {.solve = {},
-          .reason = result.reason.empty() ? "CONVERGED" : result.reason,
-          .iterations = result.iterations,
-          .products = result.products};
-}
-
 std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const double* rhs,
                                          const double* lambda, Outcome& outcome) {
   const Index rows = map_.local_states();
@@ -149,7 +111,7 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
   outcome.worst_sample = 0;
   for (Index c = 0; c < p; ++c) {
     const double residual = norms_[c] > 0.0 ? norms_[p + c] / norms_[c] : norms_[p + c];
-    const double allowed = main_->solver.rtol() * norms_[c] + attainable_residual * norms_[2 * p + c];
+    const double allowed = rtol() * norms_[c] + attainable_residual * norms_[2 * p + c];
     if (!std::isfinite(norms_[c]) || !(norms_[p + c] <= 2.0 * allowed)) left.push_back(c);
     if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
     outcome.residual = residual;
@@ -158,43 +120,15 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
   return left;
 }
 
-Index AdjointSolver::rung_width(Index p) const {
-  return std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
-}
-
-std::string AdjointSolver::mix(Index p, Outcome& outcome) {
-  auto& iteration = mixed_[rung_width(p)];
-  if (!iteration)
-    iteration = std::make_unique<MeanFieldAdjoint>(comm_, rung_width(p), *mean_, map_.linear(), mixing_depth);
-  left_lambda_ = left_rhs_;
-  const ColumnIteration::Limits limits{
-      .relative = main_->solver.rtol(), .iterations = most_mixed_iterations, .patient = true};
-  const auto result = iteration->run(p, left_slopes_.data(), left_rhs_.data(), left_lambda_.data(), limits);
-  outcome.products += result.products;
-  outcome.iterations = std::max(outcome.iterations, result.iterations);
-  return result.reason.empty() ? "CONVERGED" : result.reason;
-}
-
-std::string AdjointSolver::run_gmres(Index p, Outcome& outcome) {
-  auto& rung = rungs_[rung_width(p)];
-  if (!rung) {
-    const bool mean = mean_ && mean_->valid();
-    rung = std::make_unique<Krylov>(
-        *this, rung_width(p), "adj_gmres_", main_->solver.rtol(),
-        ColumnSolver::Defaults{.preconditioner = mean ? pc_mean_field : PCNONE, .restart = 100});
-  }
-  const Outcome step = rung->solve(p, left_slopes_.data(), left_rhs_.data(), left_lambda_.data(), false);
-  outcome.products += step.products;
-  outcome.iterations = std::max(outcome.iterations, step.iterations);
-  return step.reason;
-}
-
 // As EquilibriumSolver::climb.
 std::vector<Index> AdjointSolver::climb(std::vector<Index> left, Index p, const double* slopes,
                                         const double* rhs, double* lambda, Outcome& outcome) {
   const Index rows = map_.local_states();
   const Index slope_rows = map_.slope_rows();
-  for (int k = type_ == ksp_mean_field ? 0 : 1; k < 2 && !left.empty(); ++k) {
+  outcome.reason = type_ + ": " + outcome.reason;
+  outcome.fallbacks = static_cast<Index>(left.size());
+  for (const Rung& one : ladder()) {
+    if (left.empty()) break;
     const auto count = static_cast<Index>(left.size());
     left_slopes_.resize(static_cast<std::size_t>(slope_rows * count));
     left_rhs_.resize(static_cast<std::size_t>(rows * count));
@@ -203,8 +137,11 @@ std::vector<Index> AdjointSolver::climb(std::vector<Index> left, Index p, const 
       std::copy_n(slopes + left[c] * slope_rows, slope_rows, left_slopes_.data() + c * slope_rows);
       std::copy_n(rhs + left[c] * rows, rows, left_rhs_.data() + c * rows);
     }
-    outcome.reason +=
-        k == 0 ? ", mixed: " + mix(count, outcome) : ", adj_gmres_: " + run_gmres(count, outcome);
+    const Outcome step =
+        rung(one, count).solve(count, left_slopes_.data(), left_rhs_.data(), left_lambda_.data(), false);
+    outcome.products += step.products;
+    outcome.iterations = std::max(outcome.iterations, step.iterations);
+    outcome.reason += ", " + one.prefix + ": " + step.reason;
     for (Index c = 0; c < count; ++c)
       std::copy_n(left_lambda_.data() + c * rows, rows, lambda + left[c] * rows);
     left = verify(p, slopes, rhs, lambda, outcome);
@@ -214,17 +151,12 @@ std::vector<Index> AdjointSolver::climb(std::vector<Index> left, Index p, const 
 
 Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, double* lambda, bool warm) {
   if (!backward_.exact()) return truncated(p, slopes, rhs, lambda);
-  update_mean_field(p, slopes);
-  Outcome outcome = first_attempt(p, slopes, rhs, lambda, warm);
+  Outcome outcome = main_->solve(p, slopes, rhs, lambda, warm);
   outcome.solve = "adjoint (adj_)";
   const bool measured = !is_column_iteration(type_) && outcome.converged;
   if (measured) return outcome;  // by the ColumnSolver
   std::vector<Index> left = verify(p, slopes, rhs, lambda, outcome);
-  if (!left.empty() && ladder_) {
-    outcome.reason = type_ + ": " + outcome.reason;
-    outcome.fallbacks = static_cast<Index>(left.size());
-    left = climb(std::move(left), p, slopes, rhs, lambda, outcome);
-  }
+  if (!left.empty() && ladder_) left = climb(std::move(left), p, slopes, rhs, lambda, outcome);
   outcome.converged = left.empty();
   return outcome;
 }

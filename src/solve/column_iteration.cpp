@@ -5,11 +5,23 @@
 #include <limits>
 
 #include "poise/base/check.hpp"
+#include "poise/base/mpi_count.hpp"
 
 namespace poise {
+namespace {
+
+// Macros that return on an error: in functions of their own.
+PetscErrorCode log_begin(PetscLogEvent event) {
+  return PetscLogEventBegin(event, nullptr, nullptr, nullptr, nullptr);
+}
+PetscErrorCode log_end(PetscLogEvent event) {
+  return PetscLogEventEnd(event, nullptr, nullptr, nullptr, nullptr);
+}
+
+}  // namespace
 
 ColumnIteration::ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks,
-                                 std::size_t depth)
+                                 std::size_t depth, std::size_t sums)
     : comm_(comm),
       rows_(rows),
       columns_(columns),
@@ -19,7 +31,8 @@ ColumnIteration::ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::
       blocks_(blocks + (depth > 0 ? 4 + 2 * depth : 0),
               std::vector<double>(static_cast<std::size_t>(rows * columns))),
       progress_(static_cast<std::size_t>(columns)),
-      norms_(static_cast<std::size_t>(2 * columns)) {
+      stride_(2 + sums),
+      sums_(static_cast<std::size_t>(columns) * stride_) {
   check_mpi(MPI_Comm_size(comm, &ranks_));
 }
 
@@ -38,50 +51,84 @@ void ColumnIteration::remove(Index slot, Index last) {
   if (slot == last) return;
   for (std::size_t k = 0; k < blocks_.size(); ++k) std::copy_n(column(k, last), rows_, column(k, slot));
   progress_[slot] = progress_[last];
+  std::copy_n(sums_.data() + last * stride_, stride_, sums_.data() + slot * stride_);
+}
+
+ColumnIteration::State ColumnIteration::judge(Index slot, Index iteration, const Limits& limits,
+                                              double& relative) {
+  Progress& progress = progress_[slot];
+  const double residual = std::sqrt(sums_[slot * stride_]);
+  const double scale = std::sqrt(sums_[slot * stride_ + 1]);
+  const double limit = limits.relative * scale + limits.absolute;
+  relative = scale > 0.0 ? residual / scale : residual;
+  if (iteration == 1) progress.first = relative;
+  if (!std::isfinite(residual) || !std::isfinite(limit)) {
+    relative = std::numeric_limits<double>::quiet_NaN();
+    return State::broken;
+  }
+  if (residual <= limit && !limits.finish_none) return State::done;
+  const bool diverged = limits.divergence > 0.0 && residual > limits.divergence * limit &&
+                        relative > limits.divergence * progress.first;
+  const bool slow = !limits.patient && hopeless(progress, iteration, residual, limit);
+  progress.earlier[iteration % 4] = residual;
+  if (diverged) return State::diverged;
+  return slow ? State::slow : State::active;
+}
+
+void ColumnIteration::take_out(Index slot, State state, Result& result) {
+  if (state != State::done) {
+    result.left.push_back(progress_[slot].column);
+    if (result.reason.empty())
+      result.reason = state == State::broken     ? "not a number"
+                      : state == State::diverged ? "divergence"
+                                                 : "slow convergence";
+  }
+  finish(slot, progress_[slot].column, state == State::done);
+  remove(slot, --active_);
+}
+
+void ColumnIteration::show() {
+  for (Index slot = 0; slot < active_; ++slot) finish(slot, progress_[slot].column, false);
 }
 
 ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) {
   Result result;
-  for (Index slot = 0; slot < p; ++slot) progress_[slot] = {slot, {}};
-  Index active = p;
+  for (Index slot = 0; slot < p; ++slot) progress_[slot] = {slot, 0.0, {}};
+  active_ = p;
   mixed_ = 0;
   nearest_ = 0.0;  // unknown: the start may be good
-  while (active > 0 && result.iterations < limits.iterations) {
+  bool go_on = true;
+  while (active_ > 0 && go_on && result.iterations < limits.iterations) {
     first_product_ = result.iterations == 0;
-    product(active);
+    if (limits.event >= 0) check(log_begin(limits.event));
+    product(active_);
+    if (limits.event >= 0) check(log_end(limits.event));
     ++result.iterations;
     ++result.products;
-    for (Index slot = 0; slot < active; ++slot) measure(slot, norms_[2 * slot], norms_[2 * slot + 1]);
+    for (Index slot = 0; slot < active_; ++slot)
+      measure(slot, sums_[slot * stride_], sums_[slot * stride_ + 1]);
     if (ranks_ > 1)
-      check_mpi(MPI_Allreduce(MPI_IN_PLACE, norms_.data(), static_cast<int>(2 * active), MPI_DOUBLE, MPI_SUM,
-                              comm_));
+      check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums_.data(), mpi_count(active_ * static_cast<Index>(stride_)),
+                              MPI_DOUBLE, MPI_SUM, comm_));
     nearest_ = std::numeric_limits<double>::infinity();
-    for (Index slot = active - 1; slot >= 0; --slot) {
-      const double residual = std::sqrt(norms_[2 * slot]);
-      const double limit = limits.relative * std::sqrt(norms_[2 * slot + 1]) + limits.absolute;
-      const bool broken = !std::isfinite(residual) || !std::isfinite(limit);
-      const bool done = !broken && residual <= limit;
-      const bool slow = !limits.patient && hopeless(progress_[slot], result.iterations, residual, limit);
-      progress_[slot].earlier[result.iterations % 4] = residual;
-      if (!done && !broken && !slow) {
-        nearest_ = std::min(nearest_, residual / std::sqrt(norms_[2 * slot + 1]));
-        continue;
-      }
-      if (!done) {
-        result.left.push_back(progress_[slot].column);
-        if (result.reason.empty()) result.reason = broken ? "not a number" : "slow convergence";
-      }
-      finish(slot, progress_[slot].column, done);
-      --active;
-      norms_[2 * slot] = norms_[2 * active];
-      norms_[2 * slot + 1] = norms_[2 * active + 1];
-      remove(slot, active);
+    double worst = 0.0;
+    for (Index slot = active_ - 1; slot >= 0; --slot) {
+      double relative = 0.0;
+      const State state = judge(slot, result.iterations, limits, relative);
+      if (!std::isnan(worst) && !(relative <= worst)) worst = relative;  // a NaN wins and stays
+      if (state == State::active)
+        nearest_ = std::min(nearest_, relative);
+      else
+        take_out(slot, state, result);
     }
+    if (limits.progress) go_on = limits.progress(result.iterations, worst);
   }
-  for (Index slot = 0; slot < active; ++slot) {
-    result.left.push_back(progress_[slot].column);
-    if (result.reason.empty()) result.reason = "too many iterations";
-    finish(slot, progress_[slot].column, false);
+  for (Index slot = 0; slot < active_; ++slot) {
+    if (!limits.finish_none) {
+      result.left.push_back(progress_[slot].column);
+      if (result.reason.empty()) result.reason = "too many iterations";
+    }
+    finish(slot, progress_[slot].column, limits.finish_none);
   }
   std::sort(result.left.begin(), result.left.end());
   return result;

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <mpi.h>
+#include <petsclog.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,13 +13,19 @@ namespace poise {
 /// A fixed-point iteration on a panel of columns, one a sample, each of which stops by its own residual:
 /// finished columns leave the panel at once and the products go on with the others (compaction). A subclass
 /// says what is iterated; it keeps its columns in the blocks of this class, which move together. All memory
-/// is taken in the constructor.
+/// is taken in the constructor. The types of SNES and KSP in snes_types.cpp and ksp_types.cpp are made of them.
 class ColumnIteration {
  public:
   struct Limits {
     double relative = 0.0, absolute = 0.0;  ///< a column is done at residual ≤ relative · scale + absolute
     Index iterations = 1000;
-    bool patient = false;  ///< else columns that converge slowly, or not at all, are given up early
+    bool patient = false;     ///< else columns that converge slowly, or not at all, are given up early
+    double divergence = 0.0;  ///< a column is given up at this times its first residual; 0: never
+    bool finish_none = false;  ///< go on to the last iteration, whatever the residuals are
+    PetscLogEvent event = -1;  ///< that products are logged as
+    /// Collective. Called after every product with the number of products and the largest residual over scale
+    /// of the columns in it; false stops the iteration.
+    std::function<bool(Index products, double worst)> progress = nullptr;
   };
   struct Result {
     Index iterations = 0;
@@ -27,14 +34,18 @@ class ColumnIteration {
     std::string reason;       ///< why the first of them did not
   };
 
+  /// To be called by `progress`: writes the columns that are still iterated to where they end up.
+  void show();
+
   virtual ~ColumnIteration() = default;
   ColumnIteration(const ColumnIteration&) = delete;
   ColumnIteration& operator=(const ColumnIteration&) = delete;
 
  protected:
   /// `comm`: the ranks that hold the rows. All blocks are rows x columns. `depth`: of Anderson mixing, for
-  /// which 4 + 2 depth more blocks follow; 0: none.
-  ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks, std::size_t depth = 0);
+  /// which 4 + 2 depth more blocks follow; 0: none. `sums`: see shared_sum().
+  ColumnIteration(MPI_Comm comm, Index rows, Index columns, std::size_t blocks, std::size_t depth = 0,
+                  std::size_t sums = 0);
 
   /// Collective on `comm`. Iterates the first p columns of the blocks.
   Result iterate(Index p, const Limits& limits);
@@ -42,6 +53,9 @@ class ColumnIteration {
   [[nodiscard]] double* column(std::size_t k, Index slot) { return blocks_[k].data() + slot * rows_; }
   [[nodiscard]] Index rows() const { return rows_; }
   [[nodiscard]] Index columns() const { return columns_; }
+  /// Numbers of a slot that `measure` computes over the local rows, beside residual and scale, and that the
+  /// next `product` finds summed over all ranks.
+  [[nodiscard]] double& shared_sum(Index slot, std::size_t k) { return sums_[slot * stride_ + 2 + k]; }
   /// Whether the product at hand is the first one of a panel.
   [[nodiscard]] bool first_product() const { return first_product_; }
 
@@ -67,8 +81,13 @@ class ColumnIteration {
  private:
   struct Progress {
     Index column;
-    double earlier[4];  // residuals over scale of the last iterations, in a ring
+    double first;       // residual over scale after the first product
+    double earlier[4];  // residuals of the last iterations, in a ring
   };
+  enum class State { active, done, slow, broken, diverged };
+  /// What becomes of a slot after a product; `relative`: its residual over scale.
+  State judge(Index slot, Index iteration, const Limits& limits, double& relative);
+  void take_out(Index slot, State state, Result& result);
   /// Whether a slot converges too slowly to go on with.
   [[nodiscard]] bool hopeless(const Progress& progress, Index iteration, double residual, double limit) const;
   void remove(Index slot, Index last);
@@ -86,7 +105,9 @@ class ColumnIteration {
   std::vector<double> dots_;
   std::vector<std::vector<double>> blocks_;
   std::vector<Progress> progress_;
-  std::vector<double> norms_;
+  std::size_t stride_;
+  std::vector<double> sums_;  // of a slot: squares of residual and scale, then the numbers of shared_sum()
+  Index active_ = 0;
 };
 
 }  // namespace poise

@@ -11,10 +11,11 @@ namespace poise {
 
 ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply,
                            LinearMap apply_transpose, const std::string& prefix, const std::string& name,
-                           double default_rtol, const Defaults& defaults)
+                           double default_rtol, const Defaults& defaults, PanelOperator* panel)
     : comm_(comm),
       rows_(rows),
       columns_(columns),
+      p_(columns),
       apply_(std::move(apply)),
       name_(name + " (" + prefix + ")"),
       operator_(
@@ -22,32 +23,44 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
           [this](const double* x, double* y) {
             ++applications_;
             apply_(x, y);
+            std::copy(x + rows_ * p_, x + rows_ * columns_, y + rows_ * p_);
           },
-          std::move(apply_transpose)),
+          [this, transpose = std::move(apply_transpose)](const double* x, double* y) {
+            transpose(x, y);
+            std::copy(x + rows_ * p_, x + rows_ * columns_, y + rows_ * p_);
+          }),
       rhs_(create_vec(comm, rows * columns)),
       correction_(duplicate(rhs_.get())) {
-  const auto size = static_cast<std::size_t>(rows * columns);
-  scaled_rhs_.resize(size);
-  product_.resize(size);
-  norms_.resize(static_cast<std::size_t>(columns));
-  residual_norms_.resize(static_cast<std::size_t>(columns));
+  register_solver_types();
+  if (panel != nullptr) panel->attach_to(operator_.get());
   check(KSPCreate(comm, ksp_.out()));
   check(KSPSetOptionsPrefix(ksp_.get(), prefix.c_str()));
   check(KSPSetOperators(ksp_.get(), operator_.get(), operator_.get()));
   check(KSPSetType(ksp_.get(), defaults.type.c_str()));
+  set_patient(ksp_.get(), defaults.patient);
+  set_mixing(ksp_.get(), defaults.mixing);
   if (defaults.restart > 0) check(KSPGMRESSetRestart(ksp_.get(), defaults.restart));
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
-  check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
+  check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, defaults.max_iterations));
   check(KSPSetFromOptions(ksp_.get()));
   precondition_on_the_right(ksp_.get());
+  require_suited(ksp_.get(), panel);
   PetscInt max_iterations = 0;
   PetscReal divergence = 0.0;
   check(KSPGetTolerances(ksp_.get(), &rtol_, nullptr, &divergence, &max_iterations));
-  max_iterations_ = max_iterations;
+  if (is_column_iteration(type())) {
+    check(KSPSetTolerances(ksp_.get(), rtol_, 0.0, divergence, max_iterations));
+    return;
+  }
   // KSP must stop on the absolute norm of the scaled problem, which is what bounds the worst column.
   check(KSPSetTolerances(ksp_.get(), 0.0, rtol_, divergence, max_iterations));
+  scaled_rhs_.resize(static_cast<std::size_t>(std::max<Index>(1, rows * columns)));
+  product_.resize(scaled_rhs_.size());
+  norms_.resize(static_cast<std::size_t>(columns));
+  residual_norms_.resize(norms_.size());
+  solution_norms_.resize(norms_.size());
 }
 
 std::string ColumnSolver::type() const {
@@ -65,8 +78,8 @@ std::string ColumnSolver::preconditioner() const {
 }
 
 void ColumnSolver::load_scaled(const double* rhs) {
-  column_norms(comm_, rows_, columns_, rhs, norms_.data());
-  for (Index c = 0; c < columns_; ++c) {
+  column_norms(comm_, rows_, p_, rhs, norms_.data());
+  for (Index c = 0; c < p_; ++c) {
     if (!std::isfinite(norms_[c]))
       norms_[c] = std::numeric_limits<double>::quiet_NaN();  // too large to solve
     const double scale = norms_[c] == 0.0 ? 0.0 : 1.0 / norms_[c];
@@ -78,55 +91,84 @@ double ColumnSolver::update_residual(const double* x, Index* worst) {
   ++applications_;
   apply_(x, product_.data());
   WriteArray residual(rhs_.get());
-  for (Index i = 0; i < rows_ * columns_; ++i) residual[i] = scaled_rhs_[i] - product_[i];
-  column_norms(comm_, rows_, columns_, residual.data(), residual_norms_.data());
+  for (Index i = 0; i < rows_ * p_; ++i) residual[i] = scaled_rhs_[i] - product_[i];
+  column_norms(comm_, rows_, p_, residual.data(), residual_norms_.data());
   *worst = 0;
-  for (Index c = 1; c < columns_; ++c)  // a NaN wins and stays
+  for (Index c = 1; c < p_; ++c)  // a NaN wins and stays
     if (!std::isnan(residual_norms_[*worst]) && !(residual_norms_[c] <= residual_norms_[*worst])) *worst = c;
-  return columns_ > 0 ? residual_norms_[*worst] : 0.0;
+  return p_ > 0 ? residual_norms_[*worst] : 0.0;
 }
 
 bool ColumnSolver::is_solved(const double* x, double factor) {
-  solution_norms_.resize(residual_norms_.size());
-  column_norms(comm_, rows_, columns_, x, solution_norms_.data());
-  for (Index c = 0; c < columns_; ++c)
+  column_norms(comm_, rows_, p_, x, solution_norms_.data());
+  for (Index c = 0; c < p_; ++c)
     if (!(residual_norms_[c] <= factor * (rtol_ + attainable_residual * solution_norms_[c]))) return false;
   return true;
 }
 
-Outcome ColumnSolver::solve(const double* rhs, double* x, bool warm) {
+void ColumnSolver::run(Outcome& outcome) {
+  check(KSPSolve(ksp_.get(), rhs_.get(), correction_.get()));
+  KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
+  PetscInt iterations = 0;
+  const char* text = nullptr;
+  check(KSPGetConvergedReason(ksp_.get(), &reason));
+  check(KSPGetConvergedReasonString(ksp_.get(), &text));
+  check(KSPGetIterationNumber(ksp_.get(), &iterations));
+  outcome.reason = text;
+  outcome.iterations += iterations;
+  outcome.converged = reason > 0;
+}
+
+Outcome ColumnSolver::solve_by_columns(const double* rhs, double* x, bool warm) {
+  Outcome outcome{.solve = name_, .reason = {}};
+  check(KSPSetInitialGuessNonzero(ksp_.get(), warm ? PETSC_TRUE : PETSC_FALSE));
+  if (p_ == columns_) {
+    const PlacedArray right(rhs_.get(), const_cast<double*>(rhs));  // which KSP only reads
+    const PlacedArray solution(correction_.get(), x);
+    run(outcome);
+  } else {
+    std::copy_n(rhs, rows_ * p_, WriteArray(rhs_.get()).data());
+    if (warm) std::copy_n(x, rows_ * p_, WriteArray(correction_.get()).data());
+    run(outcome);
+    std::copy_n(ReadArray(correction_.get()).data(), rows_ * p_, x);
+  }
+  const IterationReport report = report_of(ksp_.get());
+  outcome.products = report.products;
+  if (!report.reason.empty()) outcome.reason = report.reason + " (" + outcome.reason + ")";
+  return outcome;
+}
+
+Outcome ColumnSolver::solve(Index p, const double* rhs, double* x, bool warm) {
+  p_ = p;
+  if (by_columns()) return solve_by_columns(rhs, x, warm);
   const Index before = applications_;
   Outcome outcome{.solve = name_, .reason = {}};
   load_scaled(rhs);
+  {
+    WriteArray first(rhs_.get());
+    std::copy_n(scaled_rhs_.data(), rows_ * p, first.data());
+    std::fill(first.data() + rows_ * p, first.data() + rows_ * columns_, 0.0);
+  }
   if (warm) {
-    for (Index c = 0; c < columns_; ++c)
+    for (Index c = 0; c < p; ++c)
       for (Index i = c * rows_; i < (c + 1) * rows_; ++i) x[i] = norms_[c] > 0.0 ? x[i] / norms_[c] : 0.0;
     outcome.residual = update_residual(x, &outcome.worst_sample);
     outcome.converged = is_solved(x, 1.0);
     outcome.reason = "CONVERGED_AT_START";
   } else {
-    std::fill_n(x, rows_ * columns_, 0.0);
-    WriteArray first(rhs_.get());
-    std::copy(scaled_rhs_.begin(), scaled_rhs_.end(), first.data());
+    std::fill_n(x, rows_ * p, 0.0);
   }
   const int attempts = 3;
   for (int attempt = 0; attempt < attempts && !outcome.converged; ++attempt) {
-    check(KSPSolve(ksp_.get(), rhs_.get(), correction_.get()));
-    KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
-    PetscInt iterations = 0;
-    const char* text = nullptr;
-    check(KSPGetConvergedReason(ksp_.get(), &reason));
-    check(KSPGetConvergedReasonString(ksp_.get(), &text));
-    check(KSPGetIterationNumber(ksp_.get(), &iterations));
-    outcome.reason = text;
-    outcome.iterations += iterations;
+    run(outcome);
+    const bool failed = !outcome.converged;
     const ReadArray correction(correction_.get());
-    for (Index i = 0; i < rows_ * columns_; ++i) x[i] += correction[i];
+    for (Index i = 0; i < rows_ * p; ++i) x[i] += correction[i];
     outcome.residual = update_residual(x, &outcome.worst_sample);
     outcome.converged = is_solved(x, 2.0);
-    if (reason < 0 || !std::isfinite(outcome.residual)) break;
+    if (failed || !std::isfinite(outcome.residual)) break;
   }
-  for (Index c = 0; c < columns_; ++c) {
+  for (Index c = 0; c < p; ++c) {
     for (Index i = c * rows_; i < (c + 1) * rows_; ++i) {
       x[i] *= norms_[c];
       product_[i] *= norms_[c];

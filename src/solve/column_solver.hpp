@@ -6,6 +6,7 @@
 #include "poise/petsc/shell_operator.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/solve/outcome.hpp"
+#include "poise/solve/panel_operator.hpp"
 
 namespace poise {
 
@@ -20,7 +21,8 @@ inline constexpr double attainable_residual = 64.0 * 0x1p-52;
 /// attainable_residual ‖x_c‖ for every c, up to a factor of 2. The true residual is computed at the end;
 /// where rounding kept it above twice the tolerance the remainder is solved for again (at most twice).
 /// Default: GMRES(30) without preconditioner, all from options with the prefix (`adj_ksp_type`,
-/// `adj_ksp_rtol`, …).
+/// `adj_ksp_rtol`, …). The types of Poise, which iterate every column by itself (`meanfield`, `neumann`), get the
+/// columns as they are, and judge each by its own norm; what they return is to be verified by the caller.
 class ColumnSolver {
  public:
   /// What the options may change.
@@ -28,11 +30,16 @@ class ColumnSolver {
     std::string type = KSPGMRES;
     std::string preconditioner = PCNONE;  ///< on the right
     int restart = 0;                      ///< of GMRES; 0: PETSc's
+    int max_iterations = 1000;
+    bool patient = true;  ///< see set_patient
+    int mixing = 0;       ///< see set_mixing
   };
-  /// Collective on `comm`; each rank holds `rows` rows of the columns. `name` is for error messages.
+  /// Collective on `comm`; each rank holds `rows` rows of the columns. `name` is for error messages. `panel`:
+  /// what `apply` is, for the types and preconditioners that need to know; may be null. Throws bad_input, on
+  /// all ranks, where the options choose one that does not suit it.
   ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply, LinearMap apply_transpose,
                const std::string& prefix, const std::string& name, double default_rtol,
-               const Defaults& defaults);
+               const Defaults& defaults, PanelOperator* panel = nullptr);
   ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply, LinearMap apply_transpose,
                const std::string& prefix, const std::string& name, double default_rtol)
       : ColumnSolver(comm, rows, columns, std::move(apply), std::move(apply_transpose), prefix, name,
@@ -40,22 +47,26 @@ class ColumnSolver {
   ColumnSolver(const ColumnSolver&) = delete;  // PETSc holds pointers to it
   ColumnSolver& operator=(const ColumnSolver&) = delete;
 
-  /// Collective. `rhs` and `x`: rows x columns, column-major; zero columns get a zero solution. `warm`: x
-  /// holds a start on entry. A failed solve is reported in the Outcome (x is then not a solution): call
-  /// `require`.
-  Outcome solve(const double* rhs, double* x, bool warm = false);
+  /// Collective. `rhs` and `x`: rows x p, column-major, p at most the columns; zero columns get a zero
+  /// solution. `warm`: x holds a start on entry. A failed solve is reported in the Outcome (x is then not a
+  /// solution): call `require`.
+  Outcome solve(Index p, const double* rhs, double* x, bool warm = false);
+  Outcome solve(const double* rhs, double* x, bool warm = false) { return solve(columns_, rhs, x, warm); }
 
-  /// Op x of the last solve, rows x columns: the product its residual was computed from.
+  /// Op x of the last solve, rows x p: the product its residual was computed from. Not of Poise's own types.
   [[nodiscard]] const double* image() const { return product_.data(); }
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
   [[nodiscard]] Mat mat() const { return operator_.get(); }
   /// The types that the options chose.
   [[nodiscard]] std::string type() const;
   [[nodiscard]] std::string preconditioner() const;
-  [[nodiscard]] Index max_iterations() const { return max_iterations_; }
   [[nodiscard]] double rtol() const { return rtol_; }
 
  private:
+  /// Whether the type iterates every column by itself.
+  [[nodiscard]] bool by_columns() const { return scaled_rhs_.empty(); }
+  Outcome solve_by_columns(const double* rhs, double* x, bool warm);
+  void run(Outcome& outcome);
   void load_scaled(const double* rhs);
   /// residual_ = rhs_ − Op x for the scaled problem; returns the worst column norm.
   double update_residual(const double* x, Index* worst);
@@ -64,7 +75,7 @@ class ColumnSolver {
 
   MPI_Comm comm_;
   Index rows_;
-  Index columns_;
+  Index columns_, p_;
   LinearMap apply_;
   std::string name_;
   ShellOperator operator_;
@@ -72,7 +83,6 @@ class ColumnSolver {
   VecHandle rhs_, correction_;
   std::vector<double> scaled_rhs_, norms_, residual_norms_, solution_norms_, product_;
   double rtol_ = 0.0;
-  Index max_iterations_ = 0;
   Index applications_ = 0;
 };
 

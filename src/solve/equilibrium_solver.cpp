@@ -1,20 +1,32 @@
 #include "poise/solve/equilibrium_solver.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <numeric>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/solve/column_norms.hpp"
 
 namespace poise {
 namespace {
 
-bool is_given(const char* option) {
+constexpr int mixing_depth = 5;
+constexpr int most_mixed_iterations = 150;
+
+/// The type that the options ask for by name; empty if they do not.
+std::string given_type() {
+  std::array<char, 64> name{};
   PetscBool given = PETSC_FALSE;
-  check(PetscOptionsHasName(nullptr, nullptr, option, &given));
-  return given == PETSC_TRUE;
+  check(PetscOptionsGetString(nullptr, nullptr, "-eq_snes_type", name.data(), name.size(), &given));
+  return given == PETSC_TRUE ? name.data() : "";
+}
+
+/// Types whose samples another solver takes over when they become slow, though they were asked for by name.
+bool hands_on(const std::string& type) {
+  return type.empty() || type == snes_mean_field || type == snes_perron;
 }
 
 }  // namespace
@@ -22,181 +34,142 @@ bool is_given(const char* option) {
 EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns,
                                      double default_rtol, Index samples)
     : comm_(comm), map_(map), columns_(columns) {
-  if (const auto form = map.pointwise_form()) mean_ = std::make_shared<MeanField>(form->weights);
-  ladder_ = Options().flag("eq_ladder", true, "");
-  choose_type(columns, default_rtol, samples > 0 ? samples : columns);
-  const auto size = static_cast<std::size_t>(map.local_states() * columns);
-  h_.resize(size);
-  norms_.resize(static_cast<std::size_t>(2 * columns));
-  slope_sum_.resize(static_cast<std::size_t>(map.local_states()));
-  make_iteration();
+  if (const auto form = map.pointwise_form())
+    mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
   if (mean_ && Options().flag("eq_float32", false, "")) mean_->allow_single();
-  if (ladder_) declare_ladder();
+  ladder_ = Options().flag("eq_ladder", true, "");
+  main_ = std::make_unique<PanelSnes>(
+      comm, map, mean_, columns,
+      PanelSnes::Defaults{.type = default_type(map, samples > 0 ? samples : columns),
+                          .rtol = default_rtol,
+                          .patient = !ladder_ || !hands_on(given_type())});
+  residuals_.resize(static_cast<std::size_t>(columns));
+  // Here, so that the options of the ladder count as known whether or not it is climbed.
+  if (ladder_)
+    for (const PanelSnes::Defaults& defaults : ladder()) (void)rung(defaults, 1);
 }
 
 std::string EquilibriumSolver::default_type(const EquilibriumMap& map, Index samples) {
   const auto form = map.pointwise_form();
   if (form && MeanField::affordable(form->weights, samples)) return snes_mean_field;
-  return map.linear() ? SNESNEWTONLS : snes_picard;
-}
-
-void EquilibriumSolver::choose_type(Index columns, double default_rtol, Index samples) {
-  PanelSnes::Defaults defaults{.type = default_type(map_, samples), .rtol = default_rtol};
-  patient_ = is_given("-eq_snes_type");
-  // The iterations of this folder need none of a PanelSnes's memory: it only reads their options.
-  main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), 1, defaults);
-  type_ = main_->type();
-  if (!is_column_iteration(type_))
-    main_ = std::make_unique<PanelSnes>(comm_, map_, mean_.get(), columns, defaults);
-  require_suited(main_->preconditioner(), "-eq_pc_type", mean_ ? &mean_->weights() : nullptr);
-}
-
-void EquilibriumSolver::make_iteration() {
-  alpha_ = Options().real("eq_alpha", 0.0, {0, 1e6}, "");
-  if (type_ == snes_picard) picard_ = std::make_unique<PicardIteration>(comm_, map_, columns_);
-  const bool splitting = type_ == snes_forward_backward || type_ == snes_peaceman_rachford;
-  if (type_ != snes_mean_field && !splitting) return;
-  const auto form = map_.pointwise_form();
-  if (!form)
-    throw Error(
-        ExitCode::bad_input,
-        "-eq_snes_type " + type_ + " needs a model of the form h(z) = a(Wz + u); try newtonls or anderson",
-        true);
-  if (type_ == snes_mean_field) {
-    y_.resize(static_cast<std::size_t>(map_.local_states() * columns_));
-    mean_iteration_ = std::make_unique<MeanFieldIteration>(comm_, columns_, *mean_, form->activation);
-    return;
-  }
-  const bool any_step = same_proximal_operator_for_every_step(form->activation);
-  if (type_ == snes_forward_backward) {
-    if (!any_step || (form->margin == 0.0 && alpha_ == 0.0))
-      throw Error(
-          ExitCode::bad_input,
-          "-eq_snes_type forwardbackward is for -activation relu or identity, and needs monotone weights "
-          "or -eq_alpha; try peacemanrachford or meanfield",
-          true);
-    forward_backward_ = std::make_unique<ForwardBackwardIteration>(comm_, columns_, *form);
-    return;
-  }
-  if (alpha_ == 0.0) alpha_ = 1.0;
-  if (!any_step && alpha_ != 1.0)
-    throw Error(ExitCode::bad_input, "-eq_alpha other than 1 is for -activation relu or identity", true);
-  peaceman_rachford_ = std::make_unique<PeacemanRachfordIteration>(comm_, columns_, *mean_, form->activation);
-}
-
-// α = μ/‖I − W‖₂², with the norm bounded by 1 + ‖W‖₂: where the proven rate is best.
-double EquilibriumSolver::forward_backward_step() {
-  if (alpha_ > 0.0) return alpha_;
-  const double norm = 1.0 + estimated_norm(map_.pointwise_form()->weights);
-  return map_.pointwise_form()->margin / (norm * norm);
+  if (map.linear()) return SNESNEWTONLS;
+  return form && form->column_sum > 0.0 ? snes_perron : snes_picard;
 }
 
 void EquilibriumSolver::parameters_changed() {
   if (mean_) mean_->invalidate();
 }
 
-void EquilibriumSolver::update_mean_field(Index p, const double* injection, const Memory& memory) {
-  const bool splitting = type_ == snes_peaceman_rachford;
-  const bool wanted = type_ == snes_mean_field || splitting || main_->preconditioner() == pc_mean_field;
-  if (!mean_ || mean_->valid() || !wanted) return;
+std::vector<PanelSnes::Defaults> EquilibriumSolver::ladder() const {
+  std::vector<PanelSnes::Defaults> rungs;
+  const bool mean = type() == snes_mean_field;
+  const bool perron = mean_ && mean_->perron().exists();
+  if (mean)
+    rungs.push_back({.prefix = "eq_mixed_",
+                     .type = snes_mean_field,
+                     .rtol = rtol(),
+                     .max_iterations = most_mixed_iterations,
+                     .mixing = mixing_depth});
+  rungs.push_back({.prefix = "eq_newton_",
+                   .type = SNESNEWTONLS,
+                   .rtol = rtol(),
+                   .search = true,
+                   .preconditioner = mean ? pc_mean_field : perron ? pc_perron : PCNONE,
+                   .restart = 100});
+  rungs.push_back({.prefix = "eq_anderson_", .type = SNESANDERSON, .rtol = rtol()});
+  return rungs;
+}
+
+PanelSnes& EquilibriumSolver::rung(const PanelSnes::Defaults& defaults, Index p) {
+  const Index width = std::min(columns_, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(p))));
+  auto& found = rungs_[{defaults.prefix, width}];
+  if (!found) found = std::make_unique<PanelSnes>(comm_, map_, mean_, width, defaults);
+  return *found;
+}
+
+std::vector<Index> EquilibriumSolver::take(const PanelSnes& rung, const std::vector<Index>& left, double* z,
+                                           double* slopes) {
   const Index rows = map_.local_states();
-  if (splitting) {
-    std::fill(slope_sum_.begin(), slope_sum_.end(), alpha_ / (1.0 + alpha_));
-    return mean_->update(slope_sum_.data());
+  const Index slope_rows = map_.slope_rows();
+  const auto count = static_cast<Index>(left.size());
+  left_slopes_.resize(static_cast<std::size_t>(slope_rows * count));
+  map_.linearise(count, left_z_.data(), rung.image(), left_slopes_.data());
+  std::vector<Index> failed;
+  for (Index c = 0; c < count; ++c) {
+    std::copy_n(left_z_.data() + c * rows, rows, z + left[c] * rows);
+    std::copy_n(left_slopes_.data() + c * slope_rows, slope_rows, slopes + left[c] * slope_rows);
+    residuals_[left[c]] = rung.residual(c);
+    if (!rung.solved(c)) failed.push_back(left[c]);
   }
-  std::fill(slope_sum_.begin(), slope_sum_.end(), map_.linear() ? 1.0 : 0.0);
-  if (!map_.linear()) {
-    // The slopes where the iteration starts: a(y + u), y = Wz from before or 0.
-    const Activation activation = map_.pointwise_form()->activation;
-    const bool warm = memory.warm && type_ == snes_mean_field;
-    if (warm)
-      activate_sum(activation, rows * p, memory.block, injection, h_.data());
-    else
-      activate(activation, rows * p, injection, h_.data());
-    activation_slope(activation, rows * p, h_.data(), h_.data());
-    for (Index c = 0; c < p; ++c)
-      for (Index i = 0; i < rows; ++i)  // one broken sample must not break the others
-        if (std::isfinite(h_[c * rows + i])) slope_sum_[i] += h_[c * rows + i] / static_cast<double>(p);
-  }
-  mean_->update_or_plain(slope_sum_.data());
+  return failed;
 }
 
-Outcome EquilibriumSolver::first_attempt(Index p, const double* injection, double* z, const Memory& memory) {
-  const ColumnIteration::Limits limits{.relative = main_->rtol(),
-                                       .absolute = main_->atol(),
-                                       .iterations = main_->max_iterations(),
-                                       .patient = !ladder_ || (patient_ && type_ != snes_mean_field)};
-  ColumnIteration::Result result;
-  if (type_ == snes_mean_field) {
-    double* y = memory.block != nullptr ? memory.block : y_.data();
-    if (!memory.warm) std::fill_n(y, map_.local_states() * p, 0.0);
-    result = mean_iteration_->run(p, injection, y, z, limits);
-  } else {
-    if (memory.warm) std::copy_n(memory.block, map_.local_states() * p, z);
-    if (picard_)
-      result = picard_->run(p, injection, z, limits);
-    else if (forward_backward_)
-      result = forward_backward_->run(p, injection, z, forward_backward_step(), limits);
-    else if (peaceman_rachford_)
-      result = peaceman_rachford_->run(p, injection, z, alpha_, limits);
-    else
-      return main_->solve(p, injection, z);
-  }
-  return {.solve = {},
-          .reason = !result.reason.empty()                            ? result.reason
-                    : mean_ && mean_->single_columns_multiplied() > 0 ? "CONVERGED_WITH_FLOAT32_PRODUCTS"
-                                                                      : "CONVERGED",
-          .iterations = result.iterations,
-          .products = result.products};
-}
-
-// A PanelSnes has measured its residual itself.
-bool EquilibriumSolver::image_is_known(const Outcome& outcome) const {
-  return !is_column_iteration(type_) && outcome.fallbacks == 0;
-}
-
-std::vector<Index> EquilibriumSolver::verify(Index p, const double* injection, double* z, double* slopes,
-                                             Outcome& outcome) {
+std::vector<Index> EquilibriumSolver::climb(std::vector<Index> left, const double* injection, double* z,
+                                            double* slopes, Outcome& outcome) {
   const Index rows = map_.local_states();
-  if (image_is_known(outcome)) {
-    std::copy_n(main_->image(), rows * p, h_.data());
-  } else {
-    map_.apply(p, z, injection, h_.data());
-    ++outcome.products;
-  }
-  map_.linearise(p, z, h_.data(), slopes);
-  column_norms(comm_, rows, p, h_.data(), norms_.data());
-  for (Index i = 0; i < rows * p; ++i) h_[i] -= z[i];
-  column_norms(comm_, rows, p, h_.data(), norms_.data() + p);
-  std::vector<Index> left;
-  outcome.residual = 0.0;
-  outcome.worst_sample = 0;
-  for (Index c = 0; c < p; ++c) {
-    const double size = norms_[c];
-    const double residual = size > 0.0 ? norms_[p + c] / size : norms_[p + c];
-    if (!std::isfinite(size) || !(norms_[p + c] <= rtol() * size + main_->atol())) left.push_back(c);
-    if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
-    outcome.residual = residual;
-    outcome.worst_sample = c;
+  outcome.reason = type() + ": " + outcome.reason;
+  outcome.fallbacks = static_cast<Index>(left.size());
+  for (const PanelSnes::Defaults& defaults : ladder()) {
+    if (left.empty()) break;
+    const auto count = static_cast<Index>(left.size());
+    left_injection_.resize(static_cast<std::size_t>(rows * count));
+    for (Index c = 0; c < count; ++c)
+      std::copy_n(injection + left[c] * rows, rows, left_injection_.data() + c * rows);
+    left_z_ = left_injection_;  // better than zero: it is h(0)
+    PanelSnes& next = rung(defaults, count);
+    const Outcome step = next.solve(count, left_injection_.data(), left_z_.data());
+    outcome.products += step.products;
+    outcome.iterations = std::max(outcome.iterations, step.iterations);
+    outcome.reason += ", " + defaults.prefix + ": " + step.reason;
+    left = take(next, left, z, slopes);
   }
   return left;
 }
 
-Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {
-  update_mean_field(p, injection, memory);
-  Outcome outcome = first_attempt(p, injection, z, memory);
-  outcome.solve = "equilibrium (eq_)";
-  std::vector<Index> left = verify(p, injection, z, slopes, outcome);
-  if (!left.empty() && ladder_) {
-    outcome.reason = type_ + ": " + outcome.reason;
-    outcome.fallbacks = static_cast<Index>(left.size());
-    const std::vector<Index> failed = left;
-    left = climb(std::move(left), p, injection, z, slopes, outcome);
-    if (memory.block != nullptr && type_ == snes_mean_field) remember(failed, z, memory.block, outcome);
+// What the chosen solver left in the memory of these columns is where it gave up.
+void EquilibriumSolver::remember(const std::vector<Index>& left, const double* z, double* memory,
+                                 Outcome& outcome) {
+  const Index rows = map_.local_states();
+  const auto p = static_cast<Index>(left.size());
+  left_z_.resize(static_cast<std::size_t>(rows * p));
+  for (Index k = 0; k < p; ++k) std::copy_n(z + left[k] * rows, rows, left_z_.data() + k * rows);
+  if (type() == snes_mean_field) {
+    left_injection_.resize(left_z_.size());
+    mean_->weights().multiply(p, left_z_.data(), left_injection_.data());
+    left_z_.swap(left_injection_);
+    ++outcome.products;
   }
-  outcome.converged = left.empty();
-  if (memory.block != nullptr && type_ != snes_mean_field)
-    std::copy_n(z, map_.local_states() * p, memory.block);
+  for (Index k = 0; k < p; ++k) std::copy_n(left_z_.data() + k * rows, rows, memory + left[k] * rows);
+}
+
+void EquilibriumSolver::judge(Index p, bool converged, Outcome& outcome) const {
+  outcome.converged = converged;
+  outcome.residual = 0.0;
+  outcome.worst_sample = 0;
+  for (Index c = 0; c < p; ++c) {
+    if (std::isnan(outcome.residual) || residuals_[c] <= outcome.residual) continue;  // a NaN wins and stays
+    outcome.residual = residuals_[c];
+    outcome.worst_sample = c;
+  }
+}
+
+Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, double* slopes, Memory memory) {
+  Outcome outcome = main_->solve(p, injection, z, memory);
+  outcome.solve = "equilibrium (eq_)";
+  if (outcome.converged && mean_ && mean_->single_columns_multiplied() > 0)
+    outcome.reason += " (WITH_FLOAT32_PRODUCTS)";
+  map_.linearise(p, z, main_->image(), slopes);
+  std::vector<Index> left;
+  for (Index c = 0; c < p; ++c) {
+    residuals_[c] = main_->residual(c);
+    if (!main_->solved(c)) left.push_back(c);
+  }
+  if (!left.empty() && ladder_) {
+    const std::vector<Index> failed = left;
+    left = climb(std::move(left), injection, z, slopes, outcome);
+    if (memory.block != nullptr) remember(failed, z, memory.block, outcome);
+  }
+  judge(p, left.empty(), outcome);
   return outcome;
 }
 

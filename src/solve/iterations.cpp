@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "poise/base/check.hpp"
-#include "poise/base/error.hpp"
 
 namespace poise {
 namespace {
@@ -103,105 +102,152 @@ void MeanFieldIteration::finish(Index slot, Index target, bool) {
   activate_sum(activation_, rows(), column(0, slot), column(1, slot), z_ + target * rows());
 }
 
-MeanFieldAdjoint::MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear,
-                                   std::size_t depth)
-    : ColumnIteration(comm, mean.weights().local_rows(), columns, 4, depth), mean_(mean), linear_(linear) {}
+// Blocks of both linear iterations: x or v, right-hand sides, slopes, and w, g or the image of x.
+namespace {
+constexpr std::size_t iterate_block = 0, rhs_block = 1, slope_block = 2, image_block = 3;
+}  // namespace
 
-ColumnIteration::Result MeanFieldAdjoint::run(Index p, const double* slopes, const double* rhs,
-                                              double* lambda, const Limits& limits) {
-  lambda_ = lambda;
+MeanFieldLinear::MeanFieldLinear(const PanelOperator& op, std::size_t depth)
+    : ColumnIteration(op.comm(), op.map().local_states(), op.columns(), 4, depth) {}
+
+ColumnIteration::Result MeanFieldLinear::run(PanelOperator& op, bool transposed, const double* rhs, double* x,
+                                             const Limits& limits) {
+  mean_ = &op.mean_field();
+  transposed_ = transposed;
+  x_ = x;
+  const Index p = op.p();
   const Index size = rows() * p;
-  std::copy_n(rhs, size, block(1));
-  if (linear_)
-    std::fill_n(block(2), size, 1.0);
+  std::copy_n(rhs, size, block(rhs_block));
+  if (op.slopes() == nullptr)
+    std::fill_n(block(slope_block), size, 1.0);
   else
-    std::copy_n(slopes, size, block(2));
-  const double* d = mean_.slopes();
+    std::copy_n(op.slopes(), size, block(slope_block));
+  const double* d = mean_->slopes();
+  if (!transposed) mean_->weights().multiply(p, x, block(iterate_block));  // y = Wx
   for (Index c = 0; c < p; ++c) {
-    const double* s = column(2, c);
-    double* w = column(3, c);
+    const double* s = column(slope_block, c);
+    const double* r = column(rhs_block, c);
+    const double* y = column(iterate_block, c);
+    double* w = column(image_block, c);
     for (Index i = 0; i < rows(); ++i) {
-      const double start = lambda[c * rows() + i];
-      w[i] = s[i] * start - d[i] * (start - rhs[c * rows() + i]);
+      const double start = x[c * rows() + i];
+      w[i] = transposed ? s[i] * start - d[i] * (start - r[i]) : r[i] + (s[i] - d[i]) * y[i];
     }
   }
   return iterate(p, limits);
 }
 
-void MeanFieldAdjoint::product(Index p) {
-  if (depth() > 0 && !first_product()) mix(p, 3);
-  mean_.multiply_transpose(p, block(3), block(0), depth() == 0 && far_from_done());
+void MeanFieldLinear::product(Index p) {
+  if (depth() > 0 && !first_product()) mix(p, image_block);
+  const bool single = depth() == 0 && far_from_done();
+  if (transposed_)
+    mean_->multiply_transpose(p, block(image_block), block(iterate_block), single);
+  else
+    mean_->multiply(p, block(image_block), block(iterate_block), single);
 }
 
-void MeanFieldAdjoint::measure(Index slot, double& residual, double& scale) {
-  const double* v = column(0, slot);
-  const double* r = column(1, slot);
-  const double* s = column(2, slot);
-  const double* d = mean_.slopes();
-  double* w = column(3, slot);
+void MeanFieldLinear::measure(Index slot, double& residual, double& scale) {
+  const double* v = column(iterate_block, slot);
+  const double* r = column(rhs_block, slot);
+  const double* s = column(slope_block, slot);
+  const double* d = mean_->slopes();
+  double* w = column(image_block, slot);
   double* next = depth() > 0 ? mapped(slot) : w;
+  const bool transposed = transposed_;
+  const auto image = [=](Index i) {
+    return transposed ? s[i] * (r[i] + v[i]) - d[i] * v[i] : r[i] + s[i] * v[i] - d[i] * v[i];
+  };
   double distance = 0.0;
   double size = 0.0;
   if (depth() > 0)
-    for (Index i = 0; i < rows(); ++i) change(slot)[i] = s[i] * (r[i] + v[i]) - d[i] * v[i] - w[i];
+    for (Index i = 0; i < rows(); ++i) change(slot)[i] = image(i) - w[i];
 #pragma omp simd reduction(+ : distance, size)
   for (Index i = 0; i < rows(); ++i) {
-    const double image = s[i] * (r[i] + v[i]) - d[i] * v[i];
-    distance += (image - w[i]) * (image - w[i]);
+    const double now = image(i);
+    distance += (now - w[i]) * (now - w[i]);
     size += r[i] * r[i];
-    next[i] = image;
+    next[i] = now;
   }
-  residual = mean_.weight_norm() * mean_.weight_norm() * distance;
+  residual = mean_->weight_norm() * mean_->weight_norm() * distance;
   scale = size;
 }
 
-void MeanFieldAdjoint::finish(Index slot, Index target, bool) {
-  const double* v = column(0, slot);
-  const double* r = column(1, slot);
-  for (Index i = 0; i < rows(); ++i) lambda_[target * rows() + i] = r[i] + v[i];
+void MeanFieldLinear::finish(Index slot, Index target, bool) {
+  const double* v = column(iterate_block, slot);
+  const double* r = column(rhs_block, slot);
+  const double* s = column(slope_block, slot);
+  for (Index i = 0; i < rows(); ++i) x_[target * rows() + i] = r[i] + (transposed_ ? v[i] : s[i] * v[i]);
 }
 
-NeumannIteration::NeumannIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns)
-    : ColumnIteration(comm, map.local_states(), columns, 4), map_(map) {
+NeumannIteration::NeumannIteration(const PanelOperator& op, PerronVector* perron)
+    : ColumnIteration(op.comm(), op.map().local_states(), op.columns(), 4, 0, perron == nullptr ? 0 : 2),
+      map_(op.map()),
+      perron_(perron) {}
+
+bool NeumannIteration::suits(const PanelOperator& op) {
   // Ranks must agree: on some of them the rows may be as many by chance.
+  const EquilibriumMap& map = op.map();
   int fits = map.slope_rows() == 0 || map.slope_rows() == map.local_states() ? 1 : 0;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, comm));
-  if (fits == 0)
-    throw Error(ExitCode::bad_input,
-                "-adj_ksp_type neumann does not fit this model: its slopes are no block of states", true);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, op.comm()));
+  return fits == 1;
 }
 
-ColumnIteration::Result NeumannIteration::run(Index p, const double* slopes, const double* rhs,
-                                              double* lambda, const Limits& limits) {
-  lambda_ = lambda;
-  std::copy_n(lambda, rows() * p, block(0));
-  std::copy_n(rhs, rows() * p, block(1));
-  std::copy_n(slopes, map_.slope_rows() * p, block(2));
+ColumnIteration::Result NeumannIteration::run(PanelOperator& op, bool transposed, const double* rhs,
+                                              double* x, const Limits& limits) {
+  if (perron_ != nullptr) perron_->update();
+  transposed_ = transposed;
+  x_ = x;
+  const Index p = op.p();
+  std::copy_n(x, rows() * p, block(iterate_block));
+  std::copy_n(rhs, rows() * p, block(rhs_block));
+  if (op.slopes() != nullptr) std::copy_n(op.slopes(), map_.slope_rows() * p, block(slope_block));
   return iterate(p, limits);
 }
 
+// The next x is r + Jx + c p 1ᵀ(r + Jx − x), with 1 and p exchanged in the transposed equation.
 void NeumannIteration::product(Index p) {
-  if (!first_product())
-    for (Index i = 0; i < rows() * p; ++i) block(0)[i] = block(1)[i] + block(3)[i];
-  map_.jacobian_transpose(p, block(2), block(0), block(3));
+  double* x = block(iterate_block);
+  if (!first_product()) {
+    for (Index i = 0; i < rows() * p; ++i) x[i] = block(rhs_block)[i] + block(image_block)[i];
+    for (Index slot = 0; perron_ != nullptr && slot < p; ++slot) {
+      const double step = perron_->factor(shared_sum(slot, mean_slope)) * shared_sum(slot, residual_sum);
+      for (Index i = 0; i < rows(); ++i)
+        column(iterate_block, slot)[i] += transposed_ ? step : step * perron_->entries()[i];
+    }
+  }
+  if (transposed_)
+    map_.jacobian_transpose(p, block(slope_block), x, block(image_block));
+  else
+    map_.jacobian(p, block(slope_block), x, block(image_block));
 }
 
 void NeumannIteration::measure(Index slot, double& residual, double& scale) {
-  const double* lambda = column(0, slot);
-  const double* r = column(1, slot);
-  const double* image = column(3, slot);
-  double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
+  const double* x = column(iterate_block, slot);
+  const double* r = column(rhs_block, slot);
+  const double* image = column(image_block, slot);
+  double distance = 0.0;
+#pragma omp simd reduction(+ : distance)
   for (Index i = 0; i < rows(); ++i) {
-    const double difference = lambda[i] - image[i] - r[i];
-    sum += difference * difference;
+    const double difference = x[i] - image[i] - r[i];
+    distance += difference * difference;
   }
-  residual = sum;
+  residual = distance;
   scale = squared_norm(rows(), r);
+  if (perron_ == nullptr) return;
+  const double* direction = perron_->entries();
+  const double* s = map_.linear() ? nullptr : column(slope_block, slot);
+  double total = 0.0;
+  double slope = 0.0;
+  for (Index i = 0; i < rows(); ++i) {
+    total += (transposed_ ? direction[i] : 1.0) * (r[i] + image[i] - x[i]);
+    slope += s == nullptr ? direction[i] : s[i] * direction[i];
+  }
+  shared_sum(slot, residual_sum) = total;
+  shared_sum(slot, mean_slope) = slope;
 }
 
 void NeumannIteration::finish(Index slot, Index target, bool) {
-  std::copy_n(column(0, slot), rows(), lambda_ + target * rows());
+  std::copy_n(column(iterate_block, slot), rows(), x_ + target * rows());
 }
 
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include "poise/model/equilibrium_map.hpp"
 #include "poise/solve/column_iteration.hpp"
 #include "poise/solve/mean_field.hpp"
+#include "poise/solve/panel_operator.hpp"
 
 namespace poise {
 
@@ -48,40 +49,48 @@ class MeanFieldIteration final : public ColumnIteration {
   std::vector<double> value_;
 };
 
-/// The same for the adjoint (I − WᵀS)λ = r, S the slopes of a sample: λ = r + v, v ← Kᵀw with w = S r + (S −
-/// D̄)v, residual at most ‖W‖₂ ‖w − w_before‖.
-class MeanFieldAdjoint final : public ColumnIteration {
+/// The linearised equation of a panel by the same chord, one product with K a step. Of the adjoint (I −
+/// WᵀS)λ = r, S the slopes of a sample: λ = r + v, v ← Kᵀw with w = S r + (S − D̄)v, residual at most ‖W‖₂ ‖w
+/// − w_before‖. Of (I − SW)x = r: x = r + S y, y ← K g with g = r + (S − D̄)y, residual at most max S ‖W‖₂ ‖g
+/// − g_before‖.
+class MeanFieldLinear final : public ColumnIteration {
  public:
-  MeanFieldAdjoint(MPI_Comm comm, Index columns, const MeanField& mean, bool linear, std::size_t depth = 0);
-  /// Collective. `lambda`: start on entry, solution on return; slopes (ignored if linear), rhs, lambda: rows
-  /// x p.
-  Result run(Index p, const double* slopes, const double* rhs, double* lambda, const Limits& limits);
+  MeanFieldLinear(const PanelOperator& op, std::size_t depth = 0);
+  /// Collective. Solves for the p columns of `op` (their slopes are its), transposed or not. `x`: start on
+  /// entry, solution on return; rhs, x: rows x p.
+  Result run(PanelOperator& op, bool transposed, const double* rhs, double* x, const Limits& limits);
 
  private:
   void product(Index p) override;
   void measure(Index slot, double& residual, double& scale) override;
   void finish(Index slot, Index column, bool done) override;
 
-  const MeanField& mean_;
-  bool linear_;
-  double* lambda_ = nullptr;
+  MeanField* mean_ = nullptr;
+  bool transposed_ = true;
+  double* x_ = nullptr;
 };
 
-/// Plain Neumann iteration λ ← r + (∂h/∂z)ᵀλ for any map whose slopes have as many rows as its states, or
-/// none.
+/// Richardson's iteration of the same equations for any map whose slopes have as many rows as its states, or
+/// none: x ← x + M(r − Op x), M the identity (the Neumann series) or the Perron correction.
 class NeumannIteration final : public ColumnIteration {
  public:
-  NeumannIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns);
-  /// Collective. As MeanFieldAdjoint::run.
-  Result run(Index p, const double* slopes, const double* rhs, double* lambda, const Limits& limits);
+  /// `perron`: null, or what corrects.
+  NeumannIteration(const PanelOperator& op, PerronVector* perron);
+  /// Collective. As MeanFieldLinear::run.
+  Result run(PanelOperator& op, bool transposed, const double* rhs, double* x, const Limits& limits);
+  /// Collective. Whether the map of `op` has slopes that it can move with its columns, on all ranks.
+  [[nodiscard]] static bool suits(const PanelOperator& op);
 
  private:
+  enum Sum : std::size_t { residual_sum, mean_slope };
   void product(Index p) override;
   void measure(Index slot, double& residual, double& scale) override;
   void finish(Index slot, Index column, bool done) override;
 
   const EquilibriumMap& map_;
-  double* lambda_ = nullptr;
+  PerronVector* perron_;
+  bool transposed_ = true;
+  double* x_ = nullptr;
 };
 
 }  // namespace poise

@@ -32,9 +32,10 @@ double estimated_norm(const RowBlockMatrix& weights) {
   return estimate;
 }
 
-MeanField::MeanField(const RowBlockMatrix& weights)
+MeanField::MeanField(const RowBlockMatrix& weights, double column_sum)
     : weights_(weights),
       k_(weights.comm(), weights.offsets()),
+      perron_(weights, column_sum),
       slopes_(static_cast<std::size_t>(weights.local_rows())) {}
 
 bool MeanField::affordable(const RowBlockMatrix& weights, Index samples) {

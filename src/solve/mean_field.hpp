@@ -4,6 +4,7 @@
 
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/equilibrium_map.hpp"
+#include "poise/solve/perron.hpp"
 
 namespace poise {
 
@@ -14,10 +15,11 @@ namespace poise {
 /// slope of some samples, one matrix for all of them. What solvers need of it is K = W (I − D̄W)⁻¹, a matrix
 /// of the shape of W: then (I − D̄W)⁻¹ = I + D̄K and its transpose is I + KᵀD̄, and an iteration that is
 /// preconditioned by it costs one product (see MeanFieldIteration). For a linear map it is the exact inverse.
+/// With it goes the Perron vector of softmax weights, which corrects the slow mode alone.
 class MeanField {
  public:
-  /// `weights` must outlive it.
-  explicit MeanField(const RowBlockMatrix& weights);
+  /// `weights` must outlive it. `column_sum`: of the weights, for the Perron vector (see PointwiseForm).
+  explicit MeanField(const RowBlockMatrix& weights, double column_sum = 0.0);
 
   /// Collective on the communicator of the weights. Computes K for the mean slopes d (local rows). One LU
   /// factorisation of an m x m matrix, which every rank holds while this runs. Throws failure if I − D̄W is
@@ -26,9 +28,15 @@ class MeanField {
   /// Collective. The same; where I − D̄W is singular, D̄ is 0 instead and K is W: iterations are then plain
   /// ones, and what has no solution is found out by them.
   void update_or_plain(const double* d);
-  /// Forgets K: the weights have changed.
-  void invalidate() { valid_ = false; }
+  /// Forgets K and the Perron vector: the weights have changed.
+  void invalidate() {
+    valid_ = false;
+    perron_.invalidate();
+  }
   [[nodiscard]] bool valid() const { return valid_; }
+
+  /// Made up to date by its own `update`.
+  [[nodiscard]] PerronVector& perron() { return perron_; }
 
   /// d: local rows.
   [[nodiscard]] const double* slopes() const { return slopes_.data(); }
@@ -60,6 +68,7 @@ class MeanField {
   [[nodiscard]] bool factorise(const double* d);
   const RowBlockMatrix& weights_;
   RowBlockMatrix k_;
+  PerronVector perron_;
   std::vector<double> slopes_, factors_, all_slopes_;
   std::vector<int> pivots_;
   mutable std::vector<double> scaled_;

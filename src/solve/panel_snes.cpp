@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string_view>
 
 #include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {
@@ -20,13 +20,16 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   check(SNESCreate(comm, snes.out()));
   check(SNESSetOptionsPrefix(snes.get(), defaults.prefix.c_str()));
   check(SNESSetType(snes.get(), defaults.type.c_str()));
+  set_patient(snes.get(), defaults.patient);
+  set_mixing(snes.get(), defaults.mixing);
   if (defaults.type == SNESNEWTONLS) {
     SNESLineSearch search = nullptr;
     check(SNESGetLineSearch(snes.get(), &search));
     check(SNESLineSearchSetType(search, defaults.search ? SNESLINESEARCHBT : SNESLINESEARCHBASIC));
     if (!defaults.search) check(SNESLineSearchSetComputeNorms(search, PETSC_FALSE));
   }
-  check(SNESSetTolerances(snes.get(), smallest_state, defaults.rtol, PETSC_DEFAULT, 1000, PETSC_MAX_INT));
+  check(SNESSetTolerances(snes.get(), smallest_state, defaults.rtol, PETSC_DEFAULT, defaults.max_iterations,
+                          PETSC_MAX_INT));
   KSP ksp = nullptr;
   check(SNESGetKSP(snes.get(), &ksp));
   check(KSPSetType(ksp, KSPGMRES));
@@ -39,52 +42,56 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   return snes;
 }
 
-LinearMap identity_minus(Index size, LinearMap map) {
-  return [size, map = std::move(map)](const double* v, double* out) {
-    map(v, out);
-    for (Index i = 0; i < size; ++i) out[i] = v[i] - out[i];
-  };
+std::string type_of(SNES snes) {
+  SNESType type = nullptr;
+  check(SNESGetType(snes, &type));
+  return type;
 }
 
 }  // namespace
 
-PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* mean, Index columns,
+PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, std::shared_ptr<MeanField> mean, Index columns,
                      const Defaults& defaults)
     : comm_(comm),
       map_(map),
       columns_(columns),
       size_(map.local_states() * columns),
+      operator_(comm, map, std::move(mean), columns, false),
       z_(create_vec(comm, size_)),
       residual_(duplicate(z_.get())),
       snes_(create_snes(comm, defaults)),
-      padded_injection_(static_cast<std::size_t>(size_)),
-      slopes_(static_cast<std::size_t>(map.slope_rows() * columns)),
       h_(static_cast<std::size_t>(size_)),
       residual_norms_(static_cast<std::size_t>(columns)),
       h_norms_(static_cast<std::size_t>(columns)) {
-  if (const auto form = map.pointwise_form()) {
-    const bool linear = map.linear();
-    preconditioner_ = {mean, &form->weights, [this, linear] { return linear ? nullptr : slopes_.data(); },
-                       false, columns};
-  }
-  jacobian_ = std::make_unique<ShellOperator>(comm, size_,
-                                              identity_minus(size_, [this](const double* v, double* out) {
-                                                ++applications_;
-                                                map_.jacobian(columns_, slopes_.data(), v, out);
-                                              }));
-  attach_preconditioner(jacobian_->get(), preconditioner_);
-  check(SNESSetFunction(
-      snes_.get(), residual_.get(),
-      +[](SNES, Vec z, Vec f, void* self) -> PetscErrorCode {
-        return guarded([&] { static_cast<PanelSnes*>(self)->compute_residual(z, f); });
-      },
-      this));
+  // Columns beyond those of a solve have the equation z = 0.
+  jacobian_ = std::make_unique<ShellOperator>(comm, size_, [this](const double* v, double* out) {
+    operator_.apply(v, out);
+    const Index used = map_.local_states() * p_;
+    std::copy(v + used, v + size_, out + used);
+  });
+  operator_.attach_to(jacobian_->get());
+  set_callbacks();
+  check(SNESSetFromOptions(snes_.get()));
+  type_ = type_of(snes_.get());
+  check(SNESSetSolution(snes_.get(), z_.get()));
+  require_suited(snes_.get(), map);
+  if (!is_column_iteration(type_)) slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
+  KSP ksp = nullptr;
+  check(SNESGetKSP(snes_.get(), &ksp));
+  precondition_on_the_right(ksp);
+  PetscInt max_iterations = 0;
+  check(SNESGetTolerances(snes_.get(), &atol_, &rtol_, nullptr, &max_iterations, nullptr));
+  max_iterations_ = max_iterations;
+}
+
+void PanelSnes::set_callbacks() {
+  check(SNESSetFunction(snes_.get(), residual_.get(), residual_callback, this));
   check(SNESSetJacobian(
       snes_.get(), jacobian_->get(), jacobian_->get(),
       +[](SNES snes, Vec z, Mat, Mat, void* context) -> PetscErrorCode {
         return guarded([&] {
           auto* self = static_cast<PanelSnes*>(context);
-          if (snes == self->snes_.get())
+          if (self->is_outermost(snes))
             self->prepare_linear_solve(z);
           else
             self->linearise(z);
@@ -98,38 +105,68 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* 
         return guarded([&] { *reason = static_cast<PanelSnes*>(self)->test_convergence(iteration); });
       },
       this, nullptr));
-  check(SNESSetFromOptions(snes_.get()));
-  KSP ksp = nullptr;
-  check(SNESGetKSP(snes_.get(), &ksp));
-  precondition_on_the_right(ksp);
-  PetscInt max_iterations = 0;
-  check(SNESGetTolerances(snes_.get(), &atol_, &rtol_, nullptr, &max_iterations, nullptr));
-  max_iterations_ = max_iterations;
+}
+
+PanelSnes& PanelSnes::of(SNES snes) {
+  PetscErrorCode (*function)(SNES, Vec, Vec, void*) = nullptr;
+  void* context = nullptr;
+  check(SNESGetFunction(snes, nullptr, &function, &context));
+  if (function == residual_callback) return *static_cast<PanelSnes*>(context);
+  const char* prefix = nullptr;
+  check(SNESGetOptionsPrefix(snes, &prefix));
+  throw Error(ExitCode::bad_input,
+              "-" + std::string(prefix != nullptr ? prefix : "") + "snes_type " + type_of(snes) +
+                  " is for the equilibria of Poise (-eq_snes_type) alone; choose one of PETSc's types here",
+              true);
 }
 
 void PanelSnes::compute_residual(Vec z, Vec residual) {
-  ++applications_;
+  ++evaluations_;
   const ReadArray in(z);
   WriteArray out(residual);
-  map_.apply(columns_, in.data(), injection_, out.data());
-  for (Index i = 0; i < size_; ++i) out[i] = in[i] - out[i];
+  const Index used = map_.local_states() * p_;
+  map_.apply(p_, in.data(), injection_, h_.data());
+  for (Index i = 0; i < used; ++i) out[i] = in[i] - h_[i];
+  std::copy(in.data() + used, in.data() + size_, out.data() + used);
 }
 
-PanelSnes::Worst PanelSnes::worst_column(const double* z, const double* residual) {
-  for (Index i = 0; i < size_; ++i) h_[i] = z[i] - residual[i];
-  column_norms(comm_, map_.local_states(), columns_, residual, residual_norms_.data());
-  column_norms(comm_, map_.local_states(), columns_, h_.data(), h_norms_.data());
+PetscErrorCode PanelSnes::residual_callback(SNES, Vec z, Vec f, void* self) {
+  return guarded([&] { static_cast<PanelSnes*>(self)->compute_residual(z, f); });
+}
+
+double PanelSnes::residual(Index c) const {
+  return h_norms_[c] > 0.0 ? residual_norms_[c] / h_norms_[c] : residual_norms_[c];
+}
+
+bool PanelSnes::solved(Index c) const {
+  return std::isfinite(h_norms_[c]) && residual_norms_[c] <= rtol_ * h_norms_[c] + atol_;
+}
+
+PanelSnes::Worst PanelSnes::judge(const double* z, const double* difference, double rtol, double atol) {
+  for (Index i = 0; i < map_.local_states() * p_; ++i) h_[i] = z[i] - difference[i];
+  return judge_image(difference, rtol, atol);
+}
+
+PanelSnes::Worst PanelSnes::judge_image(const double* difference, double rtol, double atol) {
+  const Index rows = map_.local_states();
+  column_norms(comm_, rows, p_, difference, residual_norms_.data());
+  column_norms(comm_, rows, p_, h_.data(), h_norms_.data());
   Worst worst;
   worst.tolerance = std::numeric_limits<double>::infinity();
-  for (Index c = 0; c < columns_; ++c) {
-    const double tolerance = rtol_ * h_norms_[c] + atol_;
-    const double ratio = residual_norms_[c] == 0.0 ? 0.0 : residual_norms_[c] / tolerance;
+  for (Index c = 0; c < p_; ++c) {
+    const double tolerance = rtol * h_norms_[c] + atol;
+    const double ratio = residual_norms_[c] == 0.0   ? 0.0
+                         : std::isfinite(tolerance) ? residual_norms_[c] / tolerance
+                                                     : std::numeric_limits<double>::quiet_NaN();
+    worst.frobenius += residual_norms_[c] * residual_norms_[c];
     if (ratio > 1.0) worst.tolerance = std::min(worst.tolerance, tolerance);
-    if (!std::isnan(worst.ratio) && !(ratio <= worst.ratio))  // a NaN wins and stays
-      worst = {ratio, h_norms_[c] > 0.0 ? residual_norms_[c] / h_norms_[c] : residual_norms_[c],
-               worst.tolerance, c};
+    if (std::isnan(worst.ratio) || ratio <= worst.ratio) continue;  // a NaN wins and stays
+    worst.ratio = ratio;
+    worst.residual = residual(c);
+    worst.column = c;
   }
-  return worst;
+  worst.frobenius = std::sqrt(worst.frobenius);
+  return worst_ = worst;
 }
 
 void PanelSnes::prepare_linear_solve(Vec z) {
@@ -137,8 +174,9 @@ void PanelSnes::prepare_linear_solve(Vec z) {
   check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
   const ReadArray state(z);
   const ReadArray residual(f);
-  const Worst worst = worst_column(state.data(), residual.data());
-  map_.linearise(columns_, state.data(), h_.data(), slopes_.data());
+  const Worst worst = judge(state.data(), residual.data(), rtol_, atol_);
+  map_.linearise(p_, state.data(), h_.data(), slopes_.data());
+  operator_.linearise(p_, slopes_.data());
   // KSP controls the norm over the whole panel, which bounds every column. Half: ‖h‖ may shrink on the way.
   KSP ksp = nullptr;
   check(SNESGetKSP(snes_.get(), &ksp));
@@ -150,28 +188,14 @@ void PanelSnes::prepare_linear_solve(Vec z) {
   check(KSPSetTolerances(ksp, rtol, target, divergence, max_iterations));
 }
 
-std::string PanelSnes::type() const {
-  SNESType type = nullptr;
-  check(SNESGetType(snes_.get(), &type));
-  return type;
-}
-
-std::string PanelSnes::preconditioner() const {
-  KSP ksp = nullptr;
-  PC pc = nullptr;
-  PCType type = nullptr;
-  check(SNESGetKSP(snes_.get(), &ksp));
-  check(KSPGetPC(ksp, &pc));
-  check(PCGetType(pc, &type));
-  return type == nullptr ? "" : type;
-}
-
 // For a solver inside of this one (composite, npc), which has its own residual and tolerances.
 void PanelSnes::linearise(Vec z) {
-  ++applications_;
+  ++evaluations_;
   const ReadArray state(z);
-  map_.apply(columns_, state.data(), injection_, h_.data());
-  map_.linearise(columns_, state.data(), h_.data(), slopes_.data());
+  map_.apply(p_, state.data(), injection_, h_.data());
+  slopes_.resize(static_cast<std::size_t>(map_.slope_rows() * columns_));
+  map_.linearise(p_, state.data(), h_.data(), slopes_.data());
+  operator_.linearise(p_, slopes_.data());
 }
 
 SNESConvergedReason PanelSnes::test_convergence(Index iteration) {
@@ -181,23 +205,13 @@ SNESConvergedReason PanelSnes::test_convergence(Index iteration) {
   check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
   const ReadArray state(z);
   const ReadArray residual(f);
-  const Worst worst = worst_column(state.data(), residual.data());
+  const Worst worst = judge(state.data(), residual.data(), rtol_, atol_);
   if (std::isnan(worst.ratio)) return SNES_DIVERGED_FNORM_NAN;
   if (worst.ratio <= 1.0) return SNES_CONVERGED_FNORM_RELATIVE;
   return iteration >= max_iterations_ ? SNES_DIVERGED_MAX_IT : SNES_CONVERGED_ITERATING;
 }
 
-Outcome PanelSnes::solve(Index p, const double* injection, double* z) {
-  const Index before = applications_;
-  const Index used = map_.local_states() * p;
-  std::copy_n(injection, used, padded_injection_.data());
-  std::fill(padded_injection_.begin() + used, padded_injection_.end(), 0.0);
-  injection_ = padded_injection_.data();
-  {
-    WriteArray start(z_.get());
-    std::copy_n(z, used, start.data());
-    std::fill(start.data() + used, start.data() + size_, 0.0);
-  }
+Outcome PanelSnes::run(Index before) {
   check(SNESSolve(snes_.get(), nullptr, z_.get()));
   SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
   PetscInt iterations = 0;
@@ -207,24 +221,48 @@ Outcome PanelSnes::solve(Index p, const double* injection, double* z) {
   check(SNESGetConvergedReason(snes_.get(), &reason));
   check(SNESGetConvergedReasonString(snes_.get(), &text));
   check(SNESGetIterationNumber(snes_.get(), &iterations));
-  const ReadArray solution(z_.get());
-  std::copy_n(solution.data(), used, z);
-
-  // Not every SNES type calls our test last, so the residual that is reported is measured here.
   Vec f = nullptr;
   check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
-  SNESType type = nullptr;
-  check(SNESGetType(snes_.get(), &type));
-  if (std::string_view(type) != SNESNEWTONLS) compute_residual(z_.get(), f);
-  const ReadArray residual(f);
-  const Worst worst = worst_column(solution.data(), residual.data());
+  IterationReport report;
+  if (is_column_iteration(type_)) {
+    report = report_of(snes_.get());  // and it has judged its solution last
+  } else {
+    // Not every type of PETSc leaves F of its solution, so what is reported is measured here.
+    if (type_ != SNESNEWTONLS) compute_residual(z_.get(), f);
+    (void)judge(ReadArray(z_.get()).data(), ReadArray(f).data(), rtol_, atol_);
+  }
   return {.solve = "equilibrium",
-          .reason = text,
-          .converged = reason > 0 && worst.ratio <= 1.0,
+          .reason = report.reason.empty() ? text : report.reason + " (" + text + ")",
+          .converged = reason > 0 && worst_.ratio <= 1.0,
           .iterations = std::max(iterations, linear_iterations),
-          .products = applications_ - before,
-          .residual = worst.residual,
-          .worst_sample = worst.column};
+          .products = report.products + evaluations_ + operator_.products() - before,
+          .residual = worst_.residual,
+          .worst_sample = worst_.column};
+}
+
+Outcome PanelSnes::solve(Index p, const double* injection, double* z, Memory memory) {
+  const Index before = evaluations_ + operator_.products();
+  const Index used = map_.local_states() * p;
+  const bool by_states = memory.block != nullptr && type_ != snes_mean_field;
+  p_ = p;
+  injection_ = injection;
+  memory_ = memory;
+  if (by_states && memory.warm) std::copy_n(memory.block, used, z);
+  Outcome outcome;
+  if (p == columns_) {
+    const PlacedArray in_place(z_.get(), z);
+    outcome = run(before);
+  } else {
+    {
+      WriteArray start(z_.get());
+      std::copy_n(z, used, start.data());
+      std::fill(start.data() + used, start.data() + size_, 0.0);
+    }
+    outcome = run(before);
+    std::copy_n(ReadArray(z_.get()).data(), used, z);
+  }
+  if (by_states) std::copy_n(z, used, memory.block);
+  return outcome;
 }
 
 }  // namespace poise

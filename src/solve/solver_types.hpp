@@ -2,48 +2,66 @@
 
 #include <petscsnes.h>
 
-#include <functional>
+#include <array>
 #include <string>
 
 #include "poise/base/process_grid.hpp"
-#include "poise/solve/mean_field.hpp"
 
 namespace poise {
 
-// Names that Poise adds to PETSc's, so that they are chosen by options as all others are.
-inline constexpr const char* snes_mean_field = "meanfield";                // -eq_snes_type
-inline constexpr const char* snes_picard = "picard";                       // -eq_snes_type
-inline constexpr const char* snes_forward_backward = "forwardbackward";    // -eq_snes_type
-inline constexpr const char* snes_peaceman_rachford = "peacemanrachford";  // -eq_snes_type
-inline constexpr const char* ksp_mean_field = "meanfield";                 // -adj_ksp_type
-inline constexpr const char* ksp_neumann = "neumann";                      // -adj_ksp_type
-inline constexpr const char* pc_mean_field = "meanfield";                  // -eq_pc_type, -adj_pc_type
-inline constexpr const char* pc_sample_lu = "samplelu";                    // -eq_pc_type, -adj_pc_type
+class EquilibriumMap;
+class PanelOperator;
+
+// Types that Poise adds to PETSc's, chosen, viewed and monitored as all others are. They iterate every sample
+// of a panel by itself, and samples that are done leave it. Monitors and histories get the residual of the
+// worst sample that is still iterated, relative to the size that its tolerance is relative to.
+inline constexpr const char* snes_mean_field = "meanfield";
+inline constexpr const char* snes_picard = "picard";
+inline constexpr const char* snes_forward_backward = "forwardbackward";
+inline constexpr const char* snes_peaceman_rachford = "peacemanrachford";
+inline constexpr const char* snes_perron = "perron";
+inline constexpr const char* ksp_mean_field = "meanfield";
+inline constexpr const char* ksp_neumann = "neumann";
+inline constexpr const char* pc_mean_field = "meanfield";
+inline constexpr const char* pc_sample_lu = "samplelu";
+inline constexpr const char* pc_perron = "perron";
 
 /// Whether a SNES or KSP type is one of them.
 [[nodiscard]] bool is_column_iteration(const std::string& type);
 
-/// Registers them with PETSc; does nothing after the first time. Not collective. The solvers run inside the
-/// panel solvers of this folder, where columns can leave; PETSc's own use of them is an error that says so.
+/// Registers them with PETSc; does nothing after the first time. Not collective.
 void register_solver_types();
+/// The parts of it, one a file.
+void register_snes_types();
+void register_ksp_types();
+void register_pc_types();
 
-/// Collective on the world. Throws bad_input if a preconditioner of that name does not suit a model with
-/// these weights (null: not of the form a(Wz + u)). `option`: where it was chosen.
-void require_suited(const std::string& preconditioner, const std::string& option,
-                    const RowBlockMatrix* weights);
+/// Collective on the world. Throws bad_input, naming the option, where a type that the options chose does not
+/// suit the map: of the SNES, of its nonlinear preconditioner, of its members (composite), of KSP and PC in
+/// them.
+void require_suited(SNES snes, const EquilibriumMap& map);
+/// The same for a KSP and its PC; `panel` null: what is behind the Mat is no panel.
+void require_suited(KSP ksp, const PanelOperator* panel);
 
-/// What the preconditioners of a panel need; composed with the operator Mat.
-struct PanelPreconditioner {
-  const MeanField* mean = nullptr;  ///< valid when the preconditioner is applied
-  const RowBlockMatrix* weights = nullptr;
-  std::function<const double*()> slopes;  ///< rows x columns of the linearisation; null for a linear map
-  bool transposed = false;                ///< the operator is (I − ∂h/∂z)ᵀ
-  Index columns = 0;
+/// What PETSc's object does not tell of the last solve of a SNES or KSP that is_column_iteration.
+struct IterationReport {
+  Index products = 0;  ///< with the weights or K, a panel each
+  std::string reason;  ///< why the first sample that was given up was; empty if none was
 };
+[[nodiscard]] IterationReport report_of(SNES snes);
+[[nodiscard]] IterationReport report_of(KSP ksp);
+
+/// Whether a SNES of these types goes on with samples that converge slowly (true, the default) or gives them
+/// up, so that the next solver gets them (false); -snes_patient. The same for a KSP: -ksp_patient.
+void set_patient(SNES snes, bool patient);
+void set_patient(KSP ksp, bool patient);
+/// Depth of the Anderson mixing of every sample's own iterates in SNES meanfield and perron and KSP meanfield
+/// (0: none; at most 8); -snes_mixing, -ksp_mixing.
+void set_mixing(SNES snes, int depth);
+void set_mixing(KSP ksp, int depth);
+
 /// To be called when a KSP has its options: preconditions GMRES and BiCGStab on the right, whose residual is
 /// the true one that Poise's tolerances mean, unless the options choose a side. Not collective.
 void precondition_on_the_right(KSP ksp);
-/// `data` must outlive the Mat.
-void attach_preconditioner(Mat mat, PanelPreconditioner& data);
 
 }  // namespace poise

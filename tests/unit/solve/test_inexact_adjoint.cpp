@@ -13,7 +13,7 @@ TEST(InexactAdjoint, OneTermIsTheRightHandSide) {
     ModelOnGrid<TanhSoftmax> model(feature_ranks, 9);
     const Block slopes(static_cast<std::size_t>(3 * model.rows()), 0.7);
     const Block rhs = model.random_states(3, 5);
-    AdjointSolver solver(model.grid.feature(), model.map, 3, 1e-12, nullptr, KSPGMRES,
+    AdjointSolver solver(model.grid.feature(), model.map, 3, 1e-12, nullptr, AdjointSolver::Defaults(),
                          {Backward::Kind::neumann, 1});
     Block lambda(rhs.size());
     const Outcome outcome = solver.solve(3, slopes.data(), rhs.data(), lambda.data());
@@ -41,7 +41,7 @@ TEST(InexactAdjoint, TermsConvergeToTheExactAdjointAtTheRateOfTheContraction) {
     const double gamma = 0.9;
     double before = 1.0;
     for (const Index terms : {1, 2, 5, 20, 60, 300}) {
-      AdjointSolver solver(model.grid.feature(), model.map, p, 1e-12, nullptr, KSPGMRES,
+      AdjointSolver solver(model.grid.feature(), model.map, p, 1e-12, nullptr, AdjointSolver::Defaults(),
                            {Backward::Kind::neumann, terms});
       Block truncated(rhs.size());
       const Outcome outcome = solver.solve(p, state.slopes.data(), rhs.data(), truncated.data());
@@ -64,7 +64,7 @@ TEST(InexactAdjoint, MoreTermsAreTheHornerSchemeOfTheSeries) {
     power = next;
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += power[i];
   }
-  AdjointSolver solver(model.grid.feature(), model.map, 2, 1e-12, nullptr, KSPGMRES,
+  AdjointSolver solver(model.grid.feature(), model.map, 2, 1e-12, nullptr, AdjointSolver::Defaults(),
                        {Backward::Kind::neumann, 4});
   Block lambda(rhs.size());
   (void)require(solver.solve(2, slopes.data(), rhs.data(), lambda.data()));

@@ -1,0 +1,406 @@
+// The SNES types of Poise: each iterates the columns of a PanelSnes by a ColumnIteration.
+#include <petsc/private/snesimpl.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "poise/base/options.hpp"
+#include "poise/solve/iterations.hpp"
+#include "poise/solve/panel_snes.hpp"
+#include "poise/solve/petsc_types.hpp"
+#include "poise/solve/solver_types.hpp"
+#include "poise/solve/splittings.hpp"
+
+namespace poise {
+namespace {
+
+/// What is behind snes->data.
+class SampleSnes {
+ public:
+  using Limits = ColumnIteration::Limits;
+  using Result = ColumnIteration::Result;
+  virtual ~SampleSnes() = default;
+
+  /// Throws bad_input; `option`: the type and where it was chosen.
+  virtual void require_suited(const EquilibriumMap& /*map*/, const std::string& /*option*/) const {}
+  virtual void set_from_options(OptionItems /*items*/) {}
+  [[nodiscard]] virtual std::string description() const = 0;
+  /// Takes all memory for the panel.
+  virtual void set_up(const PanelSnes& panel) = 0;
+  [[nodiscard]] virtual ColumnIteration& iteration() = 0;
+  virtual void reset() = 0;
+  /// Collective. From z, the local entries of the SNES's solution, to there.
+  virtual Result run(SNES snes, PanelSnes& panel, double* z, const Limits& limits) = 0;
+  /// The product is h(z) itself: its residual is that of the iterate before it, and it is an evaluation of F.
+  [[nodiscard]] virtual bool evaluates() const { return false; }
+  [[nodiscard]] virtual bool mixes() const { return false; }
+
+  bool patient = true;
+  int mixing = 0;
+  IterationReport report;
+};
+
+std::optional<PointwiseForm> required_form(const EquilibriumMap& map, const std::string& option) {
+  auto form = map.pointwise_form();
+  if (!form)
+    throw refusal_of(option + " needs a model of the form h(z) = a(Wz + u); try newtonls or anderson");
+  return form;
+}
+
+class MeanFieldSnes final : public SampleSnes {
+ public:
+  void require_suited(const EquilibriumMap& map, const std::string& option) const override {
+    (void)required_form(map, option);
+  }
+  [[nodiscard]] std::string description() const override {
+    return "mean-field chord: one product with W (I - DW)^-1 an iteration, D the mean slopes at the start";
+  }
+  void set_up(const PanelSnes& panel) override {
+    y_.resize(static_cast<std::size_t>(panel.map().local_states() * panel.columns()));
+    slopes_.resize(static_cast<std::size_t>(panel.map().local_states()));
+    image_.resize(y_.size());
+    iteration_ = std::make_unique<MeanFieldIteration>(panel.comm(), panel.columns(), *panel.mean(),
+                                                      panel.map().pointwise_form()->activation,
+                                                      static_cast<std::size_t>(mixing));
+  }
+  ColumnIteration& iteration() override { return *iteration_; }
+  void reset() override { iteration_.reset(); }
+  bool mixes() const override { return true; }
+
+  Result run(SNES snes, PanelSnes& panel, double* z, const Limits& limits) override {
+    const Index size = panel.map().local_states() * panel.p();
+    const bool outermost = panel.is_outermost(snes);
+    double* y = outermost && panel.memory().block != nullptr ? panel.memory().block : y_.data();
+    if (!outermost)
+      panel.mean()->weights().multiply(panel.p(), z, y);
+    else if (!panel.memory().warm)
+      std::fill_n(y, size, 0.0);
+    update_mean_field(panel, y);
+    return iteration_->run(panel.p(), panel.injection(), y, z, limits);
+  }
+
+ private:
+  /// The slopes where the iteration starts: a(y + u).
+  void update_mean_field(PanelSnes& panel, const double* y) {
+    if (panel.mean()->valid()) return;
+    const Index rows = panel.map().local_states();
+    const Index p = panel.p();
+    std::fill(slopes_.begin(), slopes_.end(), panel.map().linear() ? 1.0 : 0.0);
+    if (!panel.map().linear()) {
+      const Activation activation = panel.map().pointwise_form()->activation;
+      activate_sum(activation, rows * p, y, panel.injection(), image_.data());
+      activation_slope(activation, rows * p, image_.data(), image_.data());
+      for (Index c = 0; c < p; ++c)
+        for (Index i = 0; i < rows; ++i)  // one broken sample must not break the others
+          if (std::isfinite(image_[c * rows + i]))
+            slopes_[i] += image_[c * rows + i] / static_cast<double>(p);
+    }
+    panel.mean()->update_or_plain(slopes_.data());
+  }
+
+  std::unique_ptr<MeanFieldIteration> iteration_;
+  std::vector<double> y_, image_, slopes_;
+};
+
+class PicardSnes final : public SampleSnes {
+ public:
+  [[nodiscard]] std::string description() const override { return "plain iteration z <- h(z)"; }
+  void set_up(const PanelSnes& panel) override {
+    iteration_ = std::make_unique<PicardIteration>(panel.comm(), panel.map(), panel.columns());
+  }
+  ColumnIteration& iteration() override { return *iteration_; }
+  void reset() override { iteration_.reset(); }
+  bool evaluates() const override { return true; }
+  Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
+    return iteration_->run(panel.p(), panel.injection(), z, limits);
+  }
+
+ private:
+  std::unique_ptr<PicardIteration> iteration_;
+};
+
+class PerronSnes final : public SampleSnes {
+ public:
+  void require_suited(const EquilibriumMap& map, const std::string& option) const override {
+    if (required_form(map, option)->column_sum == 0.0)
+      throw refusal_of(option + " needs -weights softmax; try meanfield or newtonls");
+  }
+  [[nodiscard]] std::string description() const override {
+    return "plain iteration with the correction of the slow mode, the Perron vector of W";
+  }
+  void set_up(const PanelSnes& panel) override {
+    iteration_ =
+        std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(), panel.mean()->perron(),
+                                          static_cast<std::size_t>(mixing));
+  }
+  ColumnIteration& iteration() override { return *iteration_; }
+  void reset() override { iteration_.reset(); }
+  bool evaluates() const override { return true; }
+  bool mixes() const override { return true; }
+  Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
+    return iteration_->run(panel.p(), panel.injection(), z, limits);
+  }
+
+ private:
+  std::unique_ptr<PerronIteration> iteration_;
+};
+
+/// Both splittings have a step -alpha.
+class SplittingSnes : public SampleSnes {
+ public:
+  void set_from_options(OptionItems items) override {
+    alpha_ = real_option(items, "-alpha", "step of the splitting; 0: automatic", alpha_, 0.0, 1e6);
+  }
+
+ protected:
+  [[nodiscard]] std::string step() const {
+    return alpha_ > 0.0 ? "step " + to_text(alpha_) : std::string("automatic step");
+  }
+  double alpha_ = 0.0;
+};
+
+class ForwardBackwardSnes final : public SplittingSnes {
+ public:
+  void require_suited(const EquilibriumMap& map, const std::string& option) const override {
+    const auto form = required_form(map, option);
+    if (!same_proximal_operator_for_every_step(form->activation) || (form->margin == 0.0 && alpha_ == 0.0))
+      throw refusal_of(option +
+                       " is for -activation relu or identity, and needs monotone weights or -eq_alpha; try "
+                       "peacemanrachford or meanfield");
+  }
+  [[nodiscard]] std::string description() const override { return "forward-backward splitting, " + step(); }
+  void set_up(const PanelSnes& panel) override {
+    iteration_ = std::make_unique<ForwardBackwardIteration>(panel.comm(), panel.columns(),
+                                                            *panel.map().pointwise_form());
+  }
+  ColumnIteration& iteration() override { return *iteration_; }
+  void reset() override { iteration_.reset(); }
+  bool evaluates() const override { return true; }
+  Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
+    // α = μ/‖I − W‖₂², with the norm bounded by 1 + ‖W‖₂: where the proven rate is best.
+    const PointwiseForm form = *panel.map().pointwise_form();
+    const double norm = alpha_ > 0.0 ? 1.0 : 1.0 + estimated_norm(form.weights);
+    const double alpha = alpha_ > 0.0 ? alpha_ : form.margin / (norm * norm);
+    return iteration_->run(panel.p(), panel.injection(), z, alpha, limits);
+  }
+
+ private:
+  std::unique_ptr<ForwardBackwardIteration> iteration_;
+};
+
+class PeacemanRachfordSnes final : public SplittingSnes {
+ public:
+  void require_suited(const EquilibriumMap& map, const std::string& option) const override {
+    const auto form = required_form(map, option);
+    if (alpha_ != 0.0 && alpha_ != 1.0 && !same_proximal_operator_for_every_step(form->activation))
+      throw refusal_of("-eq_alpha other than 1 is for -activation relu or identity");
+  }
+  [[nodiscard]] std::string description() const override { return "Peaceman-Rachford splitting, " + step(); }
+  void set_up(const PanelSnes& panel) override {
+    slopes_.assign(static_cast<std::size_t>(panel.map().local_states()), alpha() / (1.0 + alpha()));
+    iteration_ = std::make_unique<PeacemanRachfordIteration>(panel.comm(), panel.columns(), *panel.mean(),
+                                                             panel.map().pointwise_form()->activation);
+  }
+  ColumnIteration& iteration() override { return *iteration_; }
+  void reset() override { iteration_.reset(); }
+  Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
+    MeanField& mean = *panel.mean();
+    // Another solver of the same panel may have made it for slopes of its own.
+    int right = mean.valid() && std::equal(slopes_.begin(), slopes_.end(), mean.slopes()) ? 1 : 0;
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &right, 1, MPI_INT, MPI_MIN, panel.comm()));
+    if (right == 0) mean.update(slopes_.data());
+    return iteration_->run(panel.p(), panel.injection(), z, alpha(), limits);
+  }
+
+ private:
+  [[nodiscard]] double alpha() const { return alpha_ > 0.0 ? alpha_ : 1.0; }
+  std::unique_ptr<PeacemanRachfordIteration> iteration_;
+  std::vector<double> slopes_;
+};
+
+SampleSnes& sample_snes(SNES snes) {
+  return *static_cast<SampleSnes*>(snes->data);
+}
+
+std::string type_of(SNES snes) {
+  SNESType type = nullptr;
+  check(SNESGetType(snes, &type));
+  return type == nullptr ? "" : type;
+}
+
+std::string option_of(SNES snes) {
+  return dashed_prefix(reinterpret_cast<PetscObject>(snes)) + "snes_type " + type_of(snes);
+}
+
+bool is_skipped(SNES snes) {
+  return snes->ops->converged == SNESConvergedSkip || snes->normschedule == SNES_NORM_NONE;
+}
+
+PetscErrorCode tell_monitors(SNES snes, PetscInt iteration, PetscReal residual) {
+  PetscFunctionBegin;
+  snes->iter = iteration;
+  snes->norm = residual;
+  PetscCall(SNESLogConvergenceHistory(snes, residual, 0));
+  PetscCall(SNESMonitor(snes, iteration, residual));
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+/// After `products` products with worst residual `worst`; false: no more evaluations are allowed.
+bool go_on(SNES snes, PanelSnes& panel, Index products, double worst) {
+  SampleSnes& type = sample_snes(snes);
+  if (type.evaluates()) ++snes->nfuncs;
+  if (snes->numbermonitors > 0) {  // they may look at solution and residual
+    type.iteration().show();
+    panel.show_residual(snes->vec_sol, snes->vec_func);
+  }
+  check(tell_monitors(snes, static_cast<PetscInt>(products - (type.evaluates() ? 1 : 0)), worst));
+  return snes->max_funcs < 0 || snes->nfuncs < snes->max_funcs;
+}
+
+SNESConvergedReason reason_of(SNES snes, const PanelSnes::Worst& worst, const ColumnIteration::Result& result) {
+  if (std::isnan(worst.ratio)) return SNES_DIVERGED_FNORM_NAN;
+  if (is_skipped(snes)) return SNES_CONVERGED_ITS;
+  if (worst.ratio <= 1.0) return SNES_CONVERGED_FNORM_RELATIVE;
+  if (result.reason == "divergence") return SNES_DIVERGED_DTOL;
+  if (snes->max_funcs >= 0 && snes->nfuncs >= snes->max_funcs) return SNES_DIVERGED_FUNCTION_COUNT;
+  return SNES_DIVERGED_MAX_IT;
+}
+
+void solve_panel(SNES snes) {
+  if (snes->vec_rhs != nullptr)
+    throw refusal_of(option_of(snes) + " solves z = h(z) without a right-hand side");
+  SampleSnes& type = sample_snes(snes);
+  PanelSnes& panel = PanelSnes::of(snes);
+  ColumnIteration::Result result;
+  {
+    WriteArray z(snes->vec_sol);
+    const ColumnIteration::Limits limits{
+        .relative = snes->rtol,
+        .absolute = snes->abstol,
+        .iterations = snes->max_its + (type.evaluates() ? 1 : 0),
+        .patient = type.patient,
+        .divergence = std::max(snes->divtol, 0.0),
+        .finish_none = is_skipped(snes),
+        .event = event_named(type.evaluates() ? "SNESFunctionEval" : "PCApply"),
+        .progress = [&](Index products, double worst) { return go_on(snes, panel, products, worst); }};
+    result = type.run(snes, panel, z.data(), limits);
+  }
+  check(SNESComputeFunction(snes, snes->vec_sol, snes->vec_func));
+  const PanelSnes::Worst worst =
+      panel.judge_image(ReadArray(snes->vec_func).data(), snes->rtol, snes->abstol);
+  snes->norm = worst.frobenius;
+  snes->vec_func_init_set = PETSC_FALSE;
+  snes->reason = reason_of(snes, worst, result);
+  type.report = {result.products, result.reason};
+}
+
+template <class Body>
+PetscErrorCode with_type(SNES snes, Body body) {
+  return guarded([&] { body(sample_snes(snes)); });
+}
+
+PetscErrorCode solve_op(SNES snes) {
+  return guarded([&] { solve_panel(snes); });
+}
+PetscErrorCode setup_op(SNES snes) {
+  return with_type(snes, [&](SampleSnes& type) {
+    const PanelSnes& panel = PanelSnes::of(snes);
+    type.require_suited(panel.map(), option_of(snes));
+    type.set_up(panel);
+  });
+}
+PetscErrorCode reset_op(SNES snes) {
+  return with_type(snes, [&](SampleSnes& type) { type.reset(); });
+}
+PetscErrorCode destroy_op(SNES snes) {
+  delete static_cast<SampleSnes*>(snes->data);
+  snes->data = nullptr;
+  return static_cast<PetscErrorCode>(0);
+}
+PetscErrorCode set_from_options_op(SNES snes, OptionItems items) {
+  return with_type(snes, [&](SampleSnes& type) {
+    type.patient = flag_option(items, "-snes_patient",
+                               "go on with samples that converge slowly, not: leave them to the next solver",
+                               type.patient);
+    if (type.mixes())
+      type.mixing = integer_option(items, "-snes_mixing",
+                                   "depth of the Anderson mixing of every sample's iterates; 0: none",
+                                   type.mixing, 0, 8);
+    type.set_from_options(items);
+  });
+}
+PetscErrorCode view_op(SNES snes, PetscViewer viewer) {
+  return with_type(snes, [&](SampleSnes& type) {
+    view_line(viewer, type.description());
+    view_line(viewer, std::string("every sample by itself, to its own tolerance; slow samples are ") +
+                          (type.patient ? "iterated to the end" : "left to the next solver") +
+                          (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
+  });
+}
+
+template <class Type>
+PetscErrorCode create_op(SNES snes) {
+  return guarded([&] {
+    snes->data = std::make_unique<Type>().release();
+    snes->ops->setup = setup_op;
+    snes->ops->solve = solve_op;
+    snes->ops->reset = reset_op;
+    snes->ops->destroy = destroy_op;
+    snes->ops->setfromoptions = set_from_options_op;
+    snes->ops->view = view_op;
+    snes->usesksp = PETSC_FALSE;
+    snes->usesnpc = PETSC_FALSE;
+    snes->alwayscomputesfinalresidual = PETSC_TRUE;
+  });
+}
+
+bool is_ours(SNES snes) {
+  return is_column_iteration(type_of(snes));
+}
+
+}  // namespace
+
+void register_snes_types() {
+  check(SNESRegister(snes_mean_field, create_op<MeanFieldSnes>));
+  check(SNESRegister(snes_picard, create_op<PicardSnes>));
+  check(SNESRegister(snes_perron, create_op<PerronSnes>));
+  check(SNESRegister(snes_forward_backward, create_op<ForwardBackwardSnes>));
+  check(SNESRegister(snes_peaceman_rachford, create_op<PeacemanRachfordSnes>));
+}
+
+IterationReport report_of(SNES snes) {
+  return sample_snes(snes).report;
+}
+
+void set_patient(SNES snes, bool patient) {
+  if (is_ours(snes)) sample_snes(snes).patient = patient;
+}
+
+void set_mixing(SNES snes, int depth) {
+  if (is_ours(snes)) sample_snes(snes).mixing = depth;
+}
+
+void require_suited(SNES snes, const EquilibriumMap& map) {
+  if (is_ours(snes)) sample_snes(snes).require_suited(map, option_of(snes));
+  PetscBool has_npc = PETSC_FALSE;
+  check(SNESHasNPC(snes, &has_npc));
+  if (has_npc == PETSC_TRUE) require_suited(snes->npc, map);
+  if (type_of(snes) == SNESCOMPOSITE) {
+    check(SNESSetUp(snes));  // which counts the members
+    PetscInt members = 0;
+    check(SNESCompositeGetNumber(snes, &members));
+    for (PetscInt k = 0; k < members; ++k) {
+      SNES member = nullptr;
+      check(SNESCompositeGetSNES(snes, k, &member));
+      require_suited(member, map);
+    }
+  }
+  if (snes->usesksp == PETSC_FALSE || snes->ksp == nullptr) return;
+  const PanelOperator op(PetscObjectComm(reinterpret_cast<PetscObject>(snes)), map, nullptr, 0, false);
+  require_suited(snes->ksp, &op);
+}
+
+}  // namespace poise
