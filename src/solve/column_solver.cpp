@@ -6,6 +6,7 @@
 
 #include "poise/solve/column_norms.hpp"
 #include "poise/solve/solver_types.hpp"
+#include "poise/petsc/solver_options.hpp"
 
 namespace poise {
 
@@ -40,7 +41,7 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
   check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
-  check(KSPSetFromOptions(ksp_.get()));
+  set_from_options(ksp_.get());
   precondition_on_the_right(ksp_.get());
   PetscInt max_iterations = 0;
   PetscReal divergence = 0.0;

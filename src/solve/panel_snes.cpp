@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "poise/base/check.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {
@@ -98,7 +99,7 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, const MeanField* 
         return guarded([&] { *reason = static_cast<PanelSnes*>(self)->test_convergence(iteration); });
       },
       this, nullptr));
-  check(SNESSetFromOptions(snes_.get()));
+  set_from_options(snes_.get());
   KSP ksp = nullptr;
   check(SNESGetKSP(snes_.get(), &ksp));
   precondition_on_the_right(ksp);

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <petscsys.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace poise::testing_support {
+
+/// What PETSc would print on this rank's terminal in the life of this object.
+class Printed {
+ public:
+  Printed() : before_(PetscVFPrintf) {
+    text() = "";
+    PetscVFPrintf = record;
+  }
+  ~Printed() { PetscVFPrintf = before_; }
+  Printed(const Printed&) = delete;
+  Printed& operator=(const Printed&) = delete;
+  static std::string& text() {
+    static std::string printed;
+    return printed;
+  }
+
+ private:
+  static PetscErrorCode record(FILE* file, const char format[], va_list arguments) {
+    if (file != stdout) return PetscVFPrintfDefault(file, format, arguments);
+    std::vector<char> buffer(1 << 16);
+    size_t length = 0;
+    const PetscErrorCode code = PetscVSNPrintf(buffer.data(), buffer.size(), format, &length, arguments);
+    text() += buffer.data();
+    return code;
+  }
+
+  PetscErrorCode (*before_)(FILE*, const char[], va_list);
+};
+
+}  // namespace poise::testing_support
