@@ -15,6 +15,7 @@ struct Diagnostic {
     viewer,  ///< where to print: "", "ascii:FILE", "draw"
     flag,    ///< a truth value or a number by which it prints
     other,   ///< prints nothing by itself
+    unfit,   ///< wants what no solver of Poise has: fails or crashes in the midst of a solve
   };
   const char* name;  ///< without the dash and the prefix
   Value value = Value::viewer;

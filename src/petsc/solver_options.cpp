@@ -54,8 +54,15 @@ bool is_given(const std::string& prefix, const std::string& name) {
 
 /// PETSc counts an option as used once it was asked for.
 void ask(const std::string& prefix, const std::string& object) {
-  for (const Diagnostic& one : diagnostics(object))
-    if (one.asked == Asked::always) (void)is_given(prefix, one.name);
+  for (const Diagnostic& one : diagnostics(object)) {
+    if (one.asked != Asked::always || !is_given(prefix, one.name)) continue;
+    if (one.value == Value::unfit)
+      throw Error(ExitCode::bad_input,
+                  "option -" + prefix + one.name +
+                      " wants what this solver has not: a mesh (DM), residuals, or the entries or a norm of "
+                      "its matrix; leave it out",
+                  true);
+  }
 }
 
 /// PETSc asks for options of some objects that it then does not use.

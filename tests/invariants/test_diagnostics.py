@@ -24,7 +24,7 @@ KSP = {"ksp_view": "KSP Object: ({})", "ksp_converged_reason": "Linear {} solve 
 SNES = {"snes_view": "SNES Object: ({})", "snes_converged_reason": "Nonlinear {} solve converged",
         "snes_monitor": "SNES Function norm"}
 EPS = {"eps_view": "EPS Object: ({})", "eps_converged_reason": "{} Linear eigensolve converged",
-       "eps_view_values": "igenvalue"}
+       "eps_view_values": "Eigenvalues ="}
 TAO = {"tao_view": "Tao Object: ({})", "tao_monitor": "Function value:"}
 TAO_CONVERGED = {"tao_converged_reason": "{} solve converged"}
 TS = {"ts_view": "TS Object: ({})", "ts_monitor": " TS dt ", "ts_adapt_monitor": "TSAdapt"}

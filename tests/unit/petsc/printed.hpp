@@ -26,7 +26,10 @@ class Printed {
 
  private:
   static PetscErrorCode record(FILE* file, const char format[], va_list arguments) {
-    if (file != stdout) return PetscVFPrintfDefault(file, format, arguments);
+    if (file != stdout) {
+      (void)std::vfprintf(file, format, arguments);
+      return static_cast<PetscErrorCode>(0);
+    }
     std::vector<char> buffer(1 << 16);
     size_t length = 0;
     const PetscErrorCode code = PetscVSNPrintf(buffer.data(), buffer.size(), format, &length, arguments);
