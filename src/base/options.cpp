@@ -21,6 +21,11 @@ constexpr const char* ts_step = "ts_time_step";
 #else
 constexpr const char* ts_step = "ts_dt";
 #endif
+#if PETSC_VERSION_GE(3, 26, 0)
+constexpr const char* ts_least_step = "ts_adapt_dt_min_abs";
+#else
+constexpr const char* ts_least_step = "ts_adapt_dt_min";
+#endif
 
 /// What users set on PETSc's solvers, beside their diagnostics; only to find the nearest name of a misspelt
 /// one.
@@ -31,7 +36,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
     {"KSP", {"ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type"}},
     {"TS",
      {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", ts_step, "ts_max_steps", "ts_adapt_type",
-      "ts_adapt_dt_max", "ts_adapt_dt_min", "ts_adapt_clip"}},
+      "ts_adapt_dt_max", ts_least_step, "ts_adapt_clip"}},
     {"EPS", {"eps_type", "eps_tol", "eps_max_it", "eps_ncv"}},
     {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}},
     {"TAO",

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <petscksp.h>
+#include <petscsnes.h>
 #include <petsctao.h>
 
 #include <limits>
@@ -26,6 +26,19 @@ constexpr PetscInt largest_petsc_int = std::numeric_limits<PetscInt>::max();
 constexpr KSPConvergedReason negative_curvature = KSP_CONVERGED_NEG_CURVE;
 #else
 constexpr KSPConvergedReason negative_curvature = KSP_CONVERGED_CG_NEG_CURVE;
+#endif
+
+#if PETSC_VERSION_GE(3, 25, 0)
+constexpr SNESConvergedReason function_not_finite = SNES_DIVERGED_FUNCTION_NANORINF;
+#else
+constexpr SNESConvergedReason function_not_finite = SNES_DIVERGED_FNORM_NAN;
+#endif
+
+/// The line search that takes every step whole.
+#if PETSC_VERSION_GE(3, 26, 0)
+constexpr const char* whole_steps = SNESLINESEARCHNONE;
+#else
+constexpr const char* whole_steps = SNESLINESEARCHBASIC;
 #endif
 
 /// Options of TS, without the dash and the prefix; the old names are still read.
