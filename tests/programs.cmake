@@ -37,6 +37,16 @@ foreach(name spectrum sweep compare audit)
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${name}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
 endforeach()
 
+# What the solvers of all of them print.
+set(environment ${POISE_TEST_ENVIRONMENT} MPIEXEC=${MPIEXEC})
+foreach(name train audit spectrum compare sweep bench data)
+  string(TOUPPER ${name} upper)
+  list(APPEND environment POISE_${upper}=$<TARGET_FILE:poise-${name}>)
+endforeach()
+add_test(NAME diagnostics COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_diagnostics.py)
+set_tests_properties(diagnostics PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+  ENVIRONMENT "${environment}")
+
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants

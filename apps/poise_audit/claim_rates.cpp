@@ -31,16 +31,13 @@ class RatesClaim final : public Claim {
   explicit RatesClaim(Subject& subject) : subject_(subject) {
     if (!subject.linear()) return;
     live_ = std::make_unique<LiveAudit>(subject.model(), subject.loss(), subject.settings().seed);
-    if (subject.problem().loss == LossKind::squared) return;
-    classification_ = find_rates(subject.loss(), std::numeric_limits<double>::infinity(), lost_);
-    lost_ = lost_.substr(0, lost_.find(';'));  // without the advice
-    if (!classification_ || !classification_->optimum().attained)
-      box_ = std::make_unique<BoxRates>(subject.loss());
+    if (needs_optimum()) consult_convex_optimum(subject.grid().world());
   }
 
   void see(const RunPoint& point) override {
     if (!live_) return;
     if (point.kind != RunPoint::Kind::checkpoint && !subject_.beyond_the_theorem().empty()) return;
+    find_optimum();
     // The live audit wants times in order, whatever the files say: it gets the number of the point.
     AuditSample sample = live_
                              ->observe(point.step, static_cast<double>(samples_.size()), point.theta,
@@ -56,6 +53,7 @@ class RatesClaim final : public Claim {
   }
 
   void judge(VerdictTable& table) override {
+    find_optimum();
     const std::string why = no_theorem();
     table.add(floor_.row("lambda_floor", "smallest eigenvalue of D is above its floor", "4.4", why));
     AuditConstants constants;
@@ -98,6 +96,18 @@ class RatesClaim final : public Claim {
   }
 
  private:
+  [[nodiscard]] bool needs_optimum() const { return live_ && subject_.problem().loss != LossKind::squared; }
+
+  /// Once, and not when the claim is made: it takes long, and the options are checked only after that.
+  void find_optimum() {
+    if (!needs_optimum() || sought_) return;
+    sought_ = true;
+    classification_ = find_rates(subject_.loss(), std::numeric_limits<double>::infinity(), lost_);
+    lost_ = lost_.substr(0, lost_.find(';'));  // without the advice
+    if (!classification_ || !classification_->optimum().attained)
+      box_ = std::make_unique<BoxRates>(subject_.loss());
+  }
+
   /// The a-priori rows where the infimum is not attained. The weights of steps taken again are not kept, so
   /// only the start and the checkpoints are seen.
   void judge_box(VerdictTable& table) {
@@ -158,6 +168,7 @@ class RatesClaim final : public Claim {
 
   Subject& subject_;
   std::unique_ptr<LiveAudit> live_;
+  bool sought_ = false;
   std::unique_ptr<ClassificationRates> classification_;
   std::string lost_;               // why L* was not found
   std::unique_ptr<BoxRates> box_;  // where L* has no comparator

@@ -64,13 +64,26 @@ void add_gradients(BenchReport& report, const BenchSettings& settings, MPI_Comm 
   report.add("collapsed_gradients_min", *std::min_element(ratios.begin(), ratios.end()));
 }
 
-void measure_single(const std::string& name, const BenchSettings& general, MPI_Comm comm,
-                    const Options& options, Reports& reports) {
+constexpr const char* all_cases[] = {"product",   "collapsed", "equilibrium", "tanh_cold",
+                                     "tanh_warm", "hard",      "lambda_min"};
+
+/// Makes the solvers of all cases, one case at a time, so that misspelt options are found before the long
+/// part.
+void rehearse(const BenchSettings& general, MPI_Comm comm) {
+  for (const char* name : all_cases) {
+    const BenchSettings settings = general.of(name);
+    Workload workload(comm, name, settings, settings.n, settings.feature_ranks);
+    (void)make_case(name, workload, settings);
+  }
+}
+
+void measure_single(const std::string& name, const BenchSettings& general, MPI_Comm comm, Reports& reports,
+                    const Options* unchecked = nullptr) {
   const BenchSettings settings = general.of(name);
   Workload workload(comm, name, settings, settings.n, settings.feature_ranks);
   const auto bench_case = make_case(name, workload, settings);
   const auto gradient = name == "lambda_min" ? make_case("collapsed", workload, settings) : nullptr;
-  if (settings.name != "all") options.reject_unknown();
+  if (unchecked != nullptr) unchecked->reject_unknown();
   DgemmProbe probe(settings.dgemm_size);
   const Timing timing = measure(comm, *bench_case, probe, settings.repeat);
   BenchReport report(comm, name, settings, settings.n, workload.grid, timing);
@@ -101,12 +114,11 @@ ExitCode run_bench(Options& options, MPI_Comm comm) {
   } else if (settings.name == "depth_memory") {
     reports = measure_depth_memory(settings, comm, options);
   } else if (settings.name != "all") {
-    measure_single(settings.name, settings, comm, options, reports);
+    measure_single(settings.name, settings, comm, reports, &options);
   } else {
-    for (const char* name :
-         {"product", "collapsed", "equilibrium", "tanh_cold", "tanh_warm", "hard", "lambda_min"})
-      measure_single(name, settings, comm, options, reports);
+    rehearse(settings, comm);
     options.reject_unknown();
+    for (const char* name : all_cases) measure_single(name, settings, comm, reports);
   }
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm, &rank));

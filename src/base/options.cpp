@@ -10,29 +10,55 @@
 #include <sstream>
 
 #include "poise/base/check.hpp"
+#include "poise/base/diagnostics.hpp"
 #include "poise/base/error.hpp"
 
 namespace poise {
 namespace {
 
-/// What users set on PETSc's solvers; only to find the nearest name of a misspelt one.
+#if PETSC_VERSION_GE(3, 25, 0)
+constexpr const char* ts_step = "ts_time_step";
+#else
+constexpr const char* ts_step = "ts_dt";
+#endif
+#if PETSC_VERSION_GE(3, 26, 0)
+constexpr const char* ts_least_step = "ts_adapt_dt_min_abs";
+#else
+constexpr const char* ts_least_step = "ts_adapt_dt_min";
+#endif
+
+/// What users set on PETSc's solvers, beside their diagnostics; only to find the nearest name of a misspelt
+/// one.
 const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
     {"SNES",
-     {"snes_type", "snes_rtol", "snes_atol", "snes_max_it", "snes_monitor", "snes_converged_reason",
-      "snes_view", "snes_linesearch_type", "ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it",
-      "ksp_gmres_restart", "ksp_monitor", "ksp_converged_reason", "pc_type"}},
-    {"KSP",
-     {"ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "ksp_monitor",
-      "ksp_converged_reason", "ksp_view", "pc_type"}},
+     {"snes_type", "snes_rtol", "snes_atol", "snes_max_it", "snes_linesearch_type", "ksp_type", "ksp_rtol",
+      "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type"}},
+    {"KSP", {"ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type"}},
     {"TS",
-     {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", "ts_dt", "ts_max_steps", "ts_adapt_type",
-      "ts_adapt_dt_max", "ts_adapt_dt_min", "ts_adapt_clip", "ts_adapt_monitor", "ts_monitor", "ts_view"}},
-    {"EPS",
-     {"eps_type", "eps_tol", "eps_max_it", "eps_ncv", "eps_monitor", "eps_view", "eps_converged_reason"}},
+     {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", ts_step, "ts_max_steps", "ts_adapt_type",
+      "ts_adapt_dt_max", ts_least_step, "ts_adapt_clip"}},
+    {"EPS", {"eps_type", "eps_tol", "eps_max_it", "eps_ncv"}},
     {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}},
     {"TAO",
-     {"tao_type", "tao_gatol", "tao_grtol", "tao_gttol", "tao_monitor", "tao_converged_reason", "tao_view",
-      "tao_ls_type", "tao_ls_max_funcs", "tao_ls_ftol", "tao_ls_gtol"}}};
+     {"tao_type", "tao_gatol", "tao_grtol", "tao_gttol", "tao_ls_type", "tao_ls_max_funcs", "tao_ls_ftol",
+      "tao_ls_gtol"}}};
+
+/// All that is known of a solver of this kind, behind its prefix.
+std::vector<std::string> names_of(const std::string& kind) {
+  std::vector<std::string> names = diagnostic_names(kind);
+  for (const auto& [other, own] : petsc_names)
+    if (other == kind) names.insert(names.begin(), own.begin(), own.end());
+  return names;
+}
+
+/// The object that an option is for, by its name behind the prefix: "KSP" of npc_ksp_view in a SNES.
+std::string object_of(const std::string& kind, const std::string& name) {
+  const std::vector<std::pair<std::string, std::string>> inner{
+      {"pc_", "PC"}, {"ksp_", "KSP"}, {"snes_", "SNES"}, {"rg_", "RG"}};
+  for (const auto& [word, object] : inner)
+    if (name.starts_with(word) || name.find("_" + word) != std::string::npos) return object;
+  return kind;
+}
 
 /// What other programs call an option of ours.
 const std::vector<std::pair<std::string, std::string>> foreign_names{{"lr", "step_size"},
@@ -243,10 +269,34 @@ std::vector<std::string> Options::known_names() const {
   std::vector<std::string> known;
   for (const auto& setting : settings_) known.push_back(setting.name);
   for (const auto& solver : solvers_)
-    for (const auto& [kind, solver_names] : petsc_names)
-      if (kind == solver.kind)
-        for (const auto& name : solver_names) known.push_back(solver.prefix + name);
+    for (const auto& name : names_of(solver.kind)) known.push_back(solver.prefix + name);
   return known;
+}
+
+/// Why nothing has asked for a name that is spelt rightly. Prefixes overlap: the longest one is meant.
+std::string Options::unused_reason(const std::string& name) const {
+  const Solver* owner = nullptr;
+  for (const auto& solver : solvers_)
+    if (name.starts_with(solver.prefix) && (owner == nullptr || solver.prefix.size() > owner->prefix.size()))
+      owner = &solver;
+  if (owner == nullptr) return " has no effect in this run";
+  const std::string object = object_of(owner->kind, name.substr(owner->prefix.size()));
+  const std::string solver = "the solver " + owner->prefix + " (" + owner->kind + ")";
+  return object == owner->kind
+             ? " belongs to " + solver + ", which this run does not use"
+             : " belongs to the " + object + " inside of " + solver + ", which this run does not use";
+}
+
+/// The solvers that know a name which stands without a prefix. The solvers inside of theirs do not count.
+std::string Options::with_prefixes(const std::string& name) const {
+  std::string found;
+  for (const auto& solver : solvers_) {
+    const std::vector<std::string> names = names_of(solver.kind);
+    const bool own = solver.kind == "SNES" || object_of(solver.kind, name) == solver.kind;
+    if (own && std::find(names.begin(), names.end(), name) != names.end())
+      found += (found.empty() ? "-" : ", -") + solver.prefix + name;
+  }
+  return found;
 }
 
 std::string Options::misspelt() const {
@@ -283,14 +333,10 @@ std::string Options::hint_for(const std::string& name, const std::vector<std::st
   }
   for (const auto& [foreign, own] : foreign_names)
     if (name == foreign && is_known(own)) return " is unknown; here it is -" + own;
-  // A solver's option without the prefix of the solver.
-  std::string prefixed;
-  for (const auto& solver : solvers_)
-    if (is_known(solver.prefix + name))
-      prefixed += (prefixed.empty() ? "" : ", ") + ("-" + solver.prefix + name);
+  const std::string prefixed = with_prefixes(name);
   if (!prefixed.empty()) return " is unknown: every solver has a prefix; did you mean " + prefixed + "?";
   const std::string near = nearest_name(name, known);
-  if (near == name) return " belongs to a solver that this run does not use";
+  if (near == name) return unused_reason(name);
   return " is unknown" + (near.empty() ? "" : ", the nearest is -" + near);
 }
 

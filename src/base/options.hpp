@@ -68,6 +68,8 @@ class Options {
                    const std::string& help);
   void reject(const std::vector<std::string>& unused) const;
   [[nodiscard]] std::string hint_for(const std::string& name, const std::vector<std::string>& known) const;
+  [[nodiscard]] std::string unused_reason(const std::string& name) const;
+  [[nodiscard]] std::string with_prefixes(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> known_names() const;
   [[nodiscard]] std::vector<std::string> undeclared_names() const;
   struct Solver {

@@ -5,6 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/silent.hpp"
 
 namespace poise {
 
@@ -30,6 +31,7 @@ ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(fea
   check_mpi(MPI_Comm_rank(world_, &rank_));
   check_mpi(MPI_Comm_split(world_, sample_index(), feature_index(), &feature_));
   check_mpi(MPI_Comm_split(world_, feature_index(), sample_index(), &sample_));
+  if (sample_index() != 0) silence(feature_);  // its solvers have twins on the first samples
 }
 
 ProcessGrid::~ProcessGrid() {

@@ -11,6 +11,8 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/petsc/solver_options.hpp"
+#include "poise/petsc/versions.hpp"
 #include "poise/dynamics/step_control.hpp"
 
 namespace poise {
@@ -48,7 +50,7 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
   // Where inputs are huge, even steps below PETSc's limit of 1e-20 are what stability wants.
   TSAdapt adapt = nullptr;
   check(TSGetAdapt(ts, &adapt));
-  check(TSAdaptSetStepLimits(adapt, std::numeric_limits<double>::min(), PETSC_DEFAULT));
+  check(TSAdaptSetStepLimits(adapt, std::numeric_limits<double>::min(), petsc_unchanged));
   check(TSSetExactFinalTime(ts, TS_EXACTFINALTIME_MATCHSTEP));
   check(TSSetErrorIfStepFails(ts, PETSC_FALSE));
   check(TSSetRHSFunction(
@@ -68,7 +70,7 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
       ts, +[](TS trying, PetscReal) -> PetscErrorCode {
         return guarded([&] { flow_of(trying).before_stage(); });
       }));
-  check(TSSetFromOptions(ts));
+  set_from_options(ts);
   check(TSGetTimeStep(ts, &first_step_size_));
   control_steps(ts);
 }
@@ -156,7 +158,7 @@ void Flow::scale_tolerances(const ParameterLayout& layout) {
   tolerances_ = duplicate(start_.get());
   check(TSGetTolerances(ts_.get(), &absolute_, nullptr, nullptr, nullptr));
   check(VecSet(tolerances_.get(), absolute_));
-  check(TSSetTolerances(ts_.get(), absolute_, tolerances_.get(), PETSC_DEFAULT, nullptr));
+  check(TSSetTolerances(ts_.get(), absolute_, tolerances_.get(), petsc_unchanged, nullptr));
 }
 
 /// A function of θ alone, so that a resumed run takes the steps of the straight one. A block of zeros says
@@ -218,9 +220,12 @@ void Flow::after_step() {
 /// stays.
 void Flow::choose_first_step(Vec theta) {
   constexpr double change = 1e-2;
-  PetscBool given = PETSC_FALSE;
-  check(PetscOptionsHasName(nullptr, nullptr, "-flow_ts_dt", &given));
-  if (given || has_fixed_steps()) return;
+  for (const std::string name : {"ts_dt", ts_step_option}) {
+    PetscBool given = PETSC_FALSE;
+    check(PetscOptionsHasName(nullptr, "flow_", ("-" + name).c_str(), &given));
+    if (given) return;
+  }
+  if (has_fixed_steps()) return;
   double norm = 0.0, slope = 0.0;
   check(VecNorm(theta, NORM_2, &norm));
   check(VecNorm(known_gradient_.get(), NORM_2, &slope));
@@ -281,8 +286,8 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   else
     choose_first_step(theta);
   window_ = {state.step, state.t};
-  check(TSSetMaxTime(ts, std::min(end_time_, PETSC_MAX_REAL)));
-  check(TSSetMaxSteps(ts, static_cast<PetscInt>(std::min<Index>(max_steps_, PETSC_MAX_INT))));
+  check(TSSetMaxTime(ts, std::min(end_time_, std::numeric_limits<double>::max())));
+  check(TSSetMaxSteps(ts, static_cast<PetscInt>(std::min<Index>(max_steps_, largest_petsc_int))));
   check(TSSolve(ts, theta));
   if (stopped_) return StopReason::stopped_by_observer;
   TSConvergedReason reason = TS_CONVERGED_ITERATING;

@@ -6,6 +6,8 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
+#include "poise/petsc/solver_options.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -78,8 +80,8 @@ Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
   check(TaoSetOptionsPrefix(tao, "min_"));
   check(TaoSetType(tao, TAOLMVM));
   check(TaoSetTolerances(tao, default_gradient_norm, 0.0, default_gradient_ratio));
-  check(TaoSetMaximumFunctionEvaluations(tao, PETSC_MAX_INT));  // else a type brings its own limit
-  check(TaoSetFromOptions(tao));
+  check(TaoSetMaximumFunctionEvaluations(tao, largest_petsc_int));  // else a type brings its own limit
+  set_from_options(tao);
   choose_preconditioner(tao);
   register_callbacks();  // after the options, which can cancel monitors
 }
@@ -98,12 +100,12 @@ void Minimise::register_callbacks() {
         return guarded([&] { static_cast<Minimise*>(self)->linearise(theta); });
       },
       this));
-  check(TaoSetMonitor(
+  check(set_tao_monitor(
       tao,
       +[](Tao, void* self) -> PetscErrorCode {
         return guarded([&] { static_cast<Minimise*>(self)->after_iteration(); });
       },
-      this, nullptr));
+      this));
 }
 
 void Minimise::evaluate(Vec theta) {
@@ -216,7 +218,7 @@ StopReason Minimise::run(Vec theta, DynamicsState& state, const Observer& observ
   }
   if (state.step >= max_steps_) return StopReason::reached_steps;
   check(TaoSetMaximumIterations(
-      tao, static_cast<PetscInt>(std::min<Index>(max_steps_ - state.step, PETSC_MAX_INT))));
+      tao, static_cast<PetscInt>(std::min<Index>(max_steps_ - state.step, largest_petsc_int))));
   check(TaoSetSolution(tao, theta));
   check(TaoSolve(tao));
   return finish();

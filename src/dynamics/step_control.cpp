@@ -2,6 +2,7 @@
 
 #include <petsc/private/tsimpl.h>  // TSAdapt's ops: no public call changes the step size it proposes
 
+#include <algorithm>
 #include <cmath>
 
 #include "poise/base/check.hpp"
@@ -17,37 +18,56 @@ constexpr const char* wrapped_choice = "poise_wrapped_choice";
 
 /// Whether the controller can measure the error of a step that ends here. Its norms, of which one is relative
 /// to the absolute tolerance, end the program where they overflow.
-PetscErrorCode has_error_norm(TS ts, bool& has) {
+PetscErrorCode has_error_norm(TS ts, Vec end, bool& has) {
   constexpr double larger = 1e3;  // the error may be, than where the step ends
   PetscReal norm = 0.0, tolerance = 0.0;
   PetscFunctionBegin;
-  PetscCall(VecNorm(ts->vec_sol, NORM_2, &norm));
+  PetscCall(VecNorm(end, NORM_2, &norm));
   PetscCall(TSGetTolerances(ts, &tolerance, nullptr, nullptr, nullptr));
   const double relative = larger * norm / (tolerance > 0.0 ? tolerance : 1.0);
   has = std::isfinite(relative * relative);
   PetscFunctionReturn(static_cast<PetscErrorCode>(0));
 }
 
+/// Of a step that begins now. Since PETSc 3.26 the least one is the larger of two.
+PetscErrorCode step_limits(TSAdapt adapt, PetscReal time, PetscReal& least, PetscReal& most) {
+  PetscFunctionBegin;
+  PetscCall(TSAdaptGetStepLimits(adapt, &least, &most));
+#if PETSC_VERSION_GE(3, 26, 0)
+  PetscReal share = 0.0;
+  PetscCall(TSAdaptGetMinStep(adapt, &share, &least));
+  least = std::max(least, share * std::abs(time));
+#else
+  (void)time;
+#endif
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
 PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscInt* scheme, PetscReal* next,
                               PetscBool* accept, PetscReal* error, PetscReal* absolute, PetscReal* relative) {
   decltype(adapt->ops->choose) choose = nullptr;
+  Vec end = nullptr;
+  PetscReal time = 0.0, factor = 0.0, least = 0.0, most = 0.0;
   bool possible = false;
   PetscFunctionBegin;
   PetscCall(PetscObjectQueryFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, &choose));
-  PetscCall(has_error_norm(ts, possible));
+  PetscCall(TSGetSolution(ts, &end));
+  PetscCall(has_error_norm(ts, end, possible));
   if (possible) PetscCall((*choose)(adapt, ts, step_size, scheme, next, accept, error, absolute, relative));
+  PetscCall(TSGetTime(ts, &time));
   if (possible && *accept) {
-    PetscCall(TSFunctionDomainError(ts, ts->ptime + step_size, ts->vec_sol, accept));
+    PetscCall(TSFunctionDomainError(ts, time + step_size, end, accept));
     possible = *accept;
   }
   if (!possible) {
+    PetscCall(TSAdaptGetScaleSolveFailed(adapt, &factor));
     *accept = PETSC_FALSE;
-    *next = step_size * adapt->scale_solve_failed;
+    *next = step_size * factor;
     PetscFunctionReturn(static_cast<PetscErrorCode>(0));
   }
   // The limits that the user has chosen stay, and a step size that does.
-  const bool chosen = *next == step_size || *next == adapt->dt_min || *next == adapt->dt_max;
-  if (!chosen) *next = rounded_down(*next);
+  PetscCall(step_limits(adapt, time, least, most));
+  if (*next != step_size && *next != least && *next != most) *next = rounded_down(*next);
   PetscFunctionReturn(static_cast<PetscErrorCode>(0));
 }
 

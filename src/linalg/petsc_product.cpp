@@ -7,6 +7,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -59,7 +60,7 @@ void PetscProduct::multiply(bool transposed, const double* entries, bool changed
   Mat product = blocks.y.get();
   const auto multiply = transposed ? MatMatMult : MatTransposeMatMult;
   check(multiply(transpose_.get(), blocks.x.get(), first ? MAT_INITIAL_MATRIX : MAT_REUSE_MATRIX,
-                 PETSC_DEFAULT, first ? blocks.y.out() : &product));
+                 petsc_chosen, first ? blocks.y.out() : &product));
   const PetscScalar* array = nullptr;
   check(MatDenseGetArrayRead(blocks.y.get(), &array));
   std::copy_n(array, out * p, y);

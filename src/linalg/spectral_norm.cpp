@@ -9,7 +9,9 @@
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
 #include "poise/petsc/eigensolver.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -37,10 +39,10 @@ SpectralNorm::SpectralNorm(const RowBlockMatrix& matrix)
   check(EPSSetProblemType(eps_.get(), EPS_HEP));
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
   check(
-      EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(matrix.width(), basis)), PETSC_DEFAULT));
+      EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(matrix.width(), basis)), petsc_chosen));
   check(EPSSetConvergenceTest(eps_.get(), EPS_CONV_REL));
   check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
-  check(EPSSetFromOptions(eps_.get()));
+  set_from_options(eps_.get());
 }
 
 /// y = MᵀM x / ‖M‖_F², so that nothing overflows.

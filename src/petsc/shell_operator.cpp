@@ -2,6 +2,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -30,10 +31,10 @@ ShellOperator::ShellOperator(MPI_Comm comm, Index local_size, LinearMap apply, L
     if (const PetscErrorCode code = MatShellGetContext(mat, &maps); code != 0) return code;
     return multiply_with(maps->apply_transpose, x, y);
   };
-  check(MatShellSetOperation(mat_.get(), MATOP_MULT, reinterpret_cast<void (*)()>(multiply)));
+  check(MatShellSetOperation(mat_.get(), MATOP_MULT, reinterpret_cast<ShellFunction>(multiply)));
   if (maps_->apply_transpose)
     check(MatShellSetOperation(mat_.get(), MATOP_MULT_TRANSPOSE,
-                               reinterpret_cast<void (*)()>(multiply_transpose)));
+                               reinterpret_cast<ShellFunction>(multiply_transpose)));
 }
 
 }  // namespace poise

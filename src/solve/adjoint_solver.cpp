@@ -49,11 +49,10 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   if (const auto form = map.pointwise_form(); form && !mean_)
     mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
   ladder_ = Options().flag("adj_ladder", true, "");
-  main_ = std::make_unique<PanelKsp>(
-      *this, columns, "adj_", default_rtol,
-      ColumnSolver::Defaults{.type = defaults.type,
-                             .preconditioner = defaults.preconditioner,
-                             .patient = !ladder_ || patience_is_asked_for()});
+  main_ = std::make_unique<PanelKsp>(*this, columns, "adj_", default_rtol,
+                                     ColumnSolver::Defaults{.type = defaults.type,
+                                                            .preconditioner = defaults.preconditioner,
+                                                            .patient = !ladder_ || patience_is_asked_for()});
   type_ = main_->solver.type();
   image_.resize(static_cast<std::size_t>(map.local_states() * columns));
   norms_.resize(static_cast<std::size_t>(3 * columns));
@@ -67,11 +66,14 @@ std::vector<AdjointSolver::Rung> AdjointSolver::ladder() const {
   const bool mean = type_ == ksp_mean_field;
   const bool perron = mean_ && mean_->perron().exists();
   if (mean)
-    rungs.push_back({"adj_mixed_",
-                     {.type = ksp_mean_field, .max_iterations = most_mixed_iterations, .mixing = mixing_depth}});
-  rungs.push_back(
-      {"adj_gmres_",
-       {.preconditioner = mean ? pc_mean_field : perron ? pc_perron : PCNONE, .restart = 100}});
+    rungs.push_back(
+        {"adj_mixed_",
+         {.type = ksp_mean_field, .max_iterations = most_mixed_iterations, .mixing = mixing_depth}});
+  rungs.push_back({"adj_gmres_",
+                   {.preconditioner = mean     ? pc_mean_field
+                                      : perron ? pc_perron
+                                               : PCNONE,
+                    .restart = 100}});
   return rungs;
 }
 

@@ -13,14 +13,15 @@ namespace poise {
 /// A fixed-point iteration on a panel of columns, one a sample, each of which stops by its own residual:
 /// finished columns leave the panel at once and the products go on with the others (compaction). A subclass
 /// says what is iterated; it keeps its columns in the blocks of this class, which move together. All memory
-/// is taken in the constructor. The types of SNES and KSP in snes_types.cpp and ksp_types.cpp are made of them.
+/// is taken in the constructor. The types of SNES and KSP in snes_types.cpp and ksp_types.cpp are made of
+/// them.
 class ColumnIteration {
  public:
   struct Limits {
     double relative = 0.0, absolute = 0.0;  ///< a column is done at residual ≤ relative · scale + absolute
     Index iterations = 1000;
-    bool patient = false;     ///< else columns that converge slowly, or not at all, are given up early
-    double divergence = 0.0;  ///< a column is given up at this times its first residual; 0: never
+    bool patient = false;      ///< else columns that converge slowly, or not at all, are given up early
+    double divergence = 0.0;   ///< a column is given up at this times its first residual; 0: never
     bool finish_none = false;  ///< go on to the last iteration, whatever the residuals are
     PetscLogEvent event = -1;  ///< that products are logged as
     /// Collective. Called after every product with the number of products and the largest residual over scale

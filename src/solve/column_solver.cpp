@@ -6,6 +6,8 @@
 
 #include "poise/solve/column_norms.hpp"
 #include "poise/solve/solver_types.hpp"
+#include "poise/petsc/solver_options.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 
@@ -43,8 +45,9 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
-  check(KSPSetTolerances(ksp_.get(), default_rtol, PETSC_DEFAULT, PETSC_DEFAULT, defaults.max_iterations));
-  check(KSPSetFromOptions(ksp_.get()));
+  check(
+      KSPSetTolerances(ksp_.get(), default_rtol, petsc_unchanged, petsc_unchanged, defaults.max_iterations));
+  set_from_options(ksp_.get());
   precondition_on_the_right(ksp_.get());
   require_suited(ksp_.get(), panel);
   PetscInt max_iterations = 0;

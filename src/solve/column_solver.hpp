@@ -21,8 +21,8 @@ inline constexpr double attainable_residual = 64.0 * 0x1p-52;
 /// attainable_residual ‖x_c‖ for every c, up to a factor of 2. The true residual is computed at the end;
 /// where rounding kept it above twice the tolerance the remainder is solved for again (at most twice).
 /// Default: GMRES(30) without preconditioner, all from options with the prefix (`adj_ksp_type`,
-/// `adj_ksp_rtol`, …). The types of Poise, which iterate every column by itself (`meanfield`, `neumann`), get the
-/// columns as they are, and judge each by its own norm; what they return is to be verified by the caller.
+/// `adj_ksp_rtol`, …). The types of Poise, which iterate every column by itself (`meanfield`, `neumann`), get
+/// the columns as they are, and judge each by its own norm; what they return is to be verified by the caller.
 class ColumnSolver {
  public:
   /// What the options may change.

@@ -74,7 +74,9 @@ std::vector<PanelSnes::Defaults> EquilibriumSolver::ladder() const {
                    .type = SNESNEWTONLS,
                    .rtol = rtol(),
                    .search = true,
-                   .preconditioner = mean ? pc_mean_field : perron ? pc_perron : PCNONE,
+                   .preconditioner = mean     ? pc_mean_field
+                                     : perron ? pc_perron
+                                              : PCNONE,
                    .restart = 100});
   rungs.push_back({.prefix = "eq_anderson_", .type = SNESANDERSON, .rtol = rtol()});
   return rungs;

@@ -53,8 +53,8 @@ class EquilibriumSolver {
   }
 
   /// The default of -eq_snes_type for a map that is solved for so many samples of a rank at one set of
-  /// parameters: meanfield where it pays, else newtonls with GMRES for a linear map, perron for softmax weights
-  /// and picard for others.
+  /// parameters: meanfield where it pays, else newtonls with GMRES for a linear map, perron for softmax
+  /// weights and picard for others.
   [[nodiscard]] static std::string default_type(const EquilibriumMap& map, Index samples);
   [[nodiscard]] double rtol() const { return main_->rtol(); }
   [[nodiscard]] const std::string& type() const { return main_->type(); }

@@ -210,9 +210,10 @@ PetscErrorCode view_op(KSP ksp, PetscViewer viewer) {
   return guarded([&] {
     const SampleKsp& type = sample_ksp(ksp);
     view_line(viewer, type.description());
-    view_line(viewer, std::string("every sample by itself, to its own tolerance; slow samples are ") +
-                          (type.patient ? "iterated to the end" : "left to the next solver") +
-                          (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
+    view_line(viewer,
+              std::string("every sample by itself, to its own tolerance; slow samples are ") +
+                  (type.patient ? "iterated to the end" : "left to the next solver") +
+                  (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
   });
 }
 
@@ -258,7 +259,8 @@ void require_suited(KSP ksp, const PanelOperator* panel) {
   check(KSPGetPC(ksp, &pc));
   const std::string preconditioner = type_of(pc);
   const std::string option = dashed_prefix(reinterpret_cast<PetscObject>(ksp)) + "pc_type " + preconditioner;
-  const bool own = preconditioner == pc_mean_field || preconditioner == pc_sample_lu || preconditioner == pc_perron;
+  const bool own =
+      preconditioner == pc_mean_field || preconditioner == pc_sample_lu || preconditioner == pc_perron;
   if (panel == nullptr) {
     if (is_ours(ksp)) (void)PanelOperator::of(nullptr, option_of(ksp));
     if (own) (void)PanelOperator::of(nullptr, option);

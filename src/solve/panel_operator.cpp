@@ -56,8 +56,9 @@ PanelOperator& PanelOperator::of(Mat mat, const std::string& what) {
   if (mat != nullptr) check(PetscObjectQuery(reinterpret_cast<PetscObject>(mat), container_name, &object));
   if (object == nullptr)
     throw Error(ExitCode::bad_input,
-                what + " is for the equilibria and adjoints of Poise (-eq_..., -adj_...) alone; choose one of "
-                       "PETSc's types here",
+                what +
+                    " is for the equilibria and adjoints of Poise (-eq_..., -adj_...) alone; choose one of "
+                    "PETSc's types here",
                 true);
   void* data = nullptr;
   check(PetscContainerGetPointer(reinterpret_cast<PetscContainer>(object), &data));

@@ -6,6 +6,8 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/petsc/solver_options.hpp"
+#include "poise/petsc/versions.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {
@@ -25,17 +27,17 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   if (defaults.type == SNESNEWTONLS) {
     SNESLineSearch search = nullptr;
     check(SNESGetLineSearch(snes.get(), &search));
-    check(SNESLineSearchSetType(search, defaults.search ? SNESLINESEARCHBT : SNESLINESEARCHBASIC));
+    check(SNESLineSearchSetType(search, defaults.search ? SNESLINESEARCHBT : whole_steps));
     if (!defaults.search) check(SNESLineSearchSetComputeNorms(search, PETSC_FALSE));
   }
-  check(SNESSetTolerances(snes.get(), smallest_state, defaults.rtol, PETSC_DEFAULT, defaults.max_iterations,
-                          PETSC_MAX_INT));
+  check(SNESSetTolerances(snes.get(), smallest_state, defaults.rtol, petsc_unchanged, defaults.max_iterations,
+                          largest_petsc_int));
   KSP ksp = nullptr;
   check(SNESGetKSP(snes.get(), &ksp));
   check(KSPSetType(ksp, KSPGMRES));
   if (defaults.restart > 0) check(KSPGMRESSetRestart(ksp, defaults.restart));
   // Never relative by default: prepare_linear_solve sets the absolute norm that the convergence test needs.
-  check(KSPSetTolerances(ksp, 1e-15, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
+  check(KSPSetTolerances(ksp, 1e-15, petsc_unchanged, petsc_unchanged, 1000));
   PC pc = nullptr;
   check(KSPGetPC(ksp, &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
@@ -71,9 +73,8 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, std::shared_ptr<M
   });
   operator_.attach_to(jacobian_->get());
   set_callbacks();
-  check(SNESSetFromOptions(snes_.get()));
+  set_from_options(snes_.get());
   type_ = type_of(snes_.get());
-  check(SNESSetSolution(snes_.get(), z_.get()));
   require_suited(snes_.get(), map);
   if (!is_column_iteration(type_)) slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
   KSP ksp = nullptr;
@@ -155,9 +156,9 @@ PanelSnes::Worst PanelSnes::judge_image(const double* difference, double rtol, d
   worst.tolerance = std::numeric_limits<double>::infinity();
   for (Index c = 0; c < p_; ++c) {
     const double tolerance = rtol * h_norms_[c] + atol;
-    const double ratio = residual_norms_[c] == 0.0   ? 0.0
+    const double ratio = residual_norms_[c] == 0.0  ? 0.0
                          : std::isfinite(tolerance) ? residual_norms_[c] / tolerance
-                                                     : std::numeric_limits<double>::quiet_NaN();
+                                                    : std::numeric_limits<double>::quiet_NaN();
     worst.frobenius += residual_norms_[c] * residual_norms_[c];
     if (ratio > 1.0) worst.tolerance = std::min(worst.tolerance, tolerance);
     if (std::isnan(worst.ratio) || ratio <= worst.ratio) continue;  // a NaN wins and stays
@@ -184,7 +185,7 @@ void PanelSnes::prepare_linear_solve(Vec z) {
   PetscReal divergence = 0.0;
   PetscInt max_iterations = 0;
   check(KSPGetTolerances(ksp, &rtol, nullptr, &divergence, &max_iterations));
-  const double target = std::isfinite(worst.tolerance) ? 0.5 * worst.tolerance : PETSC_DEFAULT;
+  const double target = std::isfinite(worst.tolerance) ? 0.5 * worst.tolerance : petsc_unchanged;
   check(KSPSetTolerances(ksp, rtol, target, divergence, max_iterations));
 }
 
@@ -206,7 +207,7 @@ SNESConvergedReason PanelSnes::test_convergence(Index iteration) {
   const ReadArray state(z);
   const ReadArray residual(f);
   const Worst worst = judge(state.data(), residual.data(), rtol_, atol_);
-  if (std::isnan(worst.ratio)) return SNES_DIVERGED_FNORM_NAN;
+  if (std::isnan(worst.ratio)) return function_not_finite;
   if (worst.ratio <= 1.0) return SNES_CONVERGED_FNORM_RELATIVE;
   return iteration >= max_iterations_ ? SNES_DIVERGED_MAX_IT : SNES_CONVERGED_ITERATING;
 }

@@ -51,7 +51,8 @@ void PerronVector::correct(Index p, const double* slopes, bool transposed, const
     sums_[2 * c] = sum;
     sums_[2 * c + 1] = slope;
   }
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums_.data(), mpi_count(2 * p), MPI_DOUBLE, MPI_SUM, weights_.comm()));
+  check_mpi(
+      MPI_Allreduce(MPI_IN_PLACE, sums_.data(), mpi_count(2 * p), MPI_DOUBLE, MPI_SUM, weights_.comm()));
   for (Index c = 0; c < p; ++c) {
     const double step = factor(sums_[2 * c + 1]) * sums_[2 * c];
     for (Index i = 0; i < rows; ++i)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "poise/base/options.hpp"
+#include "poise/petsc/versions.hpp"
 #include "poise/solve/iterations.hpp"
 #include "poise/solve/panel_snes.hpp"
 #include "poise/solve/petsc_types.hpp"
@@ -132,9 +133,8 @@ class PerronSnes final : public SampleSnes {
     return "plain iteration with the correction of the slow mode, the Perron vector of W";
   }
   void set_up(const PanelSnes& panel) override {
-    iteration_ =
-        std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(), panel.mean()->perron(),
-                                          static_cast<std::size_t>(mixing));
+    iteration_ = std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(),
+                                                   panel.mean()->perron(), static_cast<std::size_t>(mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -260,8 +260,9 @@ bool go_on(SNES snes, PanelSnes& panel, Index products, double worst) {
   return snes->max_funcs < 0 || snes->nfuncs < snes->max_funcs;
 }
 
-SNESConvergedReason reason_of(SNES snes, const PanelSnes::Worst& worst, const ColumnIteration::Result& result) {
-  if (std::isnan(worst.ratio)) return SNES_DIVERGED_FNORM_NAN;
+SNESConvergedReason reason_of(SNES snes, const PanelSnes::Worst& worst,
+                              const ColumnIteration::Result& result) {
+  if (std::isnan(worst.ratio)) return function_not_finite;
   if (is_skipped(snes)) return SNES_CONVERGED_ITS;
   if (worst.ratio <= 1.0) return SNES_CONVERGED_FNORM_RELATIVE;
   if (result.reason == "divergence") return SNES_DIVERGED_DTOL;
@@ -335,9 +336,10 @@ PetscErrorCode set_from_options_op(SNES snes, OptionItems items) {
 PetscErrorCode view_op(SNES snes, PetscViewer viewer) {
   return with_type(snes, [&](SampleSnes& type) {
     view_line(viewer, type.description());
-    view_line(viewer, std::string("every sample by itself, to its own tolerance; slow samples are ") +
-                          (type.patient ? "iterated to the end" : "left to the next solver") +
-                          (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
+    view_line(viewer,
+              std::string("every sample by itself, to its own tolerance; slow samples are ") +
+                  (type.patient ? "iterated to the end" : "left to the next solver") +
+                  (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
   });
 }
 
@@ -389,7 +391,6 @@ void require_suited(SNES snes, const EquilibriumMap& map) {
   check(SNESHasNPC(snes, &has_npc));
   if (has_npc == PETSC_TRUE) require_suited(snes->npc, map);
   if (type_of(snes) == SNESCOMPOSITE) {
-    check(SNESSetUp(snes));  // which counts the members
     PetscInt members = 0;
     check(SNESCompositeGetNumber(snes, &members));
     for (PetscInt k = 0; k < members; ++k) {

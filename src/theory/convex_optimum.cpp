@@ -10,6 +10,7 @@
 #include "poise/base/options.hpp"
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/shell_operator.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/theory/classification_constants.hpp"
 #include "poise/theory/optimum_search.hpp"
@@ -19,6 +20,20 @@ namespace {
 
 constexpr PetscInt most_iterations = 100;
 
+using TaoHandle = Handle<Tao, TaoDestroy>;
+
+/// Set from options; without an objective.
+TaoHandle make_tao(MPI_Comm comm) {
+  TaoHandle tao;
+  check(TaoCreate(comm, tao.out()));
+  check(TaoSetOptionsPrefix(tao.get(), "optimum_"));
+  check(TaoSetType(tao.get(), TAOBNTR));
+  check(TaoSetTolerances(tao.get(), 0.0, 0.0, 0.0));  // `OptimumSolve::test` decides
+  check(TaoSetMaximumIterations(tao.get(), most_iterations));
+  set_from_options(tao.get());
+  return tao;
+}
+
 /// One solve: TAO's callbacks.
 class OptimumSolve {
  public:
@@ -27,8 +42,9 @@ class OptimumSolve {
         settings_(settings),
         search_(loss, settings),
         hessian_(search_.world(), search_.size(),
-                 [this](const double* v, double* out) { loss_.hessian_product(v, out); }) {
-    create_tao();
+                 [this](const double* v, double* out) { loss_.hessian_product(v, out); }),
+        tao_(make_tao(search_.world())) {
+    register_callbacks();
   }
   OptimumSolve(const OptimumSolve&) = delete;  // PETSc holds pointers to it
   OptimumSolve& operator=(const OptimumSolve&) = delete;
@@ -36,7 +52,7 @@ class OptimumSolve {
   ConvexOptimum run();
 
  private:
-  void create_tao();
+  void register_callbacks();
   void choose_preconditioner();
   /// Runs after every iteration; sets TAO's reason where the solve is to end.
   void test();
@@ -45,17 +61,11 @@ class OptimumSolve {
   const ConvexOptimumSettings& settings_;
   OptimumSearch search_;
   ShellOperator hessian_;
-  Handle<Tao, TaoDestroy> tao_;
+  TaoHandle tao_;
 };
 
-void OptimumSolve::create_tao() {
-  check(TaoCreate(search_.world(), tao_.out()));
+void OptimumSolve::register_callbacks() {
   Tao tao = tao_.get();
-  check(TaoSetOptionsPrefix(tao, "optimum_"));
-  check(TaoSetType(tao, TAOBNTR));
-  check(TaoSetTolerances(tao, 0.0, 0.0, 0.0));  // `test` decides
-  check(TaoSetMaximumIterations(tao, most_iterations));
-  check(TaoSetFromOptions(tao));
   choose_preconditioner();
   check(TaoSetObjectiveAndGradient(
       tao, nullptr,
@@ -158,6 +168,10 @@ ConvexOptimum solve_convex_optimum(ShallowLoss& loss, const ConvexOptimumSetting
   if (!(settings.box > 0.0))
     throw Error(ExitCode::bad_input, "the box |W_ij| <= " + to_text(settings.box) + " has no inside", true);
   return OptimumSolve(loss, settings).run();
+}
+
+void consult_convex_optimum(MPI_Comm comm) {
+  (void)make_tao(comm);
 }
 
 std::string ConvexOptimum::statement() const {

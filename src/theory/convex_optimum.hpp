@@ -53,4 +53,8 @@ struct ConvexOptimum {
 [[nodiscard]] ConvexOptimum solve_convex_optimum(ShallowLoss& loss,
                                                  const ConvexOptimumSettings& settings = {});
 
+/// Collective. Lets PETSc see the options of the solver that solve_convex_optimum will make, as
+/// consult_options does.
+void consult_convex_optimum(MPI_Comm comm);
+
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/base/log_event.hpp"
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 #include "poise/theory/row_slices.hpp"
 
 #ifndef SLEPC_HAVE_SCALAPACK
@@ -115,7 +116,7 @@ void FeatureSvd::decompose(const RowBlockMatrix& triangle) {
   Handle<SVD, SVDDestroy> svd;
   check(SVDCreate(triangle.comm(), svd.out()));
   check(SVDSetOperators(svd.get(), matrix.get(), nullptr));
-  check(SVDSetDimensions(svd.get(), m, PETSC_DEFAULT, PETSC_DEFAULT));
+  check(SVDSetDimensions(svd.get(), m, petsc_chosen, petsc_chosen));
   check(SVDSetType(svd.get(), distributed ? SVDSCALAPACK : SVDLAPACK));
   check(SVDSolve(svd.get()));
   PetscInt triplets = 0;

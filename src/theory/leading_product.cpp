@@ -5,7 +5,9 @@
 #include "poise/base/check.hpp"
 #include "poise/base/random.hpp"
 #include "poise/petsc/eigensolver.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -33,9 +35,9 @@ LeadingProduct::LeadingProduct(const DynamicsMatrix& dynamics, std::uint64_t see
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
   check(EPSSetType(eps_.get(), EPSKRYLOVSCHUR));
   check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(dynamics.width(), basis)),
-                         PETSC_DEFAULT));
+                         petsc_chosen));
   check(EPSSetTolerances(eps_.get(), tolerance, restarts));
-  check(EPSSetFromOptions(eps_.get()));
+  set_from_options(eps_.get());
 }
 
 void LeadingProduct::set_random_start() {

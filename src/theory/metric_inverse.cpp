@@ -7,7 +7,9 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/petsc/shell_preconditioner.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -34,8 +36,8 @@ MetricInverse::MetricInverse(NewtonOperators& operators, double rtol)
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
   set_shell_preconditioner(pc, weights_);
-  check(KSPSetTolerances(ksp_.get(), rtol, 0.0, PETSC_DEFAULT, max_iterations));
-  check(KSPSetFromOptions(ksp_.get()));
+  check(KSPSetTolerances(ksp_.get(), rtol, 0.0, petsc_unchanged, max_iterations));
+  set_from_options(ksp_.get());
   check(KSPGetTolerances(ksp_.get(), &default_rtol_, nullptr, nullptr, nullptr));
   rtol_ = default_rtol_;
 }
@@ -45,7 +47,7 @@ void MetricInverse::set(double delta, double rtol) {
   rtol_ = rtol;
   iterations_ = 0;
   solves_ = 0;
-  check(KSPSetTolerances(ksp_.get(), rtol, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT));
+  check(KSPSetTolerances(ksp_.get(), rtol, petsc_unchanged, petsc_unchanged, petsc_unchanged));
 }
 
 // The residuals of a trust-region solve fall without limit; scaled, their squares never underflow.

@@ -10,7 +10,9 @@
 #include "poise/base/random.hpp"
 #include "poise/petsc/shell_preconditioner.hpp"
 #include "poise/petsc/eigensolver.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -48,7 +50,7 @@ NewtonRadiusSolver::NewtonRadiusSolver(NewtonOperators& operators, std::uint64_t
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
   check(EPSSetType(eps_.get(), EPSKRYLOVSCHUR));
   check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(operators.size(), basis)),
-                         PETSC_DEFAULT));
+                         petsc_chosen));
   check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
   ST transform = nullptr;
   KSP ksp = nullptr;
@@ -58,7 +60,7 @@ NewtonRadiusSolver::NewtonRadiusSolver(NewtonOperators& operators, std::uint64_t
   check(KSPSetType(ksp, KSPPREONLY));
   check(KSPGetPC(ksp, &pc));
   set_shell_preconditioner(pc, weights_);
-  check(EPSSetFromOptions(eps_.get()));
+  set_from_options(eps_.get());
 }
 
 void NewtonRadiusSolver::set_random_start() {

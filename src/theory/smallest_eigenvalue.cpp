@@ -9,7 +9,9 @@
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
 #include "poise/petsc/eigensolver.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -65,10 +67,10 @@ SmallestEigensolver::SmallestEigensolver(const DynamicsMatrix& dynamics, std::ui
   check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
   check(EPSSetType(eps_.get(), EPSKRYLOVSCHUR));
   const Index size = dynamics.width() * dynamics.outputs();
-  check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(size, basis)), PETSC_DEFAULT));
+  check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(size, basis)), petsc_chosen));
   check(EPSKrylovSchurSetRestart(eps_.get(), kept));
   check(EPSSetTolerances(eps_.get(), default_tolerance, restarts));
-  check(EPSSetFromOptions(eps_.get()));
+  set_from_options(eps_.get());
   check(EPSGetTolerances(eps_.get(), &tolerance_, &max_restarts_));
   leading_ = std::make_unique<LeadingProduct>(dynamics, seed, state_tolerance * tolerance_);
 }

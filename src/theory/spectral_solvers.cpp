@@ -6,7 +6,9 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/petsc/eigensolver.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 #include "poise/theory/spectral_checks.hpp"
 
 namespace poise {
@@ -61,7 +63,7 @@ EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const
   check(EPSSetType(eps.get(), EPSKRYLOVSCHUR));
   const Index columns = std::min(op.size, std::max(solver.basis, 2 * count + 1));
   check(EPSSetDimensions(eps.get(), static_cast<PetscInt>(count), static_cast<PetscInt>(columns),
-                         PETSC_DEFAULT));
+                         petsc_chosen));
   check(EPSSetConvergenceTest(eps.get(), solver.scale > 0.0 ? EPS_CONV_ABS : EPS_CONV_REL));
   check(EPSSetTolerances(eps.get(), solver.tolerance, restarts));
   return eps;
@@ -69,7 +71,7 @@ EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const
 
 /// Runs it; returns the restarts.
 int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& solver) {
-  check(EPSSetFromOptions(eps));
+  set_from_options(eps);
   const VecHandle start = create_vec(op.comm, op.rows * op.columns);
   {
     const std::vector<double> random = random_vector(op);
@@ -150,12 +152,12 @@ void consult_options(MPI_Comm comm, const std::string& prefix, const std::string
   if (kind == "EPS") {
     EpsHandle eps;
     create_eigensolver(comm, prefix.c_str(), eps.out());
-    check(EPSSetFromOptions(eps.get()));
+    set_from_options(eps.get());
   } else {
     KspHandle ksp;
     check(KSPCreate(comm, ksp.out()));
     check(KSPSetOptionsPrefix(ksp.get(), prefix.c_str()));
-    check(KSPSetFromOptions(ksp.get()));
+    set_from_options(ksp.get());
   }
 }
 

@@ -10,7 +10,9 @@
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
 #include "poise/petsc/shell_preconditioner.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/petsc/versions.hpp"
 
 namespace poise {
 namespace {
@@ -74,7 +76,9 @@ TrustRegionSolver::TrustRegionSolver(NewtonOperators& operators, MetricInverse& 
       rhs_(create_vec(operators.comm(), operators.local_size())),
       work_(duplicate(rhs_.get())),
       first_(static_cast<std::size_t>(operators.local_size())),
-      second_(first_.size()) {}
+      second_(first_.size()) {
+  (void)create(first_dimension);  // so that its options count as known before the first solve
+}
 
 KspHandle TrustRegionSolver::create(PetscInt dimension) const {
   const char* prefix = "tr_";
@@ -92,7 +96,7 @@ KspHandle TrustRegionSolver::create(PetscInt dimension) const {
   PC pc = nullptr;
   check(KSPGetPC(ksp.get(), &pc));
   set_shell_preconditioner(pc, preconditioner_);
-  check(KSPSetFromOptions(ksp.get()));
+  set_from_options(ksp.get());
   return ksp;
 }
 
@@ -171,7 +175,7 @@ void TrustRegionSolver::solve_by_lanczos(const TrustRegionProblem& problem, Pets
   reason_ = text;
   step.multiplier -= shift_;
   step.iterations = static_cast<int>((products + 1) / 2);  // the basis is made twice, less its last vector
-  if (reason != KSP_CONVERGED_CG_NEG_CURVE)
+  if (reason != negative_curvature)
     throw Error(
         ExitCode::failed,
         "the trust-region solver stopped with " + reason_ +

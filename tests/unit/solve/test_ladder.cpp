@@ -37,8 +37,7 @@ TEST(Ladder, SolvesWhatTheMeanFieldIterationGivesUpAndSaysWhichRungsItTook) {
                     1.001 * solver.rtol());
     EXPECT_GT(solved.outcome.fallbacks, 0);
     EXPECT_LE(solved.outcome.fallbacks, HardPanel::p);
-    EXPECT_TRUE(contains(solved.outcome.reason, ", eq_mixed_: CONVERGED"))
-        << solved.outcome.reason;
+    EXPECT_TRUE(contains(solved.outcome.reason, ", eq_mixed_: CONVERGED")) << solved.outcome.reason;
   }
 }
 
@@ -64,9 +63,10 @@ TEST(Ladder, MemoryOfWhatTheLadderSolvedIsTheSolution) {
 TEST(Ladder, WithoutItTheChosenSolverFailsByItsReason) {
   for (const int feature_ranks : feature_rank_choices()) {
     HardPanel hard(feature_ranks);
-    const GivenOptions given(
-        {{"eq_snes_type", "meanfield"}, {"eq_ladder", "false"}, {"eq_snes_max_it", "8"},
-         {"eq_snes_divergence_tolerance", "1e30"}});
+    const GivenOptions given({{"eq_snes_type", "meanfield"},
+                              {"eq_ladder", "false"},
+                              {"eq_snes_max_it", "8"},
+                              {"eq_snes_divergence_tolerance", "1e30"}});
     EquilibriumSolver solver(hard.model.grid.feature(), hard.model.map, HardPanel::p);
     const Solved solved = solve_cold(solver, hard.model.map, HardPanel::p, hard.u);
     EXPECT_FALSE(solved.outcome.converged);
@@ -94,7 +94,8 @@ TEST(Ladder, OfAdjointsSolvesWhatTheChosenSolverDoesNot) {
                       relative_adjoint_residuals(comm, hard.model.map, HardPanel::p, slopes, rhs, lambda),
                       2.001e-12);
       EXPECT_EQ(outcome.fallbacks, HardPanel::p);
-      EXPECT_TRUE(contains(outcome.reason, "neumann: too many iterations (DIVERGED_ITS), adj_gmres_: CONVERGED"))
+      EXPECT_TRUE(
+          contains(outcome.reason, "neumann: too many iterations (DIVERGED_ITS), adj_gmres_: CONVERGED"))
           << outcome.reason;
     }
     OptionList alone = few;

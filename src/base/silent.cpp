@@ -1,0 +1,33 @@
+#include "poise/base/silent.hpp"
+
+#include "poise/base/check.hpp"
+
+namespace poise {
+namespace {
+
+/// The attribute of silent communicators. Duplicates inherit it, so it reaches the one that PETSc makes for
+/// its objects.
+int silent_key() {
+  static const int key = [] {
+    int made = MPI_KEYVAL_INVALID;
+    check_mpi(MPI_Comm_create_keyval(MPI_COMM_DUP_FN, MPI_COMM_NULL_DELETE_FN, &made, nullptr));
+    return made;
+  }();
+  return key;
+}
+
+}  // namespace
+
+void silence(MPI_Comm comm) {
+  static int mark = 1;  // what the attribute points to; only that there is one counts
+  check_mpi(MPI_Comm_set_attr(comm, silent_key(), &mark));
+}
+
+bool is_silent(MPI_Comm comm) {
+  void* mark = nullptr;
+  int found = 0;
+  check_mpi(MPI_Comm_get_attr(comm, silent_key(), static_cast<void*>(&mark), &found));
+  return found != 0;
+}
+
+}  // namespace poise
