@@ -41,6 +41,9 @@ class AdjointSolver {
   /// lambda holds a start on entry. An inexact backward pass has no residual (NaN) and says so in the reason.
   Outcome solve(Index p, const double* slopes, const double* rhs, double* lambda, bool warm = false);
 
+  [[nodiscard]] const std::string& type() const { return type_; }
+  [[nodiscard]] double rtol() const { return main_->solver.rtol(); }
+
  private:
   void update_mean_field(Index p, const double* slopes);
   Outcome truncated(Index p, const double* slopes, const double* rhs, double* lambda);
