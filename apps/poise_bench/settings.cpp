@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "poise/base/error.hpp"
+#include "poise/base/option_rules.hpp"
 #include "poise_bench/output.hpp"
 #include "poise_train/solvers.hpp"
 
@@ -54,6 +55,21 @@ void read_cases(Options& o, BenchSettings& s) {
                            "-case tanh_warm: |step| between gradients over |theta|");
 }
 
+/// What belongs to one case; of -case scaling, which runs another case, to that.
+std::vector<OptionRule> bench_rules() {
+  const OptionCondition scaling{"case", {"scaling"}};
+  const OptionCondition depth{"case", {"depth_memory"}};
+  const auto case_or_scaling_of = [](const std::string& name) -> std::vector<OptionCondition> {
+    return {{"case", {name, "all"}}, {"scaling_of", {name}}};
+  };
+  return {{"scaling_of", {scaling}},
+          {"scaling", {scaling}},
+          {"depths", {depth}},
+          {"recompute_every", {depth}},
+          {"plain_samples", case_or_scaling_of("hard")},
+          {"relative_step", case_or_scaling_of("tanh_warm")}};
+}
+
 void check(const BenchSettings& s) {
   const auto refuse = [](const std::string& message) { throw Error(ExitCode::bad_input, message, true); };
   if (s.loss == LossKind::logistic && s.q != 1) refuse("-loss logistic has one output: add -q 1");
@@ -90,6 +106,7 @@ BenchSettings BenchSettings::from(Options& o) {
   s.dgemm_size = o.integer("dgemm_size", s.dgemm_size, {1, 1e5},
                            "rows of the square product every time is compared with");
   s.out = o.text("out", "", "FILE.csv or FILE.h5 that gets the results, too");
+  require_effect(o, bench_rules());
   check(s);
   check_output_name(s.out);
   return s;

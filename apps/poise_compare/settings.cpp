@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "poise_train/solvers.hpp"
+#include "poise_train/train_rules.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -55,6 +56,16 @@ std::vector<Activation> parse_activations(const std::string& text) {
   return activations;
 }
 
+std::vector<OptionRule> compare_rules() {
+  std::vector<OptionRule> rules = feature_rules();
+  rules.push_back({"scale_targets", {{"loss", {"squared"}}}});
+  for (const char* option :
+       {"feedforward_activation", "feedforward_width", "feedforward_init", "feedforward_scale"})
+    rules.push_back({option, {{"feedforward_depth", {"0"}, true}}});
+  rules.push_back({"first_time", {{"points", {"2"}, true}}});
+  return rules;
+}
+
 }  // namespace
 
 CompareSettings CompareSettings::from(Options& o) {
@@ -69,6 +80,12 @@ CompareSettings CompareSettings::from(Options& o) {
   s.problem.network.objective = "collapsed";
   s.read_models(o);
   s.read_study(o);
+  require_effect(o, compare_rules());
+  if (!s.matched &&
+      std::find(s.activations.begin(), s.activations.end(), Activation::identity) == s.activations.end())
+    throw usage(
+        "-feedforward_init random is about the deep linear network, which -feedforward_activation "
+        "does not name: leave it out, or add identity to -feedforward_activation");
   return s;
 }
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "poise/base/error.hpp"
+#include "poise/base/option_rules.hpp"
 #include "poise/base/random.hpp"
 
 namespace poise {
@@ -61,6 +62,8 @@ TestSplit declare_test_split(Options& options) {
   split.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
   if (split.fraction > 0 && split.rows > 0)
     throw bad_input("options -test_fraction and -test_rows exclude each other: give one");
+  const OptionCondition drawn{"test_fraction", {"0"}, true};
+  require_effect(options, {{"stratify", {drawn}}, {"seed", {drawn}}});
   return split;
 }
 

@@ -2,6 +2,7 @@
 
 #include "poise_sweep/number_list.hpp"
 #include "poise_train/solvers.hpp"
+#include "poise_train/train_rules.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -10,18 +11,21 @@ namespace {
 constexpr double most = 1e15;  // integers that a double holds exactly
 
 /// An option of another study would have no effect.
-void require_own_options(const Options& options, const std::string& study) {
-  const std::vector<std::pair<std::string, std::string>> owners{{"step_factors", "step_size"},
-                                                                {"bisections", "step_size"},
-                                                                {"limit_every", "step_size"},
-                                                                {"tolerances", "inexact"},
-                                                                {"terms", "inexact"},
-                                                                {"step_share", "inexact"},
-                                                                {"depths", "depth"}};
-  for (const Setting& setting : options.settings())
-    for (const auto& [name, owner] : owners)
-      if (setting.name == name && owner != study && setting.value != setting.initial)
-        throw usage("-" + name + " " + setting.value + " is for -study " + owner + ", not for " + study);
+std::vector<OptionRule> sweep_rules() {
+  std::vector<OptionRule> rules = feature_rules();
+  const auto only = [&](const std::string& option, const std::vector<std::string>& studies) {
+    rules.push_back({option, {{"study", studies}}});
+  };
+  only("step_factors", {"step_size"});
+  only("bisections", {"step_size"});
+  only("limit_every", {"step_size"});
+  only("tolerances", {"inexact"});
+  only("terms", {"inexact"});
+  only("step_share", {"inexact"});
+  only("depths", {"depth"});
+  only("time", {"width", "depth"});
+  only("target", {"width", "step_size", "inexact"});
+  return rules;
 }
 
 }  // namespace
@@ -36,7 +40,7 @@ SweepSettings SweepSettings::from(Options& o) {
   s.read_base(o);
   s.read_lists(o);
   s.read_study(o);
-  require_own_options(o, s.study);
+  require_effect(o, sweep_rules());
   return s;
 }
 
@@ -69,6 +73,7 @@ void SweepSettings::read_base(Options& o) {
       "member_ranks", 1, {1, 1e6},
       "ranks of a member, a divisor of the number of ranks; the members run at the same time on the groups"));
   base.descent.method = DescentSettings::Method::gradient;
+  base.network.objective = "collapsed";  // a study asks for losses and bounds of many members alone
 }
 
 void SweepSettings::read_lists(Options& o) {

@@ -7,6 +7,7 @@
 #include "poise/base/text_file.hpp"
 #include "poise_train/ensemble_table.hpp"
 #include "poise_train/settings.hpp"
+#include "poise_train/train_rules.hpp"
 #include "poise_train/training_data.hpp"
 #include "poise_train/usage.hpp"
 
@@ -61,6 +62,7 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
   const OwnOptions scope(given);
   Options options;
   const TrainSettings train = TrainSettings::from(options);
+  require_effect(options, train_solver_rules());
   declare_train_solvers(options);
   options.reject_undeclared();
   if (train.data.empty()) throw usage("-data FILE is missing");

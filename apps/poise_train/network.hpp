@@ -29,6 +29,8 @@ class Network {
 
   /// "exact", or how the gradient differs from the exact one.
   [[nodiscard]] std::string gradient_label() const;
+  /// The objective, if it solves for equilibria; else null.
+  [[nodiscard]] const EquilibriumObjective* equilibrium() const { return equilibrium_; }
   /// Whether solves can fail, and so fall back.
   [[nodiscard]] bool solves_equilibria() const { return equilibrium_ != nullptr; }
   /// Whether evaluations remember states for later ones: the same on all ranks, also on one without samples.

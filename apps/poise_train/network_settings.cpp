@@ -28,12 +28,14 @@ void NetworkSettings::read_model(Options& o) {
                    "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the same with W = "
                    "(1 - margin) I - P'P + Q - Q'");
   const bool linear = model == "softmax_linear";
-  objective = o.choice("objective", linear ? "collapsed" : "equilibrium",
-                       {"collapsed", "equilibrium", "unrolled", "feedforward", "shallow"},
-                       "how loss and gradient are computed; collapsed: by the linear function that the "
-                       "model softmax_linear is; equilibrium: by solving an equilibrium and an adjoint for "
-                       "every sample; unrolled: by -depth layers of the model, from zero; or without a "
-                       "model, feedforward: a network of -depth layers, shallow: f = W features(x)");
+  objective =
+      o.choice("objective", "equilibrium", {"equilibrium", "collapsed", "unrolled", "feedforward", "shallow"},
+               "how loss and gradient are computed; equilibrium: by solving an equilibrium (eq_) and "
+               "an adjoint (adj_) for every sample; collapsed: by the linear function that the model "
+               "softmax_linear is: take it where only its loss, gradient and bound are wanted and "
+               "speed matters, for it solves once with U for q outputs, not once for each sample; "
+               "unrolled: by -depth layers of the model, from zero; or without a model, "
+               "feedforward: a network of -depth layers, shallow: f = W features(x)");
   const std::string kind =
       o.choice("weights", "softmax", {"softmax", "spectral", "free"},
                "model pointwise: W = gamma softmax(A), gamma A/max(1, |A|_2), or gamma A, which need not "
@@ -61,11 +63,14 @@ void NetworkSettings::read_objective(Options& o) {
   recompute_every = o.integer("recompute_every", 0, {0, 1e6},
                               "objective unrolled: keep every Kth layer only and compute the others again "
                               "on the way back; 0: keep all");
+  // The default solver of a linear map is a direct one, which gains nothing from a start.
+  const bool direct = model == "softmax_linear" && objective == "equilibrium";
   warm_start = o.flag(
-      "warm_start", true,
-      "objective equilibrium: start equilibria and adjoints from those found before, which "
-      "are kept in memory; results change within the tolerances only. A run that a signal stopped between "
-      "scheduled checkpoints then equals the straight one to these tolerances, else exactly");
+      "warm_start", !direct,
+      "objective equilibrium: start equilibria and adjoints from those found before, which are kept in "
+      "memory (default true, but false for softmax_linear, which is solved directly); results change within "
+      "the tolerances only. A run that a signal stopped between scheduled checkpoints then equals the "
+      "straight one to these tolerances, else exactly");
   const std::string name =
       o.choice("backward", "exact", {"exact", "neumann", "one_step"},
                "objective equilibrium: the adjoint exactly; by -neumann_terms terms of its Neumann series; "
@@ -92,39 +97,6 @@ void NetworkSettings::read_objective(Options& o) {
   o.flag("adj_ladder", true, "where adjoints are not found, try the next solvers, among them adj_gmres_");
 }
 
-void NetworkSettings::require_fitting_model(const Options& options) const {
-  const auto text = [&](const std::string& name) {
-    for (const Setting& setting : options.settings())
-      if (setting.name == name) return "-" + name + " " + setting.value;
-    return "-" + name;
-  };
-  if (objective == "collapsed" && model != "softmax_linear")
-    throw usage("-objective collapsed is for -model softmax_linear alone; -model " + model +
-                " needs -objective equilibrium or unrolled");
-  if (!has_equilibrium_model()) return;
-  if (model != "pointwise" && text("weights") != "-weights softmax")
-    throw usage(text("weights") + " is for -model pointwise; -model " + model + " has its own weights");
-  if (model != "softmax_linear") return;
-  if (activation != Activation::identity)
-    throw usage("-activation " + to_string(activation) +
-                ": -model softmax_linear is linear; choose -model pointwise");
-  if (input_weights || bias)
-    throw usage(text(input_weights ? "input_weights" : "bias") +
-                ": -model softmax_linear has none; choose -model pointwise");
-}
-
-void NetworkSettings::require_fitting_objective() const {
-  const auto only = [&](bool used, const std::string& name, bool fits, const std::string& where) {
-    if (used && !fits) throw usage("-" + name + " is for -objective " + where + ", not for " + objective);
-  };
-  const bool equilibrium = objective == "equilibrium";
-  only(recompute_every > 0, "recompute_every", objective == "unrolled", "unrolled");
-  only(!backward.exact(), "backward neumann|one_step", equilibrium, "equilibrium");
-  only(jacobian_weight > 0.0, "jacobian_weight", equilibrium, "equilibrium");
-  only(gradient_check > 0, "gradient_check", equilibrium || objective == "unrolled",
-       "equilibrium or unrolled");
-}
-
 std::string NetworkSettings::description() const {
   const std::string layers = plural(depth, "layer");
   if (objective == "shallow") return "shallow";
@@ -143,8 +115,6 @@ NetworkSettings NetworkSettings::from(Options& options) {
   NetworkSettings settings;
   settings.read_model(options);
   settings.read_objective(options);
-  settings.require_fitting_model(options);
-  settings.require_fitting_objective();
   return settings;
 }
 

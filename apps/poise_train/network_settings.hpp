@@ -10,7 +10,7 @@ namespace poise {
 
 /// The options that say what is trained and how its loss and gradient are computed.
 struct NetworkSettings {
-  std::string model = "softmax_linear", objective = "collapsed";
+  std::string model = "softmax_linear", objective = "equilibrium";
   WeightKind weights = WeightKind::softmax;
   Activation activation = Activation::identity;
   double gamma = 0.8;   ///< γ
@@ -25,7 +25,7 @@ struct NetworkSettings {
   Index gradient_check = 0;
   Index panel = 0;
 
-  /// Declares and reads them all. Throws bad_input, also where they do not go together.
+  /// Declares and reads them all. Throws bad_input.
   static NetworkSettings from(Options& options);
 
   /// What is trained, with the numbers that it has: "softmax_linear, gamma = 0.8", "feedforward, 3 layers,
@@ -58,8 +58,6 @@ struct NetworkSettings {
  private:
   void read_model(Options& options);
   void read_objective(Options& options);
-  void require_fitting_model(const Options& options) const;
-  void require_fitting_objective() const;
 };
 
 }  // namespace poise

@@ -38,6 +38,7 @@ class Report {
   void print_model() const;
   void print_digits() const;
   void print_gradient() const;
+  void print_solvers() const;
   void print_dynamics() const;
   void print_ranks() const;
   void print_audit() const;

@@ -84,6 +84,21 @@ void Report::print_gradient() const {
   }
   std::printf("  loss      %s, %s over the samples, %s\n", to_string(settings_.loss).c_str(),
               settings_.mean ? "mean" : "sum", text.c_str());
+  print_solvers();
+}
+
+void Report::print_solvers() const {
+  const EquilibriumObjective* objective = experiment_.network().equilibrium();
+  if (objective == nullptr) return;
+  const EquilibriumSolver& equilibrium = objective->equilibrium();
+  std::printf("  equilibrium  SNES %s, rtol %s (eq_)\n", equilibrium.type().c_str(),
+              to_text(equilibrium.rtol()).c_str());
+  const Backward& backward = settings_.network.backward;
+  if (backward.exact())
+    std::printf("  adjoint      KSP %s, rtol %s (adj_)\n", objective->adjoint().type().c_str(),
+                to_text(objective->adjoint().rtol()).c_str());
+  else
+    std::printf("  adjoint      cut off after %s (-backward)\n", plural(backward.terms, "term").c_str());
 }
 
 void Report::print_dynamics() const {

@@ -22,9 +22,11 @@ bool is_set(const std::string& name) {
   return set == PETSC_TRUE;
 }
 
-void set_unless_given(const std::string& name, const std::string& value) {
-  if (name != "grid_feature_ranks" && !is_set(name))
-    check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+/// Whether it was set.
+bool set_unless_given(const std::string& name, const std::string& value) {
+  if (name == "grid_feature_ranks" || is_set(name)) return false;
+  check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+  return true;
 }
 
 /// As PETSc reads it from a file of options: a value with blanks in quotes.
@@ -96,9 +98,9 @@ const std::vector<std::string>& identity_options() {
   return names;
 }
 
-void recall_options(MPI_Comm comm) {
+std::vector<std::string> recall_options(MPI_Comm comm) {
   Options before;  // of this start; those of the run are not yet known
-  if (!before.flag("resume", false, "")) return;
+  if (!before.flag("resume", false, "")) return {};
   const std::string run = before.text("run", "", "");
   const std::string path = run + "/options.txt";
   std::string text;
@@ -110,22 +112,27 @@ void recall_options(MPI_Comm comm) {
       throw bad_input("-resume: " + std::string(error.what()) + "; is -run the directory of an earlier run?");
     }
   });
+  std::vector<std::string> recalled;
   std::istringstream lines(broadcast(comm, text));
   for (std::string line; std::getline(lines, line);) {
     const auto blank = line.find(' ');
     if (line.empty() || line[0] != '-') continue;
     const std::string name = line.substr(1, blank - 1);
-    set_unless_given(name, blank == std::string::npos ? "" : unquoted_value(line.substr(blank + 1)));
+    if (set_unless_given(name, blank == std::string::npos ? "" : unquoted_value(line.substr(blank + 1))))
+      recalled.push_back(name);
   }
+  return recalled;
 }
 
-void recall_options(const std::vector<std::pair<std::string, std::string>>& config,
-                    const std::vector<Setting>& own) {
+std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
+                                        const std::vector<Setting>& own) {
+  std::vector<std::string> recalled;
   for (const auto& [name, value] : config) {
     if (name == "run" || name == "resume" || name == "deadline" || name == "options_file") continue;
-    if (!value.empty() || !is_one_of(own, name)) set_unless_given(name, value);
+    if ((!value.empty() || !is_one_of(own, name)) && set_unless_given(name, value)) recalled.push_back(name);
     (void)is_set(name);  // PETSc counts an option as used once it was asked for
   }
+  return recalled;
 }
 
 std::string options_text(const Options& options) {

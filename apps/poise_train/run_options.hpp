@@ -14,15 +14,15 @@ namespace poise {
 [[nodiscard]] const std::vector<std::string>& identity_options();
 
 /// Collective. With -resume: takes every option that is not set from RUN/options.txt, but for the process
-/// grid, which may be another one. Throws bad_input if there is no such file.
-void recall_options(MPI_Comm comm);
+/// grid, which may be another one, and returns their names. Throws bad_input if there is no such file.
+std::vector<std::string> recall_options(MPI_Comm comm);
 
 /// Not collective. Takes every option that is not set from what a run was made with (Checkpoint::config), but
-/// for those of one attempt and the process grid. Solver options among them count as used, so that a program
-/// without these solvers does not call them unknown.
+/// for those of one attempt and the process grid, and returns their names. Solver options among them count as
+/// used, so that a program without these solvers does not call them unknown.
 /// `own`: the options of poise-train, of which those without a value are not set.
-void recall_options(const std::vector<std::pair<std::string, std::string>>& config,
-                    const std::vector<Setting>& own);
+std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
+                                        const std::vector<Setting>& own);
 
 /// The text of options.txt: one "-name value" a line, or "-name" of a solver's flag.
 [[nodiscard]] std::string options_text(const Options& options);

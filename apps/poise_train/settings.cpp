@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "poise_train/solvers.hpp"
+#include "poise_train/train_rules.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -36,14 +37,14 @@ void TrainSettings::read_loss(Options& o) {
              "the class); or a number above 0 for each class, as in 1,2.5; none: all 1");
 }
 
-TrainSettings TrainSettings::from(Options& o) {
+TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& recalled) {
   TrainSettings s;
   s.read_data(o);
   s.network = NetworkSettings::from(o);
   s.read_loss(o);
   s.read_dynamics(o);
-  s.require_fitting_dynamics(o);
   s.read_run(o);
+  require_effect(o, train_rules(), recalled);
   return s;
 }
 
@@ -55,11 +56,12 @@ void TrainSettings::read_dynamics(Options& o) {
   const bool by_steps = o.settings().back().given;
   epochs = o.integer("epochs", 0, {0, 2e9},
                      "with -batch: the run ends after so many passes over the data; 0: by -time and -steps");
-  time =
-      o.real("time", by_steps || epochs > 0 ? std::numeric_limits<double>::infinity() : 10.0,
-             {.low = 0, .infinite = true},
-             "end time of flow and descent (a step of descent counts as its step size); default 10, or inf "
-             "where -steps is given, which then decides alone. Without effect with -epochs");
+  time = o.real(
+      "time",
+      by_steps || epochs > 0 || dynamics == "minimise" ? std::numeric_limits<double>::infinity() : 10.0,
+      {.low = 0, .infinite = true},
+      "end time of flow and descent (a step of descent counts as its step size); default 10, or inf "
+      "where -steps is given, which then decides alone, and where -epochs does");
   descent = DescentSettings::from(o);
   batch = o.integer("batch", 0, {0, most},
                     "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
@@ -108,30 +110,9 @@ void TrainSettings::read_run(Options& o) {
       o.integer("grid_feature_ranks", 1, {1, 1e6},
                 "ranks over which one copy of the weights is spread, a divisor of the number "
                 "of ranks; the samples are spread over the rest"));
-  const std::string mat_type = o.text("mat_type", "",
-                                      "PETSc's dense matrix type for the products with the weights (dense, "
-                                      "densecuda, densehip), with -grid_feature_ranks 1; none: BLAS");
-  if (!mat_type.empty() && feature_ranks > 1)
-    throw usage("-mat_type " + mat_type + " needs -grid_feature_ranks 1: one rank holds all of the weights");
-}
-
-void TrainSettings::require_fitting_dynamics(const Options& options) const {
-  const std::vector<std::string> of_descent{"batch", "epochs",   "method",          "weight_decay",
-                                            "clip",  "schedule", "schedule_warmup", "on_failure"};
-  for (const Setting& setting : options.settings())
-    if (dynamics != "descent" && setting.value != setting.initial &&
-        std::find(of_descent.begin(), of_descent.end(), setting.name) != of_descent.end())
-      throw usage("-" + setting.name + " " + setting.value + " is for -dynamics descent, not for " +
-                  dynamics);
-  if (batch > 0 && network.objective == "collapsed")
-    throw usage("-batch " + std::to_string(batch) +
-                ": -objective collapsed has no minibatches; use -objective equilibrium");
-  if (epochs > 0 && batch == 0)
-    throw usage("-epochs " + std::to_string(epochs) +
-                " is for minibatches: give -batch, or end the run by -steps");
-  if (dynamics != "minimise") return;
-  if (!network.backward.exact())
-    throw usage("-dynamics minimise needs the exact gradient; leave -backward out");
+  (void)o.text("mat_type", "",
+               "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
+               "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
 }
 
 std::string TrainSettings::beyond_the_theorem() const {

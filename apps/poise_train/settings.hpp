@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "poise/base/options.hpp"
 #include "poise/dynamics/descent_settings.hpp"
@@ -26,8 +27,9 @@ struct TrainSettings {
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
   std::string class_weight;  ///< none, balanced, or a number for each class
 
-  /// Declares and reads them all. Throws bad_input, also where they do not go together.
-  static TrainSettings from(Options& options);
+  /// Declares and reads them all. Throws bad_input, also where they do not go together (train_rules).
+  /// `recalled`: options that come from the run itself, see require_effect.
+  static TrainSettings from(Options& options, const std::vector<std::string>& recalled = {});
   /// Steps from one scheduled checkpoint to the next; 0: there are none.
   [[nodiscard]] Index checkpoint_steps() const { return checkpoint_every < 0 ? 100 : checkpoint_every; }
   /// Whether scheduled checkpoints are left out where they would take too much of the time.
@@ -41,7 +43,6 @@ struct TrainSettings {
  private:
   void read_dynamics(Options& options);
   void read_run(Options& options);
-  void require_fitting_dynamics(const Options& options) const;
 };
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.

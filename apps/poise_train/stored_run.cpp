@@ -80,8 +80,8 @@ std::vector<Setting> own_settings() {
 
 TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
   const auto config = checkpoint.config();
-  recall_options(config, own_settings());
-  TrainSettings settings = TrainSettings::from(options);
+  const std::vector<std::string> recalled = recall_options(config, own_settings());
+  TrainSettings settings = TrainSettings::from(options, recalled);
   for (const Setting& setting : options.settings()) {
     const auto& names = identity_options();
     if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;

@@ -15,6 +15,7 @@
 #include "poise_train/run.hpp"
 #include "poise_train/run_options.hpp"
 #include "poise_train/stages.hpp"
+#include "poise_train/train_rules.hpp"
 #include "poise_train/usage.hpp"
 
 namespace poise {
@@ -29,8 +30,9 @@ std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
 
 ExitCode train(Options& options, MPI_Comm comm) {
   const auto stage = Stages::get().setup.begin();
-  recall_options(comm);
-  const TrainSettings settings = TrainSettings::from(options);
+  const std::vector<std::string> recalled = recall_options(comm);
+  const TrainSettings settings = TrainSettings::from(options, recalled);
+  require_effect(options, train_solver_rules(), recalled);
   if (settings.data.empty())
     throw usage(
         "-data FILE is missing; data/digits.h5 comes with Poise, poise-data makes others (-help lists all "

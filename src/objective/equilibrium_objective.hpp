@@ -50,6 +50,7 @@ class EquilibriumObjective final : public SampleObjective {
   /// Columns multiplied by matrices of the solvers' own, beside the map's count.
   [[nodiscard]] Index columns_multiplied() const { return equilibrium_->columns_multiplied(); }
   [[nodiscard]] const EquilibriumSolver& equilibrium() const { return *equilibrium_; }
+  [[nodiscard]] const AdjointSolver& adjoint() const { return *adjoint_; }
 
  private:
   enum Block : std::size_t { states, adjoints };

@@ -19,9 +19,9 @@ UNROLLED = ["-objective", "unrolled", *EQUILIBRIA[2:]]
 
 # Each phase, in a program that has it.
 PHASES = [
-    ("flow", "FeatureQR"), ("flow", "FeatureSVD"), ("flow", "CollapsedSolve"), ("flow", "ShallowLoss"),
-    ("flow", "CollapsedGradient"), ("flow", "Audit"), ("flow", "DynamicsUpdate"), ("flow", "SmallestEigen"),
-    ("flow", "CheckpointWrite"),
+    ("flow", "FeatureQR"), ("flow", "FeatureSVD"), ("flow", "Audit"), ("flow", "DynamicsUpdate"),
+    ("flow", "SmallestEigen"), ("flow", "CheckpointWrite"),
+    ("collapsed", "CollapsedSolve"), ("collapsed", "ShallowLoss"), ("collapsed", "CollapsedGradient"),
     ("equilibria", "SpectralNorm"), ("equilibria", "Equilibrium"), ("equilibria", "MeanField"), ("equilibria", "Adjoint"),
     ("unrolled", "Unrolled"), ("unrolled", "UnrolledBack"),
     ("audit", "ConvexOptimum"), ("audit", "AuditColumnSums"), ("audit", "AuditReplay"), ("audit", "AuditFeatures"),
@@ -85,7 +85,8 @@ class Phases(FaultTest):
         cls.stored = cls.path("stored")
         ended = start(TRAIN, "-data", cls.classes, "-loss", "cross_entropy", *FLOW, "-run", cls.stored)
         assert ended.code == 0, ended.err
-        train = {"flow": FLOW, "equilibria": [*EQUILIBRIA, "-grid_feature_ranks", 3],
+        train = {"flow": FLOW, "collapsed": ["-objective", "collapsed", *FLOW],
+                 "equilibria": [*EQUILIBRIA, "-grid_feature_ranks", 3],
                  "unrolled": [*UNROLLED, "-grid_feature_ranks", 3]}
         cls.programs = {name: [TRAIN, "-data", cls.regression, *options] for name, options in train.items()}
         cls.programs["audit"] = [AUDIT]

@@ -23,7 +23,7 @@ CASES = {
     "SNES": (TANH, ["-eq_snes_max_it", 1, "-eq_ladder", "false"], "eq_"),
     "SNES newton": (TANH, ["-eq_snes_type", "newtonls", "-eq_snes_max_it", 1, "-eq_ladder", "false"], "eq_"),
     "KSP": (TANH, ["-adj_ksp_type", "gmres", "-adj_ksp_max_it", 1, "-adj_ladder", "false"], "adj_"),
-    "KSP collapsed": (DESCENT, ["-collapsed_ksp_max_it", 1], "collapsed_"),
+    "KSP collapsed": (["-objective", "collapsed", *DESCENT], ["-collapsed_ksp_max_it", 1], "collapsed_"),
     "TS": ([], ["-flow_ts_dt", 5, "-flow_ts_max_reject", 0], "flow_"),
     "TAO": (["-dynamics", "minimise"], ["-min_tao_ls_max_funcs", 1, "-min_tao_ls_ftol", 0.9], "min_"),
     "EPS norm": (TANH, ["-svd_eps_max_it", 1, "-svd_eps_ncv", 3], "svd_"),
@@ -89,8 +89,11 @@ class Solvers(FaultTest):
                 old.copy(name, new)
             new.attrs.update(old.attrs)
             new["targets"][::2], new["targets"][1::2] = 1e200, -1e200
-        for options, word in ((DESCENT, "not finite"), ([], "not finite"), (TANH, "not a number"),
-                              (["-dynamics", "minimise"], "not finite")):
+        collapsed = ["-objective", "collapsed"]  # the others say that a sample's adjoint is none
+        for options, word in (([*collapsed, *DESCENT], "not finite"), (collapsed, "not finite"), (DESCENT, "not a number"),
+                              ([], "not a number"), (TANH, "not a number"),
+                              ([*collapsed, "-dynamics", "minimise"], "not finite"),
+                              (["-dynamics", "minimise"], "not a number")):
             for ranks in (1, 3):
                 ended = start(TRAIN, "-data", path, *options, "-scale_targets", "false", "-audit", "false", "-run",
                               self.new_run(), ranks=ranks)

@@ -7,7 +7,7 @@ import signal
 from crashes import CrashTest, DESCENT, DONE, REQUEUE, files, main, program, training
 
 PHASES = {"before MPI_Init": "call=MPI_Init", "reading data": "call=open path=regression.h5", "setup": "call=event event=FeatureQR",
-          "training": "call=event event=CollapsedGradient nth=3", "audit": "call=event event=Audit nth=2",
+          "training": "call=event event=Adjoint nth=3", "audit": "call=event event=Audit nth=2",
           "checkpoint": "call=fsync path=step-00000002", "history": "call=rename path=run.h5 nth=2",
           "end": "call=rename path=DONE", "MPI_Finalize": "call=MPI_Finalize"}
 

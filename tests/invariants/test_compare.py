@@ -165,7 +165,7 @@ class Study(CompareTest):
     def test_memory_grows_by_the_states_of_a_layer_with_the_depth_of_the_truncations(self):
         samples, inputs, depths = 100, 30, (1, 3, 8)
         data = synthetic(self.path("memory.h5"), samples, inputs, 3)
-        run = self.compare("-data", data, *MEMORY, "-time", 0.01, "-first_time", 0.005, "-points", 2)
+        run = self.compare("-data", data, *MEMORY, "-time", 0.01, "-points", 2)
         study = arrays(run)
         memory = [study["costs/working_bytes"][study["models"].index(f"depth {depth}")].min() for depth in depths]
         if np.isnan(memory).any():  # a sanitizer hides what is allocated

@@ -186,7 +186,7 @@ class Failures(SweepTest):
             (["-study", "depth", "-depths", "0"], ["-depths", "0 is not allowed"]),
             (["-study", "inexact", "-tolerances", ","], ["-tolerances"]),
             (["-study", "step_size", "-step_factors", "0"], ["-step_factors"]),
-            (["-depths", "1,2"], ["-depths 1,2 is for -study depth", "not for width"]),
+            (["-depths", "1,2"], ["-depths 1,2 does not go with -study width: leave it out, or give -study depth"]),
             (["-gamas", "0.5"], ["-gamas is unknown", "-gammas"]),
             (["-widths", "4", "-flow_ts_rtoll", "1e-3"], ["-flow_ts_rtoll", "-flow_ts_rtol"]),
             (["-data", "nowhere.h5"], ["nowhere.h5", "looked for from", "give -data FILE"]),

@@ -132,7 +132,7 @@ class Audit(TrainingTest):
 
     def test_a_failed_solve_is_an_error(self):
         for ranks in (1, 3):
-            for options in (["-collapsed_ksp_max_it", 1], ["-objective", "equilibrium", "-adj_ladder", "false", "-adj_ksp_type", "gmres",
+            for options in (["-objective", "collapsed", "-collapsed_ksp_max_it", 1], ["-objective", "equilibrium", "-adj_ladder", "false", "-adj_ksp_type", "gmres",
                              "-adj_ksp_max_it", 1],
                             ["-spec_eps_max_it", 1, "-spec_eps_ncv", 2, "-spec_eps_tol", 1e-14]):
                 done = train("-data", self.regression, *options, "-run", self.new_run(), ranks=ranks)

@@ -84,7 +84,7 @@ class BadInput(RefusalTest):
         self.refuse("-gama", 0.5, words=["-gama", "-gamma"])
         self.refuse("-flow_ts_rtoll", 1e-6, words=["-flow_ts_rtoll", "-flow_ts_rtol"])
         self.refuse("-colapsed_ksp_max_it", 7, words=["-colapsed_ksp_max_it", "-collapsed_ksp_max_it"])
-        self.refuse("-eq_snes_max_it", 7, words=["-eq_snes_max_it", "does not use"], ranks=(1,))
+        self.refuse("-svd_eps_tol", 1e-9, words=["-svd_eps_tol", "does not use"], ranks=(1,))
         for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent", "minimise"],
                               "features": ["identity", "whiten", "random_relu", "random_fourier"],
                               "objective": ["collapsed", "equilibrium", "unrolled", "feedforward", "shallow"],

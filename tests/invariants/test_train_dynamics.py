@@ -68,7 +68,8 @@ class Dynamics(TrainingTest):
     def straight(self, name, grid, warm):
         data, options, vectors = DYNAMICS[name]
         run = self.train("-data", getattr(self, data), "-time", 1e9, "-steps", STEPS, *options, *CHECKPOINTS,
-                         "-warm_start", warm, "-grid_feature_ranks", grid[1], ranks=grid[0])
+                         *([] if "unrolled" in options else ["-warm_start", warm]), "-grid_feature_ranks", grid[1],
+                         ranks=grid[0])
         self.assertEqual(history(run)["step"][-1], STEPS)
         self.assertEqual({found.split("/")[0] for found in moments(checkpoints(run)[-1])}, vectors)
         return run

@@ -121,7 +121,7 @@ class Ensembles(TrainingTest):
         # In a group of all ranks one follows the other: options, also of solvers, must not stay behind.
         lines = {"flow": "-time 0.3 -flow_ts_rtol 1e-5 -gamma 0.5",
                  "flow-2": "-time 0.3 -seed 3",
-                 "batch": f"-objective equilibrium {DESCENT} -batch 10 -epochs 2",
+                 "batch": "-features whiten -dynamics descent -step_size 0.01 -batch 10 -epochs 2",
                  "tanh": "-model pointwise -weights spectral -width 8 -dynamics descent -method adam -step_size 0.01 "
                          "-steps 6 -eq_snes_type newtonls -eq_snes_rtol 1e-9",
                  "tanh-2": "-model pointwise -weights spectral -width 8 -dynamics descent -steps 6",
@@ -347,7 +347,7 @@ class Ensembles(TrainingTest):
         data = ("-data", self.regression)
         first = {"good": "-seed 1"}
         for line, words in (("-gama 0.5", "-gama is unknown, the nearest is -gamma"), ("-gamma x", "-gamma: value 'x'"),
-                            ("-gamma 1.5", "-gamma: value '1.5'"), ("-batch 5", "-batch 5 is for -dynamics descent"),
+                            ("-gamma 1.5", "-gamma: value '1.5'"), ("-batch 5", "-batch 5 does not go with -dynamics flow: leave it out, or give -dynamics descent"),
                             ("-run x", "-run is not for a single member"), ("-options_file none.opts", "none.opts"),
                             ("-grid_feature_ranks 2", "does not divide the 1 ranks of a member")):
             self.refuse(*data, lines={**first, "bad": line}, words=[r"table\d+\.txt:4", re.escape(words)])

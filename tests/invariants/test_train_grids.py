@@ -5,11 +5,13 @@ import unittest
 import h5py
 import numpy as np
 
-from training import WORK, TrainingTest, checkpoints, parameters
+from training import WORK, TrainingTest, attempts, checkpoints, parameters
 
 GRIDS = [(1, 1), (2, 1), (2, 2), (3, 1), (3, 3), (4, 1), (4, 2), (4, 4)]
 # Systems are solved to 1e-13 (collapsed) or 1e-12 (equilibria), mostly to far less than that.
 ROUNDING = 1e-12
+# Of equilibria and adjoints solved to 1e-12 beside the collapsed ones, over the steps of a flow.
+SOLVED = 1e-10
 OBJECTIVES = ["collapsed", "equilibrium"]
 
 
@@ -33,6 +35,22 @@ class Grids(TrainingTest):
 
     def test_equilibrium_objective(self):
         self.check("-data", self.classes, "-loss", "cross_entropy", "-time", 0.3, objective="equilibrium")
+
+    def test_both_objectives_are_one_run(self):
+        """Excess and bound of the last rows are differences of the losses, so errors count beside the first ones."""
+        for data, loss in ((self.regression, "squared"), (self.classes, "cross_entropy")):
+            runs = {}
+            for ranks, features in ((1, 1), (2, 1), (3, 1), (4, 1), (2, 2), (4, 2)):
+                for objective in OBJECTIVES:
+                    runs[ranks, features, objective] = self.train(
+                        "-data", data, "-loss", loss, "-time", 0.3, "-objective", objective, "-grid_feature_ranks", features,
+                        ranks=ranks)
+            reference = runs[1, 1, "collapsed"]
+            for case, run in runs.items():
+                with self.subTest(case=case, loss=loss):
+                    self.assertEqual(attempts(run)[-1]["verdict"], "held")
+                    self.assert_same_history(reference, run, SOLVED, WORK)
+                    self.assert_same_parameters(reference, run, SOLVED)
 
     def test_random_features(self):
         self.check("-data", self.binary, "-loss", "logistic", "-features", "random_relu", "-features_width", 9,

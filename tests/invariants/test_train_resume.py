@@ -188,6 +188,22 @@ class Resume(TrainingTest):
                                       check=False)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_the_objective_is_that_of_the_run_whatever_the_default_is(self):
+        for objective in OBJECTIVES:
+            options = ["-data", self.regression, "-features", "whiten", "-objective", objective]
+            run = self.train(*options, "-time", 0.2)
+            self.train("-resume", "-time", 0.4, run=run)
+            with h5py.File(os.path.join(run, "run.h5"), "r") as file:
+                self.assertEqual(file["config"].attrs["objective"], objective)
+            audit = [MPIEXEC, "-n", "1", TRAIN.replace("poise-train", "poise-audit"), "-run", run]
+            done = subprocess.run(audit, env=ENVIRONMENT, text=True, capture_output=True, timeout=patience(60), check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            section = "(3)" if objective == "collapsed" else "(3.2)"
+            self.assertIn(f"gradient equals central differences of the loss {section}", done.stdout)
+            done = train("-resume", "-objective", next(other for other in OBJECTIVES if other != objective), "-run", run)
+            self.assertEqual(done.returncode, BAD_INPUT)
+            self.assertIn(f"the run was made with {objective}", done.stderr)
+
     def test_an_end_before_the_point_reached_is_told_and_forgotten(self):
         run = self.train("-data", self.regression, "-time", 0.2)
         before, copy = os.path.join(run, "options.txt"), self.copy_run(run)

@@ -1,0 +1,129 @@
+#include "poise/base/option_rules.hpp"
+
+#include <petscsys.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+
+namespace poise {
+namespace {
+
+struct Given {
+  std::string name, value;
+};
+
+std::optional<double> number(const std::string& text) {
+  double value = 0.0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size()) return {};
+  return value;
+}
+
+/// "0.80" is 0.8.
+bool same_value(const std::string& a, const std::string& b) {
+  return a == b || (number(a) && number(a) == number(b));
+}
+
+/// Options whose solvers have not asked for them yet. Looking does not count as asking.
+std::vector<Given> unused_options() {
+  PetscInt count = 0;
+  char** names = nullptr;
+  char** values = nullptr;
+  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  std::vector<Given> unused;
+  for (PetscInt i = 0; i < count; ++i) unused.push_back({names[i], values[i] != nullptr ? values[i] : ""});
+  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  return unused;
+}
+
+/// "-batch 4", or "-eq_snes_mf" of a flag of PETSc.
+std::string written(const std::string& name, const std::string& value) {
+  return "-" + name + (value.empty() ? "" : " " + value);
+}
+
+std::string joined(const std::vector<std::string>& words, const std::string& last) {
+  std::string text;
+  for (std::size_t k = 0; k < words.size(); ++k)
+    text += (k == 0 ? "" : k + 1 == words.size() ? " " + last + " " : ", ") + words[k];
+  return text;
+}
+
+/// Both lists of options as they stand, and what the rules say of them.
+class Choices {
+ public:
+  explicit Choices(const Options& options) : settings_(options.settings()), unused_(unused_options()) {}
+
+  /// What the user has set to say something.
+  [[nodiscard]] std::vector<Given> given() const {
+    std::vector<Given> given;
+    for (const Setting& setting : settings_)
+      if (setting.given && !same_value(setting.value, setting.initial))
+        given.push_back({setting.name, setting.value});
+    given.insert(given.end(), unused_.begin(), unused_.end());
+    return given;
+  }
+  [[nodiscard]] bool broken(const OptionRule& rule, const std::string& name) const {
+    return is_about(rule, name) && std::none_of(rule.any.begin(), rule.any.end(),
+                                                [&](const auto& condition) { return met(condition); });
+  }
+  /// "-batch 4 does not go with -dynamics flow: leave it out, or give -dynamics descent".
+  [[nodiscard]] std::string message(const OptionRule& rule, const Given& given) const {
+    std::vector<std::string> now, cures;
+    for (const OptionCondition& condition : rule.any) {
+      const std::string value = value_of(condition.option);
+      now.push_back(value.empty() ? "the default of -" + condition.option : written(condition.option, value));
+      std::vector<std::string> values = condition.values;
+      std::erase(values, "");
+      cures.push_back(
+          written(condition.option, (condition.except ? "other than " : "") + joined(values, "or")));
+    }
+    return written(given.name, given.value) + " does not go with " + joined(now, "and") +
+           ": leave it out, or give " + joined(cures, "or");
+  }
+
+ private:
+  [[nodiscard]] std::string value_of(const std::string& name) const {
+    for (const Setting& setting : settings_)
+      if (setting.name == name) return setting.value;
+    for (const Given& option : unused_)
+      if (option.name == name) return option.value;
+    return {};
+  }
+  [[nodiscard]] bool met(const OptionCondition& condition) const {
+    const std::string value = value_of(condition.option);
+    const bool found = std::any_of(condition.values.begin(), condition.values.end(),
+                                   [&](const std::string& v) { return same_value(v, value); });
+    return found != condition.except;
+  }
+  /// A prefix means PETSc's options, not those of Poise that begin alike.
+  [[nodiscard]] bool is_about(const OptionRule& rule, const std::string& name) const {
+    if (!rule.option.ends_with("*")) return rule.option == name;
+    return name.starts_with(rule.option.substr(0, rule.option.size() - 1)) &&
+           std::none_of(settings_.begin(), settings_.end(),
+                        [&](const Setting& setting) { return setting.name == name; });
+  }
+
+  const std::vector<Setting>& settings_;
+  std::vector<Given> unused_;
+};
+
+}  // namespace
+
+void require_effect(const Options& options, const std::vector<OptionRule>& rules,
+                    const std::vector<std::string>& recalled) {
+  const Choices choices(options);
+  std::string text;
+  for (const Given& given : choices.given()) {
+    if (std::find(recalled.begin(), recalled.end(), given.name) != recalled.end()) continue;
+    const auto rule = std::find_if(rules.begin(), rules.end(),
+                                   [&](const OptionRule& r) { return choices.broken(r, given.name); });
+    if (rule != rules.end()) text += (text.empty() ? "" : "; ") + choices.message(*rule, given);
+  }
+  if (!text.empty()) throw Error(ExitCode::bad_input, text, true);
+}
+
+}  // namespace poise
