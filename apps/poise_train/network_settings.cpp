@@ -89,9 +89,9 @@ void NetworkSettings::read_objective(Options& o) {
   o.flag("eq_ladder", true,
          "where equilibria are not found, try the next solvers, among them eq_newton_ and eq_anderson_");
   o.flag(
-      "eq_float32", false,
-      "products of the mean-field iterations in single precision while residuals are far above its rounding; "
-      "the residuals at the end are the same");
+      "eq_float32", true,
+      "products of the mean-field iterations in single precision while residuals are far above its rounding, "
+      "where one rank holds all weights; the residuals at the end are those of double precision");
   o.real("eq_alpha", 0.0, {0, 1e6},
          "eq_snes_type forwardbackward and peacemanrachford: step of the splitting; 0: automatic");
   o.flag("adj_ladder", true, "where adjoints are not found, try the next solvers, among them adj_gmres_");

@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "poise/base/check.hpp"
-#include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 
 namespace poise {
@@ -36,7 +35,7 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
     : comm_(comm), map_(map), columns_(columns) {
   if (const auto form = map.pointwise_form())
     mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
-  if (mean_ && Options().flag("eq_float32", false, "")) mean_->allow_single();
+  if (mean_ && Options().flag("eq_float32", true, "")) mean_->allow_single();
   ladder_ = Options().flag("eq_ladder", true, "");
   main_ = std::make_unique<PanelSnes>(
       comm, map, mean_, columns,

@@ -26,9 +26,9 @@ namespace poise {
 /// backtracking and GMRES (eq_newton_); then Anderson mixing of the panel (eq_anderson_). meanfield, perron
 /// and a default picard hand slow samples on early; other types that were asked for by name do not.
 ///
-/// -eq_float32: products of the mean-field iterations, also of the adjoints, are in single precision while
-/// residuals are far above its rounding; residuals are judged in double precision, and the Outcome's reason
-/// says so.
+/// -eq_float32 (default true): products of the mean-field iterations, also of the adjoints, are in single
+/// precision while residuals are far above its rounding, where one rank holds all weights; residuals are
+/// judged in double precision, and the Outcome's reason says so.
 class EquilibriumSolver {
  public:
   /// Collective on `comm` (grid.feature()). `map` must outlive the solver; at most `columns` columns a panel.

@@ -98,9 +98,7 @@ void MeanField::update_or_plain(const double* d) {
 }
 
 void MeanField::allow_single() {
-  if (weights_.offsets().size() > 2)
-    throw Error(ExitCode::bad_input, "-eq_float32 needs -grid_feature_ranks 1", true);
-  single_allowed_ = true;
+  single_allowed_ = weights_.offsets().size() <= 2;
 }
 
 // K is stored by rows, so in BLAS's order it is Kᵀ.

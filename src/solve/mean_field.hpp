@@ -50,7 +50,7 @@ class MeanField {
   void solve_transpose(Index p, const double* v, double* out) const;
 
   /// Not collective. Lets products be taken in single precision (-eq_float32): a copy of K is kept for them.
-  /// Throws bad_input, on every rank, if one copy of the weights is spread over several ranks.
+  /// Does nothing where one copy of the weights is spread over several ranks.
   void allow_single();
   /// Collective. out = K x or Kᵀ x for p columns. `single`: in single precision, if that is allowed, to a
   /// relative error of about 1e-7; an iteration may use it while its residual is far above that.

@@ -156,6 +156,10 @@ class SplittingSnes : public SampleSnes {
   }
 
  protected:
+  /// "-eq_alpha" from "-eq_snes_type …".
+  static std::string step_option(const std::string& option) {
+    return option.substr(0, option.find("snes_type")) + "alpha";
+  }
   [[nodiscard]] std::string step() const {
     return alpha_ > 0.0 ? "step " + to_text(alpha_) : std::string("automatic step");
   }
@@ -167,9 +171,8 @@ class ForwardBackwardSnes final : public SplittingSnes {
   void require_suited(const EquilibriumMap& map, const std::string& option) const override {
     const auto form = required_form(map, option);
     if (!same_proximal_operator_for_every_step(form->activation) || (form->margin == 0.0 && alpha_ == 0.0))
-      throw refusal_of(option +
-                       " is for -activation relu or identity, and needs monotone weights or -eq_alpha; try "
-                       "peacemanrachford or meanfield");
+      throw refusal_of(option + " is for -activation relu or identity, and needs monotone weights or " +
+                       step_option(option) + "; try peacemanrachford or meanfield");
   }
   [[nodiscard]] std::string description() const override { return "forward-backward splitting, " + step(); }
   void set_up(const PanelSnes& panel) override {
@@ -196,7 +199,7 @@ class PeacemanRachfordSnes final : public SplittingSnes {
   void require_suited(const EquilibriumMap& map, const std::string& option) const override {
     const auto form = required_form(map, option);
     if (alpha_ != 0.0 && alpha_ != 1.0 && !same_proximal_operator_for_every_step(form->activation))
-      throw refusal_of("-eq_alpha other than 1 is for -activation relu or identity");
+      throw refusal_of(step_option(option) + " other than 1 is for -activation relu or identity");
   }
   [[nodiscard]] std::string description() const override { return "Peaceman-Rachford splitting, " + step(); }
   void set_up(const PanelSnes& panel) override {

@@ -51,8 +51,8 @@ WITHOUT_EFFECT = [
     (COLLAPSED, "-eq_snes_rtol 1e-9", "-objective collapsed", "-objective equilibrium"),
     (COLLAPSED, "-adj_ksp_rtol 1e-9", "-objective collapsed", "-objective equilibrium"),
     (COLLAPSED, "-eq_ladder false", "-objective collapsed", "-objective equilibrium"),
-    (UNROLLED, "-eq_float32 true", "-objective unrolled", "-gradient_check other than 0"),
-    (["-eq_snes_type", "newtonls"], "-eq_float32 true", "-eq_snes_type newtonls", "-eq_snes_type meanfield"),
+    (UNROLLED, "-eq_float32 false", "-objective unrolled", "-gradient_check other than 0"),
+    (["-eq_snes_type", "newtonls"], "-eq_float32 false", "-eq_snes_type newtonls", "-eq_snes_type meanfield"),
     ([], "-eq_alpha 0.5", "the default of -eq_snes_type", "-eq_snes_type forwardbackward or peacemanrachford"),
     (["-backward", "one_step"], "-adj_ksp_type gmres", "-backward one_step", "-backward exact"),
     (POINTWISE, "-collapsed_ksp_rtol 1e-9", "-audit false", "-objective collapsed"),
@@ -102,7 +102,7 @@ class Combinations(RefusalTest):
     def test_what_repeats_a_default_passes(self):
         """So do the options that a run has recorded, also those without effect of a run from before they were refused."""
         run = self.train("-data", self.regression, "-steps", 1, "-gamma", "0.80", "-momentum", 0.9, "-depth", 10, "-backward",
-                         "exact", "-eq_float32", "false", "-margin", 0.5, *MINIMISE)
+                         "exact", "-eq_float32", "true", "-margin", 0.5, *MINIMISE)
         self.train("-options_file", os.path.join(run, "options.txt"))
         for options in ([*POINTWISE, "-width", 5], [*FEEDFORWARD, "-width", 5], SHALLOW, COLLAPSED, MONOTONE):
             with self.subTest(options=options):

@@ -27,16 +27,22 @@ template <class Model>
 std::vector<OptionList> suitable_types();
 template <>
 std::vector<OptionList> suitable_types<Linear>() {
-  return {
-      type("meanfield"), type("picard"),           newton,
-      newton_mean_field, type("peacemanrachford"), {{"eq_snes_type", "forwardbackward"}, {"eq_alpha", "0.7"}},
-      type("anderson"),  type("ngmres"),           type("qn"),
-      richardson};
+  return {type("meanfield"),
+          type("picard"),
+          type("perron"),
+          newton,
+          newton_mean_field,
+          type("peacemanrachford"),
+          {{"eq_snes_type", "forwardbackward"}, {"eq_alpha", "0.7"}},
+          type("anderson"),
+          type("ngmres"),
+          type("qn"),
+          richardson};
 }
 template <>
 std::vector<OptionList> suitable_types<TanhSoftmax>() {
-  return {type("meanfield"), type("picard"), newton,     newton_mean_field, type("peacemanrachford"),
-          type("anderson"),  type("ngmres"), type("qn"), richardson};
+  return {type("meanfield"),        type("picard"),   type("perron"), newton,     newton_mean_field,
+          type("peacemanrachford"), type("anderson"), type("ngmres"), type("qn"), richardson};
 }
 template <>
 std::vector<OptionList> suitable_types<ReluMonotone>() {
@@ -125,6 +131,9 @@ TYPED_TEST(SolverTypes, AllFindTheSameAdjointsWithoutALadder) {
     const bool contraction = model.map.certificate().norm != "monotone";
     if (contraction) types.push_back(OptionList{{"adj_ksp_type", "meanfield"}});
     if (contraction) types.push_back({{"adj_ksp_type", "neumann"}});
+    if (contraction && model.map.pointwise_form()->column_sum > 0.0)
+      for (const char* ksp : {"neumann", "gmres"})
+        types.push_back({{"adj_ksp_type", ksp}, {"adj_pc_type", "perron"}});
     if (model.grid.feature_ranks() == 1)
       types.push_back({{"adj_ksp_type", "preonly"}, {"adj_pc_type", "samplelu"}});
     Block reference;
