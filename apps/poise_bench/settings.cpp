@@ -124,9 +124,11 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
 
 void declare_bench_solvers(Options& options) {
   declare_solvers(options, {{"eq_", "worst sample to 1e-10, of tanh and hard to 1e-8"},
+                            {"eq_mixed_"},
                             {"eq_newton_"},
                             {"eq_anderson_"},
                             {"adj_"},
+                            {"adj_mixed_"},
                             {"adj_gmres_"},
                             {"collapsed_", "here to 1e-10"},
                             {"spec_"},

@@ -131,9 +131,11 @@ TrainSettings SweepSettings::member(double width, double gamma, double scale, do
 void declare_sweep_solvers(Options& options) {
   declare_solvers(options, {{"flow_"},
                             {"eq_", "study inexact alone; where it studies a tolerance, picard to that"},
+                            {"eq_mixed_"},
                             {"eq_newton_"},
                             {"eq_anderson_"},
                             {"adj_"},
+                            {"adj_mixed_"},
                             {"adj_gmres_"},
                             {"collapsed_"},
                             {"spec_"},

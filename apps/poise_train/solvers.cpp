@@ -17,15 +17,19 @@ constexpr std::array known{
     KnownSolver{"flow_", "TS", "rk 5f, adaptive, tolerances 1e-8"},
     KnownSolver{"min_", "TAO", "lmvm, gradient's norm to 1e-8"},
     // equilibria and their adjoints
-    KnownSolver{"eq_", "SNES",
-                "meanfield where its factorisation pays, else newtonls with GMRES for linear maps and picard "
-                "for others"},
-    KnownSolver{"eq_newton_", "SNES", "newtonls with backtracking and GMRES, where eq_ fails"},
-    KnownSolver{"eq_anderson_", "SNES", "anderson, where that fails too"},
-    KnownSolver{"adj_", "KSP",
-                "meanfield or neumann where eq_ is meanfield or picard, else gmres; worst sample to the "
-                "equilibria's tolerance"},
-    KnownSolver{"adj_gmres_", "KSP", "gmres, where adj_ fails"},
+    KnownSolver{
+        "eq_", "SNES",
+        "meanfield where its factorisation pays, else newtonls with GMRES for linear maps, perron for "
+        "softmax weights and picard for others"},
+    KnownSolver{"eq_mixed_", "SNES", "meanfield with Anderson mixing, where a meanfield eq_ fails"},
+    KnownSolver{"eq_newton_", "SNES", "newtonls with backtracking and GMRES, where these fail"},
+    KnownSolver{"eq_anderson_", "SNES", "anderson, where that fails, too"},
+    KnownSolver{
+        "adj_", "KSP",
+        "meanfield or neumann where eq_ is meanfield, perron or picard, else gmres; worst sample to the "
+        "equilibria's tolerance"},
+    KnownSolver{"adj_mixed_", "KSP", "meanfield with Anderson mixing, where a meanfield adj_ fails"},
+    KnownSolver{"adj_gmres_", "KSP", "gmres, where these fail"},
     KnownSolver{"collapsed_", "KSP", "gmres, solves with U, worst output to 1e-13"},
     KnownSolver{"svd_", "EPS", "krylovschur, squared norms of spectral and free weights to 1e-12"},
     // Theorem 1 and the step size

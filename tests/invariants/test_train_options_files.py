@@ -30,6 +30,7 @@ MODELS = {
 }
 # The splittings are for monotone I - W; forward-backward also wants an activation that suits every step.
 SUITED = {
+    "eq_perron": ["softmax_linear", "softmax_tanh"],
     "eq_forward_backward": ["monotone_relu"],
     "eq_peaceman_rachford": ["monotone_relu", "monotone_tanh"],
 }
