@@ -1,7 +1,6 @@
 #include "poise/objective/equilibrium_objective.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
@@ -21,10 +20,8 @@ Index samples_at_once(const ParameterLayout& layout, const Problem& problem,
 
 /// The type of the equilibria that the options or the default choose, before there is a solver.
 std::string equilibrium_type(const EquilibriumMap& map, Index samples) {
-  std::array<char, 64> given{};
-  PetscBool set = PETSC_FALSE;
-  check(PetscOptionsGetString(nullptr, nullptr, "-eq_snes_type", given.data(), given.size(), &set));
-  return set == PETSC_TRUE ? given.data() : EquilibriumSolver::default_type(map, samples);
+  const std::string given = given_option("-eq_snes_type");
+  return given.empty() ? EquilibriumSolver::default_type(map, samples) : given;
 }
 
 Index panel_for(const ParameterLayout& layout, const EquilibriumMap& map, Index samples) {

@@ -1,7 +1,6 @@
 #include "poise/solve/adjoint_solver.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -16,14 +15,6 @@ namespace {
 
 constexpr int mixing_depth = 5;
 constexpr int most_mixed_iterations = 150;
-
-/// Whether the options ask for a type by name whose slow samples no other solver is to take over.
-bool patience_is_asked_for() {
-  std::array<char, 64> name{};
-  PetscBool given = PETSC_FALSE;
-  check(PetscOptionsGetString(nullptr, nullptr, "-adj_ksp_type", name.data(), name.size(), &given));
-  return given == PETSC_TRUE && name.data() != std::string(ksp_mean_field);
-}
 
 }  // namespace
 
@@ -49,10 +40,14 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   if (const auto form = map.pointwise_form(); form && !mean_)
     mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
   ladder_ = Options().flag("adj_ladder", true, "");
-  main_ = std::make_unique<PanelKsp>(*this, columns, "adj_", default_rtol,
-                                     ColumnSolver::Defaults{.type = defaults.type,
-                                                            .preconditioner = defaults.preconditioner,
-                                                            .patient = !ladder_ || patience_is_asked_for()});
+  const std::string given = given_option("-adj_ksp_type");
+  const bool mean_field = given == ksp_mean_field;
+  main_ = std::make_unique<PanelKsp>(
+      *this, columns, "adj_", default_rtol,
+      // As in EquilibriumSolver.
+      ColumnSolver::Defaults{.type = is_column_iteration(given) ? given : defaults.type,
+                             .preconditioner = mean_field ? PCNONE : defaults.preconditioner,
+                             .patient = !ladder_ || !(given.empty() || mean_field)});
   type_ = main_->solver.type();
   image_.resize(static_cast<std::size_t>(map.local_states() * columns));
   norms_.resize(static_cast<std::size_t>(3 * columns));

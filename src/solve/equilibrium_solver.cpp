@@ -1,7 +1,6 @@
 #include "poise/solve/equilibrium_solver.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -14,14 +13,6 @@ namespace {
 
 constexpr int mixing_depth = 5;
 constexpr int most_mixed_iterations = 150;
-
-/// The type that the options ask for by name; empty if they do not.
-std::string given_type() {
-  std::array<char, 64> name{};
-  PetscBool given = PETSC_FALSE;
-  check(PetscOptionsGetString(nullptr, nullptr, "-eq_snes_type", name.data(), name.size(), &given));
-  return given == PETSC_TRUE ? name.data() : "";
-}
 
 /// Types whose samples another solver takes over when they become slow, though they were asked for by name.
 bool hands_on(const std::string& type) {
@@ -37,11 +28,14 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
     mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
   if (mean_ && Options().flag("eq_float32", true, "")) mean_->allow_single();
   ladder_ = Options().flag("eq_ladder", true, "");
+  const std::string given = given_option("-eq_snes_type");
   main_ = std::make_unique<PanelSnes>(
       comm, map, mean_, columns,
-      PanelSnes::Defaults{.type = default_type(map, samples > 0 ? samples : columns),
-                          .rtol = default_rtol,
-                          .patient = !ladder_ || !hands_on(given_type())});
+      // An own type that is given is made at once: another type would forget that it is not patient.
+      PanelSnes::Defaults{
+          .type = is_column_iteration(given) ? given : default_type(map, samples > 0 ? samples : columns),
+          .rtol = default_rtol,
+          .patient = !ladder_ || !hands_on(given)});
   residuals_.resize(static_cast<std::size_t>(columns));
   // Here, so that the options of the ladder count as known whether or not it is climbed.
   if (ladder_)

@@ -1,5 +1,9 @@
 #include "poise/solve/solver_types.hpp"
 
+#include <array>
+
+#include "poise/base/check.hpp"
+
 namespace poise {
 
 bool is_column_iteration(const std::string& type) {
@@ -7,6 +11,13 @@ bool is_column_iteration(const std::string& type) {
                            snes_peaceman_rachford, ksp_neumann})
     if (type == name) return true;
   return false;
+}
+
+std::string given_option(const char* name) {
+  std::array<char, 64> value{};
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsGetString(nullptr, nullptr, name, value.data(), value.size(), &given));
+  return given == PETSC_TRUE ? value.data() : "";
 }
 
 void register_solver_types() {

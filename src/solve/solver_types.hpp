@@ -2,7 +2,6 @@
 
 #include <petscsnes.h>
 
-#include <array>
 #include <string>
 
 #include "poise/base/process_grid.hpp"
@@ -28,6 +27,9 @@ inline constexpr const char* pc_perron = "perron";
 
 /// Whether a SNES or KSP type is one of them.
 [[nodiscard]] bool is_column_iteration(const std::string& type);
+
+/// The value of an option, with the dash; empty if it is not given. Not collective.
+[[nodiscard]] std::string given_option(const char* name);
 
 /// Registers them with PETSc; does nothing after the first time. Not collective.
 void register_solver_types();

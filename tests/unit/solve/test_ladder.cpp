@@ -41,6 +41,17 @@ TEST(Ladder, SolvesWhatTheMeanFieldIterationGivesUpAndSaysWhichRungsItTook) {
   }
 }
 
+// The default of three samples is another type: the one that was given hands on all the same.
+TEST(Ladder, TakesSlowSamplesFromAMeanFieldThatWasAskedForByName) {
+  HardPanel hard(1);
+  const GivenOptions given(OptionList{{"eq_snes_type", "meanfield"}, {"adj_ksp_type", "meanfield"}});
+  EquilibriumSolver solver(hard.model.grid.feature(), hard.model.map, HardPanel::p, 1e-12, 3);
+  ASSERT_NE(EquilibriumSolver::default_type(hard.model.map, 3), "meanfield");
+  const Solved solved = solve_cold(solver, hard.model.map, HardPanel::p, hard.u);
+  EXPECT_TRUE(solved.outcome.converged);
+  EXPECT_GT(solved.outcome.fallbacks, 0) << solved.outcome.reason;
+}
+
 TEST(Ladder, MemoryOfWhatTheLadderSolvedIsTheSolution) {
   for (const int feature_ranks : feature_rank_choices()) {
     HardPanel hard(feature_ranks);
