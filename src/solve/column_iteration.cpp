@@ -98,6 +98,7 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
   mixed_ = 0;
   nearest_ = 0.0;  // unknown: the start may be good
   bool go_on = true;
+  if (limits.start) limits.start();
   while (active_ > 0 && go_on && result.iterations < limits.iterations) {
     first_product_ = result.iterations == 0;
     if (limits.event >= 0) check(log_begin(limits.event));

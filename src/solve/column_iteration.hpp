@@ -24,6 +24,8 @@ class ColumnIteration {
     double divergence = 0.0;   ///< a column is given up at this times its first residual; 0: never
     bool finish_none = false;  ///< go on to the last iteration, whatever the residuals are
     PetscLogEvent event = -1;  ///< that products are logged as
+    /// Collective. Called before the first product.
+    std::function<void()> start = nullptr;
     /// Collective. Called after every product with the number of products and the largest residual over scale
     /// of the columns in it; false stops the iteration.
     std::function<bool(Index products, double worst)> progress = nullptr;

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <vector>
 
+#include "poise/solve/column_norms.hpp"
 #include "poise/solve/iterations.hpp"
 #include "poise/solve/panel_operator.hpp"
 #include "poise/solve/petsc_types.hpp"
@@ -143,6 +145,26 @@ bool go_on(KSP ksp, Index products, double worst) {
   return true;
 }
 
+/// The residual of the start, for a type that does not compute it: of the worst column, relative.
+void tell_start(KSP ksp, PanelOperator& op, bool transposed, const double* rhs, const double* x) {
+  const Index rows = op.map().local_states();
+  std::vector<double> residual(static_cast<std::size_t>(rows * op.p()));
+  if (transposed == op.transposed())
+    op.apply(x, residual.data());
+  else
+    op.apply_transpose(x, residual.data());
+  for (std::size_t i = 0; i < residual.size(); ++i) residual[i] -= rhs[i];
+  std::vector<double> norms(static_cast<std::size_t>(2 * op.p()));
+  column_norms(op.comm(), rows, op.p(), residual.data(), norms.data());
+  column_norms(op.comm(), rows, op.p(), rhs, norms.data() + op.p());
+  double worst = 0.0;
+  for (Index c = 0; c < op.p(); ++c) {
+    const double size = norms[op.p() + c];
+    worst = std::max(worst, size > 0.0 ? norms[c] / size : norms[c]);
+  }
+  check(tell_monitors(ksp, 0, worst));
+}
+
 KSPConvergedReason reason_of(KSP ksp, const ColumnIteration::Result& result) {
   if (result.reason == "not a number") return KSP_DIVERGED_NANORINF;
   if (is_skipped(ksp)) return KSP_CONVERGED_ITS;
@@ -157,7 +179,8 @@ void solve_panel(KSP ksp) {
   WriteArray x(ksp->vec_sol);
   if (ksp->guess_zero == PETSC_TRUE)  // as good a start, for no product
     std::copy(rhs.span().begin(), rhs.span().end(), x.data());
-  const ColumnIteration::Limits limits{
+  const bool transposed = op.transposed() != (ksp->transpose_solve == PETSC_TRUE);
+  ColumnIteration::Limits limits{
       .relative = ksp->rtol,
       .absolute = ksp->abstol,
       .iterations = ksp->max_it + (type.multiplies() ? 1 : 0),
@@ -166,8 +189,9 @@ void solve_panel(KSP ksp) {
       .finish_none = is_skipped(ksp),
       .event = event_named(type.multiplies() ? "MatMult" : "PCApply"),
       .progress = [&](Index products, double worst) { return go_on(ksp, products, worst); }};
-  const ColumnIteration::Result result =
-      type.run(op, op.transposed() != (ksp->transpose_solve == PETSC_TRUE), rhs.data(), x.data(), limits);
+  if (!type.multiplies() && (ksp->numbermonitors > 0 || ksp->res_hist != nullptr))
+    limits.start = [&] { tell_start(ksp, op, transposed, rhs.data(), x.data()); };
+  const ColumnIteration::Result result = type.run(op, transposed, rhs.data(), x.data(), limits);
   // Columns beyond those of the panel have the equation x = r.
   const auto used = static_cast<std::size_t>(op.p() * op.map().local_states());
   std::copy(rhs.span().begin() + static_cast<std::ptrdiff_t>(used), rhs.span().end(), x.data() + used);

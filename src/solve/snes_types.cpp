@@ -80,6 +80,8 @@ class MeanFieldSnes final : public SampleSnes {
     else if (!panel.memory().warm)
       std::fill_n(y, size, 0.0);
     update_mean_field(panel, y);
+    if (limits.start)  // what looks at the start looks at z
+      activate_sum(panel.map().pointwise_form()->activation, size, y, panel.injection(), z);
     return iteration_->run(panel.p(), panel.injection(), y, z, limits);
   }
 
@@ -263,6 +265,18 @@ bool go_on(SNES snes, PanelSnes& panel, Index products, double worst) {
   return snes->max_funcs < 0 || snes->nfuncs < snes->max_funcs;
 }
 
+/// Whether anybody wants the residuals of the iterations.
+bool is_watched(SNES snes) {
+  return snes->numbermonitors > 0 || snes->conv_hist != nullptr;
+}
+
+/// The residual of the start, for a type that does not compute it.
+void tell_start(SNES snes, PanelSnes& panel) {
+  panel.show_residual(snes->vec_sol, snes->vec_func);
+  check(tell_monitors(
+      snes, 0, panel.judge_image(ReadArray(snes->vec_func).data(), snes->rtol, snes->abstol).residual));
+}
+
 SNESConvergedReason reason_of(SNES snes, const PanelSnes::Worst& worst,
                               const ColumnIteration::Result& result) {
   if (std::isnan(worst.ratio)) return function_not_finite;
@@ -281,7 +295,7 @@ void solve_panel(SNES snes) {
   ColumnIteration::Result result;
   {
     WriteArray z(snes->vec_sol);
-    const ColumnIteration::Limits limits{
+    ColumnIteration::Limits limits{
         .relative = snes->rtol,
         .absolute = snes->abstol,
         .iterations = snes->max_its + (type.evaluates() ? 1 : 0),
@@ -290,6 +304,7 @@ void solve_panel(SNES snes) {
         .finish_none = is_skipped(snes),
         .event = event_named(type.evaluates() ? "SNESFunctionEval" : "PCApply"),
         .progress = [&](Index products, double worst) { return go_on(snes, panel, products, worst); }};
+    if (!type.evaluates() && is_watched(snes)) limits.start = [&] { tell_start(snes, panel); };
     result = type.run(snes, panel, z.data(), limits);
   }
   check(SNESComputeFunction(snes, snes->vec_sol, snes->vec_func));
