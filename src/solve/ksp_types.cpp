@@ -40,9 +40,7 @@ class SampleKsp {
   /// The product is Op x itself: its residual is that of the iterate before it.
   [[nodiscard]] virtual bool multiplies() const { return false; }
 
-  bool patient = true;
-  int mixing = 0;
-  IterationReport report;
+  SampleSettings settings;
 };
 
 class MeanFieldKsp final : public SampleKsp {
@@ -59,7 +57,7 @@ class MeanFieldKsp final : public SampleKsp {
     return "mean-field chord: one product with W (I - DW)^-1 an iteration";
   }
   void set_up(PanelOperator& op, PC) override {
-    iteration_ = std::make_unique<MeanFieldLinear>(op, static_cast<std::size_t>(mixing));
+    iteration_ = std::make_unique<MeanFieldLinear>(op, static_cast<std::size_t>(settings.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -184,7 +182,7 @@ void solve_panel(KSP ksp) {
       .relative = ksp->rtol,
       .absolute = ksp->abstol,
       .iterations = ksp->max_it + (type.multiplies() ? 1 : 0),
-      .patient = type.patient,
+      .patient = type.settings.patient,
       .divergence = ksp->divtol,
       .finish_none = is_skipped(ksp),
       .event = event_named(type.multiplies() ? "MatMult" : "PCApply"),
@@ -196,7 +194,7 @@ void solve_panel(KSP ksp) {
   const auto used = static_cast<std::size_t>(op.p() * op.map().local_states());
   std::copy(rhs.span().begin() + static_cast<std::ptrdiff_t>(used), rhs.span().end(), x.data() + used);
   ksp->reason = reason_of(ksp, result);
-  type.report = {result.products, result.reason};
+  type.settings.report = {result.products, result.reason};
 }
 
 PetscErrorCode solve_op(KSP ksp) {
@@ -219,26 +217,10 @@ PetscErrorCode destroy_op(KSP ksp) {
   return static_cast<PetscErrorCode>(0);
 }
 PetscErrorCode set_from_options_op(KSP ksp, OptionItems items) {
-  return guarded([&] {
-    SampleKsp& type = sample_ksp(ksp);
-    type.patient = flag_option(items, "-ksp_patient",
-                               "go on with samples that converge slowly, not: leave them to the next solver",
-                               type.patient);
-    if (!type.multiplies())
-      type.mixing = integer_option(items, "-ksp_mixing",
-                                   "depth of the Anderson mixing of every sample's iterates; 0: none",
-                                   type.mixing, 0, 8);
-  });
+  return guarded([&] { sample_ksp(ksp).settings.read(items, "ksp", !sample_ksp(ksp).multiplies()); });
 }
 PetscErrorCode view_op(KSP ksp, PetscViewer viewer) {
-  return guarded([&] {
-    const SampleKsp& type = sample_ksp(ksp);
-    view_line(viewer, type.description());
-    view_line(viewer,
-              std::string("every sample by itself, to its own tolerance; slow samples are ") +
-                  (type.patient ? "iterated to the end" : "left to the next solver") +
-                  (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
-  });
+  return guarded([&] { sample_ksp(ksp).settings.view(viewer, sample_ksp(ksp).description()); });
 }
 
 template <class Type>
@@ -267,15 +249,15 @@ void register_ksp_types() {
 }
 
 IterationReport report_of(KSP ksp) {
-  return sample_ksp(ksp).report;
+  return sample_ksp(ksp).settings.report;
 }
 
 void set_patient(KSP ksp, bool patient) {
-  if (is_ours(ksp)) sample_ksp(ksp).patient = patient;
+  if (is_ours(ksp)) sample_ksp(ksp).settings.patient = patient;
 }
 
 void set_mixing(KSP ksp, int depth) {
-  if (is_ours(ksp)) sample_ksp(ksp).mixing = depth;
+  if (is_ours(ksp)) sample_ksp(ksp).settings.mixing = depth;
 }
 
 void require_suited(KSP ksp, const PanelOperator* panel) {

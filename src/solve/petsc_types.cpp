@@ -67,4 +67,20 @@ void view_line(PetscViewer viewer, const std::string& line) {
   if (ascii == PETSC_TRUE) check(PetscViewerASCIIPrintf(viewer, "  %s\n", line.c_str()));
 }
 
+void SampleSettings::read(OptionItems items, const std::string& kind, bool mixes) {
+  patient =
+      flag_option(items, ("-" + kind + "_patient").c_str(),
+                  "go on with samples that converge slowly, not: leave them to the next solver", patient);
+  if (mixes)
+    mixing = integer_option(items, ("-" + kind + "_mixing").c_str(),
+                            "depth of the Anderson mixing of every sample's iterates; 0: none", mixing, 0, 8);
+}
+
+void SampleSettings::view(PetscViewer viewer, const std::string& description) const {
+  view_line(viewer, description);
+  view_line(viewer, std::string("every sample by itself, to its own tolerance; slow samples are ") +
+                        (patient ? "iterated to the end" : "left to the next solver") +
+                        (mixing > 0 ? "; Anderson mixing of depth " + std::to_string(mixing) : ""));
+}
+
 }  // namespace poise

@@ -9,6 +9,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/solve/solver_types.hpp"
 
 namespace poise {
 
@@ -39,6 +40,18 @@ bool flag_option(OptionItems items, const char* name, const char* help, bool val
 
 /// The event that PETSc's -log_view lists by this name: "PCApply".
 PetscLogEvent event_named(const char* name);
+
+/// What the SNES and KSP types that iterate every sample by itself have in common.
+struct SampleSettings {
+  bool patient = true;  ///< see set_patient
+  int mixing = 0;       ///< see set_mixing
+  IterationReport report;
+
+  /// `kind`: snes or ksp, which the options -KIND_patient and -KIND_mixing begin with; `mixes`: the type has
+  /// the latter.
+  void read(OptionItems items, const std::string& kind, bool mixes);
+  void view(PetscViewer viewer, const std::string& description) const;
+};
 
 /// The ASCII line of a view.
 void view_line(PetscViewer viewer, const std::string& line);

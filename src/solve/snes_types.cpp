@@ -39,9 +39,7 @@ class SampleSnes {
   [[nodiscard]] virtual bool evaluates() const { return false; }
   [[nodiscard]] virtual bool mixes() const { return false; }
 
-  bool patient = true;
-  int mixing = 0;
-  IterationReport report;
+  SampleSettings settings;
 };
 
 std::optional<PointwiseForm> required_form(const EquilibriumMap& map, const std::string& option) {
@@ -65,7 +63,7 @@ class MeanFieldSnes final : public SampleSnes {
     image_.resize(y_.size());
     iteration_ = std::make_unique<MeanFieldIteration>(panel.comm(), panel.columns(), *panel.mean(),
                                                       panel.map().pointwise_form()->activation,
-                                                      static_cast<std::size_t>(mixing));
+                                                      static_cast<std::size_t>(settings.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -135,8 +133,9 @@ class PerronSnes final : public SampleSnes {
     return "plain iteration with the correction of the slow mode, the Perron vector of W";
   }
   void set_up(const PanelSnes& panel) override {
-    iteration_ = std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(),
-                                                   panel.mean()->perron(), static_cast<std::size_t>(mixing));
+    iteration_ =
+        std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(), panel.mean()->perron(),
+                                          static_cast<std::size_t>(settings.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -299,7 +298,7 @@ void solve_panel(SNES snes) {
         .relative = snes->rtol,
         .absolute = snes->abstol,
         .iterations = snes->max_its + (type.evaluates() ? 1 : 0),
-        .patient = type.patient,
+        .patient = type.settings.patient,
         .divergence = std::max(snes->divtol, 0.0),
         .finish_none = is_skipped(snes),
         .event = event_named(type.evaluates() ? "SNESFunctionEval" : "PCApply"),
@@ -313,7 +312,7 @@ void solve_panel(SNES snes) {
   snes->norm = worst.frobenius;
   snes->vec_func_init_set = PETSC_FALSE;
   snes->reason = reason_of(snes, worst, result);
-  type.report = {result.products, result.reason};
+  type.settings.report = {result.products, result.reason};
 }
 
 template <class Body>
@@ -341,24 +340,12 @@ PetscErrorCode destroy_op(SNES snes) {
 }
 PetscErrorCode set_from_options_op(SNES snes, OptionItems items) {
   return with_type(snes, [&](SampleSnes& type) {
-    type.patient = flag_option(items, "-snes_patient",
-                               "go on with samples that converge slowly, not: leave them to the next solver",
-                               type.patient);
-    if (type.mixes())
-      type.mixing = integer_option(items, "-snes_mixing",
-                                   "depth of the Anderson mixing of every sample's iterates; 0: none",
-                                   type.mixing, 0, 8);
+    type.settings.read(items, "snes", type.mixes());
     type.set_from_options(items);
   });
 }
 PetscErrorCode view_op(SNES snes, PetscViewer viewer) {
-  return with_type(snes, [&](SampleSnes& type) {
-    view_line(viewer, type.description());
-    view_line(viewer,
-              std::string("every sample by itself, to its own tolerance; slow samples are ") +
-                  (type.patient ? "iterated to the end" : "left to the next solver") +
-                  (type.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(type.mixing) : ""));
-  });
+  return with_type(snes, [&](SampleSnes& type) { type.settings.view(viewer, type.description()); });
 }
 
 template <class Type>
@@ -392,15 +379,15 @@ void register_snes_types() {
 }
 
 IterationReport report_of(SNES snes) {
-  return sample_snes(snes).report;
+  return sample_snes(snes).settings.report;
 }
 
 void set_patient(SNES snes, bool patient) {
-  if (is_ours(snes)) sample_snes(snes).patient = patient;
+  if (is_ours(snes)) sample_snes(snes).settings.patient = patient;
 }
 
 void set_mixing(SNES snes, int depth) {
-  if (is_ours(snes)) sample_snes(snes).mixing = depth;
+  if (is_ours(snes)) sample_snes(snes).settings.mixing = depth;
 }
 
 void require_suited(SNES snes, const EquilibriumMap& map) {
