@@ -20,14 +20,19 @@ constexpr std::array known{
     KnownSolver{
         "eq_", "SNES",
         "meanfield where its factorisation pays, else newtonls with GMRES for linear maps, perron for "
-        "softmax weights and picard for others"},
+        "softmax weights and picard for others; types of Poise: meanfield, perron, picard, forwardbackward, "
+        "peacemanrachford, with snes_patient (go on with slow samples), snes_mixing (depth of Anderson "
+        "mixing; "
+        "meanfield, perron), alpha (the splittings); pc_type meanfield, perron, samplelu"},
     KnownSolver{"eq_mixed_", "SNES", "meanfield with Anderson mixing, where a meanfield eq_ fails"},
     KnownSolver{"eq_newton_", "SNES", "newtonls with backtracking and GMRES, where these fail"},
     KnownSolver{"eq_anderson_", "SNES", "anderson, where that fails, too"},
     KnownSolver{
         "adj_", "KSP",
         "meanfield or neumann where eq_ is meanfield, perron or picard, else gmres; worst sample to the "
-        "equilibria's tolerance"},
+        "equilibria's tolerance; types of Poise: meanfield, neumann, with ksp_patient, ksp_mixing "
+        "(meanfield); "
+        "pc_type meanfield, perron, samplelu"},
     KnownSolver{"adj_mixed_", "KSP", "meanfield with Anderson mixing, where a meanfield adj_ fails"},
     KnownSolver{"adj_gmres_", "KSP", "gmres, where these fail"},
     KnownSolver{"collapsed_", "KSP", "gmres, solves with U, worst output to 1e-13"},

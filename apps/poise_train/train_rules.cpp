@@ -100,10 +100,14 @@ std::vector<OptionRule> train_rules() {
 
 std::vector<OptionRule> train_solver_rules() {
   const OptionCondition exact{"backward", {"exact"}};
-  const OptionCondition mean_field{"eq_snes_type", {"", "meanfield"}};
+  const OptionCondition mean_field{"eq_snes_type", {"", "meanfield", "composite"}};
   return {{"eq_ladder", {by_equilibria, checked}},
           {"eq_float32", {by_equilibria, checked}},
-          {"eq_float32", {mean_field, {"adj_ksp_type", {"meanfield"}}}},
+          {"eq_float32",
+           {mean_field,
+            {"eq_npc_snes_type", {"meanfield"}},
+            {"eq_ksp_type", {"meanfield"}},
+            {"adj_ksp_type", {"meanfield"}}}},
           {"eq_alpha", {by_equilibria, checked}},
           {"eq_alpha", {{"eq_snes_type", {"forwardbackward", "peacemanrachford"}}}},
           {"eq_*", {by_equilibria, checked}},

@@ -1,12 +1,9 @@
 #include "poise/base/option_rules.hpp"
 
-#include <petscsys.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
 
-#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 
 namespace poise {
@@ -28,18 +25,6 @@ bool same_value(const std::string& a, const std::string& b) {
   return a == b || (number(a) && number(a) == number(b));
 }
 
-/// Options whose solvers have not asked for them yet. Looking does not count as asking.
-std::vector<Given> unused_options() {
-  PetscInt count = 0;
-  char** names = nullptr;
-  char** values = nullptr;
-  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
-  std::vector<Given> unused;
-  for (PetscInt i = 0; i < count; ++i) unused.push_back({names[i], values[i] != nullptr ? values[i] : ""});
-  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
-  return unused;
-}
-
 /// "-batch 4", or "-eq_snes_mf" of a flag of PETSc.
 std::string written(const std::string& name, const std::string& value) {
   return "-" + name + (value.empty() ? "" : " " + value);
@@ -55,7 +40,9 @@ std::string joined(const std::vector<std::string>& words, const std::string& las
 /// Both lists of options as they stand, and what the rules say of them.
 class Choices {
  public:
-  explicit Choices(const Options& options) : settings_(options.settings()), unused_(unused_options()) {}
+  explicit Choices(const Options& options) : settings_(options.settings()) {
+    for (const auto& [name, value] : unused_options()) unused_.push_back({name, value});
+  }
 
   /// What the user has set to say something.
   [[nodiscard]] std::vector<Given> given() const {
@@ -108,7 +95,7 @@ class Choices {
   }
 
   const std::vector<Setting>& settings_;
-  std::vector<Given> unused_;
+  std::vector<Given> unused_;  // options whose solvers have not asked for them yet
 };
 
 }  // namespace

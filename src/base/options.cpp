@@ -3,6 +3,7 @@
 #include <petscsys.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -12,31 +13,24 @@
 #include "poise/base/check.hpp"
 #include "poise/base/diagnostics.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/petsc_versions.hpp"
 
 namespace poise {
 namespace {
-
-#if PETSC_VERSION_GE(3, 25, 0)
-constexpr const char* ts_step = "ts_time_step";
-#else
-constexpr const char* ts_step = "ts_dt";
-#endif
-#if PETSC_VERSION_GE(3, 26, 0)
-constexpr const char* ts_least_step = "ts_adapt_dt_min_abs";
-#else
-constexpr const char* ts_least_step = "ts_adapt_dt_min";
-#endif
 
 /// What users set on PETSc's solvers, beside their diagnostics; only to find the nearest name of a misspelt
 /// one.
 const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
     {"SNES",
      {"snes_type", "snes_rtol", "snes_atol", "snes_max_it", "snes_linesearch_type", "ksp_type", "ksp_rtol",
-      "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type"}},
-    {"KSP", {"ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type"}},
+      "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type", "snes_patient", "snes_mixing", "ksp_patient",
+      "ksp_mixing"}},
+    {"KSP",
+     {"ksp_type", "ksp_rtol", "ksp_atol", "ksp_max_it", "ksp_gmres_restart", "pc_type", "ksp_patient",
+      "ksp_mixing"}},
     {"TS",
-     {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", ts_step, "ts_max_steps", "ts_adapt_type",
-      "ts_adapt_dt_max", ts_least_step, "ts_adapt_clip"}},
+     {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", ts_step_option, "ts_max_steps", "ts_adapt_type",
+      "ts_adapt_dt_max", ts_least_step_option, "ts_adapt_clip"}},
     {"EPS", {"eps_type", "eps_tol", "eps_max_it", "eps_ncv"}},
     {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}},
     {"TAO",
@@ -140,13 +134,9 @@ Error bad_value(const Setting& setting) {
 
 /// Names in the database that nothing has asked for.
 std::vector<std::string> unused_names() {
-  PetscInt count = 0;
-  char** names = nullptr;
-  char** values = nullptr;
-  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
-  const std::vector<std::string> unused(names, names + count);
-  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
-  return unused;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : unused_options()) names.push_back(name);
+  return names;
 }
 
 /// Empty if the name has nothing but dashes.
@@ -169,6 +159,38 @@ Number parse(const Setting& setting) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> unused_options() {
+  PetscInt count = 0;
+  char** names = nullptr;
+  char** values = nullptr;
+  check(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  std::vector<std::pair<std::string, std::string>> unused;
+  for (PetscInt i = 0; i < count; ++i) unused.emplace_back(names[i], values[i] != nullptr ? values[i] : "");
+  check(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  return unused;
+}
+
+// PETSc lists all options as one text, in which a value with blanks can look like an option, and looking up
+// a name counts as use. So the unused ones come from their own list, and only the others are looked up.
+std::vector<std::pair<std::string, std::string>> all_options() {
+  std::vector<std::pair<std::string, std::string>> all = unused_options();
+  char* text = nullptr;
+  check(PetscOptionsGetAll(nullptr, &text));
+  std::istringstream words(text != nullptr ? text : "");
+  check(PetscFree(text));
+  for (std::string word; words >> word;) {
+    if (word.size() < 2 || word[0] != '-') continue;
+    const std::string name = word.substr(1);
+    if (std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.first == name; })) continue;
+    const char* value = nullptr;
+    PetscBool set = PETSC_FALSE;
+    const bool is_name = std::isalpha(static_cast<unsigned char>(name[0])) != 0 || name[0] == '_';
+    if (is_name) check(PetscOptionsFindPair(nullptr, nullptr, word.c_str(), &value, &set));
+    if (set == PETSC_TRUE) all.emplace_back(name, value != nullptr ? value : "");
+  }
+  return all;
+}
 
 std::string plural(Index count, const std::string& word) {
   return std::to_string(count) + " " + word + (count == 1 ? "" : (word.ends_with("s") ? "es" : "s"));
@@ -350,28 +372,13 @@ void Options::reject(const std::vector<std::string>& unused) const {
 }
 
 std::vector<std::pair<std::string, std::string>> Options::resolved() const {
-  std::vector<std::pair<std::string, std::string>> all;
-  for (const auto& setting : settings_) all.emplace_back(setting.name, setting.value);
-
-  char* text = nullptr;
-  check(PetscOptionsGetAll(nullptr, &text));
-  std::istringstream words(text != nullptr ? text : "");
-  check(PetscFree(text));
-  for (std::string word; words >> word;) {
-    const bool is_name =
-        word.size() > 1 && word[0] == '-' && std::isdigit(static_cast<unsigned char>(word[1])) == 0;
-    if (!is_name) continue;
-    const char* value = nullptr;
-    PetscBool set = PETSC_FALSE;  // a value with blanks may hold words that look like names
-    check(PetscOptionsFindPair(nullptr, nullptr, word.c_str(), &value, &set));
-    if (set == PETSC_TRUE) all.emplace_back(word.substr(1), value != nullptr ? value : "");
-  }
-  // Keep the first entry of a name: the declared one, which carries the resolved value.
-  std::vector<std::pair<std::string, std::string>> unique;
-  for (auto& entry : all)
-    if (std::none_of(unique.begin(), unique.end(), [&](const auto& u) { return u.first == entry.first; }))
-      unique.push_back(std::move(entry));
-  return unique;
+  std::vector<std::pair<std::string, std::string>> resolved;
+  for (const auto& setting : settings_) resolved.emplace_back(setting.name, setting.value);
+  for (auto& option : all_options())  // the declared ones are there, with the values that this run uses
+    if (std::none_of(settings_.begin(), settings_.end(),
+                     [&](const auto& s) { return s.name == option.first; }))
+      resolved.push_back(std::move(option));
+  return resolved;
 }
 
 std::string Options::help(const std::string& usage) const {

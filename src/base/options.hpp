@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
@@ -78,6 +79,13 @@ class Options {
   std::vector<Setting> settings_;
   std::vector<Solver> solvers_;
 };
+
+/// Not collective. Names and values in PETSc's database that nothing has asked for yet. Looking does not
+/// count as asking.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> unused_options();
+
+/// Not collective. All names and values in it; nothing counts as asked for by that.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> all_options();
 
 /// The entry of `names` with the smallest edit distance to `word`; empty if none is near (over half its
 /// length).

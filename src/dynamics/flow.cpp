@@ -12,7 +12,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 #include "poise/dynamics/step_control.hpp"
 
 namespace poise {

@@ -7,7 +7,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 
 namespace poise {
 namespace {

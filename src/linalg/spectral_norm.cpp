@@ -11,7 +11,7 @@
 #include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 
 namespace poise {
 namespace {

@@ -26,7 +26,7 @@ std::string equilibrium_type(const EquilibriumMap& map, Index samples) {
 
 Index panel_for(const ParameterLayout& layout, const EquilibriumMap& map, Index samples) {
   return EquilibriumObjective::default_panel(layout.width() / layout.grid().feature_ranks(),
-                                             !is_column_iteration(equilibrium_type(map, samples)));
+                                             !is_own_snes(equilibrium_type(map, samples)));
 }
 
 AdjointSolver::Defaults default_adjoint(const std::string& type, const EquilibriumMap& map) {

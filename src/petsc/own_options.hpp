@@ -25,13 +25,8 @@ class OwnOptions {
   PetscOptions database_ = nullptr;
 };
 
-/// Not collective. What the database holds and nothing has asked for yet.
-[[nodiscard]] NamedOptions unused_options();
-/// The same; now it counts as used.
+/// Not collective. unused_options(), which now count as used.
 [[nodiscard]] NamedOptions take_unused_options();
-
-/// Not collective. All that the database holds; nothing counts as used by that.
-[[nodiscard]] NamedOptions all_options();
 
 /// Collective. What a file of PETSc options holds. Throws bad_input as require_options_file does.
 [[nodiscard]] NamedOptions options_of_file(MPI_Comm comm, const std::string& path);

@@ -2,7 +2,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 
 namespace poise {
 namespace {

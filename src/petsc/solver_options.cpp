@@ -1,6 +1,7 @@
 #include "poise/petsc/solver_options.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/diagnostics.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
 #include "poise/base/silent.hpp"
 #include "poise/petsc/own_options.hpp"
 
@@ -120,21 +122,7 @@ void add(Parts& parts, SNES snes) {
     parts.push_back({base(snes), "SNESJacobian"});
     add(parts, ksp);
   }
-  PetscBool has_npc = PETSC_FALSE;
-  check(SNESHasNPC(snes, &has_npc));
-  if (has_npc) {
-    SNES npc = nullptr;
-    check(SNESGetNPC(snes, &npc));
-    add(parts, npc);
-  }
-  if (!has_type(base(snes), {SNESCOMPOSITE})) return;
-  PetscInt members = 0;
-  check(SNESCompositeGetNumber(snes, &members));
-  for (PetscInt i = 0; i < members; ++i) {
-    SNES member = nullptr;
-    check(SNESCompositeGetSNES(snes, i, &member));
-    add(parts, member);
-  }
+  for (SNES inner : inner_solvers(snes)) add(parts, inner);
 }
 
 void add(Parts& parts, TS ts) {
@@ -282,25 +270,74 @@ void set_silently(Solver solver, PetscErrorCode (*set)(Solver)) {
   for (const Part& part : parts_of(solver)) check(PetscObjectSetOptions(part.object, database));
 }
 
+struct Reserved {
+  std::vector<std::string> names;
+  std::string purpose;
+};
+Reserved& reserved() {
+  static Reserved types;
+  return types;
+}
+
+void refuse_reserved(const Parts& parts) {
+  const auto& names = reserved().names;
+  for (const Part& part : parts)
+    if (std::find(names.begin(), names.end(), type_of(part.object)) != names.end())
+      throw Error(ExitCode::bad_input,
+                  type_option(part.object) + " is for " + reserved().purpose +
+                      " alone; choose one of PETSc's types here",
+                  true);
+}
+
 template <class Solver>
-void set_and_ask(Solver solver, PetscErrorCode (*set)(Solver)) {
+void set_and_ask(Solver solver, PetscErrorCode (*set)(Solver), ReservedTypes types = ReservedTypes::refused) {
   if (is_silent(PetscObjectComm(base(solver)))) {
     set_silently(solver, set);
   } else {
     check(set(solver));
     set_inner_solvers(parts_of(solver));
   }
+  if (types == ReservedTypes::refused) refuse_reserved(parts_of(solver));
   for (const Part& part : parts_of(solver))
     if (!part.diagnostics.empty()) ask(prefix_of(part.object), part.diagnostics);
 }
 
 }  // namespace
 
-void set_from_options(KSP ksp) {
-  set_and_ask(ksp, KSPSetFromOptions);
+std::string type_of(PetscObject object) {
+  const char* type = nullptr;
+  check(PetscObjectGetType(object, &type));
+  return type != nullptr ? type : "";
 }
-void set_from_options(SNES snes) {
-  set_and_ask(snes, SNESSetFromOptions);
+
+std::string type_option(PetscObject object) {
+  const char* name = nullptr;
+  check(PetscObjectGetClassName(object, &name));
+  std::string option = name;
+  for (char& letter : option) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return "-" + prefix_of(object) + option + "_type " + type_of(object);
+}
+
+void reserve_types(const std::vector<const char*>& names, const char* purpose) {
+  reserved() = {{names.begin(), names.end()}, purpose};
+}
+
+std::vector<SNES> inner_solvers(SNES snes) {
+  std::vector<SNES> inner;
+  PetscBool has_npc = PETSC_FALSE;
+  check(SNESHasNPC(snes, &has_npc));
+  if (has_npc == PETSC_TRUE) check(SNESGetNPC(snes, &inner.emplace_back()));
+  PetscInt members = 0;
+  if (has_type(base(snes), {SNESCOMPOSITE})) check(SNESCompositeGetNumber(snes, &members));
+  for (PetscInt i = 0; i < members; ++i) check(SNESCompositeGetSNES(snes, i, &inner.emplace_back()));
+  return inner;
+}
+
+void set_from_options(KSP ksp, ReservedTypes types) {
+  set_and_ask(ksp, KSPSetFromOptions, types);
+}
+void set_from_options(SNES snes, ReservedTypes types) {
+  set_and_ask(snes, SNESSetFromOptions, types);
 }
 void set_from_options(TS ts) {
   set_and_ask(ts, TSSetFromOptions);

@@ -45,7 +45,7 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   main_ = std::make_unique<PanelKsp>(
       *this, columns, "adj_", default_rtol,
       // As in EquilibriumSolver.
-      ColumnSolver::Defaults{.type = is_column_iteration(given) ? given : defaults.type,
+      ColumnSolver::Defaults{.type = is_own_ksp(given) ? given : defaults.type,
                              .preconditioner = mean_field ? PCNONE : defaults.preconditioner,
                              .patient = !ladder_ || !(given.empty() || mean_field)});
   type_ = main_->solver.type();
@@ -150,7 +150,7 @@ Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, d
   if (!backward_.exact()) return truncated(p, slopes, rhs, lambda);
   Outcome outcome = main_->solve(p, slopes, rhs, lambda, warm);
   outcome.solve = "adjoint (adj_)";
-  const bool measured = !is_column_iteration(type_) && outcome.converged;
+  const bool measured = !is_own_ksp(type_) && outcome.converged;
   if (measured) return outcome;  // by the ColumnSolver
   std::vector<Index> left = verify(p, slopes, rhs, lambda, outcome);
   if (!left.empty() && ladder_) left = climb(std::move(left), p, slopes, rhs, lambda, outcome);

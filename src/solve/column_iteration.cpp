@@ -55,35 +55,35 @@ void ColumnIteration::remove(Index slot, Index last) {
 }
 
 ColumnIteration::State ColumnIteration::judge(Index slot, Index iteration, const Limits& limits,
-                                              double& relative) {
+                                              double& relative, Failure& failure) {
   Progress& progress = progress_[slot];
   const double residual = std::sqrt(sums_[slot * stride_]);
   const double scale = std::sqrt(sums_[slot * stride_ + 1]);
   const double limit = limits.relative * scale + limits.absolute;
   relative = scale > 0.0 ? residual / scale : residual;
-  if (iteration == 1) progress.first = relative;
+  failure = Failure::none;
+  if (iteration == 1)
+    progress.first = std::max(residual, limit);  // a start at the tolerance may be left again
   if (!std::isfinite(residual) || !std::isfinite(limit)) {
     relative = std::numeric_limits<double>::quiet_NaN();
-    return State::broken;
+    failure = Failure::not_a_number;
+    return State::failed;
   }
   if (residual <= limit && !limits.finish_none) return State::done;
-  const bool diverged = limits.divergence > 0.0 && residual > limits.divergence * limit &&
-                        relative > limits.divergence * progress.first;
-  const bool slow = !limits.patient && hopeless(progress, iteration, residual, limit);
+  if (limits.divergence > 0.0 && residual > limits.divergence * progress.first)
+    failure = Failure::divergence;
+  else if (!limits.patient && hopeless(progress, iteration, residual, limit))
+    failure = Failure::slow;
   progress.earlier[iteration % 4] = residual;
-  if (diverged) return State::diverged;
-  return slow ? State::slow : State::active;
+  return failure == Failure::none ? State::active : State::failed;
 }
 
-void ColumnIteration::take_out(Index slot, State state, Result& result) {
-  if (state != State::done) {
+void ColumnIteration::take_out(Index slot, Failure failure, Result& result) {
+  if (failure != Failure::none) {
     result.left.push_back(progress_[slot].column);
-    if (result.reason.empty())
-      result.reason = state == State::broken     ? "not a number"
-                      : state == State::diverged ? "divergence"
-                                                 : "slow convergence";
+    if (result.failure == Failure::none) result.failure = failure;
   }
-  finish(slot, progress_[slot].column, state == State::done);
+  finish(slot, progress_[slot].column, failure == Failure::none);
   remove(slot, --active_);
 }
 
@@ -115,24 +115,41 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
     double worst = 0.0;
     for (Index slot = active_ - 1; slot >= 0; --slot) {
       double relative = 0.0;
-      const State state = judge(slot, result.iterations, limits, relative);
+      Failure failure = Failure::none;
+      const State state = judge(slot, result.iterations, limits, relative, failure);
       if (!std::isnan(worst) && !(relative <= worst)) worst = relative;  // a NaN wins and stays
       if (state == State::active)
         nearest_ = std::min(nearest_, relative);
       else
-        take_out(slot, state, result);
+        take_out(slot, failure, result);
     }
     if (limits.progress) go_on = limits.progress(result.iterations, worst);
   }
   for (Index slot = 0; slot < active_; ++slot) {
     if (!limits.finish_none) {
       result.left.push_back(progress_[slot].column);
-      if (result.reason.empty()) result.reason = "too many iterations";
+      if (result.failure == Failure::none) result.failure = Failure::most_iterations;
     }
     finish(slot, progress_[slot].column, limits.finish_none);
   }
   std::sort(result.left.begin(), result.left.end());
   return result;
+}
+
+std::string to_string(ColumnIteration::Failure failure) {
+  switch (failure) {
+    case ColumnIteration::Failure::none:
+      return "";
+    case ColumnIteration::Failure::not_a_number:
+      return "not a number";
+    case ColumnIteration::Failure::divergence:
+      return "divergence";
+    case ColumnIteration::Failure::slow:
+      return "slow convergence";
+    case ColumnIteration::Failure::most_iterations:
+      return "too many iterations";
+  }
+  return "";
 }
 
 }  // namespace poise

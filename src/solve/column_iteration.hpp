@@ -30,11 +30,12 @@ class ColumnIteration {
     /// of the columns in it; false stops the iteration.
     std::function<bool(Index products, double worst)> progress = nullptr;
   };
+  enum class Failure { none, not_a_number, divergence, slow, most_iterations };
   struct Result {
     Index iterations = 0;
     Index products = 0;
-    std::vector<Index> left;  ///< columns that did not get there
-    std::string reason;       ///< why the first of them did not
+    std::vector<Index> left;          ///< columns that did not get there
+    Failure failure = Failure::none;  ///< why the first of them did not
   };
 
   /// To be called by `progress`: writes the columns that are still iterated to where they end up.
@@ -84,13 +85,13 @@ class ColumnIteration {
  private:
   struct Progress {
     Index column;
-    double first;       // residual over scale after the first product
+    double first;       // residual after the first product, at least the limit
     double earlier[4];  // residuals of the last iterations, in a ring
   };
-  enum class State { active, done, slow, broken, diverged };
-  /// What becomes of a slot after a product; `relative`: its residual over scale.
-  State judge(Index slot, Index iteration, const Limits& limits, double& relative);
-  void take_out(Index slot, State state, Result& result);
+  enum class State { active, done, failed };
+  /// What becomes of a slot after a product; `relative`: its residual over scale; `failure`: why it failed.
+  State judge(Index slot, Index iteration, const Limits& limits, double& relative, Failure& failure);
+  void take_out(Index slot, Failure failure, Result& result);
   /// Whether a slot converges too slowly to go on with.
   [[nodiscard]] bool hopeless(const Progress& progress, Index iteration, double residual, double limit) const;
   void remove(Index slot, Index last);
@@ -112,5 +113,8 @@ class ColumnIteration {
   std::vector<double> sums_;  // of a slot: squares of residual and scale, then the numbers of shared_sum()
   Index active_ = 0;
 };
+
+/// In words, for an Outcome; empty for none.
+[[nodiscard]] std::string to_string(ColumnIteration::Failure failure);
 
 }  // namespace poise

@@ -7,7 +7,7 @@
 #include "poise/solve/column_norms.hpp"
 #include "poise/solve/solver_types.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 
 namespace poise {
 
@@ -18,6 +18,7 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
       rows_(rows),
       columns_(columns),
       p_(columns),
+      panel_(panel),
       apply_(std::move(apply)),
       name_(name + " (" + prefix + ")"),
       operator_(
@@ -39,21 +40,23 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   check(KSPSetOptionsPrefix(ksp_.get(), prefix.c_str()));
   check(KSPSetOperators(ksp_.get(), operator_.get(), operator_.get()));
   check(KSPSetType(ksp_.get(), defaults.type.c_str()));
-  set_patient(ksp_.get(), defaults.patient);
-  set_mixing(ksp_.get(), defaults.mixing);
+  if (SampleIteration* own = sample_iteration(ksp_.get())) {
+    own->patient = defaults.patient;
+    own->mixing = defaults.mixing;
+  }
   if (defaults.restart > 0) check(KSPGMRESSetRestart(ksp_.get(), defaults.restart));
   PC pc = nullptr;
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
   check(
       KSPSetTolerances(ksp_.get(), default_rtol, petsc_unchanged, petsc_unchanged, defaults.max_iterations));
-  set_from_options(ksp_.get());
+  set_from_options(ksp_.get(), panel == nullptr ? ReservedTypes::refused : ReservedTypes::allowed);
   precondition_on_the_right(ksp_.get());
-  require_suited(ksp_.get(), panel);
+  if (panel != nullptr) require_suited(ksp_.get(), *panel);
   PetscInt max_iterations = 0;
   PetscReal divergence = 0.0;
   check(KSPGetTolerances(ksp_.get(), &rtol_, nullptr, &divergence, &max_iterations));
-  if (is_column_iteration(type())) {
+  if (is_own_ksp(type())) {
     check(KSPSetTolerances(ksp_.get(), rtol_, 0.0, divergence, max_iterations));
     return;
   }
@@ -64,20 +67,6 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
   norms_.resize(static_cast<std::size_t>(columns));
   residual_norms_.resize(norms_.size());
   solution_norms_.resize(norms_.size());
-}
-
-std::string ColumnSolver::type() const {
-  KSPType type = nullptr;
-  check(KSPGetType(ksp_.get(), &type));
-  return type;
-}
-
-std::string ColumnSolver::preconditioner() const {
-  PC pc = nullptr;
-  PCType type = nullptr;
-  check(KSPGetPC(ksp_.get(), &pc));
-  check(PCGetType(pc, &type));
-  return type == nullptr ? "" : type;
 }
 
 void ColumnSolver::load_scaled(const double* rhs) {
@@ -135,16 +124,25 @@ Outcome ColumnSolver::solve_by_columns(const double* rhs, double* x, bool warm) 
     run(outcome);
     std::copy_n(ReadArray(correction_.get()).data(), rows_ * p_, x);
   }
-  const IterationReport report = report_of(ksp_.get());
-  outcome.products = report.products;
-  if (!report.reason.empty()) outcome.reason = report.reason + " (" + outcome.reason + ")";
+  const SampleIteration& own = *sample_iteration(ksp_.get());
+  if (!own.failure.empty()) outcome.reason = own.failure + " (" + outcome.reason + ")";
   return outcome;
 }
 
 Outcome ColumnSolver::solve(Index p, const double* rhs, double* x, bool warm) {
   p_ = p;
-  if (by_columns()) return solve_by_columns(rhs, x, warm);
-  const Index before = applications_;
+  const Index before = products();
+  Outcome outcome = by_columns() ? solve_by_columns(rhs, x, warm) : solve_as_one(rhs, x, warm);
+  outcome.products = products() - before;
+  return outcome;
+}
+
+Index ColumnSolver::products() const {
+  return panel_ != nullptr ? panel_->products() : applications_;
+}
+
+Outcome ColumnSolver::solve_as_one(const double* rhs, double* x, bool warm) {
+  const Index p = p_;
   Outcome outcome{.solve = name_, .reason = {}};
   load_scaled(rhs);
   {
@@ -177,7 +175,6 @@ Outcome ColumnSolver::solve(Index p, const double* rhs, double* x, bool warm) {
       product_[i] *= norms_[c];
     }
   }
-  outcome.products = applications_ - before;
   return outcome;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "poise/petsc/shell_operator.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/solve/outcome.hpp"
 #include "poise/solve/panel_operator.hpp"
@@ -31,8 +32,8 @@ class ColumnSolver {
     std::string preconditioner = PCNONE;  ///< on the right
     int restart = 0;                      ///< of GMRES; 0: PETSc's
     int max_iterations = 1000;
-    bool patient = true;  ///< see set_patient
-    int mixing = 0;       ///< see set_mixing
+    bool patient = true;  ///< see SampleIteration
+    int mixing = 0;       ///< see SampleIteration
   };
   /// Collective on `comm`; each rank holds `rows` rows of the columns. `name` is for error messages. `panel`:
   /// what `apply` is, for the types and preconditioners that need to know; may be null. Throws bad_input, on
@@ -57,15 +58,17 @@ class ColumnSolver {
   [[nodiscard]] const double* image() const { return product_.data(); }
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
   [[nodiscard]] Mat mat() const { return operator_.get(); }
-  /// The types that the options chose.
-  [[nodiscard]] std::string type() const;
-  [[nodiscard]] std::string preconditioner() const;
+  /// The type that the options chose.
+  [[nodiscard]] std::string type() const { return type_of(ksp_.get()); }
   [[nodiscard]] double rtol() const { return rtol_; }
 
  private:
   /// Whether the type iterates every column by itself.
   [[nodiscard]] bool by_columns() const { return scaled_rhs_.empty(); }
   Outcome solve_by_columns(const double* rhs, double* x, bool warm);
+  Outcome solve_as_one(const double* rhs, double* x, bool warm);
+  /// So far, those of preconditioners among them.
+  [[nodiscard]] Index products() const;
   void run(Outcome& outcome);
   void load_scaled(const double* rhs);
   /// residual_ = rhs_ − Op x for the scaled problem; returns the worst column norm.
@@ -76,6 +79,7 @@ class ColumnSolver {
   MPI_Comm comm_;
   Index rows_;
   Index columns_, p_;
+  PanelOperator* panel_;
   LinearMap apply_;
   std::string name_;
   ShellOperator operator_;

@@ -33,7 +33,7 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
       comm, map, mean_, columns,
       // An own type that is given is made at once: another type would forget that it is not patient.
       PanelSnes::Defaults{
-          .type = is_column_iteration(given) ? given : default_type(map, samples > 0 ? samples : columns),
+          .type = is_own_snes(given) ? given : default_type(map, samples > 0 ? samples : columns),
           .rtol = default_rtol,
           .patient = !ladder_ || !hands_on(given)});
   residuals_.resize(static_cast<std::size_t>(columns));

@@ -123,7 +123,10 @@ ColumnIteration::Result MeanFieldLinear::run(PanelOperator& op, bool transposed,
   else
     std::copy_n(op.slopes(), size, block(slope_block));
   const double* d = mean_->slopes();
-  if (!transposed) mean_->weights().multiply(p, x, block(iterate_block));  // y = Wx
+  if (!transposed) {  // y = Wx
+    mean_->weights().multiply(p, x, block(iterate_block));
+    op.count_products(1);
+  }
   for (Index c = 0; c < p; ++c) {
     const double* s = column(slope_block, c);
     const double* r = column(rhs_block, c);

@@ -9,17 +9,12 @@
 #include "poise/solve/column_norms.hpp"
 #include "poise/solve/iterations.hpp"
 #include "poise/solve/panel_operator.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/solve/petsc_types.hpp"
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
 namespace {
-
-std::string type_of(PC pc) {
-  PCType type = nullptr;
-  check(PCGetType(pc, &type));
-  return type == nullptr ? PCNONE : type;
-}
 
 /// What is behind ksp->data.
 class SampleKsp {
@@ -40,7 +35,7 @@ class SampleKsp {
   /// The product is Op x itself: its residual is that of the iterate before it.
   [[nodiscard]] virtual bool multiplies() const { return false; }
 
-  SampleSettings settings;
+  SampleIteration shared;
 };
 
 class MeanFieldKsp final : public SampleKsp {
@@ -57,7 +52,7 @@ class MeanFieldKsp final : public SampleKsp {
     return "mean-field chord: one product with W (I - DW)^-1 an iteration";
   }
   void set_up(PanelOperator& op, PC) override {
-    iteration_ = std::make_unique<MeanFieldLinear>(op, static_cast<std::size_t>(settings.mixing));
+    iteration_ = std::make_unique<MeanFieldLinear>(op, static_cast<std::size_t>(shared.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -103,24 +98,14 @@ SampleKsp& sample_ksp(KSP ksp) {
   return *static_cast<SampleKsp*>(ksp->data);
 }
 
-std::string type_of(KSP ksp) {
-  KSPType type = nullptr;
-  check(KSPGetType(ksp, &type));
-  return type == nullptr ? "" : type;
-}
-
 bool is_ours(KSP ksp) {
-  return type_of(ksp) == ksp_mean_field || type_of(ksp) == ksp_neumann;
-}
-
-std::string option_of(KSP ksp) {
-  return dashed_prefix(reinterpret_cast<PetscObject>(ksp)) + "ksp_type " + type_of(ksp);
+  return is_own_ksp(type_of(ksp));
 }
 
 PanelOperator& operator_of(KSP ksp) {
   Mat mat = nullptr;
   check(KSPGetOperators(ksp, nullptr, &mat));
-  return PanelOperator::of(mat, option_of(ksp));
+  return PanelOperator::of(mat, type_option(ksp));
 }
 
 bool is_skipped(KSP ksp) {
@@ -147,11 +132,7 @@ bool go_on(KSP ksp, Index products, double worst) {
 void tell_start(KSP ksp, PanelOperator& op, bool transposed, const double* rhs, const double* x) {
   const Index rows = op.map().local_states();
   std::vector<double> residual(static_cast<std::size_t>(rows * op.p()));
-  if (transposed == op.transposed())
-    op.apply(x, residual.data());
-  else
-    op.apply_transpose(x, residual.data());
-  for (std::size_t i = 0; i < residual.size(); ++i) residual[i] -= rhs[i];
+  op.show_residual(transposed, rhs, x, residual.data());
   std::vector<double> norms(static_cast<std::size_t>(2 * op.p()));
   column_norms(op.comm(), rows, op.p(), residual.data(), norms.data());
   column_norms(op.comm(), rows, op.p(), rhs, norms.data() + op.p());
@@ -164,10 +145,10 @@ void tell_start(KSP ksp, PanelOperator& op, bool transposed, const double* rhs, 
 }
 
 KSPConvergedReason reason_of(KSP ksp, const ColumnIteration::Result& result) {
-  if (result.reason == "not a number") return KSP_DIVERGED_NANORINF;
+  if (result.failure == ColumnIteration::Failure::not_a_number) return KSP_DIVERGED_NANORINF;
   if (is_skipped(ksp)) return KSP_CONVERGED_ITS;
   if (result.left.empty()) return KSP_CONVERGED_RTOL;
-  return result.reason == "divergence" ? KSP_DIVERGED_DTOL : KSP_DIVERGED_ITS;
+  return result.failure == ColumnIteration::Failure::divergence ? KSP_DIVERGED_DTOL : KSP_DIVERGED_ITS;
 }
 
 void solve_panel(KSP ksp) {
@@ -181,8 +162,8 @@ void solve_panel(KSP ksp) {
   ColumnIteration::Limits limits{
       .relative = ksp->rtol,
       .absolute = ksp->abstol,
-      .iterations = ksp->max_it + (type.multiplies() ? 1 : 0),
-      .patient = type.settings.patient,
+      .iterations = Index{ksp->max_it} + (type.multiplies() ? 1 : 0),
+      .patient = type.shared.patient,
       .divergence = ksp->divtol,
       .finish_none = is_skipped(ksp),
       .event = event_named(type.multiplies() ? "MatMult" : "PCApply"),
@@ -194,7 +175,8 @@ void solve_panel(KSP ksp) {
   const auto used = static_cast<std::size_t>(op.p() * op.map().local_states());
   std::copy(rhs.span().begin() + static_cast<std::ptrdiff_t>(used), rhs.span().end(), x.data() + used);
   ksp->reason = reason_of(ksp, result);
-  type.settings.report = {result.products, result.reason};
+  op.count_products(result.products);
+  type.shared.failure = to_string(result.failure);
 }
 
 PetscErrorCode solve_op(KSP ksp) {
@@ -204,7 +186,7 @@ PetscErrorCode setup_op(KSP ksp) {
   return guarded([&] {
     PanelOperator& op = operator_of(ksp);
     SampleKsp& type = sample_ksp(ksp);
-    type.require_suited(op, option_of(ksp), type_of(ksp->pc));
+    type.require_suited(op, type_option(ksp), type_of(ksp->pc));
     type.set_up(op, ksp->pc);
   });
 }
@@ -217,10 +199,10 @@ PetscErrorCode destroy_op(KSP ksp) {
   return static_cast<PetscErrorCode>(0);
 }
 PetscErrorCode set_from_options_op(KSP ksp, OptionItems items) {
-  return guarded([&] { sample_ksp(ksp).settings.read(items, "ksp", !sample_ksp(ksp).multiplies()); });
+  return guarded([&] { read_options(sample_ksp(ksp).shared, items, "ksp", !sample_ksp(ksp).multiplies()); });
 }
 PetscErrorCode view_op(KSP ksp, PetscViewer viewer) {
-  return guarded([&] { sample_ksp(ksp).settings.view(viewer, sample_ksp(ksp).description()); });
+  return guarded([&] { view(sample_ksp(ksp).shared, viewer, sample_ksp(ksp).description()); });
 }
 
 template <class Type>
@@ -248,38 +230,23 @@ void register_ksp_types() {
   check(KSPRegister(ksp_neumann, create_op<NeumannKsp>));
 }
 
-IterationReport report_of(KSP ksp) {
-  return sample_ksp(ksp).settings.report;
+SampleIteration* sample_iteration(KSP ksp) {
+  return is_ours(ksp) ? &sample_ksp(ksp).shared : nullptr;
 }
 
-void set_patient(KSP ksp, bool patient) {
-  if (is_ours(ksp)) sample_ksp(ksp).settings.patient = patient;
-}
-
-void set_mixing(KSP ksp, int depth) {
-  if (is_ours(ksp)) sample_ksp(ksp).settings.mixing = depth;
-}
-
-void require_suited(KSP ksp, const PanelOperator* panel) {
+void require_suited(KSP ksp, const PanelOperator& panel) {
   PC pc = nullptr;
   check(KSPGetPC(ksp, &pc));
   const std::string preconditioner = type_of(pc);
-  const std::string option = dashed_prefix(reinterpret_cast<PetscObject>(ksp)) + "pc_type " + preconditioner;
-  const bool own =
-      preconditioner == pc_mean_field || preconditioner == pc_sample_lu || preconditioner == pc_perron;
-  if (panel == nullptr) {
-    if (is_ours(ksp)) (void)PanelOperator::of(nullptr, option_of(ksp));
-    if (own) (void)PanelOperator::of(nullptr, option);
+  if (is_ours(ksp)) sample_ksp(ksp).require_suited(panel, type_option(ksp), preconditioner);
+  if (preconditioner != pc_mean_field && preconditioner != pc_sample_lu && preconditioner != pc_perron)
     return;
-  }
-  if (is_ours(ksp)) sample_ksp(ksp).require_suited(*panel, option_of(ksp), preconditioner);
-  if (!own) return;
-  const auto form = panel->map().pointwise_form();
-  if (!form) throw refusal_of(option + " needs a model of the form h(z) = a(Wz + u); use none");
+  const auto form = panel.map().pointwise_form();
+  if (!form) throw refusal_of(type_option(pc) + " needs a model of the form h(z) = a(Wz + u); use none");
   if (preconditioner == pc_sample_lu && form->weights.offsets().size() > 2)
-    throw refusal_of(option + " needs -grid_feature_ranks 1");
+    throw refusal_of(type_option(pc) + " needs -grid_feature_ranks 1");
   if (preconditioner == pc_perron && form->column_sum == 0.0)
-    throw refusal_of(option + " needs -weights softmax; use meanfield or none");
+    throw refusal_of(type_option(pc) + " needs -weights softmax; use meanfield or none");
 }
 
 void precondition_on_the_right(KSP ksp) {

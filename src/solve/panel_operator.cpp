@@ -29,6 +29,12 @@ void PanelOperator::multiply(bool transposed, const double* v, double* out) {
   for (Index i = 0; i < size; ++i) out[i] = v[i] - out[i];
 }
 
+void PanelOperator::show_residual(bool transposed, const double* rhs, const double* x, double* residual) {
+  multiply(transposed, x, residual);
+  --products_;
+  for (Index i = 0; i < map_.local_states() * p_; ++i) residual[i] -= rhs[i];
+}
+
 MeanField& PanelOperator::mean_field() {
   if (mean_->valid()) return *mean_;
   const Index rows = map_.local_states();

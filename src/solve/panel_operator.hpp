@@ -42,8 +42,12 @@ class PanelOperator {
   [[nodiscard]] bool transposed() const { return transposed_; }
   /// Null for a linear map, whose slopes are 1.
   [[nodiscard]] const double* slopes() const { return map_.slope_rows() == 0 ? nullptr : slopes_; }
-  /// Products so far, a panel each.
+  /// Products so far, a panel each; with those that solvers have taken past `apply`.
   [[nodiscard]] Index products() const { return products_; }
+  void count_products(Index count) { products_ += count; }
+  /// Collective. Op x − rhs (Op or its transpose in the sense of the map) for a monitor, which no count
+  /// contains.
+  void show_residual(bool transposed, const double* rhs, const double* x, double* residual);
 
   /// Collective on the Mat's communicator. The operator must outlive the Mat.
   void attach_to(Mat mat);

@@ -7,7 +7,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 #include "poise/solve/column_norms.hpp"
 
 namespace poise {
@@ -22,8 +22,10 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   check(SNESCreate(comm, snes.out()));
   check(SNESSetOptionsPrefix(snes.get(), defaults.prefix.c_str()));
   check(SNESSetType(snes.get(), defaults.type.c_str()));
-  set_patient(snes.get(), defaults.patient);
-  set_mixing(snes.get(), defaults.mixing);
+  if (SampleIteration* own = sample_iteration(snes.get())) {
+    own->patient = defaults.patient;
+    own->mixing = defaults.mixing;
+  }
   if (defaults.type == SNESNEWTONLS) {
     SNESLineSearch search = nullptr;
     check(SNESGetLineSearch(snes.get(), &search));
@@ -42,12 +44,6 @@ SnesHandle create_snes(MPI_Comm comm, const PanelSnes::Defaults& defaults) {
   check(KSPGetPC(ksp, &pc));
   check(PCSetType(pc, defaults.preconditioner.c_str()));
   return snes;
-}
-
-std::string type_of(SNES snes) {
-  SNESType type = nullptr;
-  check(SNESGetType(snes, &type));
-  return type;
 }
 
 }  // namespace
@@ -73,10 +69,10 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, std::shared_ptr<M
   });
   operator_.attach_to(jacobian_->get());
   set_callbacks();
-  set_from_options(snes_.get());
+  set_from_options(snes_.get(), ReservedTypes::allowed);
   type_ = type_of(snes_.get());
   require_suited(snes_.get(), map);
-  if (!is_column_iteration(type_)) slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
+  if (!is_own_snes(type_)) slopes_.resize(static_cast<std::size_t>(map.slope_rows() * columns));
   KSP ksp = nullptr;
   check(SNESGetKSP(snes_.get(), &ksp));
   precondition_on_the_right(ksp);
@@ -113,16 +109,14 @@ PanelSnes& PanelSnes::of(SNES snes) {
   void* context = nullptr;
   check(SNESGetFunction(snes, nullptr, &function, &context));
   if (function == residual_callback) return *static_cast<PanelSnes*>(context);
-  const char* prefix = nullptr;
-  check(SNESGetOptionsPrefix(snes, &prefix));
   throw Error(ExitCode::bad_input,
-              "-" + std::string(prefix != nullptr ? prefix : "") + "snes_type " + type_of(snes) +
+              type_option(snes) +
                   " is for the equilibria of Poise (-eq_snes_type) alone; choose one of PETSc's types here",
               true);
 }
 
 void PanelSnes::compute_residual(Vec z, Vec residual) {
-  ++evaluations_;
+  ++products_;
   const ReadArray in(z);
   WriteArray out(residual);
   const Index used = map_.local_states() * p_;
@@ -191,7 +185,7 @@ void PanelSnes::prepare_linear_solve(Vec z) {
 
 // For a solver inside of this one (composite, npc), which has its own residual and tolerances.
 void PanelSnes::linearise(Vec z) {
-  ++evaluations_;
+  ++products_;
   const ReadArray state(z);
   map_.apply(p_, state.data(), injection_, h_.data());
   slopes_.resize(static_cast<std::size_t>(map_.slope_rows() * columns_));
@@ -224,25 +218,23 @@ Outcome PanelSnes::run(Index before) {
   check(SNESGetIterationNumber(snes_.get(), &iterations));
   Vec f = nullptr;
   check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
-  IterationReport report;
-  if (is_column_iteration(type_)) {
-    report = report_of(snes_.get());  // and it has judged its solution last
-  } else {
+  const SampleIteration* own = sample_iteration(snes_.get());
+  if (own == nullptr) {  // own types have judged their solution last
     // Not every type of PETSc leaves F of its solution, so what is reported is measured here.
     if (type_ != SNESNEWTONLS) compute_residual(z_.get(), f);
     (void)judge(ReadArray(z_.get()).data(), ReadArray(f).data(), rtol_, atol_);
   }
   return {.solve = "equilibrium",
-          .reason = report.reason.empty() ? text : report.reason + " (" + text + ")",
+          .reason = own == nullptr || own->failure.empty() ? text : own->failure + " (" + text + ")",
           .converged = reason > 0 && worst_.ratio <= 1.0,
           .iterations = std::max(iterations, linear_iterations),
-          .products = report.products + evaluations_ + operator_.products() - before,
+          .products = products_ + operator_.products() - before,
           .residual = worst_.residual,
           .worst_sample = worst_.column};
 }
 
 Outcome PanelSnes::solve(Index p, const double* injection, double* z, Memory memory) {
-  const Index before = evaluations_ + operator_.products();
+  const Index before = products_ + operator_.products();
   const Index used = map_.local_states() * p;
   const bool by_states = memory.block != nullptr && type_ != snes_mean_field;
   p_ = p;

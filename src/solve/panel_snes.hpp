@@ -26,8 +26,8 @@ class PanelSnes {
     bool search = false;                  ///< newtonls: backtracking instead of full steps
     std::string preconditioner = PCNONE;  ///< of the inner solver, on the right
     int restart = 0;                      ///< of GMRES; 0: PETSc's
-    bool patient = true;                  ///< see set_patient
-    int mixing = 0;                       ///< see set_mixing
+    bool patient = true;                  ///< see SampleIteration
+    int mixing = 0;                       ///< see SampleIteration
   };
   /// Collective on `comm` (grid.feature()). `map` must outlive it; `mean` may be null. Throws bad_input, on
   /// all ranks, where the options choose a type that does not suit the map.
@@ -86,8 +86,10 @@ class PanelSnes {
   /// Collective. F at z for a monitor, which no count contains.
   void show_residual(Vec z, Vec residual) {
     compute_residual(z, residual);
-    --evaluations_;
+    --products_;
   }
+  /// What a SNES type has multiplied past F and its Jacobian, a panel each.
+  void count_products(Index count) { products_ += count; }
 
  private:
   static PetscErrorCode residual_callback(SNES snes, Vec z, Vec f, void* self);
@@ -113,7 +115,7 @@ class PanelSnes {
   std::vector<double> slopes_, h_, residual_norms_, h_norms_;
   double rtol_ = 0.0, atol_ = 0.0;
   Index max_iterations_ = 0;
-  Index evaluations_ = 0;
+  Index products_ = 0;
 };
 
 }  // namespace poise

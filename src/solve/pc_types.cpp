@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "poise/petsc/solver_options.hpp"
 #include "poise/solve/panel_operator.hpp"
 #include "poise/solve/petsc_types.hpp"
 #include "poise/solve/solver_types.hpp"
@@ -27,6 +28,7 @@ class MeanFieldPc final : public PanelPc {
     return "the inverse of I - DW, D the mean slopes of the samples";
   }
   void apply(PanelOperator& op, bool transposed, const double* x, double* y) override {
+    op.count_products(1);
     if (transposed)
       op.mean_field().solve_transpose(op.p(), x, y);
     else
@@ -82,9 +84,7 @@ class SampleLuPc final : public PanelPc {
 };
 
 PanelOperator& operator_of(PC pc) {
-  PCType type = nullptr;
-  check(PCGetType(pc, &type));
-  return PanelOperator::of(pc->pmat, dashed_prefix(reinterpret_cast<PetscObject>(pc)) + "pc_type " + type);
+  return PanelOperator::of(pc->pmat, type_option(pc));
 }
 
 PetscErrorCode apply(PC pc, Vec x, Vec y, bool transposed) {

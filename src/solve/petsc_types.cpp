@@ -26,10 +26,11 @@ PetscErrorCode read_flag(OptionItems PetscOptionsObject, const char* name, const
   PetscFunctionReturn(static_cast<PetscErrorCode>(0));
 }
 
-void require_inside(const char* name, double value, double low, double high) {
-  if (value < low || value > high || value != value)
-    throw refusal_of("an option that ends in " + std::string(name).substr(1) + " is " + to_text(value) +
-                     "; give a number in [" + to_text(low) + ", " + to_text(high) + "]");
+void require_inside(OptionItems items, const char* name, double value, double low, double high) {
+  if (low <= value && value <= high) return;
+  throw refusal_of("option -" + std::string(items->prefix != nullptr ? items->prefix : "") + (name + 1) +
+                   ": value '" + to_text(value) + "' is not allowed; give a number in [" + to_text(low) +
+                   ", " + to_text(high) + "]");
 }
 
 }  // namespace
@@ -38,14 +39,14 @@ double real_option(OptionItems items, const char* name, const char* help, double
                    double high) {
   PetscReal read = value;
   check(read_real(items, name, help, &read));
-  require_inside(name, read, low, high);
+  require_inside(items, name, read, low, high);
   return read;
 }
 
 int integer_option(OptionItems items, const char* name, const char* help, int value, int low, int high) {
   PetscInt read = value;
   check(read_integer(items, name, help, &read));
-  require_inside(name, static_cast<double>(read), low, high);
+  require_inside(items, name, static_cast<double>(read), low, high);
   return static_cast<int>(read);
 }
 
@@ -67,20 +68,23 @@ void view_line(PetscViewer viewer, const std::string& line) {
   if (ascii == PETSC_TRUE) check(PetscViewerASCIIPrintf(viewer, "  %s\n", line.c_str()));
 }
 
-void SampleSettings::read(OptionItems items, const std::string& kind, bool mixes) {
-  patient =
-      flag_option(items, ("-" + kind + "_patient").c_str(),
-                  "go on with samples that converge slowly, not: leave them to the next solver", patient);
-  if (mixes)
-    mixing = integer_option(items, ("-" + kind + "_mixing").c_str(),
-                            "depth of the Anderson mixing of every sample's iterates; 0: none", mixing, 0, 8);
+void read_options(SampleIteration& iteration, OptionItems items, const std::string& kind, bool mixes) {
+  iteration.patient = flag_option(
+      items, ("-" + kind + "_patient").c_str(),
+      "go on with samples that converge slowly, not: leave them to the next solver", iteration.patient);
+  if (!mixes) return;
+  iteration.mixing = integer_option(items, ("-" + kind + "_mixing").c_str(),
+                                    "depth of the Anderson mixing of every sample's iterates; 0: none",
+                                    iteration.mixing, 0, 8);
 }
 
-void SampleSettings::view(PetscViewer viewer, const std::string& description) const {
+void view(const SampleIteration& iteration, PetscViewer viewer, const std::string& description) {
   view_line(viewer, description);
-  view_line(viewer, std::string("every sample by itself, to its own tolerance; slow samples are ") +
-                        (patient ? "iterated to the end" : "left to the next solver") +
-                        (mixing > 0 ? "; Anderson mixing of depth " + std::to_string(mixing) : ""));
+  view_line(
+      viewer,
+      std::string("every sample by itself, to its own tolerance; slow samples are ") +
+          (iteration.patient ? "iterated to the end" : "left to the next solver") +
+          (iteration.mixing > 0 ? "; Anderson mixing of depth " + std::to_string(iteration.mixing) : ""));
 }
 
 }  // namespace poise

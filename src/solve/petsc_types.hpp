@@ -19,13 +19,6 @@ using OptionItems = PetscOptionItems;
 using OptionItems = PetscOptionItems*;
 #endif
 
-/// The options prefix of an object, with the dash.
-inline std::string dashed_prefix(PetscObject object) {
-  const char* prefix = nullptr;
-  check(PetscObjectGetOptionsPrefix(object, &prefix));
-  return "-" + std::string(prefix != nullptr ? prefix : "");
-}
-
 /// An Error that all ranks of the world throw, for all of them have the same options.
 inline Error refusal_of(const std::string& message) {
   return {ExitCode::bad_input, message, true};
@@ -41,17 +34,10 @@ bool flag_option(OptionItems items, const char* name, const char* help, bool val
 /// The event that PETSc's -log_view lists by this name: "PCApply".
 PetscLogEvent event_named(const char* name);
 
-/// What the SNES and KSP types that iterate every sample by itself have in common.
-struct SampleSettings {
-  bool patient = true;  ///< see set_patient
-  int mixing = 0;       ///< see set_mixing
-  IterationReport report;
-
-  /// `kind`: snes or ksp, which the options -KIND_patient and -KIND_mixing begin with; `mixes`: the type has
-  /// the latter.
-  void read(OptionItems items, const std::string& kind, bool mixes);
-  void view(PetscViewer viewer, const std::string& description) const;
-};
+/// Inside setfromoptions and view: what SNES and KSP types have in common. `kind`: snes or ksp, with which
+/// the options begin; `mixes`: the type has the mixing.
+void read_options(SampleIteration& iteration, OptionItems items, const std::string& kind, bool mixes);
+void view(const SampleIteration& iteration, PetscViewer viewer, const std::string& description);
 
 /// The ASCII line of a view.
 void view_line(PetscViewer viewer, const std::string& line);

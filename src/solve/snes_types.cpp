@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "poise/base/options.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 #include "poise/solve/iterations.hpp"
 #include "poise/solve/panel_snes.hpp"
+#include "poise/petsc/solver_options.hpp"
 #include "poise/solve/petsc_types.hpp"
 #include "poise/solve/solver_types.hpp"
 #include "poise/solve/splittings.hpp"
@@ -39,7 +40,7 @@ class SampleSnes {
   [[nodiscard]] virtual bool evaluates() const { return false; }
   [[nodiscard]] virtual bool mixes() const { return false; }
 
-  SampleSettings settings;
+  SampleIteration shared;
 };
 
 std::optional<PointwiseForm> required_form(const EquilibriumMap& map, const std::string& option) {
@@ -63,7 +64,7 @@ class MeanFieldSnes final : public SampleSnes {
     image_.resize(y_.size());
     iteration_ = std::make_unique<MeanFieldIteration>(panel.comm(), panel.columns(), *panel.mean(),
                                                       panel.map().pointwise_form()->activation,
-                                                      static_cast<std::size_t>(settings.mixing));
+                                                      static_cast<std::size_t>(shared.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -73,10 +74,12 @@ class MeanFieldSnes final : public SampleSnes {
     const Index size = panel.map().local_states() * panel.p();
     const bool outermost = panel.is_outermost(snes);
     double* y = outermost && panel.memory().block != nullptr ? panel.memory().block : y_.data();
-    if (!outermost)
+    if (!outermost) {
       panel.mean()->weights().multiply(panel.p(), z, y);
-    else if (!panel.memory().warm)
+      panel.count_products(1);
+    } else if (!panel.memory().warm) {
       std::fill_n(y, size, 0.0);
+    }
     update_mean_field(panel, y);
     if (limits.start)  // what looks at the start looks at z
       activate_sum(panel.map().pointwise_form()->activation, size, y, panel.injection(), z);
@@ -135,7 +138,7 @@ class PerronSnes final : public SampleSnes {
   void set_up(const PanelSnes& panel) override {
     iteration_ =
         std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(), panel.mean()->perron(),
-                                          static_cast<std::size_t>(settings.mixing));
+                                          static_cast<std::size_t>(shared.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -229,16 +232,6 @@ SampleSnes& sample_snes(SNES snes) {
   return *static_cast<SampleSnes*>(snes->data);
 }
 
-std::string type_of(SNES snes) {
-  SNESType type = nullptr;
-  check(SNESGetType(snes, &type));
-  return type == nullptr ? "" : type;
-}
-
-std::string option_of(SNES snes) {
-  return dashed_prefix(reinterpret_cast<PetscObject>(snes)) + "snes_type " + type_of(snes);
-}
-
 bool is_skipped(SNES snes) {
   return snes->ops->converged == SNESConvergedSkip || snes->normschedule == SNES_NORM_NONE;
 }
@@ -281,14 +274,14 @@ SNESConvergedReason reason_of(SNES snes, const PanelSnes::Worst& worst,
   if (std::isnan(worst.ratio)) return function_not_finite;
   if (is_skipped(snes)) return SNES_CONVERGED_ITS;
   if (worst.ratio <= 1.0) return SNES_CONVERGED_FNORM_RELATIVE;
-  if (result.reason == "divergence") return SNES_DIVERGED_DTOL;
+  if (result.failure == ColumnIteration::Failure::divergence) return SNES_DIVERGED_DTOL;
   if (snes->max_funcs >= 0 && snes->nfuncs >= snes->max_funcs) return SNES_DIVERGED_FUNCTION_COUNT;
   return SNES_DIVERGED_MAX_IT;
 }
 
 void solve_panel(SNES snes) {
   if (snes->vec_rhs != nullptr)
-    throw refusal_of(option_of(snes) + " solves z = h(z) without a right-hand side");
+    throw refusal_of(type_option(snes) + " solves z = h(z) without a right-hand side");
   SampleSnes& type = sample_snes(snes);
   PanelSnes& panel = PanelSnes::of(snes);
   ColumnIteration::Result result;
@@ -297,8 +290,8 @@ void solve_panel(SNES snes) {
     ColumnIteration::Limits limits{
         .relative = snes->rtol,
         .absolute = snes->abstol,
-        .iterations = snes->max_its + (type.evaluates() ? 1 : 0),
-        .patient = type.settings.patient,
+        .iterations = Index{snes->max_its} + (type.evaluates() ? 1 : 0),
+        .patient = type.shared.patient,
         .divergence = std::max(snes->divtol, 0.0),
         .finish_none = is_skipped(snes),
         .event = event_named(type.evaluates() ? "SNESFunctionEval" : "PCApply"),
@@ -312,7 +305,8 @@ void solve_panel(SNES snes) {
   snes->norm = worst.frobenius;
   snes->vec_func_init_set = PETSC_FALSE;
   snes->reason = reason_of(snes, worst, result);
-  type.settings.report = {result.products, result.reason};
+  panel.count_products(result.products);
+  type.shared.failure = to_string(result.failure);
 }
 
 template <class Body>
@@ -326,7 +320,7 @@ PetscErrorCode solve_op(SNES snes) {
 PetscErrorCode setup_op(SNES snes) {
   return with_type(snes, [&](SampleSnes& type) {
     const PanelSnes& panel = PanelSnes::of(snes);
-    type.require_suited(panel.map(), option_of(snes));
+    type.require_suited(panel.map(), type_option(snes));
     type.set_up(panel);
   });
 }
@@ -340,12 +334,12 @@ PetscErrorCode destroy_op(SNES snes) {
 }
 PetscErrorCode set_from_options_op(SNES snes, OptionItems items) {
   return with_type(snes, [&](SampleSnes& type) {
-    type.settings.read(items, "snes", type.mixes());
+    read_options(type.shared, items, "snes", type.mixes());
     type.set_from_options(items);
   });
 }
 PetscErrorCode view_op(SNES snes, PetscViewer viewer) {
-  return with_type(snes, [&](SampleSnes& type) { type.settings.view(viewer, type.description()); });
+  return with_type(snes, [&](SampleSnes& type) { view(type.shared, viewer, type.description()); });
 }
 
 template <class Type>
@@ -365,7 +359,7 @@ PetscErrorCode create_op(SNES snes) {
 }
 
 bool is_ours(SNES snes) {
-  return is_column_iteration(type_of(snes));
+  return is_own_snes(type_of(snes));
 }
 
 }  // namespace
@@ -378,35 +372,16 @@ void register_snes_types() {
   check(SNESRegister(snes_peaceman_rachford, create_op<PeacemanRachfordSnes>));
 }
 
-IterationReport report_of(SNES snes) {
-  return sample_snes(snes).settings.report;
-}
-
-void set_patient(SNES snes, bool patient) {
-  if (is_ours(snes)) sample_snes(snes).settings.patient = patient;
-}
-
-void set_mixing(SNES snes, int depth) {
-  if (is_ours(snes)) sample_snes(snes).settings.mixing = depth;
+SampleIteration* sample_iteration(SNES snes) {
+  return is_ours(snes) ? &sample_snes(snes).shared : nullptr;
 }
 
 void require_suited(SNES snes, const EquilibriumMap& map) {
-  if (is_ours(snes)) sample_snes(snes).require_suited(map, option_of(snes));
-  PetscBool has_npc = PETSC_FALSE;
-  check(SNESHasNPC(snes, &has_npc));
-  if (has_npc == PETSC_TRUE) require_suited(snes->npc, map);
-  if (type_of(snes) == SNESCOMPOSITE) {
-    PetscInt members = 0;
-    check(SNESCompositeGetNumber(snes, &members));
-    for (PetscInt k = 0; k < members; ++k) {
-      SNES member = nullptr;
-      check(SNESCompositeGetSNES(snes, k, &member));
-      require_suited(member, map);
-    }
-  }
+  if (is_ours(snes)) sample_snes(snes).require_suited(map, type_option(snes));
+  for (SNES inner : inner_solvers(snes)) require_suited(inner, map);
   if (snes->usesksp == PETSC_FALSE || snes->ksp == nullptr) return;
   const PanelOperator op(PetscObjectComm(reinterpret_cast<PetscObject>(snes)), map, nullptr, 0, false);
-  require_suited(snes->ksp, &op);
+  require_suited(snes->ksp, op);
 }
 
 }  // namespace poise

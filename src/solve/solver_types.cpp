@@ -3,14 +3,17 @@
 #include <array>
 
 #include "poise/base/check.hpp"
+#include "poise/petsc/solver_options.hpp"
 
 namespace poise {
 
-bool is_column_iteration(const std::string& type) {
-  for (const char* name : {snes_mean_field, snes_picard, snes_perron, snes_forward_backward,
-                           snes_peaceman_rachford, ksp_neumann})
-    if (type == name) return true;
-  return false;
+bool is_own_snes(const std::string& type) {
+  return type == snes_mean_field || type == snes_picard || type == snes_perron ||
+         type == snes_forward_backward || type == snes_peaceman_rachford;
+}
+
+bool is_own_ksp(const std::string& type) {
+  return type == ksp_mean_field || type == ksp_neumann;
 }
 
 std::string given_option(const char* name) {
@@ -26,6 +29,9 @@ void register_solver_types() {
   register_snes_types();
   register_ksp_types();
   register_pc_types();
+  reserve_types({snes_mean_field, snes_picard, snes_perron, snes_forward_backward, snes_peaceman_rachford,
+                 ksp_neumann, pc_sample_lu},
+                "the equilibria and adjoints of Poise (-eq_..., -adj_...)");
   done = true;
 }
 

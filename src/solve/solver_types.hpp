@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include "poise/base/process_grid.hpp"
-
 namespace poise {
 
 class EquilibriumMap;
@@ -25,8 +23,9 @@ inline constexpr const char* pc_mean_field = "meanfield";
 inline constexpr const char* pc_sample_lu = "samplelu";
 inline constexpr const char* pc_perron = "perron";
 
-/// Whether a SNES or KSP type is one of them.
-[[nodiscard]] bool is_column_iteration(const std::string& type);
+/// Whether a SNES type, or a KSP type, is one of them.
+[[nodiscard]] bool is_own_snes(const std::string& type);
+[[nodiscard]] bool is_own_ksp(const std::string& type);
 
 /// The value of an option, with the dash; empty if it is not given. Not collective.
 [[nodiscard]] std::string given_option(const char* name);
@@ -42,25 +41,24 @@ void register_pc_types();
 /// suit the map: of the SNES, of its nonlinear preconditioner, of its members (composite), of KSP and PC in
 /// them.
 void require_suited(SNES snes, const EquilibriumMap& map);
-/// The same for a KSP and its PC; `panel` null: what is behind the Mat is no panel.
-void require_suited(KSP ksp, const PanelOperator* panel);
+/// The same for a KSP and its PC.
+void require_suited(KSP ksp, const PanelOperator& panel);
 
-/// What PETSc's object does not tell of the last solve of a SNES or KSP that is_column_iteration.
-struct IterationReport {
-  Index products = 0;  ///< with the weights or K, a panel each
-  std::string reason;  ///< why the first sample that was given up was; empty if none was
+/// What a SNES or KSP of these types has beside PETSc's settings and results.
+struct SampleIteration {
+  /// Goes on with samples that converge slowly, or gives them up, so that the next solver gets them.
+  /// -snes_patient, -ksp_patient.
+  bool patient = true;
+  /// Depth of the Anderson mixing of every sample's own iterates, of SNES meanfield and perron and of KSP
+  /// meanfield: 0 (none) to 8. -snes_mixing, -ksp_mixing.
+  int mixing = 0;
+
+  /// Of the last solve: why the first sample that was given up was; empty if none was.
+  std::string failure;
 };
-[[nodiscard]] IterationReport report_of(SNES snes);
-[[nodiscard]] IterationReport report_of(KSP ksp);
-
-/// Whether a SNES of these types goes on with samples that converge slowly (true, the default) or gives them
-/// up, so that the next solver gets them (false); -snes_patient. The same for a KSP: -ksp_patient.
-void set_patient(SNES snes, bool patient);
-void set_patient(KSP ksp, bool patient);
-/// Depth of the Anderson mixing of every sample's own iterates in SNES meanfield and perron and KSP meanfield
-/// (0: none; at most 8); -snes_mixing, -ksp_mixing.
-void set_mixing(SNES snes, int depth);
-void set_mixing(KSP ksp, int depth);
+/// Not collective. Owned by the solver; null if its type is PETSc's.
+[[nodiscard]] SampleIteration* sample_iteration(SNES snes);
+[[nodiscard]] SampleIteration* sample_iteration(KSP ksp);
 
 /// To be called when a KSP has its options: preconditions GMRES and BiCGStab on the right, whose residual is
 /// the true one that Poise's tolerances mean, unless the options choose a side. Not collective.

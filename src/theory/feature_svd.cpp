@@ -13,7 +13,7 @@
 #include "poise/base/log_event.hpp"
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/petsc/versions.hpp"
+#include "poise/base/petsc_versions.hpp"
 #include "poise/theory/row_slices.hpp"
 
 #ifndef SLEPC_HAVE_SCALAPACK

@@ -94,6 +94,13 @@ REFUSED = [
     ("train", [*KRYLOV, "-eq_snes_monitor_foo"], ["-eq_snes_monitor_foo is unknown, the nearest is -eq_snes_monitor"]),
     ("train", [*KRYLOV, "-eq_newton_ksp_viw"], ["the nearest is -eq_newton_ksp_view"]),
     ("train", ["-spec_eps_view_valus"], ["the nearest is -spec_eps_view_values"]),
+    # Types of Poise, which need a panel of samples, under the prefix of another solver.
+    ("train", ["-flow_ts_type", "beuler", "-flow_snes_type", "picard"],
+     ["-flow_snes_type picard is for the equilibria and adjoints of Poise"]),
+    ("train", ["-flow_ts_type", "beuler", "-flow_pc_type", "perron"], ["-flow_pc_type perron is for the equilibria"]),
+    ("train", ["-spec_st_type", "sinvert", "-spec_st_ksp_type", "meanfield"], ["-spec_st_ksp_type meanfield is for"]),
+    ("train", [*MINIMISE, "-min_tao_type", "nls", "-min_tao_nls_ksp_type", "neumann"], ["-min_tao_nls_ksp_type neumann is for"]),
+    ("train", ["-objective", "collapsed", "-collapsed_ksp_type", "meanfield"], ["-collapsed_ksp_type meanfield is for"]),
     ("bench", ["-case", "collapsed", "-eq_snes_view"], ["the solver eq_ (SNES)" + NOT_USED]),
     ("bench", ["-case", "all", "-eq_snes_viw"], ["the nearest is -eq_snes_view"]),
     ("sweep", [*SWEEP, "-limit_lambda_eps_view"], ["the solver limit_lambda_ (EPS)" + NOT_USED]),

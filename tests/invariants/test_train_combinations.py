@@ -52,7 +52,7 @@ WITHOUT_EFFECT = [
     (COLLAPSED, "-adj_ksp_rtol 1e-9", "-objective collapsed", "-objective equilibrium"),
     (COLLAPSED, "-eq_ladder false", "-objective collapsed", "-objective equilibrium"),
     (UNROLLED, "-eq_float32 false", "-objective unrolled", "-gradient_check other than 0"),
-    (["-eq_snes_type", "newtonls"], "-eq_float32 false", "-eq_snes_type newtonls", "-eq_snes_type meanfield"),
+    (["-eq_snes_type", "newtonls"], "-eq_float32 false", "-eq_snes_type newtonls", "-eq_snes_type meanfield or composite"),
     ([], "-eq_alpha 0.5", "the default of -eq_snes_type", "-eq_snes_type forwardbackward or peacemanrachford"),
     (["-backward", "one_step"], "-adj_ksp_type gmres", "-backward one_step", "-backward exact"),
     (POINTWISE, "-collapsed_ksp_rtol 1e-9", "-audit false", "-objective collapsed"),

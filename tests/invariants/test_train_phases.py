@@ -56,6 +56,14 @@ class Phases(TrainingTest):
         self.assertAlmostEqual(sum(stages[0][stage] for stage in STAGES[1:]), seconds, delta=0.05 * seconds + 0.05)
         for stage, names in EVENTS.items():
             self.assert_spent(events, stage, names, ranks)
+        for rank in range(ranks):  # a SNES for every panel of a pass, a KSP for every panel of a gradient
+            count = {name: events["Training", name, rank][0] for name in
+                     ("Equilibrium", "Adjoint", "SNESSolve", "SNESFunctionEval", "KSPSolve", "PCApply")}
+            self.assertEqual(count["SNESSolve"], count["Equilibrium"], count)
+            self.assertEqual(count["KSPSolve"], count["Adjoint"], count)
+            self.assertGreaterEqual(count["KSPSolve"], attempts(run)[-1]["gradients"], count)
+            self.assertGreaterEqual(count["SNESFunctionEval"], count["SNESSolve"], count)
+            self.assertGreater(count["PCApply"], count["SNESSolve"], count)
         if features > 1:  # the weights are spread
             self.assert_spent(events, "Training", {"VectorGather", "VectorReduce"}, ranks)
         self.assertEqual(events["Checkpoint I/O", "CheckpointWrite", 0][0], attempts(run)[-1]["checkpoints"])

@@ -2,7 +2,11 @@
 // views, and composition with PETSc's own.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 
 #include "poise/solve/panel_snes.hpp"
@@ -151,7 +155,54 @@ TEST(SnesTypes, HonourTheMostIterationsAndEvaluationsAndTheTestThatIsSkipped) {
   EXPECT_FALSE(outcome.converged) << "seven steps are not enough, whatever PETSc was told";
 }
 
-TEST(SnesTypes, NameANumberThatIsNoneAndADivergence) {
+// z = max(0, Wz + u) with W = 1 1ᵀ/2, u = 1 has no solution for m > 2: the iterates grow without end.
+using Growing = PointwiseCase<Act::relu, Kind::free, Input::plain, 100>;
+
+TEST(SnesTypes, GiveUpWhatGrowsByTheDivergenceTolerance) {
+  for (const int feature_ranks : feature_rank_choices()) {
+    PetscInt iterations[2] = {0, 0};
+    for (const int k : {0, 1}) {
+      OnePanel<Growing> one(feature_ranks, "picard",
+                            {{"eq_snes_divergence_tolerance", k == 0 ? "1e4" : "1e12"}});
+      check(VecSet(one.model.theta.get(), 0.5));
+      one.model.map.set_parameters(one.model.theta.get());
+      std::fill(one.u.begin(), one.u.end(), 1.0);
+      const Outcome outcome = one.solve();
+      EXPECT_FALSE(outcome.converged);
+      EXPECT_EQ(one.reason(), SNES_DIVERGED_DTOL) << outcome.reason;
+      EXPECT_EQ(outcome.reason, "divergence (DIVERGED_DTOL)");
+      check(SNESGetIterationNumber(one.panel.snes(), &iterations[k]));
+    }
+    EXPECT_LE(iterations[0], 7);
+    EXPECT_GT(iterations[1], iterations[0]);
+  }
+}
+
+TEST(SnesTypes, SayWhatTheyAreAndSolveAgainAfterAReset) {
+  for (const std::string& type : softmax_types) {
+    SCOPED_TRACE(type);
+    OnePanel<TanhSoftmax> one(1, type, {{"eq_snes_patient", "false"}});
+    ASSERT_TRUE(one.solve().converged);
+    const Block first = one.z;
+    const std::string path = testing::TempDir() + "poise_view_" + std::to_string(getpid());
+    {
+      PetscViewer viewer = nullptr;
+      check(PetscViewerASCIIOpen(PETSC_COMM_SELF, path.c_str(), &viewer));
+      check(SNESView(one.panel.snes(), viewer));
+      check(PetscViewerDestroy(&viewer));
+    }
+    std::ifstream file(path);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::remove(path.c_str());
+    EXPECT_TRUE(contains(text, "type: " + type)) << text;
+    EXPECT_TRUE(contains(text, "slow samples are left to the next solver")) << text;
+    check(SNESReset(one.panel.snes()));
+    ASSERT_TRUE(one.solve().converged);
+    EXPECT_EQ(one.z, first);
+  }
+}
+
+TEST(SnesTypes, NameANumberThatIsNone) {
   for (const std::string& type : softmax_types) {
     SCOPED_TRACE(type);
     OnePanel<TanhSoftmax> broken(1, type);
@@ -268,11 +319,16 @@ TEST(Composition, OwnTypesWorkInsideOfPetscsTypesAndTheOtherWayRound) {
       const GivenOptions given(options);
       SCOPED_TRACE(given.text());
       EquilibriumSolver solver(model.grid.feature(), model.map, width);
+      const Index before = model.map.columns_multiplied();
       const Solved solved = solve_cold(solver, model.map, p, u);
+      const Index multiplied = model.map.columns_multiplied() - before + solver.columns_multiplied();
       expect_contract(solved.outcome, relative_residuals(model.grid.feature(), model.map, p, u, solved.x),
                       1.2 * solver.rtol());
       EXPECT_LE(relative_difference(model.grid.feature(), solved.slopes, model.slopes(p, solved.x, u)),
                 1e-12);
+      // No product is left out of the count; norms and the Perron vector take some with one column.
+      constexpr Index single_columns = 64;
+      EXPECT_GE(solved.outcome.products * p + single_columns, multiplied);
     }
   }
 }
@@ -288,7 +344,9 @@ TEST(Composition, AMemberThatDoesNotSuitTheModelIsRefusedByItsOwnOption) {
       {{{"eq_snes_type", "composite"}, {"eq_snes_composite_sneses", "meanfield,foo"}}, "foo"},
       {{{"eq_snes_type", "newtonls"}, {"eq_ksp_type", "neumann"}, {"eq_pc_type", "meanfield"}},
        "-eq_ksp_type neumann takes the pc_type none or perron"},
-      {{{"eq_snes_type", "meanfield"}, {"eq_snes_mixing", "9"}}, "snes_mixing is 9"}};
+      {{{"eq_snes_type", "neumann"}}, "SNES type neumann"},
+      {{{"eq_snes_type", "meanfield"}, {"eq_snes_mixing", "9"}},
+       "option -eq_snes_mixing: value '9' is not allowed; give a number in [0, 8]"}};
   for (const int feature_ranks : feature_rank_choices()) {
     ModelOnGrid<TanhSoftmax> model(feature_ranks, 6);
     for (const auto& [options, text] : refused) {
@@ -303,6 +361,14 @@ TEST(Composition, AMemberThatDoesNotSuitTheModelIsRefusedByItsOwnOption) {
   const std::string message =
       refusal([&] { EquilibriumSolver solver(monotone.grid.feature(), monotone.map, 2); });
   EXPECT_TRUE(contains(message, "-eq_snes_type perron needs -weights softmax")) << message;
+}
+
+TEST(Composition, ATypeOfTheOtherClassIsUnknown) {
+  ModelOnGrid<TanhSoftmax> model(1, 6);
+  const GivenOptions given(OptionList{{"adj_ksp_type", "picard"}});
+  const std::string message =
+      refusal([&] { AdjointSolver solver(model.grid.feature(), model.map, 2, 1e-12); });
+  EXPECT_TRUE(contains(message, "KSP type picard")) << message;
 }
 
 TEST(Composition, AnOwnTypeUnderThePrefixOfAnotherSolverIsRefusedByName) {
