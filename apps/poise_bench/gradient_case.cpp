@@ -63,7 +63,10 @@ void EquilibriumCase::prepare() {
 ProductCount EquilibriumCase::count() const {
   ProductCount sum;
   sum.add(map_.pointwise_form()->weights);
-  if (const auto& mean = objective_.equilibrium().mean_field()) sum.add(mean->matrix());
+  if (const auto& mean = objective_.equilibrium().mean_field()) {
+    sum.add(mean->matrix());
+    sum.columns += static_cast<double>(mean->single_columns_multiplied());
+  }
   return sum;
 }
 

@@ -20,20 +20,15 @@ constexpr std::array known{
     KnownSolver{
         "eq_", "SNES",
         "meanfield where its factorisation pays, else newtonls with GMRES for linear maps, perron for "
-        "softmax weights and picard for others; types of Poise: meanfield, perron, picard, forwardbackward, "
-        "peacemanrachford, with snes_patient (go on with slow samples), snes_mixing (depth of Anderson "
-        "mixing; "
-        "meanfield, perron), alpha (the splittings); pc_type meanfield, perron, samplelu"},
-    KnownSolver{"eq_mixed_", "SNES", "meanfield with Anderson mixing, where a meanfield eq_ fails"},
+        "softmax weights and picard for others"},
+    KnownSolver{"eq_mixed_", "SNES", "a meanfield or perron eq_ with Anderson mixing, where eq_ fails"},
     KnownSolver{"eq_newton_", "SNES", "newtonls with backtracking and GMRES, where these fail"},
     KnownSolver{"eq_anderson_", "SNES", "anderson, where that fails, too"},
     KnownSolver{
         "adj_", "KSP",
         "meanfield or neumann where eq_ is meanfield, perron or picard, else gmres; worst sample to the "
-        "equilibria's tolerance; types of Poise: meanfield, neumann, with ksp_patient, ksp_mixing "
-        "(meanfield); "
-        "pc_type meanfield, perron, samplelu"},
-    KnownSolver{"adj_mixed_", "KSP", "meanfield with Anderson mixing, where a meanfield adj_ fails"},
+        "equilibria's tolerance"},
+    KnownSolver{"adj_mixed_", "KSP", "a meanfield or corrected neumann adj_ with mixing, where adj_ fails"},
     KnownSolver{"adj_gmres_", "KSP", "gmres, where these fail"},
     KnownSolver{"collapsed_", "KSP", "gmres, solves with U, worst output to 1e-13"},
     KnownSolver{"svd_", "EPS", "krylovschur, squared norms of spectral and free weights to 1e-12"},
@@ -62,6 +57,20 @@ constexpr std::array known{
     KnownSolver{"spec_jacobian_norm_", "EPS", "krylovschur, norms of Jacobians"},
 };
 
+/// The types that Poise adds to PETSc's, with their options, behind the prefix of equilibria or adjoints.
+std::string own_types(const std::string& prefix) {
+  constexpr const char* preconditioners = "; pc_type meanfield, perron, samplelu";
+  const std::string line = "\n      types of Poise: ";
+  if (prefix == "eq_")
+    return line +
+           "meanfield, perron, picard, forwardbackward, peacemanrachford; snes_patient (go on with slow "
+           "samples),\n"
+           "      snes_mixing (depth of Anderson mixing, not of the last two), alpha (step of the last two)" +
+           preconditioners;
+  if (prefix == "adj_") return line + "meanfield, neumann; ksp_patient, ksp_mixing" + preconditioners;
+  return "";
+}
+
 }  // namespace
 
 void declare_solvers(Options& options, std::initializer_list<SolverName> solvers) {
@@ -69,8 +78,9 @@ void declare_solvers(Options& options, std::initializer_list<SolverName> solvers
     const auto found = std::find_if(known.begin(), known.end(),
                                     [&](const auto& one) { return solver.prefix == one.prefix; });
     if (found == known.end()) throw failure("no solver has the prefix " + solver.prefix);
-    options.solver(solver.prefix, found->kind,
-                   found->defaults + (solver.note.empty() ? "" : "; " + solver.note));
+    options.solver(
+        solver.prefix, found->kind,
+        found->defaults + (solver.note.empty() ? "" : "; " + solver.note) + own_types(solver.prefix));
   }
 }
 

@@ -60,10 +60,13 @@ std::vector<AdjointSolver::Rung> AdjointSolver::ladder() const {
   std::vector<Rung> rungs;
   const bool mean = type_ == ksp_mean_field;
   const bool perron = mean_ && mean_->perron().exists();
-  if (mean)
-    rungs.push_back(
-        {"adj_mixed_",
-         {.type = ksp_mean_field, .max_iterations = most_mixed_iterations, .mixing = mixing_depth}});
+  const bool corrected = type_ == ksp_neumann && main_->solver.preconditioner() == pc_perron;
+  if (mean || corrected)
+    rungs.push_back({"adj_mixed_",
+                     {.type = type_,
+                      .preconditioner = corrected ? pc_perron : PCNONE,
+                      .max_iterations = most_mixed_iterations,
+                      .mixing = mixing_depth}});
   rungs.push_back({"adj_gmres_",
                    {.preconditioner = mean     ? pc_mean_field
                                       : perron ? pc_perron

@@ -26,9 +26,9 @@ struct Backward {
 /// -adj_ksp_type: `meanfield` and `neumann` iterate every sample by itself and let finished ones leave;
 /// PETSc's types (`gmres` is the default here) solve a panel as one system. -adj_pc_type `meanfield` and
 /// `perron` (softmax weights) precondition them, `samplelu` is a direct solve of every sample. Where samples
-/// fail a ladder of KSP follows (-adj_ladder): after meanfield the same with Anderson mixing of every
-/// sample's own iterates (prefix adj_mixed_), then GMRES (adj_gmres_). True residuals are computed at the
-/// end.
+/// fail a ladder of KSP follows (-adj_ladder): after meanfield, and neumann with perron, the same with
+/// Anderson mixing of every sample's own iterates (prefix adj_mixed_), then GMRES (adj_gmres_). True residuals
+/// are computed at the end.
 class AdjointSolver {
  public:
   /// What the options may change.

@@ -137,6 +137,12 @@ Outcome ColumnSolver::solve(Index p, const double* rhs, double* x, bool warm) {
   return outcome;
 }
 
+std::string ColumnSolver::preconditioner() const {
+  PC pc = nullptr;
+  check(KSPGetPC(ksp_.get(), &pc));
+  return type_of(pc);
+}
+
 Index ColumnSolver::products() const {
   return panel_ != nullptr ? panel_->products() : applications_;
 }

@@ -58,8 +58,9 @@ class ColumnSolver {
   [[nodiscard]] const double* image() const { return product_.data(); }
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
   [[nodiscard]] Mat mat() const { return operator_.get(); }
-  /// The type that the options chose.
+  /// The types that the options chose.
   [[nodiscard]] std::string type() const { return type_of(ksp_.get()); }
+  [[nodiscard]] std::string preconditioner() const;
   [[nodiscard]] double rtol() const { return rtol_; }
 
  private:

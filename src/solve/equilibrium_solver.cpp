@@ -57,9 +57,9 @@ std::vector<PanelSnes::Defaults> EquilibriumSolver::ladder() const {
   std::vector<PanelSnes::Defaults> rungs;
   const bool mean = type() == snes_mean_field;
   const bool perron = mean_ && mean_->perron().exists();
-  if (mean)
+  if (hands_on(type()))
     rungs.push_back({.prefix = "eq_mixed_",
-                     .type = snes_mean_field,
+                     .type = type(),
                      .rtol = rtol(),
                      .max_iterations = most_mixed_iterations,
                      .mixing = mixing_depth});

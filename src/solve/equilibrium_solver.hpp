@@ -21,10 +21,11 @@ namespace poise {
 /// monotonicity) iterate every sample by itself and let finished ones leave; PETSc's types (`newtonls`,
 /// `anderson`, `ngmres`, `qn`, `composite`, …) solve a panel as one system.
 ///
-/// Where samples fail a ladder of SNES follows (-eq_ladder), each from the injection: after meanfield the
-/// same with Anderson mixing of every sample's own iterates (prefix eq_mixed_); then Newton's method with
-/// backtracking and GMRES (eq_newton_); then Anderson mixing of the panel (eq_anderson_). meanfield, perron
-/// and a default picard hand slow samples on early; other types that were asked for by name do not.
+/// Where samples fail a ladder of SNES follows (-eq_ladder), each from the injection: after meanfield and
+/// perron the same with Anderson mixing of every sample's own iterates (prefix eq_mixed_); then Newton's
+/// method with backtracking and GMRES (eq_newton_); then Anderson mixing of the panel (eq_anderson_).
+/// meanfield, perron and a default picard hand slow samples on early; other types that were asked for by name
+/// do not.
 ///
 /// -eq_float32 (default true): products of the mean-field iterations, also of the adjoints, are in single
 /// precision while residuals are far above its rounding, where one rank holds all weights; residuals are

@@ -23,30 +23,71 @@ double squared_distance(Index n, const double* x, const double* y) {
 
 }  // namespace
 
-PicardIteration::PicardIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns)
-    : ColumnIteration(comm, map.local_states(), columns, 3), map_(map) {}
+namespace {
+// Blocks of PicardIteration.
+constexpr std::size_t state = 0, injected = 1, mapped_state = 2;
+}  // namespace
+
+PicardIteration::PicardIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns,
+                                 PerronVector* perron, std::size_t depth)
+    : ColumnIteration(comm, map.local_states(), columns, 3, depth, perron == nullptr ? 0 : 2),
+      map_(map),
+      perron_(perron),
+      slopes_(perron == nullptr ? 0 : static_cast<std::size_t>(rows())) {}
 
 ColumnIteration::Result PicardIteration::run(Index p, const double* injection, double* z,
                                              const Limits& limits) {
+  if (perron_ != nullptr) perron_->update();
   z_ = z;
-  std::copy_n(z, rows() * p, block(0));
-  std::copy_n(injection, rows() * p, block(1));
+  std::copy_n(z, rows() * p, block(state));
+  std::copy_n(injection, rows() * p, block(injected));
   return iterate(p, limits);
 }
 
+void PicardIteration::step(Index slot) {
+  double* z = column(state, slot);
+  const double* h = column(mapped_state, slot);
+  double* next = depth() > 0 ? mapped(slot) : z;
+  if (next != z) std::copy_n(z, rows(), change(slot));
+  if (perron_ == nullptr) {
+    std::copy_n(h, rows(), next);
+  } else {
+    const double* direction = perron_->entries();
+    const double length = perron_->factor(shared_sum(slot, mean_slope)) * shared_sum(slot, residual_sum);
+    for (Index i = 0; i < rows(); ++i) next[i] = h[i] + length * direction[i];
+  }
+  if (next == z) return;
+  for (Index i = 0; i < rows(); ++i) change(slot)[i] = next[i] - change(slot)[i];
+}
+
 void PicardIteration::product(Index p) {
-  if (first_product()) return map_.apply(p, block(0), block(1), block(2));
-  std::copy_n(block(2), rows() * p, block(0));
-  map_.apply(p, block(0), block(1), block(2));
+  if (!first_product()) {
+    for (Index slot = 0; slot < p; ++slot) step(slot);
+    if (depth() > 0) mix(p, state);
+  }
+  map_.apply(p, block(state), block(injected), block(mapped_state));
 }
 
 void PicardIteration::measure(Index slot, double& residual, double& scale) {
-  residual = squared_distance(rows(), column(0, slot), column(2, slot));
-  scale = squared_norm(rows(), column(2, slot));
+  const double* z = column(state, slot);
+  const double* h = column(mapped_state, slot);
+  residual = squared_distance(rows(), z, h);
+  scale = squared_norm(rows(), h);
+  if (perron_ == nullptr) return;
+  const double* direction = perron_->entries();
+  activation_slope(map_.pointwise_form()->activation, rows(), h, slopes_.data());
+  double total = 0.0, slope = 0.0;
+#pragma omp simd reduction(+ : total, slope)
+  for (Index i = 0; i < rows(); ++i) {
+    total += h[i] - z[i];
+    slope += slopes_[i] * direction[i];
+  }
+  shared_sum(slot, residual_sum) = total;
+  shared_sum(slot, mean_slope) = slope;
 }
 
 void PicardIteration::finish(Index slot, Index target, bool) {
-  std::copy_n(column(0, slot), rows(), z_ + target * rows());
+  std::copy_n(column(state, slot), rows(), z_ + target * rows());
 }
 
 MeanFieldIteration::MeanFieldIteration(MPI_Comm comm, Index columns, const MeanField& mean,
@@ -182,8 +223,8 @@ void MeanFieldLinear::finish(Index slot, Index target, bool) {
   for (Index i = 0; i < rows(); ++i) x_[target * rows() + i] = r[i] + (transposed_ ? v[i] : s[i] * v[i]);
 }
 
-NeumannIteration::NeumannIteration(const PanelOperator& op, PerronVector* perron)
-    : ColumnIteration(op.comm(), op.map().local_states(), op.columns(), 4, 0, perron == nullptr ? 0 : 2),
+NeumannIteration::NeumannIteration(const PanelOperator& op, PerronVector* perron, std::size_t depth)
+    : ColumnIteration(op.comm(), op.map().local_states(), op.columns(), 4, depth, perron == nullptr ? 0 : 2),
       map_(op.map()),
       perron_(perron) {}
 
@@ -208,20 +249,28 @@ ColumnIteration::Result NeumannIteration::run(PanelOperator& op, bool transposed
 }
 
 // The next x is r + Jx + c p 1ᵀ(r + Jx − x), with 1 and p exchanged in the transposed equation.
-void NeumannIteration::product(Index p) {
-  double* x = block(iterate_block);
-  if (!first_product()) {
-    for (Index i = 0; i < rows() * p; ++i) x[i] = block(rhs_block)[i] + block(image_block)[i];
-    for (Index slot = 0; perron_ != nullptr && slot < p; ++slot) {
-      const double step = perron_->factor(shared_sum(slot, mean_slope)) * shared_sum(slot, residual_sum);
-      for (Index i = 0; i < rows(); ++i)
-        column(iterate_block, slot)[i] += transposed_ ? step : step * perron_->entries()[i];
-    }
+void NeumannIteration::step(Index slot) {
+  double* x = column(iterate_block, slot);
+  const double* r = column(rhs_block, slot);
+  const double* image = column(image_block, slot);
+  double* next = depth() > 0 ? mapped(slot) : x;
+  if (next != x) std::copy_n(x, rows(), change(slot));
+  for (Index i = 0; i < rows(); ++i) next[i] = r[i] + image[i];
+  if (perron_ != nullptr) {
+    const double length = perron_->factor(shared_sum(slot, mean_slope)) * shared_sum(slot, residual_sum);
+    for (Index i = 0; i < rows(); ++i) next[i] += transposed_ ? length : length * perron_->entries()[i];
   }
-  if (transposed_)
-    map_.jacobian_transpose(p, block(slope_block), x, block(image_block));
-  else
-    map_.jacobian(p, block(slope_block), x, block(image_block));
+  if (next == x) return;
+  for (Index i = 0; i < rows(); ++i) change(slot)[i] = next[i] - change(slot)[i];
+}
+
+void NeumannIteration::product(Index p) {
+  if (!first_product()) {
+    for (Index slot = 0; slot < p; ++slot) step(slot);
+    if (depth() > 0) mix(p, iterate_block);
+  }
+  const auto multiply = transposed_ ? &EquilibriumMap::jacobian_transpose : &EquilibriumMap::jacobian;
+  (map_.*multiply)(p, block(slope_block), block(iterate_block), block(image_block));
 }
 
 void NeumannIteration::measure(Index slot, double& residual, double& scale) {

@@ -9,20 +9,28 @@
 
 namespace poise {
 
-/// Plain iteration z ← h(z) for any map. The residual is the true one.
+/// Plain iteration z ← h(z) for any map; with the Perron vector p of its weights z ← h(z) + c_n p 1ᵀ(h(z) −
+/// z), which leaves the slow mode of every sample out (theory.md 7.6). The residual is the true one.
 class PicardIteration final : public ColumnIteration {
  public:
-  PicardIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns);
+  /// `perron`: null, or of a pointwise map's weights. `depth`: of Anderson mixing.
+  PicardIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns, PerronVector* perron = nullptr,
+                  std::size_t depth = 0);
   /// Collective. `z`: start on entry, equilibria on return; `injection` and `z`: rows x p.
   Result run(Index p, const double* injection, double* z, const Limits& limits);
 
  private:
+  enum Sum : std::size_t { residual_sum, mean_slope };
+  /// The next iterates, without mixing.
+  void step(Index slot);
   void product(Index p) override;
   void measure(Index slot, double& residual, double& scale) override;
   void finish(Index slot, Index column, bool done) override;
 
   const EquilibriumMap& map_;
+  PerronVector* perron_;
   double* z_ = nullptr;
+  std::vector<double> slopes_;
 };
 
 /// The chord iteration z ← z − (I − D̄W)⁻¹(z − h(z)) with the mean-field linearisation, written in y = Wz so
@@ -74,8 +82,8 @@ class MeanFieldLinear final : public ColumnIteration {
 /// none: x ← x + M(r − Op x), M the identity (the Neumann series) or the Perron correction.
 class NeumannIteration final : public ColumnIteration {
  public:
-  /// `perron`: null, or what corrects.
-  NeumannIteration(const PanelOperator& op, PerronVector* perron);
+  /// `perron`: null, or what corrects. `depth`: of Anderson mixing.
+  NeumannIteration(const PanelOperator& op, PerronVector* perron, std::size_t depth = 0);
   /// Collective. As MeanFieldLinear::run.
   Result run(PanelOperator& op, bool transposed, const double* rhs, double* x, const Limits& limits);
   /// Collective. Whether the map of `op` has slopes that it can move with its columns, on all ranks.
@@ -83,6 +91,7 @@ class NeumannIteration final : public ColumnIteration {
 
  private:
   enum Sum : std::size_t { residual_sum, mean_slope };
+  void step(Index slot);
   void product(Index p) override;
   void measure(Index slot, double& residual, double& scale) override;
   void finish(Index slot, Index column, bool done) override;

@@ -79,7 +79,8 @@ class NeumannKsp final : public SampleKsp {
   }
   void set_up(PanelOperator& op, PC pc) override {
     corrected_ = type_of(pc) == pc_perron;
-    iteration_ = std::make_unique<NeumannIteration>(op, corrected_ ? &op.mean()->perron() : nullptr);
+    iteration_ = std::make_unique<NeumannIteration>(op, corrected_ ? &op.mean()->perron() : nullptr,
+                                                    static_cast<std::size_t>(shared.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -199,7 +200,7 @@ PetscErrorCode destroy_op(KSP ksp) {
   return static_cast<PetscErrorCode>(0);
 }
 PetscErrorCode set_from_options_op(KSP ksp, OptionItems items) {
-  return guarded([&] { read_options(sample_ksp(ksp).shared, items, "ksp", !sample_ksp(ksp).multiplies()); });
+  return guarded([&] { read_options(sample_ksp(ksp).shared, items, "ksp", true); });
 }
 PetscErrorCode view_op(KSP ksp, PetscViewer viewer) {
   return guarded([&] { view(sample_ksp(ksp).shared, viewer, sample_ksp(ksp).description()); });

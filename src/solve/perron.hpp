@@ -3,8 +3,6 @@
 #include <vector>
 
 #include "poise/linalg/row_block_matrix.hpp"
-#include "poise/model/equilibrium_map.hpp"
-#include "poise/solve/column_iteration.hpp"
 
 namespace poise {
 
@@ -36,28 +34,6 @@ class PerronVector {
   double gamma_;
   bool valid_ = false;
   std::vector<double> entries_, image_, sums_;
-};
-
-/// z ← h(z) + c_n p 1ᵀ(h(z) − z): plain iteration without its slow mode, one product a step and no
-/// factorisation. The residual is the true one. `depth`: of Anderson mixing.
-class PerronIteration final : public ColumnIteration {
- public:
-  PerronIteration(MPI_Comm comm, const EquilibriumMap& map, Index columns, PerronVector& perron,
-                  std::size_t depth = 0);
-  /// Collective. As PicardIteration::run.
-  Result run(Index p, const double* injection, double* z, const Limits& limits);
-
- private:
-  enum Sum : std::size_t { residual_sum, mean_slope };
-  void product(Index p) override;
-  void measure(Index slot, double& residual, double& scale) override;
-  void finish(Index slot, Index column, bool done) override;
-
-  const EquilibriumMap& map_;
-  Activation activation_;
-  PerronVector& perron_;
-  double* z_ = nullptr;
-  std::vector<double> slopes_;
 };
 
 }  // namespace poise

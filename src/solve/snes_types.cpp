@@ -109,36 +109,12 @@ class MeanFieldSnes final : public SampleSnes {
   std::vector<double> y_, image_, slopes_;
 };
 
-class PicardSnes final : public SampleSnes {
+class PicardSnes : public SampleSnes {
  public:
   [[nodiscard]] std::string description() const override { return "plain iteration z <- h(z)"; }
   void set_up(const PanelSnes& panel) override {
-    iteration_ = std::make_unique<PicardIteration>(panel.comm(), panel.map(), panel.columns());
-  }
-  ColumnIteration& iteration() override { return *iteration_; }
-  void reset() override { iteration_.reset(); }
-  bool evaluates() const override { return true; }
-  Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
-    return iteration_->run(panel.p(), panel.injection(), z, limits);
-  }
-
- private:
-  std::unique_ptr<PicardIteration> iteration_;
-};
-
-class PerronSnes final : public SampleSnes {
- public:
-  void require_suited(const EquilibriumMap& map, const std::string& option) const override {
-    if (required_form(map, option)->column_sum == 0.0)
-      throw refusal_of(option + " needs -weights softmax; try meanfield or newtonls");
-  }
-  [[nodiscard]] std::string description() const override {
-    return "plain iteration with the correction of the slow mode, the Perron vector of W";
-  }
-  void set_up(const PanelSnes& panel) override {
-    iteration_ =
-        std::make_unique<PerronIteration>(panel.comm(), panel.map(), panel.columns(), panel.mean()->perron(),
-                                          static_cast<std::size_t>(shared.mixing));
+    iteration_ = std::make_unique<PicardIteration>(panel.comm(), panel.map(), panel.columns(), perron(panel),
+                                                   static_cast<std::size_t>(shared.mixing));
   }
   ColumnIteration& iteration() override { return *iteration_; }
   void reset() override { iteration_.reset(); }
@@ -148,8 +124,27 @@ class PerronSnes final : public SampleSnes {
     return iteration_->run(panel.p(), panel.injection(), z, limits);
   }
 
+ protected:
+  [[nodiscard]] virtual PerronVector* perron(const PanelSnes& /*panel*/) const { return nullptr; }
+
  private:
-  std::unique_ptr<PerronIteration> iteration_;
+  std::unique_ptr<PicardIteration> iteration_;
+};
+
+class PerronSnes final : public PicardSnes {
+ public:
+  void require_suited(const EquilibriumMap& map, const std::string& option) const override {
+    if (required_form(map, option)->column_sum == 0.0)
+      throw refusal_of(option + " needs -weights softmax; try meanfield or newtonls");
+  }
+  [[nodiscard]] std::string description() const override {
+    return "plain iteration with the correction of the slow mode, the Perron vector of W";
+  }
+
+ private:
+  [[nodiscard]] PerronVector* perron(const PanelSnes& panel) const override {
+    return &panel.mean()->perron();
+  }
 };
 
 /// Both splittings have a step -alpha.

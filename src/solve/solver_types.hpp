@@ -49,8 +49,8 @@ struct SampleIteration {
   /// Goes on with samples that converge slowly, or gives them up, so that the next solver gets them.
   /// -snes_patient, -ksp_patient.
   bool patient = true;
-  /// Depth of the Anderson mixing of every sample's own iterates, of SNES meanfield and perron and of KSP
-  /// meanfield: 0 (none) to 8. -snes_mixing, -ksp_mixing.
+  /// Depth of the Anderson mixing of every sample's own iterates, of all but the splittings: 0 (none) to 8.
+  /// -snes_mixing, -ksp_mixing.
   int mixing = 0;
 
   /// Of the last solve: why the first sample that was given up was; empty if none was.

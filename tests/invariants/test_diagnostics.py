@@ -127,6 +127,13 @@ class Diagnostics(TrainingTest):
         self.assertEqual(done.returncode, DONE, f"{program} {options}\n{done.stdout[-3000:]}\n{done.stderr}")
         return done.stdout
 
+    def test_the_help_lists_the_types_of_poise_and_their_options(self):
+        done = launch("train", "-help")
+        self.assertEqual(done.returncode, DONE)
+        for words in ("types of Poise: meanfield, perron, picard, forwardbackward, peacemanrachford", "snes_patient",
+                      "snes_mixing", "ksp_patient", "ksp_mixing", "-eq_alpha", "-eq_mixed_*", "-adj_mixed_*"):
+            self.assertIn(words, done.stdout)
+
     def test_solvers_that_run_are_heard(self):
         for name, (program, options, solvers) in PRINTED.items():
             with self.subTest(name):

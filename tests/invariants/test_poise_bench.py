@@ -171,6 +171,13 @@ def check_files(program, mpiexec, folder):
     check_figure(folder, [other], 2)
 
 
+def check_precision(program, mpiexec):
+    """Products in single precision are counted as all others are."""
+    exact, single = (run(program, mpiexec, 1, ["-case", "tanh_cold", "-eq_float32", chosen])[0]["products_per_sample"]
+                     for chosen in ("false", "true"))
+    assert abs(single - exact) < 1, (exact, single)
+
+
 def check_refusals(program, mpiexec, folder):
     missing = os.path.join(folder, "missing", "a.csv")
     directory = os.path.join(folder, "directory.h5")
@@ -188,6 +195,7 @@ def main():
     program, mpiexec = sys.argv[1:3]
     with tempfile.TemporaryDirectory() as folder:
         check_files(program, mpiexec, folder)
+        check_precision(program, mpiexec)
         check_refusals(program, mpiexec, folder)
     runs = [(1, *one) for one in RUNS] + [(3, *one) for one in RUNS]
     runs += [(1, ["-case", "all"], ALL), (3, ["-case", "all"], ALL),

@@ -41,6 +41,31 @@ TEST(Ladder, SolvesWhatTheMeanFieldIterationGivesUpAndSaysWhichRungsItTook) {
   }
 }
 
+// Columns of softmax weights that differ much have a second eigenvalue near the first: then the correction of
+// the first one alone is slow, forward and backward.
+TEST(Ladder, MixesTheSamplesThatThePerronCorrectionIsSlowFor) {
+  for (const int feature_ranks : feature_rank_choices()) {
+    HardPanel hard(feature_ranks);
+    const MPI_Comm comm = hard.model.grid.feature();
+    check(VecScale(hard.model.theta.get(), 6.0));
+    hard.model.map.set_parameters(hard.model.theta.get());
+    const GivenOptions given(OptionList{{"eq_snes_type", "perron"}});
+    EquilibriumSolver solver(comm, hard.model.map, HardPanel::p);
+    const Solved solved = solve_cold(solver, hard.model.map, HardPanel::p, hard.u);
+    expect_contract(solved.outcome, relative_residuals(comm, hard.model.map, HardPanel::p, hard.u, solved.x),
+                    1.001 * solver.rtol());
+    EXPECT_GT(solved.outcome.fallbacks, 0);
+    EXPECT_TRUE(contains(solved.outcome.reason, ", eq_mixed_: CONVERGED")) << solved.outcome.reason;
+    const Block rhs = hard.model.random_states(HardPanel::p, 7);
+    AdjointSolver adjoint(comm, hard.model.map, HardPanel::p, 1e-12, solver.mean_field(),
+                          {.type = ksp_neumann, .preconditioner = pc_perron});
+    Block lambda(rhs.size());
+    const Outcome outcome = adjoint.solve(HardPanel::p, solved.slopes.data(), rhs.data(), lambda.data());
+    ASSERT_TRUE(outcome.converged) << outcome.reason;
+    EXPECT_TRUE(contains(outcome.reason, ", adj_mixed_: CONVERGED")) << outcome.reason;
+  }
+}
+
 // The default of three samples is another type: the one that was given hands on all the same.
 TEST(Ladder, TakesSlowSamplesFromAMeanFieldThatWasAskedForByName) {
   HardPanel hard(1);

@@ -252,13 +252,15 @@ TEST(SnesTypes, PerronNeedsAFewProductsWherePlainIterationNeedsHundreds) {
 /// Solves of KSP types with the operator and with its transpose.
 TEST(KspTypes, SolveBothEquationsWithMonitorHistoryAndReason) {
   for (const int feature_ranks : feature_rank_choices())
-    for (const std::string type : {"meanfield", "neumann", "neumann perron"}) {
+    for (const std::string type :
+         {"meanfield", "neumann", "neumann perron", "neumann mixed", "meanfield mixed"}) {
       SCOPED_TRACE(type);
       ModelOnGrid<TanhSoftmax> model(feature_ranks, 14);
       const Block slopes = model.slopes(p, model.random_states(p, 4), model.random_states(p, 5));
       const Block rhs = model.random_states(p, 7);
       OptionList options{{"adj_ksp_type", type.substr(0, type.find(' '))}};
       if (type == "neumann perron") options.emplace_back("adj_pc_type", "perron");
+      if (contains(type, "mixed")) options.emplace_back("adj_ksp_mixing", "4");
       const GivenOptions given(options);
       const PointwiseForm form = *model.map.pointwise_form();
       PanelOperator op(model.grid.feature(), model.map,
@@ -310,6 +312,7 @@ TEST(Composition, OwnTypesWorkInsideOfPetscsTypesAndTheOtherWayRound) {
       {{"eq_snes_type", "newtonls"}, {"eq_ksp_type", "fgmres"}, {"eq_pc_type", "perron"}},
       {{"eq_snes_type", "newtonls"}, {"eq_ksp_type", "bcgs"}, {"eq_pc_type", "meanfield"}},
       {{"eq_snes_type", "perron"}, {"eq_snes_mixing", "3"}},
+      {{"eq_snes_type", "picard"}, {"eq_snes_mixing", "3"}},
       {{"eq_snes_type", "meanfield"}, {"eq_snes_mixing", "5"}}};
   for (const int feature_ranks : feature_rank_choices()) {
     ModelOnGrid<TanhSoftmax> model(feature_ranks, 14);
