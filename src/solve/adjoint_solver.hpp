@@ -27,8 +27,8 @@ struct Backward {
 /// PETSc's types (`gmres` is the default here) solve a panel as one system. -adj_pc_type `meanfield` and
 /// `perron` (softmax weights) precondition them, `samplelu` is a direct solve of every sample. Where samples
 /// fail a ladder of KSP follows (-adj_ladder): after meanfield, and neumann with perron, the same with
-/// Anderson mixing of every sample's own iterates (prefix adj_mixed_), then GMRES (adj_gmres_). True residuals
-/// are computed at the end.
+/// Anderson mixing of every sample's own iterates (prefix adj_mixed_), then GMRES (adj_gmres_). True
+/// residuals are computed at the end.
 class AdjointSolver {
  public:
   /// What the options may change.
