@@ -217,7 +217,10 @@ void TrainingData::fit_features(const TrainSettings& settings, const SampleBlock
 void TrainingData::restore_features(const TrainSettings& settings, const Checkpoint& checkpoint) {
   const Index width = checkpoint.integer("/features", "width");
   const Index inputs = checkpoint.integer("/features", "inputs");
-  if (inputs != info_.inputs || width < 1)
+  if (width < 1)
+    throw Error(ExitCode::bad_input,
+                checkpoint.path() + ": a width of " + std::to_string(width) + ": it is damaged", true);
+  if (inputs != info_.inputs)
     throw Error(ExitCode::bad_input,
                 checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs (-data " +
                     data_of(checkpoint) + "), but " + settings.data + " has " + std::to_string(info_.inputs),

@@ -107,6 +107,8 @@ void create_empty(const std::string& path) {
 /// the program HDF5 closes in MPI_Finalize.
 std::vector<hid_t> abandoned;
 
+constexpr int seconds_to_close = 30;
+
 /// Collective.
 void close_abandoned() {
   for (const hid_t id : std::exchange(abandoned, {})) close_file(id);
@@ -143,6 +145,9 @@ std::uint64_t H5File::size() const {
 H5File::~H5File() {
   // Closing is collective, but an exception may be that of one rank alone, which then ends the program.
   if (file_ && parallel_ && std::uncaught_exceptions() > 0) abandoned.push_back(file_.release());
+  std::optional<CrashGuard> guard;  // the close of a damaged file frees what HDF5 read of it
+  if (file_ && !writing_) guard.emplace(path_, seconds_to_close);
+  file_ = {};
 }
 
 void require_parallel_name(const std::string& path) {
