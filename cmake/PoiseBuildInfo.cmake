@@ -10,6 +10,6 @@ add_custom_target(poise_build_info
           -P ${PROJECT_SOURCE_DIR}/cmake/BuildInfo.cmake
   BYPRODUCTS ${build_info} COMMENT "Commit of this build" VERBATIM)
 add_dependencies(poise_base poise_build_info)
-set_source_files_properties(src/base/version.cpp PROPERTIES
+set_source_files_properties(src/poise/base/version.cpp PROPERTIES
   COMPILE_DEFINITIONS "POISE_VERSION=\"${PROJECT_VERSION}\""
   INCLUDE_DIRECTORIES ${PROJECT_BINARY_DIR}/build_info)

@@ -6,7 +6,7 @@ target_link_libraries(poise_poise INTERFACE ${libraries})
 set_target_properties(poise_poise PROPERTIES EXPORT_NAME poise)
 
 install(TARGETS ${libraries} poise_poise poise_dependencies EXPORT poise-targets)
-install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/poise FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY src/poise DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT poise-targets NAMESPACE poise:: FILE poiseTargets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/poise)
 configure_package_config_file(cmake/poiseConfig.cmake.in ${PROJECT_BINARY_DIR}/poiseConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/poise)

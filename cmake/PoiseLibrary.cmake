@@ -1,6 +1,5 @@
-# poise_library(NAME LINK other folders [PRIVATE implementation-only libraries]): src/NAME -> target poise_NAME
-file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include)
-file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/include/poise SYMBOLIC)
+# poise_library(NAME LINK other folders [PRIVATE implementation-only libraries]): src/poise/NAME -> target
+# poise_NAME. Headers are included by their path below src, here and where they are installed.
 
 add_library(poise_dependencies INTERFACE)
 target_link_libraries(poise_dependencies INTERFACE PkgConfig::slepc PkgConfig::petsc PkgConfig::mpi PkgConfig::blas)
@@ -23,7 +22,7 @@ target_link_options(poise_compile_options INTERFACE $<$<BOOL:${POISE_SANITIZE}>:
 
 function(poise_library name)
   cmake_parse_arguments(arg "" "" "LINK;PRIVATE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/poise/${name}/*.cpp)
   add_library(poise_${name} ${sources})
   foreach(dependency IN LISTS arg_LINK)
     if(dependency STREQUAL "poise_dependencies")
@@ -34,7 +33,7 @@ function(poise_library name)
   endforeach()
   target_link_libraries(poise_${name} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:poise_compile_options>)
   target_include_directories(poise_${name} PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   if(NOT POISE_SANITIZE)
     target_link_options(poise_${name} PRIVATE -Wl,--no-undefined)
   endif()

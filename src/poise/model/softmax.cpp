@@ -1,4 +1,4 @@
-// Compiled with -ffast-math (src/model/CMake properties): only then does GCC call the vectorised exponential,
+// Compiled with -ffast-math (see CMakeLists.txt): only then does GCC call the vectorised exponential,
 // 4 to 8 numbers at a time within 4 units in the last place. NaN still goes through arithmetic, nothing here
 // tests for it.
 #include "poise/model/softmax.hpp"
