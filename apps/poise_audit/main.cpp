@@ -1,6 +1,6 @@
 #include "poise/petsc/session.hpp"
-#include "poise_audit/audit.hpp"
-#include "poise_train/settings.hpp"
+#include "poise/audit/audit.hpp"
+#include "poise/run/settings.hpp"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/option_rules.hpp"
 #include "poise_bench/output.hpp"
-#include "poise_train/solvers.hpp"
+#include "poise/run/solvers.hpp"
 
 namespace poise {
 namespace {

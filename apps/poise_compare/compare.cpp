@@ -9,8 +9,8 @@
 #include "poise/linalg/blas.hpp"
 #include "poise_compare/study_file.hpp"
 #include "poise_compare/study_report.hpp"
-#include "poise_train/dated_directory.hpp"
-#include "poise_train/usage.hpp"
+#include "poise/run/dated_directory.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise {
 namespace {

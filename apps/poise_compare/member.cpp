@@ -10,7 +10,7 @@
 #include "poise/linalg/blas.hpp"
 #include "poise_compare/heap.hpp"
 #include "poise_compare/member_network.hpp"
-#include "poise_train/training_data.hpp"
+#include "poise/run/training_data.hpp"
 
 namespace poise {
 namespace {

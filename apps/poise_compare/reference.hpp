@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "poise_compare/settings.hpp"
-#include "poise_train/training_data.hpp"
+#include "poise/run/training_data.hpp"
 
 namespace poise {
 

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <sstream>
 
-#include "poise_train/solvers.hpp"
-#include "poise_train/train_rules.hpp"
-#include "poise_train/usage.hpp"
+#include "poise/run/solvers.hpp"
+#include "poise/run/train_rules.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "poise/base/options.hpp"
 #include "poise_compare/model_spec.hpp"
-#include "poise_train/settings.hpp"
+#include "poise/run/settings.hpp"
 
 namespace poise {
 

@@ -9,7 +9,7 @@
 #include "poise/base/version.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
-#include "poise_train/date.hpp"
+#include "poise/run/date.hpp"
 
 namespace poise {
 namespace {

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "poise_compare/study_file.hpp"
-#include "poise_train/report.hpp"
+#include "poise/run/report.hpp"
 
 namespace poise {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "poise/model/weights.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
-#include "poise_train/usage.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise {
 

@@ -8,7 +8,7 @@
 #include "poise/theory/smallest_eigenvalue.hpp"
 #include "poise_spectrum/settings.hpp"
 #include "poise_spectrum/table.hpp"
-#include "poise_train/experiment.hpp"
+#include "poise/run/experiment.hpp"
 
 namespace poise {
 

@@ -1,6 +1,6 @@
 #include "poise_spectrum/settings.hpp"
 
-#include "poise_train/solvers.hpp"
+#include "poise/run/solvers.hpp"
 
 namespace poise {
 

@@ -7,7 +7,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/version.hpp"
 #include "poise_spectrum/sections.hpp"
-#include "poise_train/stored_run.hpp"
+#include "poise/run/stored_run.hpp"
 
 namespace poise {
 namespace {

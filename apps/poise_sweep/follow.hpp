@@ -3,7 +3,7 @@
 #include <functional>
 #include <limits>
 
-#include "poise_train/experiment.hpp"
+#include "poise/run/experiment.hpp"
 
 namespace poise {
 

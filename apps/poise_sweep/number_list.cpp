@@ -5,7 +5,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "poise_train/usage.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise {
 namespace {

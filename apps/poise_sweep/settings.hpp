@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "poise/base/options.hpp"
-#include "poise_train/settings.hpp"
+#include "poise/run/settings.hpp"
 
 namespace poise {
 

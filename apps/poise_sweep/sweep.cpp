@@ -12,10 +12,10 @@
 #include "poise_sweep/report.hpp"
 #include "poise_sweep/study.hpp"
 #include "poise_sweep/sweep_file.hpp"
-#include "poise_train/dated_directory.hpp"
-#include "poise_train/provenance.hpp"
-#include "poise_train/training_data.hpp"
-#include "poise_train/usage.hpp"
+#include "poise/run/dated_directory.hpp"
+#include "poise/run/provenance.hpp"
+#include "poise/run/training_data.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise {
 namespace {

@@ -1,8 +1,8 @@
 #include "poise/petsc/session.hpp"
-#include "poise_train/ensemble.hpp"
-#include "poise_train/requests.hpp"
-#include "poise_train/settings.hpp"
-#include "poise_train/train.hpp"
+#include "poise/run/ensemble.hpp"
+#include "poise/run/requests.hpp"
+#include "poise/run/settings.hpp"
+#include "poise/run/train.hpp"
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
-#include "poise_train/run_options.hpp"
+#include "poise/run/run_options.hpp"
 #include "support.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/random.hpp"
+#include "poise/audit/claims.hpp"
+#include "poise/audit/differences.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double first_step = 1e-3;  // of an entry of θ that is about 1
+constexpr double aside = 1e-2;       // how far from a kink to go
+/// What states that cross a kink between two evaluations may leave of the gradient's size: one of n samples
+/// leaves about 1/n, and with 1e5 states some cross it however near the evaluations are.
+constexpr double crossings = 1e-2;
+
+/// Differences along a seeded direction d with N(0,1) entries: <e, d> of an error e of the gradient is then
+/// about ‖e‖, whatever the number of parameters; and along the gradient itself. Piecewise linear activations
+/// have kinks, where there is no derivative, and flows slide along them: such networks are checked a small
+/// seeded step aside of the checkpoint.
+class GradientClaim final : public Claim {
+ public:
+  explicit GradientClaim(Subject& subject)
+      : subject_(subject),
+        gradient_(subject.layout().create()),
+        direction_(subject.layout().create()),
+        moved_(subject.layout().create()),
+        base_(subject.layout().create()),
+        unused_(subject.layout().create()) {}
+
+  void see(const RunPoint& point) override {
+    if (!point.chosen) return;
+    static const LogEvent event("AuditGradient");
+    const auto scope = event.begin();
+    Objective& objective = subject_.true_objective();
+    objective.forget();
+    check(VecCopy(point.theta, base_.get()));
+    if (has_kinks()) {
+      set_random_direction(-1);
+      check(VecAXPY(base_.get(), aside, direction_.get()));
+    }
+    const double loss = value(base_.get(), gradient_.get());
+    double norm = 0.0;
+    check(VecNorm(gradient_.get(), NORM_2, &norm));
+    if (norm == 0.0) return;
+    check(VecCopy(gradient_.get(), direction_.get()));
+    check(VecScale(direction_.get(), 1.0 / norm));
+    compare(point, loss, norm);
+    set_random_direction(point.step);
+    compare(point, loss, norm);
+    objective.forget();
+  }
+
+  void judge(VerdictTable& table) override {
+    Row row = worst_.row("gradient", "gradient equals central differences of the loss",
+                         subject_.linear() && subject_.network().objective == "collapsed" ? "3" : "3.2");
+    if (has_kinks() && row.state != RowState::does_not_apply) row.note = "a small step aside of kinks";
+    table.add(row);
+  }
+
+ private:
+  double value(Vec theta, Vec gradient) {
+    const Evaluation evaluation = subject_.true_objective().value_and_gradient(theta, gradient);
+    residual_ = std::max(residual_, evaluation.equilibrium.residual);
+    return evaluation.train.loss + evaluation.penalty;
+  }
+
+  [[nodiscard]] bool has_kinks() const {
+    const Activation a = subject_.network().activation;
+    return a == Activation::relu || a == Activation::leaky_relu;
+  }
+
+  /// By how much a loss may be off: the residual of its solves times their condition, and rounding.
+  [[nodiscard]] double noise(double loss) const {
+    const double c = subject_.contraction();
+    return std::max(subject_.loss_noise(loss), 4.0 * residual_ * (1.0 + c) / (1.0 - c) * std::abs(loss));
+  }
+
+  void compare(const RunPoint& point, double loss, double norm) {
+    const auto at = [&](double step) {
+      check(VecWAXPY(moved_.get(), step, direction_.get(), base_.get()));
+      return value(moved_.get(), unused_.get());
+    };
+    double slope = 0.0;
+    check(VecDot(gradient_.get(), direction_.get(), &slope));
+    const DifferenceCheck result = compare_differences(
+        [&](double h) { return std::vector<double>{(at(h) - at(-h)) / (2.0 * h)}; }, {slope},
+        [](const std::vector<double>& x) { return std::abs(x[0]); }, norm, first_step, noise(loss));
+    worst_.add(result.error, result.tolerance + (has_kinks() ? crossings : 0.0), point.step, point.file);
+  }
+
+  void set_random_direction(Index step) {
+    const ParameterLayout& layout = subject_.layout();
+    const CounterRandom random(subject_.settings().seed + static_cast<std::uint64_t>(step),
+                               Stream::test_direction);
+    WriteArray values(direction_.get());
+    double* entry = values.data();
+    for (Index i = layout.slice().begin; i < layout.slice().end; ++i)
+      for (Index j = 0; j < layout.row_length(); ++j) *entry++ = random.normal(i, j);
+  }
+
+  Subject& subject_;
+  VecHandle gradient_, direction_, moved_, base_, unused_;
+  double residual_ = 0.0;
+  Worst worst_;
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> make_gradient_claim(Subject& subject) {
+  return std::make_unique<GradientClaim>(subject);
+}
+
+}  // namespace poise

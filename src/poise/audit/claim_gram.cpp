@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "poise/base/log_event.hpp"
+#include "poise/objective/feedforward_objective.hpp"
+#include "poise/objective/shallow_objective.hpp"
+#include "poise/objective/unrolled_objective.hpp"
+#include "poise/theory/gram_audit.hpp"
+#include "poise/audit/claims.hpp"
+#include "poise/audit/rate_rows.hpp"
+
+namespace poise {
+namespace {
+
+/// A row of the tangents is a gradient, and K has nq of them: this many at checkpoints, and no more than the
+/// lower number at every step that is taken again.
+constexpr Index most_outputs = 512, most_outputs_at_steps = 96;
+
+/// The run's network on any problem, with a map of its own.
+std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem) {
+  struct Owned {
+    std::unique_ptr<Pointwise> map;
+    std::unique_ptr<Objective> objective;
+  };
+  const auto owned = std::make_shared<Owned>();
+  const NetworkSettings& network = subject.network();
+  const ParameterLayout& layout = subject.layout();
+  const Index features = subject.experiment().data().features().width();
+  const Index panel =
+      EquilibriumObjective::default_panel(std::max<Index>(1, layout.width() / layout.grid().feature_ranks()));
+  if (network.has_equilibrium_model())
+    owned->map = std::make_unique<Pointwise>(layout, network.shape(features));
+  if (network.objective == "feedforward")
+    owned->objective = std::make_unique<FeedforwardObjective>(
+        layout, problem, panel,
+        Feedforward{.depth = network.depth, .activation = network.activation, .features = features});
+  else if (network.objective == "shallow")
+    owned->objective = std::make_unique<ShallowObjective>(layout, problem, panel);
+  else if (network.objective == "unrolled")
+    owned->objective = std::make_unique<UnrolledObjective>(layout, *owned->map, problem, panel,
+                                                           Unrolled{.depth = network.depth});
+  else
+    owned->objective = std::make_unique<EquilibriumObjective>(
+        layout, *owned->map, problem, EquilibriumSettings{.warm_start = true, .samples = 1});
+  return {owned, owned->objective.get()};
+}
+
+/// Squared loss of networks that Theorem 1 says nothing about.
+class GramClaim final : public Claim {
+ public:
+  explicit GramClaim(Subject& subject) : subject_(subject) {
+    if (!exception().empty()) return;
+    audit_ = std::make_unique<GramAudit>(
+        subject.layout(), subject.problem(),
+        [&subject](const Problem& problem) { return make_network(subject, problem); });
+  }
+
+  void see(const RunPoint& point) override {
+    if (!audit_ || (point.kind == RunPoint::Kind::step && outputs() > most_outputs_at_steps)) return;
+    static const LogEvent event("AuditGram");
+    const auto scope = event.begin();
+    AuditSample sample = audit_
+                             ->observe(point.step, static_cast<double>(samples_.size()), point.theta,
+                                       point.gradient_norm, point.local_error_sum)
+                             .audit.sample;
+    sample.t = point.t;
+    samples_.add(sample, point.file);
+    floor_.add(sample.lambda_min + sample.lambda_error, sample.lambda_floor, point.step, point.file);
+  }
+
+  void judge(VerdictTable& table) override {
+    const std::string item = "5", claim = "loss over the bound of the Gram matrix of the tangents";
+    const std::string floor = "smallest eigenvalue of the Gram matrix is above that of the states";
+    if (!audit_) {
+      table.add(does_not_apply("gram_rate", claim, item, exception()));
+      table.add(does_not_apply("gram_floor", floor, item, exception()));
+      return;
+    }
+    if (samples_.empty()) {
+      table.add(does_not_apply("gram_rate", claim, item, ""));
+    } else {
+      Row row = samples_.judge({.id = "gram_rate", .claim = claim, .item = item}, audit_->constants(), true);
+      if (subject_.settings().dynamics != "flow") {
+        row.state = RowState::observed;
+        row.note = "proven for the flow; " + row.note;
+      }
+      table.add(row);
+    }
+    table.add(floor_.row("gram_floor", floor, item));
+  }
+
+ private:
+  [[nodiscard]] Index outputs() const { return subject_.problem().train.total * subject_.problem().outputs; }
+
+  [[nodiscard]] std::string exception() const {
+    const TrainSettings& settings = subject_.settings();
+    const DescentSettings& descent = settings.descent;
+    if (subject_.linear() && settings.network.objective != "unrolled") return "Theorem 1 is about this model";
+    if (subject_.problem().loss != LossKind::squared) return "its rate is linear for -loss squared only";
+    if (!settings.network.backward.exact() || settings.network.jacobian_weight > 0.0)
+      return "the run does not follow the gradient of its loss";
+    if (settings.batch > 0) return "the run has minibatches";
+    if (settings.dynamics == "minimise") return "-dynamics minimise";
+    if (settings.dynamics == "descent" && (descent.method != DescentSettings::Method::gradient ||
+                                           descent.weight_decay > 0.0 || descent.clip > 0.0))
+      return "a -method other than gradient, -weight_decay or -clip";
+    return outputs() > most_outputs ? std::to_string(outputs()) + " outputs of all samples are more than " +
+                                          std::to_string(most_outputs)
+                                    : "";
+  }
+
+  Subject& subject_;
+  std::unique_ptr<GramAudit> audit_;
+  RateSamples samples_;
+  Worst floor_{">="};
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> make_gram_claim(Subject& subject) {
+  return std::make_unique<GramClaim>(subject);
+}
+
+}  // namespace poise

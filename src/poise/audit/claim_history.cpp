@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/run_file.hpp"
+#include "poise/audit/claims.hpp"
+#include "poise/audit/run_checkpoints.hpp"
+
+namespace poise {
+namespace {
+
+/// The history in run.h5 is what people look at, and no checkpoint is made of it: at every step that both
+/// have its time, loss and gradient norm must be those of the checkpoint.
+class HistoryClaim final : public Claim {
+ public:
+  HistoryClaim(Subject& subject, const std::string& run) : subject_(subject) {
+    const std::string path = run + "/run.h5";
+    const MPI_Comm comm = subject.grid().world();
+    int exists = 0;
+    on_root(comm, [&] { exists = std::filesystem::exists(path) ? 1 : 0; });
+    check_mpi(MPI_Bcast(&exists, 1, MPI_INT, 0, comm));
+    if (exists == 0) {
+      missing_ = "there is no " + path;
+      return;
+    }
+    try {
+      history_ = RunFile::load(comm, path);
+      steps_ = history_.column("step");
+      times_ = history_.column("t");
+      losses_ = history_.column("loss");
+      norms_ = history_.column("grad_norm");
+    } catch (const Error& error) {
+      damage_ = first_line(error.what());
+    }
+  }
+
+  void see(const RunPoint& point) override {
+    if (point.kind != RunPoint::Kind::checkpoint || !damage_.empty()) return;
+    const auto row = std::find(steps_.begin(), steps_.end(), static_cast<double>(point.step));
+    if (row == steps_.end()) return;
+    const auto k = static_cast<std::size_t>(row - steps_.begin());
+    compare(times_[k], point.t, 1e-14, point);
+    if (subject_.settings().batch > 0) return;  // of other samples than all
+    compare(losses_[k], subject_.problem().loss_unit * point.loss, tolerance(point), point);
+    compare(norms_[k], point.gradient_norm, tolerance(point), point);
+  }
+
+  void judge(VerdictTable& table) override {
+    const std::string id = "history", claim = "history in run.h5 equals the checkpoints";
+    if (!missing_.empty()) return table.add(does_not_apply(id, claim, "", missing_));
+    Row row = worst_.row(id, claim, "", "no checkpoint is at a step of the history");
+    if (!damage_.empty()) {
+      row.state = RowState::not_held;
+      row.note = damage_;
+    }
+    if (row.state == RowState::not_held && damage_.empty())
+      row.note = "t, loss or grad_norm of that step, relative difference";
+    table.add(row);
+  }
+
+ private:
+  void compare(double stored, double measured, double allowed, const RunPoint& point) {
+    const double distance = std::abs(stored - measured);  // NaN fails
+    const double size = std::max(std::abs(stored), std::abs(measured));
+    worst_.add(distance == 0.0 ? 0.0 : distance / size, allowed, point.step, point.file);
+  }
+
+  /// Both are right to the tolerance of the solves: a loss as the square of residuals, a gradient as a sum in
+  /// which the samples' parts cancel.
+  [[nodiscard]] double tolerance(const RunPoint& point) const {
+    const double size = subject_.gradient_size(point.loss);
+    const double cancelled = point.gradient_norm > 0.0 ? std::max(1.0, size / point.gradient_norm) : 1.0;
+    const double noise = point.loss > 0.0 ? subject_.loss_noise(point.loss) / point.loss : 0.0;
+    return std::min(1e-2, 10.0 * (subject_.gradient_accuracy() * cancelled + noise));
+  }
+
+  Subject& subject_;
+  History history_;
+  std::vector<double> steps_, times_, losses_, norms_;
+  std::string missing_, damage_;
+  Worst worst_;
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> make_history_claim(Subject& subject, const std::string& run) {
+  return std::make_unique<HistoryClaim>(subject, run);
+}
+
+}  // namespace poise

@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "poise/base/log_event.hpp"
+#include "poise/theory/step_limit.hpp"
+#include "poise/audit/claims.hpp"
+
+namespace poise {
+namespace {
+
+/// Theorem 1 is about the flow; how far the steps of a descent are below the largest one that follows it.
+class StepLimitClaim final : public Claim {
+ public:
+  explicit StepLimitClaim(Subject& subject) : subject_(subject) {
+    if (!exception().empty()) return;
+    dynamics_ = std::make_unique<DynamicsMatrix>(subject.model().softmax(), subject.model().gamma(),
+                                                 subject.layout().outputs());
+    solver_ = std::make_unique<StepLimitSolver>(subject.model(), subject.loss(), *dynamics_);
+  }
+
+  void see(const RunPoint& point) override {
+    if (!point.chosen || !solver_) return;
+    static const LogEvent event("AuditStepLimit");
+    const auto scope = event.begin();
+    (void)subject_.model().set_parameters(point.theta);
+    dynamics_->update(subject_.model().w());
+    const StepLimit limit = solver_->measure();
+    const DescentSettings& descent = subject_.settings().descent;
+    const DynamicsState& state = subject_.experiment().state();
+    const double step_size = descent.step_size * state.step_scale *
+                             descent.schedule_at(point.step, subject_.experiment().max_steps());
+    steps_.add(step_size, limit.local, point.step, point.file);
+    guaranteed_ = std::min(guaranteed_, limit.guaranteed);
+  }
+
+  void judge(VerdictTable& table) override {
+    Row row = steps_.row("step_limit", "step size against the largest stable one near the optimum", "5",
+                         exception());
+    if (row.state != RowState::does_not_apply) {
+      row.state = RowState::observed;
+      char text[96];
+      std::snprintf(text, sizeof text, "the flow's rate is guaranteed to first order below %.4g",
+                    guaranteed_);
+      row.note = text;
+    }
+    table.add(std::move(row));
+  }
+
+ private:
+  [[nodiscard]] std::string exception() const {
+    const TrainSettings& settings = subject_.settings();
+    if (settings.dynamics != "descent") return "-dynamics " + settings.dynamics;
+    if (!subject_.linear()) return "only -model softmax_linear";
+    return subject_.beyond_the_theorem().empty() ? "" : "the run has " + subject_.beyond_the_theorem();
+  }
+
+  Subject& subject_;
+  std::unique_ptr<DynamicsMatrix> dynamics_;
+  std::unique_ptr<StepLimitSolver> solver_;
+  Worst steps_;
+  double guaranteed_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> make_step_limit_claim(Subject& subject) {
+  return std::make_unique<StepLimitClaim>(subject);
+}
+
+}  // namespace poise

@@ -1,0 +1,147 @@
+#include "poise/audit/run_checkpoints.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/run/run_options.hpp"
+#include "poise/run/usage.hpp"
+
+namespace poise {
+namespace {
+
+constexpr int most_listings = 5;  // of a run that deletes checkpoints faster than they are read
+
+}  // namespace
+
+std::string first_line(const std::string& text) {
+  std::string line = text.substr(0, text.find('\n'));
+  if (line.ends_with(':')) line.pop_back();
+  return line;
+}
+
+std::string StoredPoint::option(const std::string& option_name) const {
+  for (const auto& [key, value] : config)
+    if (key == option_name) return value;
+  return {};
+}
+
+RunCheckpoints::RunCheckpoints(MPI_Comm comm, const std::string& run)
+    : comm_(comm), folder_(run + "/checkpoints") {
+  on_root(comm_, [&] {
+    if (!std::filesystem::is_directory(run)) throw bad_input("-run " + run + ": there is no such directory");
+    if (list_checkpoints(folder_).empty())
+      throw bad_input("-run " + run + ": " + folder_ + " holds no checkpoint; is it the directory of a run?");
+  });
+  for (int tries = 0; tries < most_listings && points_.size() < 2 && list() > 0; ++tries) {
+  }
+  require_one_run();
+}
+
+bool RunCheckpoints::exists(const std::string& path) const {
+  int found = 0;
+  on_root(comm_, [&] { found = std::filesystem::exists(path) ? 1 : 0; });
+  check_mpi(MPI_Bcast(&found, 1, MPI_INT, 0, comm_));
+  return found != 0;
+}
+
+Index RunCheckpoints::list() {
+  const Index vanished_before = vanished_;
+  std::vector<Index> steps;
+  on_root(comm_, [&] { steps = list_checkpoints(folder_); });
+  auto count = static_cast<int>(steps.size());
+  check_mpi(MPI_Bcast(&count, 1, MPI_INT, 0, comm_));
+  steps.resize(static_cast<std::size_t>(count));
+  check_mpi(MPI_Bcast(steps.data(), count, MPI_INT64_T, 0, comm_));
+  std::reverse(steps.begin(), steps.end());
+  for (const Index step : steps) {
+    if (step <= last_listed_) continue;
+    read(step);
+    last_listed_ = step;
+  }
+  return vanished_ - vanished_before;
+}
+
+void RunCheckpoints::read(Index step) {
+  StoredPoint point;
+  point.path = checkpoint_path(folder_, step);
+  point.name = std::filesystem::path(point.path).filename().string();
+  try {
+    Checkpoint checkpoint = Checkpoint::open_unverified(comm_, point.path);
+    point.damage = first_line(checkpoint.damage());
+    if (!point.damage.empty() && !exists(point.path)) {  // deleted in the middle of its checks
+      ++vanished_;
+      return;
+    }
+    point.step = checkpoint.integer("/state", "step");
+    point.t = checkpoint.real("/state", "t");
+    point.config = checkpoint.config();
+    if (point.step != step) {
+      unreadable_.push_back({point.name, "it says that it is of step " + std::to_string(point.step)});
+      return;
+    }
+    points_.push_back(std::move(point));
+    held_.emplace_back();
+    if (points_.size() <= most_open) held_.back().emplace(std::move(checkpoint));
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    if (exists(point.path))
+      unreadable_.push_back({point.name, first_line(error.what())});
+    else
+      ++vanished_;
+  }
+}
+
+void RunCheckpoints::require_one_run() {
+  // The newest whole one says what the run is.
+  const auto whole = std::find_if(points_.rbegin(), points_.rend(),
+                                  [](const StoredPoint& point) { return point.damage.empty(); });
+  if (whole == points_.rend()) return;
+  const StoredPoint newest = *whole;
+  for (std::size_t k = points_.size(); k-- > 0;) {
+    for (const std::string& name : identity_options()) {
+      const std::string mine = points_[k].option(name), theirs = newest.option(name);
+      if (mine == theirs) continue;
+      const std::string what = "option -" + name + " is " + (mine.empty() ? "not there" : mine) + " in " +
+                               points_[k].name + " but " + (theirs.empty() ? "not there" : theirs) + " in " +
+                               newest.name;
+      if (points_[k].damage.empty())
+        throw usage(folder_ + " mixes checkpoints of different runs: " + what +
+                    "; move those of one run into a directory of their own");
+      report_unreadable(k, points_[k].damage + "; " + what);
+      remove(k);
+      break;
+    }
+  }
+}
+
+const Checkpoint* RunCheckpoints::open(std::size_t k) {
+  if (held_[k]) return &*held_[k];
+  current_.reset();
+  try {
+    current_.emplace(Checkpoint::open_unverified(comm_, points_[k].path));
+  } catch (const Error& error) {
+    if (!error.collective() || exists(points_[k].path)) throw;
+    ++vanished_;
+    return nullptr;
+  }
+  return &*current_;
+}
+
+void RunCheckpoints::close(std::size_t k) {
+  held_[k].reset();
+  current_.reset();
+}
+
+void RunCheckpoints::report_unreadable(std::size_t k, const std::string& reason) {
+  unreadable_.push_back({points_[k].name, reason});
+}
+
+void RunCheckpoints::remove(std::size_t k) {
+  points_.erase(points_.begin() + static_cast<std::ptrdiff_t>(k));
+  held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(k));
+}
+
+}  // namespace poise

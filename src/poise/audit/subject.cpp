@@ -1,0 +1,86 @@
+#include "poise/audit/subject.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "poise/base/check.hpp"
+
+namespace poise {
+
+TrainSettings Subject::without_audit(TrainSettings settings) {
+  settings.audit = false;
+  settings.network.gradient_check = 0;
+  return settings;
+}
+
+Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint& checkpoint)
+    : settings_(without_audit(settings)),
+      experiment_(comm, settings_, &checkpoint),
+      start_(experiment_.layout().create()) {
+  layout().initialise(start_.get(), settings.seed, 1.0, network().init_scale_b);
+  if (network().has_equilibrium_model() && network().model == "softmax_linear") {
+    model_ = experiment_.network().collapsed();
+    loss_ = experiment_.network().shallow_loss();
+    if (model_ == nullptr) {
+      own_model_ = std::make_unique<CollapsedModel>(layout(), network().gamma);
+      own_loss_ = std::make_unique<ShallowLoss>(layout(), problem());
+      model_ = own_model_.get();
+      loss_ = own_loss_.get();
+    }
+  }
+  if (has_equilibria()) {
+    map_ = std::make_unique<Pointwise>(layout(), network().shape(experiment_.data().features().width()));
+    exact_ = std::make_unique<EquilibriumObjective>(
+        layout(), *map_, problem(),
+        EquilibriumSettings{
+            .panel = network().panel, .jacobian_weight = network().jacobian_weight, .seed = settings_.seed});
+  }
+  double norms2[2] = {0.0, 0.0};
+  for (const double entry : problem().train.features) norms2[0] += entry * entry;
+  if (grid().feature_index() == 0)
+    for (const double entry : problem().train.targets) norms2[1] += entry * entry;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, norms2, 2, MPI_DOUBLE, MPI_SUM, grid().world()));
+  features_norm2_ = norms2[0] * problem().scale(problem().train.total);
+  targets_norm2_ = norms2[1] * problem().scale(problem().train.total);
+}
+
+Objective& Subject::true_objective() {
+  if (follows_gradient()) return experiment_.objective();
+  return *exact_;
+}
+
+double Subject::gradient_size(double loss) const {
+  // s Σ ‖∇ℓ_i‖² <= 4 L for the squared loss; else ‖∇ℓ_i‖² <= 2 (1 − p)² <= 2 ℓ_i.
+  const double slopes = (problem().loss == LossKind::squared ? 4.0 : 2.0) * std::max(loss, 0.0);
+  return std::sqrt(slopes * features_norm2_);
+}
+
+double Subject::loss_noise(double loss) const {
+  constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
+  const double c = contraction();
+  double accuracy = rounding * (1.0 + c) / (1.0 - c);  // of the outputs, relative to their size
+  if (network().objective == "collapsed") accuracy = std::max(accuracy, model_->weight_error());
+  if (network().objective == "equilibrium")
+    accuracy = std::max(accuracy, 4.0 * exact_->equilibrium().rtol() * (1.0 + c) / (1.0 - c));
+  if (problem().loss != LossKind::squared) return accuracy * std::abs(loss);
+  const double size = std::sqrt(targets_norm2_) + std::sqrt(std::max(0.0, loss));
+  return accuracy * (std::abs(loss) + 2.0 * std::sqrt(std::max(0.0, loss)) * size) +
+         accuracy * accuracy * size * size;
+}
+
+double Subject::contraction() const {
+  if (!network().has_equilibrium_model()) return 0.0;
+  const double bound = network().weights == WeightKind::monotone ? 1.0 - network().margin : network().gamma;
+  return std::min(bound, 0.99);
+}
+
+double Subject::gradient_accuracy() const {
+  constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
+  const double condition = (1.0 + contraction()) / (1.0 - contraction());
+  if (network().objective == "collapsed") return std::max(rounding, model_->weight_error()) * condition;
+  if (network().objective == "equilibrium") return 4.0 * exact_->equilibrium().rtol() * condition * condition;
+  return rounding;
+}
+
+}  // namespace poise

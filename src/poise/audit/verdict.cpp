@@ -1,0 +1,150 @@
+#include "poise/audit/verdict.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace poise {
+namespace {
+
+std::string brief(double value) {
+  if (std::isnan(value)) return "NaN";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+/// How near to failing, from 0; above 1 it has failed.
+double badness_of(const std::string& relation, double measured, double required) {
+  if (std::isnan(measured) || std::isnan(required)) return std::numeric_limits<double>::infinity();
+  const double low = relation == "<=" ? measured : required;
+  const double high = relation == "<=" ? required : measured;
+  if (low <= 0.0 && high >= 0.0) return 0.0;
+  if (high <= 0.0) return std::numeric_limits<double>::infinity();
+  return low / high;
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+  return text + std::string(width > text.size() ? width - text.size() : 0, ' ');
+}
+
+std::string title(const Row& row) {
+  return row.item.empty() ? row.claim : row.claim + " (" + row.item + ")";
+}
+
+std::string place(const Row& row) {
+  if (row.step < 0) return row.file;
+  return "step " + std::to_string(row.step) + (row.file.empty() ? "" : " (" + row.file + ")");
+}
+
+}  // namespace
+
+std::string to_string(RowState state) {
+  switch (state) {
+    case RowState::held:
+      return "held";
+    case RowState::not_held:
+      return "not held";
+    case RowState::not_verified:
+      return "not verified";
+    case RowState::observed:
+      return "observed";
+    case RowState::does_not_apply:
+      break;
+  }
+  return "does not apply";
+}
+
+void Worst::add(double measured, double required, Index step, const std::string& file) {
+  const double badness = badness_of(relation_, measured, required);
+  if (points_++ > 0 && (!(badness > badness_) || (first_ && badness_ > 1.0))) return;
+  measured_ = measured;
+  required_ = required;
+  badness_ = badness;
+  step_ = step;
+  file_ = file;
+}
+
+Row Worst::row(std::string id, std::string claim, std::string item, std::string why_not) const {
+  if (empty()) return does_not_apply(std::move(id), std::move(claim), std::move(item), std::move(why_not));
+  const bool held = relation_ == "<=" ? measured_ <= required_ : measured_ >= required_;  // false with a NaN
+  return {.id = std::move(id),
+          .claim = std::move(claim),
+          .item = std::move(item),
+          .measured = measured_,
+          .required = required_,
+          .relation = relation_,
+          .state = held ? RowState::held : RowState::not_held,
+          .step = step_,
+          .file = file_,
+          .note = {}};
+}
+
+Row does_not_apply(std::string id, std::string claim, std::string item, std::string why) {
+  Row row;
+  row.id = std::move(id);
+  row.claim = std::move(claim);
+  row.item = std::move(item);
+  row.note = std::move(why);
+  return row;
+}
+
+bool VerdictTable::held() const {
+  return std::none_of(rows_.begin(), rows_.end(),
+                      [](const Row& row) { return row.state == RowState::not_held; });
+}
+
+bool VerdictTable::has_unverified() const {
+  return std::any_of(rows_.begin(), rows_.end(),
+                     [](const Row& row) { return row.state == RowState::not_verified; });
+}
+
+std::string VerdictTable::text() const {
+  std::size_t width = 5;
+  for (const Row& row : rows_) width = std::max(width, title(row).size());
+  std::string text =
+      padded("claim", width) + "  " + padded("measured", 11) + padded("required", 14) + "held\n";
+  for (const Row& row : rows_) {
+    text += padded(title(row), width) + "  ";
+    if (row.state == RowState::does_not_apply) {
+      text += padded("-", 11) + padded("-", 14) + "does not apply: " + row.note + "\n";
+      continue;
+    }
+    text += padded(brief(row.measured), 11) +
+            padded(std::isnan(row.required) ? "-" : row.relation + " " + brief(row.required), 14);
+    const bool failed = row.state == RowState::not_held;
+    const bool plain = row.state == RowState::held;
+    text += failed ? "NO" : plain ? "yes" : to_string(row.state);
+    if (failed && !place(row).empty()) text += ": " + place(row);
+    if (!row.note.empty()) text += (plain ? "  " : ": ") + row.note;
+    text += "\n";
+  }
+  return text + "\n" + verdict() + "\n";
+}
+
+std::string VerdictTable::verdict() const {
+  Index judged = 0, idle = 0, observed = 0;
+  std::string names, where, unverified;
+  Index first = std::numeric_limits<Index>::max();
+  for (const Row& row : rows_) {
+    judged += row.state == RowState::held ? 1 : 0;
+    idle += row.state == RowState::does_not_apply ? 1 : 0;
+    observed += row.state == RowState::observed ? 1 : 0;
+    if (row.state == RowState::not_verified)
+      unverified += (unverified.empty() ? "" : "; ") + row.id + " (" + title(row) + ")";
+    if (row.state != RowState::not_held) continue;
+    names += (names.empty() ? "" : "; ") + row.id + " (" + title(row) + ")";
+    if (row.step >= 0 && row.step < first) {
+      first = row.step;
+      where = place(row);
+    }
+  }
+  if (!names.empty()) return "verdict: NOT held: " + names + (where.empty() ? "" : "; first at " + where);
+  if (!unverified.empty())
+    return "verdict: not verified: " + unverified + "; the other " + std::to_string(judged) + " rows held";
+  std::string rest = idle > 0 ? std::to_string(idle) + " do not apply" : "";
+  if (observed > 0) rest += (rest.empty() ? "" : ", ") + std::to_string(observed) + " observed";
+  return "verdict: all " + std::to_string(judged) + " rows held" + (rest.empty() ? "" : " (" + rest + ")");
+}
+
+}  // namespace poise

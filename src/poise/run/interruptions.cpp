@@ -1,0 +1,70 @@
+#include "poise/run/interruptions.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
+#include "poise/base/error.hpp"
+#include "poise/run/requests.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double never = std::numeric_limits<double>::infinity();
+// The last step and its checkpoint must fit into the margin, and most of a short job must be left.
+constexpr double largest_margin = 60.0;
+constexpr double margin_share = 0.1;
+
+/// Seconds from now to a margin before the end that SLURM announces.
+double seconds_to_end_of_job() {
+  const char* text = std::getenv("SLURM_JOB_END_TIME");
+  if (text == nullptr || *text == '\0') return never;
+  const char* end = text + std::strlen(text);
+  long long epoch = 0;
+  const auto [stop, code] = std::from_chars(text, end, epoch);
+  if (code != std::errc() || stop != end)
+    throw bad_input(std::string("SLURM_JOB_END_TIME is '") + text +
+                    "', not the seconds since 1970 at which the job ends; unset it, or give -deadline");
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  const double left = static_cast<double>(epoch) - now.count();
+  if (left > 0.0) return left - std::min(largest_margin, margin_share * left);
+  std::fprintf(stderr, "poise: warning: SLURM_JOB_END_TIME has passed and is no deadline; give -deadline\n");
+  return never;
+}
+
+}  // namespace
+
+Interruptions::Interruptions(MPI_Comm comm, double deadline, double checkpoint_seconds)
+    : comm_(comm),
+      deadline_(never),
+      checkpoint_seconds_(checkpoint_seconds > 0.0 ? checkpoint_seconds : never),
+      last_saved_(steady_seconds()),
+      last_poll_(never) {
+  on_root(comm_,
+          [&] { deadline_ = steady_seconds() + (deadline > 0.0 ? deadline : seconds_to_end_of_job()); });
+}
+
+Interruptions::Request Interruptions::poll() {
+  const double now = steady_seconds();
+  if (last_poll_ < never) longest_step_ = std::max(longest_step_, now - last_poll_);
+  last_poll_ = now;
+  const bool save = checkpoint_requested() || now - last_saved_ >= checkpoint_seconds_;
+  int asked[3] = {stop_requested() ? 1 : 0, now + longest_step_ >= deadline_ ? 1 : 0, save ? 1 : 0};
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, asked, 3, MPI_INT, MPI_MAX, comm_));
+  const Stop stop = asked[0] != 0 ? Stop::signal : asked[1] != 0 ? Stop::deadline : Stop::no;
+  return {stop, asked[2] != 0};
+}
+
+void Interruptions::saved() {
+  last_saved_ = steady_seconds();
+}
+
+}  // namespace poise

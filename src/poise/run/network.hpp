@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "poise/model/pointwise.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/objective/equilibrium_objective.hpp"
+#include "poise/objective/shallow_loss.hpp"
+#include "poise/run/settings.hpp"
+
+namespace poise {
+
+/// What is trained: parameters, model and objective, built from the options.
+class Network {
+ public:
+  /// Collective on the world. `grid` and `problem` must outlive it. `features`: their number, with the
+  /// constant. Throws bad_input.
+  Network(const ProcessGrid& grid, const TrainSettings& settings, const Problem& problem, Index features);
+
+  [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
+  [[nodiscard]] Objective& objective() { return *objective_; }
+  /// The collapsed model and its loss; null where neither the objective nor the audit needs them.
+  [[nodiscard]] CollapsedModel* collapsed() { return collapsed_.get(); }
+  [[nodiscard]] ShallowLoss* shallow_loss() { return shallow_loss_.get(); }
+  /// The objective by exact equilibria and adjoints, to compare gradients with; null without
+  /// -gradient_check.
+  [[nodiscard]] Objective* reference() { return reference_.get(); }
+
+  /// "exact", or how the gradient differs from the exact one.
+  [[nodiscard]] std::string gradient_label() const;
+  /// The objective, if it solves for equilibria; else null.
+  [[nodiscard]] const EquilibriumObjective* equilibrium() const { return equilibrium_; }
+  /// Whether solves can fail, and so fall back.
+  [[nodiscard]] bool solves_equilibria() const { return equilibrium_ != nullptr; }
+  /// Whether evaluations remember states for later ones: the same on all ranks, also on one without samples.
+  [[nodiscard]] bool remembers() const { return equilibrium_ != nullptr && settings_.warm_start; }
+  /// Collective on the world. Bytes of what they remember, the largest of all ranks.
+  [[nodiscard]] double warm_bytes() const;
+  /// Collective on the world. What is known at θ of the equilibria; norm "" without an equilibrium model.
+  [[nodiscard]] Certificate certificate(Vec theta);
+
+ private:
+  void build(const TrainSettings& settings, const Problem& problem, Index features);
+
+  NetworkSettings settings_;
+  ParameterLayout layout_;
+  std::unique_ptr<Pointwise> map_;
+  std::unique_ptr<CollapsedModel> collapsed_;
+  std::unique_ptr<ShallowLoss> shallow_loss_;
+  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<EquilibriumObjective> reference_;
+  const EquilibriumObjective* equilibrium_ = nullptr;  // the objective, if it is one
+};
+
+}  // namespace poise

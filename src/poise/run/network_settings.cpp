@@ -1,0 +1,121 @@
+#include "poise/run/network_settings.hpp"
+
+#include "poise/run/usage.hpp"
+
+namespace poise {
+namespace {
+
+std::string default_activation(const std::string& model, const std::string& objective) {
+  if (objective == "feedforward" || model == "monotone") return "relu";
+  return model == "pointwise" ? "tanh" : "identity";
+}
+
+void read_scales(Options& o, NetworkSettings& s) {
+  s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6},
+                          "the recurrent weights start at this times their usual scale times N(0,1); that "
+                          "is 1 for softmax, 1/(2 sqrt(m)) for the others");
+  s.init_scale_v = o.real("init_scale_v", 1.0, {0, 1e6},
+                          "the input weights V start at this times N(0,1)/sqrt(number of features)");
+  s.init_scale_b =
+      o.real("init_scale_b", 1.0, {0, 1e6}, "entries of the readout B start at this times N(0,1)/sqrt(m)");
+}
+
+}  // namespace
+
+void NetworkSettings::read_model(Options& o) {
+  model = o.choice("model", "softmax_linear", {"softmax_linear", "pointwise", "monotone"},
+                   "the equilibrium equation, output B z; softmax_linear: z = gamma softmax(A) z + "
+                   "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the same with W = "
+                   "(1 - margin) I - P'P + Q - Q'");
+  const bool linear = model == "softmax_linear";
+  objective =
+      o.choice("objective", "equilibrium", {"equilibrium", "collapsed", "unrolled", "feedforward", "shallow"},
+               "how loss and gradient are computed; equilibrium: by solving an equilibrium (eq_) and "
+               "an adjoint (adj_) for every sample; collapsed: by the linear function that the model "
+               "softmax_linear is: take it where only its loss, gradient and bound are wanted and "
+               "speed matters, for it solves once with U for q outputs, not once for each sample; "
+               "unrolled: by -depth layers of the model, from zero; or without a model, "
+               "feedforward: a network of -depth layers, shallow: f = W features(x)");
+  const std::string kind =
+      o.choice("weights", "softmax", {"softmax", "spectral", "free"},
+               "model pointwise: W = gamma softmax(A), gamma A/max(1, |A|_2), or gamma A, which need not "
+               "have an equilibrium");
+  weights = model == "monotone" ? WeightKind::monotone : parse_weights(kind);
+  activation = parse_activation(o.choice(
+      "activation", default_activation(model, objective), activation_names(),
+      "a of the models pointwise (default tanh) and monotone (relu), and of the objective feedforward "
+      "(relu)"));
+  gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
+  margin = o.real("margin", 0.5, {1e-6, 1}, "model monotone: how much I - W exceeds 0");
+  input_weights = o.flag(
+      "input_weights", !linear,
+      "train input weights V (default true for pointwise and monotone); without them the features are the "
+      "injection");
+  bias = o.flag("bias", !linear, "train biases b (default true for pointwise and monotone)");
+  width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
+                    "state width m where there are input weights (default 128) and of the objective "
+                    "feedforward; else m is the number of features (0)");
+  read_scales(o, *this);
+}
+
+void NetworkSettings::read_objective(Options& o) {
+  depth = o.integer("depth", 10, {1, 1e6}, "objectives unrolled and feedforward: number of layers");
+  recompute_every = o.integer("recompute_every", 0, {0, 1e6},
+                              "objective unrolled: keep every Kth layer only and compute the others again "
+                              "on the way back; 0: keep all");
+  // The default solver of a linear map is a direct one, which gains nothing from a start.
+  const bool direct = model == "softmax_linear" && objective == "equilibrium";
+  warm_start = o.flag(
+      "warm_start", !direct,
+      "objective equilibrium: start equilibria and adjoints from those found before, which are kept in "
+      "memory (default true, but false for softmax_linear, which is solved directly); results change within "
+      "the tolerances only. A run that a signal stopped between scheduled checkpoints then equals the "
+      "straight one to these tolerances, else exactly");
+  const std::string name =
+      o.choice("backward", "exact", {"exact", "neumann", "one_step"},
+               "objective equilibrium: the adjoint exactly; by -neumann_terms terms of its Neumann series; "
+               "or by one (Jacobian-free)");
+  const Index terms = o.integer("neumann_terms", 5, {1, 1e6}, "backward neumann: terms of the series");
+  if (name != "exact")
+    backward = {.kind = Backward::Kind::neumann, .terms = name == "one_step" ? Index{1} : terms};
+  gradient_check = o.integer("gradient_check", 0, {0, 2e9},
+                             "objectives equilibrium and unrolled: compare the gradient with the exact "
+                             "implicit one at every Nth recorded step; 0: never");
+  jacobian_weight = o.real("jacobian_weight", 0.0, {0, 1e12},
+                           "objective equilibrium: weight of the penalty on the size of the Jacobian");
+  panel = o.integer("eq_panel", 0, {0, 1e6},
+                    "samples computed at once where there is a pass over them; 0: as many as stay in cache");
+  // Read by the solvers themselves; here for -help and the record of the run.
+  o.flag("eq_ladder", true,
+         "where equilibria are not found, try the next solvers, among them eq_newton_ and eq_anderson_");
+  o.flag(
+      "eq_float32", true,
+      "products of the mean-field iterations in single precision while residuals are far above its rounding, "
+      "where one rank holds all weights; the residuals at the end are those of double precision");
+  o.real("eq_alpha", 0.0, {0, 1e6},
+         "eq_snes_type forwardbackward and peacemanrachford: step of the splitting; 0: automatic");
+  o.flag("adj_ladder", true, "where adjoints are not found, try the next solvers, among them adj_gmres_");
+}
+
+std::string NetworkSettings::description() const {
+  const std::string layers = plural(depth, "layer");
+  if (objective == "shallow") return "shallow";
+  if (objective == "feedforward") return "feedforward, " + layers + ", " + to_string(activation);
+  std::string text = model;
+  if (model == "softmax_linear")
+    text += ", gamma = " + to_text(gamma);
+  else if (model == "monotone")
+    text += ", margin = " + to_text(margin) + ", " + to_string(activation);
+  else
+    text += ", " + to_string(weights) + " weights, gamma = " + to_text(gamma) + ", " + to_string(activation);
+  return objective == "unrolled" ? text + ", unrolled to " + layers : text;
+}
+
+NetworkSettings NetworkSettings::from(Options& options) {
+  NetworkSettings settings;
+  settings.read_model(options);
+  settings.read_objective(options);
+  return settings;
+}
+
+}  // namespace poise

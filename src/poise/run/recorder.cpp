@@ -1,0 +1,134 @@
+#include "poise/run/recorder.hpp"
+
+#include <cstdio>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/options.hpp"
+#include "poise/petsc/vec.hpp"
+#include "poise/run/stages.hpp"
+
+namespace poise {
+
+void Recorder::gather(const Evaluation& evaluation) {
+  Interval& interval = experiment_.interval();
+  const auto tally = experiment_.objective().take();
+  ++interval.gradients;
+  interval.loss += evaluation.train.loss;
+  interval.accuracy += evaluation.train.accuracy;
+  interval.penalty += evaluation.penalty;
+  interval.equilibrium_fallbacks += tally.equilibrium;
+  interval.adjoint_fallbacks += tally.adjoint;
+  fallbacks_.equilibrium += tally.equilibrium;
+  fallbacks_.adjoint += tally.adjoint;
+  fallbacks_.gradients += tally.gradients;
+}
+
+HistoryRow Recorder::measure(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
+  HistoryRow row;
+  row.step = static_cast<double>(state.step);
+  row.t = state.t;
+  check(VecNorm(gradient, NORM_2, &row.grad_norm));
+  if (settings_.dynamics == "descent") row.step_size = state.step_size;
+  if (settings_.dynamics == "flow" && state.next_step_size > 0.0) row.step_size = state.next_step_size;
+  measure_losses(row, evaluation);
+  measure_solves(row, evaluation);
+  measure_certificate(row);
+  measure_gradient(row, state, gradient);
+  audit(row, state);
+  experiment_.interval() = {};
+  return row;
+}
+
+/// Losses are those of the problem in the unit of the data. With minibatches the training columns are means
+/// over the batches since the last row.
+void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
+  const Interval& interval = experiment_.interval();
+  const bool penalised = settings_.network.jacobian_weight > 0.0;
+  const double unit = experiment_.problem().loss_unit;
+  if (const Minibatches* batches = experiment_.batches()) {
+    const auto count = static_cast<double>(interval.gradients);
+    row.epoch = row.step / static_cast<double>(batches->batches_per_epoch());
+    row.loss = unit * interval.loss / count;
+    if (experiment_.has_accuracy()) row.train_accuracy = interval.accuracy / count;
+    if (penalised) row.penalty = unit * interval.penalty / count;
+  } else {
+    const Score train = experiment_.train_score(evaluation);
+    row.loss = unit * train.loss;
+    row.train_accuracy = train.accuracy;
+    if (penalised) row.penalty = unit * evaluation.penalty;
+  }
+  static const LogEvent event("TestEvaluation");
+  const auto scope = event.begin();
+  const Score test = experiment_.objective().test(experiment_.theta());
+  if (experiment_.problem().test.total == 0) return;
+  row.test_loss = unit * test.loss;
+  if (experiment_.has_accuracy()) row.test_accuracy = test.accuracy;
+}
+
+void Recorder::measure_solves(HistoryRow& row, const Evaluation& evaluation) const {
+  row.equilibrium_iterations = static_cast<double>(evaluation.equilibrium.iterations);
+  row.adjoint_iterations = static_cast<double>(evaluation.adjoint.iterations);
+  if (!experiment_.network().solves_equilibria()) return;
+  row.equilibrium_fallbacks = static_cast<double>(experiment_.interval().equilibrium_fallbacks);
+  row.adjoint_fallbacks = static_cast<double>(experiment_.interval().adjoint_fallbacks);
+}
+
+void Recorder::measure_certificate(HistoryRow& row) {
+  const Certificate certificate = experiment_.network().certificate(experiment_.theta());
+  if (certificate.norm.empty()) return;
+  row.contraction = certificate.contraction;
+  const bool passed = last_contraction_ > 0.0 && last_contraction_ < 1.0 && !certificate.well_posed();
+  if (passed && experiment_.grid().rank() == 0)
+    std::fprintf(
+        stderr,
+        "poise: warning: at step %.0f the free weights have passed the bound: the Jacobian's norm is "
+        "at most %s, no longer below 1; unique equilibria are not certified, every solve is checked\n",
+        row.step, to_text(certificate.contraction).c_str());
+  // Said once: a bound above 1 is never taken back.
+  if (!(last_contraction_ >= 1.0)) last_contraction_ = certificate.contraction;
+}
+
+void Recorder::measure_gradient(HistoryRow& row, const DynamicsState& state, Vec gradient) {
+  Objective* reference = experiment_.network().reference();
+  const Index every = settings_.network.gradient_check;
+  if (reference == nullptr || state.step / experiment_.record_every() % every != 0) return;
+  if (!exact_) exact_ = duplicate(gradient);
+  try {
+    if (const Minibatches* batches = experiment_.batches())
+      (void)reference->value_and_gradient(experiment_.theta(), exact_.get(), batches->at(state.step));
+    else
+      (void)reference->value_and_gradient(experiment_.theta(), exact_.get());
+  } catch (const Error& error) {
+    if (!is_failed_evaluation(error)) throw;
+    return;  // there is no exact gradient, as for an unrolled network without equilibria
+  }
+  double inner = 0.0, norm = 0.0, difference = 0.0;
+  check(VecDot(gradient, exact_.get(), &inner));
+  check(VecNorm(exact_.get(), NORM_2, &norm));
+  check(VecAXPY(exact_.get(), -1.0, gradient));
+  check(VecNorm(exact_.get(), NORM_2, &difference));
+  if (norm == 0.0 || row.grad_norm == 0.0) return;
+  row.gradient_cosine = inner / norm / row.grad_norm;
+  row.gradient_error = difference / norm;
+}
+
+void Recorder::audit(HistoryRow& row, const DynamicsState& state) {
+  LiveAudit* audit = experiment_.audit();
+  if (audit == nullptr) return;
+  const auto stage = Stages::get().audit.begin();
+  const AuditPoint point =
+      audit->observe(state.step, state.t, experiment_.theta(), row.grad_norm, state.local_error_sum);
+  if (audit->reference() != nullptr) row.loss_excess = point.sample.excess;
+  row.lambda_min = point.sample.lambda_min;
+  row.lambda_T = point.row.lambda_T;
+  row.lambda_floor = point.row.floor;
+  row.kappa = audit->constants().kappa;
+  row.kappa_measured = point.row.kappa_measured;
+  row.bound = point.row.bound;
+  row.bound_integrated = point.row.bound_integrated;
+  held_ = point.row.held;
+}
+
+}  // namespace poise

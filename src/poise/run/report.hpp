@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+
+#include "poise/run/checkpoint_cost.hpp"
+#include "poise/run/experiment.hpp"
+#include "poise/run/history_row.hpp"
+#include "poise/run/interruptions.hpp"
+
+namespace poise {
+
+/// What a person sees: printed by rank 0, other ranks print nothing. Not collective but where it says so.
+class Report {
+ public:
+  /// Collective: the header tells of the model at the θ of the start.
+  Report(Experiment& experiment, const TrainSettings& settings, const std::string& run);
+
+  void header() const;
+  /// Prints a row if it is the first, if a twentieth of the run has passed since the last one, or if 5 s
+  /// have.
+  void row(const HistoryRow& row, bool last);
+  void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
+               const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const;
+  /// Where a resumed run stands that is past its end.
+  void nothing_to_do(const DynamicsState& state) const;
+  /// Who asked, and how to go on.
+  void asked_to_stop(Interruptions::Stop who) const;
+
+  /// "reached the end time", "a signal".
+  [[nodiscard]] static const char* reason(StopReason reason);
+  [[nodiscard]] static const char* asker(Interruptions::Stop who);
+
+ private:
+  void print_data() const;
+  void print_classes() const;
+  void print_features() const;
+  void print_targets() const;
+  void print_model() const;
+  void print_digits() const;
+  void print_gradient() const;
+  void print_solvers() const;
+  void print_dynamics() const;
+  void print_ranks() const;
+  void print_audit() const;
+  void print_fallbacks(const WatchedObjective::Tally& fallbacks) const;
+  static void print_checkpoints(const CheckpointCost& checkpoints, double seconds);
+  [[nodiscard]] std::string certificate_text() const;
+  double seconds_left(const HistoryRow& row, double now);
+  [[nodiscard]] double progress(const HistoryRow& row) const;
+
+  Experiment& experiment_;
+  const TrainSettings& settings_;
+  std::string run_;
+  Certificate certificate_;
+  double warm_bytes_;
+  bool speaks_;
+  double last_step_ = -1.0;
+  double last_progress_ = -1.0;
+  double last_time_ = 0.0;
+};
+
+}  // namespace poise

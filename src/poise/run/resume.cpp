@@ -1,0 +1,119 @@
+#include "poise/run/resume.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/run/run_options.hpp"
+#include "poise/run/usage.hpp"
+
+namespace poise {
+namespace {
+
+/// Why an option cannot change within a run.
+std::string why_fixed(const std::string& name) {
+  const auto is_one_of = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(), [&](const char* n) { return name == n; });
+  };
+  if (name.starts_with("features") || is_one_of({"train_samples", "seed"}))
+    return "the stored weights belong to the samples and features that they were fitted to";
+  if (is_one_of({"loss", "loss_scale", "scale_targets", "class_weight", "jacobian_weight", "objective",
+                 "depth", "backward", "neumann_terms"}))
+    return "its history and bounds are of another loss or gradient";
+  if (is_one_of({"audit", "audit_every"}))
+    return "an audit sees all of a run, at the same steps, or none of it";
+  if (is_one_of({"steps", "epochs"})) return "its schedule of step sizes goes down to the end that it had";
+  if (is_one_of({"model", "weights", "activation", "gamma", "margin", "input_weights", "bias", "width"}))
+    return "the stored weights are those of another model";
+  if (name.starts_with("init_")) return "it says where the run began";
+  return "the run would not be one that goes on as it began";
+}
+
+/// Without HDF5's stack behind it.
+std::string first_line(const std::string& text) {
+  std::string line = text.substr(0, text.find('\n'));
+  if (line.ends_with(':')) line.pop_back();
+  return line;
+}
+
+}  // namespace
+
+void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found) {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  for (const auto& damaged : found.skipped)
+    if (rank == 0)
+      std::fprintf(stderr, "poise: warning: checkpoint %s is damaged (%s); falling back to the one before\n",
+                   damaged.path.c_str(), first_line(damaged.reason).c_str());
+}
+
+FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
+  FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
+  warn_of_damage(comm, found);
+  if (found.checkpoint) return found;
+  throw usage("-resume: " + directory.checkpoints() +
+              (found.skipped.empty()
+                   ? " holds no checkpoint: the start before ended too early; start anew, without -resume"
+                   : " holds no valid checkpoint; start anew with another -run"));
+}
+
+History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, Index record_every) {
+  const std::string path = directory.run_file();
+  const std::string begins = "begins a new history at step " + std::to_string(step);
+  const auto warn = [](const std::string& message) {
+    std::fprintf(stderr, "poise: warning: %s\n", message.c_str());
+  };
+  int exists = 0;
+  on_root(comm, [&] {
+    exists = std::filesystem::exists(path) ? 1 : 0;
+    if (exists == 0) warn("there is no " + path + "; -resume " + begins);
+  });
+  check_mpi(MPI_Bcast(&exists, 1, MPI_INT, 0, comm));
+  if (exists == 0) return {};
+  History past;
+  try {
+    past = RunFile::load(comm, path);
+  } catch (const Error& error) {  // the same on all ranks
+    if (!error.collective()) throw;
+    const std::string text = error.what();
+    const std::string cause = first_line(text);
+    throw usage("-resume: " + cause + "; if it is damaged, move it away, and -resume " + begins +
+                text.substr(std::min(text.find('\n'), text.size())));
+  }
+  const std::vector<double> steps = past.column("step");
+  std::size_t kept = 0;  // rows of steps that are not done again
+  while (kept < steps.size() && steps[kept] <= static_cast<double>(step)) ++kept;
+  past.rows.resize(kept);
+  const double last = kept > 0 ? steps[kept - 1] : -1.0;
+  on_root(comm, [&] {
+    if (last <= static_cast<double>(step - record_every))
+      warn(path + " ends at step " + to_text(last) + ", before the checkpoint of step " +
+           std::to_string(step) + ": it will lack the steps between them");
+  });
+  return past;
+}
+
+void require_same_run(const Checkpoint& checkpoint, const Options& options) {
+  const auto before = checkpoint.config();
+  std::vector<std::string> names = identity_options();
+  for (const auto& setting :
+       options.settings())  // which goes down to the end: another end, another way there
+    if (setting.name == "schedule" && (setting.value == "cosine" || setting.value == "linear"))
+      names.insert(names.end(), {"steps", "epochs"});
+  for (const auto& setting : options.settings()) {
+    if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
+    const auto old =
+        std::find_if(before.begin(), before.end(), [&](const auto& o) { return o.first == setting.name; });
+    if (old != before.end() && old->second != setting.value)
+      throw usage("-resume: option -" + setting.name + " is " + setting.value +
+                  " but the run was made with " + old->second + ": " + why_fixed(setting.name) +
+                  "; leave it out, or start another run");
+  }
+}
+
+}  // namespace poise

@@ -1,0 +1,283 @@
+#include "poise/run/run.hpp"
+
+#include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
+#include "poise/io/checkpoint.hpp"
+#include "poise/run/attempt.hpp"
+#include "poise/run/date.hpp"
+#include "poise/run/provenance.hpp"
+#include "poise/run/stages.hpp"
+
+namespace poise {
+namespace {
+
+constexpr const char* time_format = "%Y-%m-%dT%H:%M:%SZ";
+
+std::string grid_text(const ProcessGrid& grid) {
+  return std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks());
+}
+
+RunFile::Named attributes(Experiment& experiment, const std::string& network) {
+  RunFile::Named named = provenance(experiment.grid().world());
+  const RunFile::Named own{{"grid", grid_text(experiment.grid())},
+                           {"m", experiment.layout().width()},
+                           {"q", experiment.layout().outputs()},
+                           {"parameters", experiment.layout().width() * experiment.layout().row_length()},
+                           {"network", network},
+                           {"gradient", experiment.network().gradient_label()}};
+  named.insert(named.end(), own.begin(), own.end());
+  return named;
+}
+
+RunFile::Named new_attempt(Experiment& experiment, const RunFile::Config& before,
+                           const RunFile::Config& now) {
+  RunFile::Named named = describe_attempt(experiment.grid().world());
+  const Index step = experiment.state().step;
+  const RunFile::Named own{{"grid", grid_text(experiment.grid())},
+                           {"options", changed_options(before, now)},
+                           {"first_step", step},
+                           {"last_step", step},
+                           {"state", "running"},
+                           {"reason", ""},
+                           {"ended", date(time_format)}};
+  named.insert(named.end(), own.begin(), own.end());
+  return named;
+}
+
+}  // namespace
+
+Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& options,
+         const RunDirectory& directory, Interruptions& interruptions, const History& past)
+    : experiment_(experiment),
+      settings_(settings),
+      directory_(directory),
+      config_(options.resolved()),
+      recorder_(experiment, settings),
+      report_(experiment, settings, directory.path()),
+      file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(),
+            attributes(experiment, settings.network.description()),
+            experiment.at_end() && !past.config.empty() ? past.config : config_, past,
+            new_attempt(experiment, past.config, config_)),
+      interruptions_(interruptions),
+      seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()),
+      last_step_(experiment.state().step) {
+  file_.set_thinning({.steps_a_row = experiment.record_every(), .record_every = settings.record_every});
+  if (!experiment.state().shown) return;
+  // Resumed: the point that it starts from is good, and saved.
+  kept_.keep(experiment.point(experiment.theta(), experiment.state()));
+  last_saved_ = experiment.state().step;
+  past_end_ = !recorder_.due(last_saved_);
+  last_path_ = checkpoint_path(directory.checkpoints(), last_saved_);
+}
+
+ExitCode Run::go() {
+  const auto stage = Stages::get().training.begin();
+  report_.header();
+  start_ = steady_seconds();
+  try {
+    return finish(train());
+  } catch (const std::exception& error) {
+    note_end("failed", error.what());
+    const auto* shared = dynamic_cast<const Error*>(&error);
+    if (shared != nullptr && shared->collective()) file_.flush_if_possible();
+    throw;
+  }
+}
+
+StopReason Run::train() {
+  try {
+    return experiment_.dynamics().run(
+        experiment_.theta(), experiment_.state(),
+        [this](const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
+          return observe(state, theta, gradient, evaluation);
+        });
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    throw Error(error.code(), error.what() + rescue(), true);
+  }
+}
+
+ExitCode Run::finish(StopReason reason) {
+  if (experiment_.at_end()) asked_to_stop_ = Interruptions::Stop::no;  // asked at the very end
+  if (last_saved_ != experiment_.state().step)
+    save(experiment_.point(experiment_.theta(), experiment_.state()));
+  record_end();
+  note_progress();
+  if (recorded_ > 0) {
+    report_.row(last_, true);
+    report_.summary(first_, last_, reason, seconds(), recorder_.fallbacks(), cost_);
+  } else if (experiment_.at_end()) {
+    report_.nothing_to_do(experiment_.state());
+  }
+  require_held();
+  if (asked_to_stop_ != Interruptions::Stop::no) {
+    note_end("stopped", Report::asker(asked_to_stop_));
+    file_.flush();
+    report_.asked_to_stop(asked_to_stop_);
+    return ExitCode::requeue;
+  }
+  note_end("done", Report::reason(reason));
+  file_.flush();
+  const bool verified = outcome() != AuditOutcome::not_verified;
+  const std::string verdict = experiment_.audit() == nullptr ? "" : "verdict: " + to_string(outcome()) + "\n";
+  directory_.mark_done("step " + std::to_string(experiment_.state().step) +
+                       ", t = " + to_text(experiment_.state().t) + ", " + date(time_format) + "\n" + verdict);
+  return verified ? ExitCode::done : ExitCode::not_verified;
+}
+
+void Run::note_progress() {
+  file_.note("last_step", last_step_);
+  file_.note("ended", date(time_format));
+  file_.note("seconds", seconds());
+  file_.note("checkpoints", cost_.written());
+  file_.note("checkpoints_left_out", cost_.left_out());
+  file_.note("checkpoint_seconds", cost_.seconds());
+}
+
+AuditOutcome Run::outcome() const {
+  return experiment_.audit() == nullptr ? AuditOutcome::held : experiment_.audit()->rates().outcome();
+}
+
+void Run::note_end(const char* state, const std::string& reason) {
+  note_progress();
+  if (experiment_.audit() != nullptr) file_.note("verdict", to_string(outcome()));
+  file_.note("state", state);
+  file_.note("reason", reason);
+}
+
+bool Run::scheduled_at(Index step) const {
+  const Index every = settings_.checkpoint_steps();
+  return every > 0 && step % every == 0;
+}
+
+bool Run::affordable() {
+  if (!settings_.spares_checkpoints()) return true;
+  int affords = cost_.affords(seconds()) ? 1 : 0;
+  check_mpi(MPI_Bcast(&affords, 1, MPI_INT, 0, experiment_.grid().world()));
+  if (affords == 0) cost_.leave_out();
+  return affords != 0;
+}
+
+bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
+  last_step_ = state.step;
+  if (past_end_) file_.truncate_after(last_saved_ - 1);
+  past_end_ = false;
+  recorder_.gather(evaluation);
+  if (recorder_.due(state.step)) {
+    unrecorded_.is_set = false;
+    record(state, gradient, evaluation);
+  } else {
+    unrecorded_.keep(state, gradient, evaluation);
+  }
+  const Interruptions::Request request = interruptions_.poll();
+  asked_to_stop_ = request.stop;
+  const bool goes_on = recorder_.held() && asked_to_stop_ == Interruptions::Stop::no;
+  const bool scheduled = scheduled_at(state.step);
+  const Point point = experiment_.point(theta, state);
+  const bool asked = request.checkpoint || !goes_on;
+  if (asked || (scheduled && affordable())) save(point);
+  kept_.keep(point);
+  last_loss_ = evaluation.train.loss + evaluation.penalty;
+  const bool descends = settings_.dynamics == "descent" && experiment_.audit() == nullptr;
+  if (descends && state.least_step == state.step) best_.keep(point);
+  if (scheduled) forget(theta, gradient);
+  // The next gradient of descent is that of the next step: where a checkpoint follows, without warm starts.
+  if (settings_.dynamics == "descent" && scheduled_at(state.step + 1)) experiment_.objective().forget();
+  return goes_on;
+}
+
+/// The gradient of a flow here was computed with warm starts; a restart will not have them.
+void Run::forget(Vec theta, Vec gradient) {
+  WatchedObjective& objective = experiment_.objective();
+  objective.forget();
+  if (settings_.dynamics != "flow" || !experiment_.network().remembers()) return;
+  objective.expect_repetition();
+  (void)objective.value_and_gradient(theta, gradient);
+}
+
+void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
+  const auto stage = Stages::get().recording.begin();
+  HistoryRow row = recorder_.measure(state, gradient, evaluation);
+  row.wall_seconds = seconds_before_ + seconds();
+  note_progress();
+  file_.append(row.values());
+  if (recorded_++ == 0) first_ = row;
+  last_ = row;
+  report_.row(row, false);
+}
+
+// After the checkpoint of the end, which has the audit and what was gathered without this row: a run that is
+// made longer goes on as if it had never ended.
+void Run::record_end() {
+  if (!unrecorded_.is_set) return;
+  unrecorded_.is_set = false;
+  record(unrecorded_.state, unrecorded_.gradient.get(), unrecorded_.evaluation);
+}
+
+void Run::save(const Point& point) {
+  const auto stage = Stages::get().checkpoints.begin();
+  const double begin = steady_seconds();
+  file_.flush();  // history first: a checkpoint must not be ahead of it
+  Snapshot snapshot;
+  experiment_.save(snapshot, point);
+  snapshot.add_integer("/state", "seed", static_cast<Index>(settings_.seed));
+  snapshot.config = config_;
+  last_path_ = write_checkpoint(experiment_.grid().world(), directory_.checkpoints(), point.state.step,
+                                snapshot, static_cast<int>(settings_.checkpoint_keep));
+  last_saved_ = point.state.step;
+  interruptions_.saved();
+  cost_.add(steady_seconds() - begin);
+}
+
+std::string Run::rescue() {
+  if (kept_.empty()) return {};  // the start itself failed
+  const Point point = kept_.point();
+  if (unrecorded_.is_set && unrecorded_.state.step != point.state.step) unrecorded_.is_set = false;
+  try {
+    if (last_saved_ != point.state.step) save(point);
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    return std::string("; nor could the last good parameters be saved: ") + error.what();
+  }
+  std::string saved = "; the last good parameters are in " + last_path_ + " (step " +
+                      std::to_string(point.state.step) + ", t = " + to_text(point.state.t) + ")";
+  saved += save_best(point);
+  try {
+    check(VecCopy(point.theta, experiment_.theta()));
+    record_end();
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    saved += std::string("; that step could not be recorded: ") + error.what();
+  }
+  return saved;
+}
+
+/// A run that has become worse than it began leaves the point of its least loss, too.
+std::string Run::save_best(const Point& last) {
+  if (best_.empty() || !(last_loss_ > last.state.first_loss)) return {};
+  const Point best = best_.point();
+  if (best.state.step == last.state.step) return {};
+  const std::string at = " least loss " + to_text(best.state.least_loss * experiment_.problem().loss_unit) +
+                         " at step " + std::to_string(best.state.step);
+  try {
+    save(best);
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    return "; the parameters of the" + at + " could not be saved: " + error.what();
+  }
+  return "; the parameters of the" + at + " are in " + last_path_;
+}
+
+void Run::require_held() const {
+  if (experiment_.audit() == nullptr || experiment_.audit()->rates().held()) return;
+  throw Error(
+      ExitCode::failed,
+      experiment_.audit()->rates().verdict() +
+          (settings_.dynamics == "descent"
+               ? "; descent follows the flow with small steps only: reduce -step_size"
+               : "; is the integrator's error estimate right? Reduce -flow_ts_rtol and -flow_ts_atol") +
+          "; " + directory_.run_file() + " holds the history up to there",
+      true);
+}
+
+}  // namespace poise

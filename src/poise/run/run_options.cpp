@@ -1,0 +1,152 @@
+#include "poise/run/run_options.hpp"
+
+#include <petscsys.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+#include "poise/base/text_file.hpp"
+
+namespace poise {
+namespace {
+
+constexpr std::size_t longest_options_file = 1'000'000;
+
+bool is_set(const std::string& name) {
+  PetscBool set = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, ("-" + name).c_str(), &set));
+  return set == PETSC_TRUE;
+}
+
+/// Whether it was set.
+bool set_unless_given(const std::string& name, const std::string& value) {
+  if (name == "grid_feature_ranks" || is_set(name)) return false;
+  check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
+  return true;
+}
+
+/// As PETSc reads it from a file of options: a value with blanks in quotes.
+std::string quoted_value(const std::string& value) {
+  return value.find_first_of(" \t") == std::string::npos ? value : '"' + value + '"';
+}
+
+std::string unquoted_value(const std::string& value) {
+  const bool quoted = value.size() > 1 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
+bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
+  return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
+}
+
+}  // namespace
+
+// Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does
+// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and
+// -on_failure, by which a run that failed can go on.
+const std::vector<std::string>& identity_options() {
+  static const std::vector<std::string> names{"train_samples",
+                                              "seed",
+                                              "features",
+                                              "features_width",
+                                              "features_constant",
+                                              "features_zca",
+                                              "features_standardise",
+                                              "features_rank_cut",
+                                              "features_bandwidth",
+                                              "model",
+                                              "weights",
+                                              "activation",
+                                              "gamma",
+                                              "margin",
+                                              "input_weights",
+                                              "bias",
+                                              "width",
+                                              "init_scale_a",
+                                              "init_scale_v",
+                                              "init_scale_b",
+                                              "loss",
+                                              "loss_scale",
+                                              "scale_targets",
+                                              "class_weight",
+                                              "objective",
+                                              "depth",
+                                              "backward",
+                                              "neumann_terms",
+                                              "jacobian_weight",
+                                              "dynamics",
+                                              "step_size",
+                                              "method",
+                                              "momentum",
+                                              "adam_beta1",
+                                              "adam_beta2",
+                                              "adam_epsilon",
+                                              "weight_decay",
+                                              "clip",
+                                              "schedule",
+                                              "schedule_warmup",
+                                              "schedule_every",
+                                              "schedule_factor",
+                                              "batch",
+                                              "batch_remainder",
+                                              "audit",
+                                              "audit_every"};
+  return names;
+}
+
+std::vector<std::string> recall_options(MPI_Comm comm) {
+  Options before;  // of this start; those of the run are not yet known
+  if (!before.flag("resume", false, "")) return {};
+  const std::string run = before.text("run", "", "");
+  const std::string path = run + "/options.txt";
+  std::string text;
+  on_root(comm, [&] {
+    if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
+    try {
+      text = read_file(path, longest_options_file);
+    } catch (const Error& error) {
+      throw bad_input("-resume: " + std::string(error.what()) + "; is -run the directory of an earlier run?");
+    }
+  });
+  std::vector<std::string> recalled;
+  std::istringstream lines(broadcast(comm, text));
+  for (std::string line; std::getline(lines, line);) {
+    const auto blank = line.find(' ');
+    if (line.empty() || line[0] != '-') continue;
+    const std::string name = line.substr(1, blank - 1);
+    if (set_unless_given(name, blank == std::string::npos ? "" : unquoted_value(line.substr(blank + 1))))
+      recalled.push_back(name);
+  }
+  return recalled;
+}
+
+std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
+                                        const std::vector<Setting>& own) {
+  std::vector<std::string> recalled;
+  for (const auto& [name, value] : config) {
+    if (name == "run" || name == "resume" || name == "deadline" || name == "options_file") continue;
+    if ((!value.empty() || !is_one_of(own, name)) && set_unless_given(name, value)) recalled.push_back(name);
+    (void)is_set(name);  // PETSc counts an option as used once it was asked for
+  }
+  return recalled;
+}
+
+std::string options_text(const Options& options) {
+  const std::vector<std::string> left_out{"run", "resume",
+                                          "deadline"};  // they belong to one attempt, not to the run
+  std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
+  for (const auto& [name, value] : options.resolved()) {
+    if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
+    if (!value.empty())
+      text += "-" + name + " " + quoted_value(value) + "\n";
+    else if (!is_one_of(options.settings(), name))
+      text += "-" + name + "\n";
+  }
+  return text;
+}
+
+}  // namespace poise

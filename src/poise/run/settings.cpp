@@ -1,0 +1,146 @@
+#include "poise/run/settings.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "poise/run/solvers.hpp"
+#include "poise/run/train_rules.hpp"
+#include "poise/run/usage.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double most = 1e15;  // integers that a double holds exactly
+
+}  // namespace
+
+void TrainSettings::read_data(Options& o) {
+  data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
+  train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
+  seed = static_cast<std::uint64_t>(
+      o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
+  features = FeatureOptions::from(o, seed);
+}
+
+void TrainSettings::read_loss(Options& o) {
+  loss = parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"},
+                             "loss of a sample; logistic is for two classes"));
+  mean = o.choice("loss_scale", "mean", {"mean", "sum"},
+                  "the loss is the mean or the sum of the samples' losses") == "mean";
+  scale_targets = o.flag(
+      "scale_targets", true,
+      "squared loss of /targets: fit (target - mean)/scale, with one scale for all targets; losses are "
+      "reported in the unit of the data, t is the time of the scaled problem");
+  class_weight =
+      o.text("class_weight", "none",
+             "weights of the classes in the training loss; balanced: samples/(classes x samples of "
+             "the class); or a number above 0 for each class, as in 1,2.5; none: all 1");
+}
+
+TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& recalled) {
+  TrainSettings s;
+  s.read_data(o);
+  s.network = NetworkSettings::from(o);
+  s.read_loss(o);
+  s.read_dynamics(o);
+  s.read_run(o);
+  require_effect(o, train_rules(), recalled);
+  return s;
+}
+
+void TrainSettings::read_dynamics(Options& o) {
+  dynamics = o.choice("dynamics", "flow", {"flow", "descent", "minimise"},
+                      "how the parameters move; flow: gradient flow with adaptive time steps; descent: "
+                      "gradient descent with -step_size; minimise: TAO's minimisers (min_)");
+  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps");
+  const bool by_steps = o.settings().back().given;
+  epochs = o.integer("epochs", 0, {0, 2e9},
+                     "with -batch: the run ends after so many passes over the data; 0: by -time and -steps");
+  time = o.real(
+      "time",
+      by_steps || epochs > 0 || dynamics == "minimise" ? std::numeric_limits<double>::infinity() : 10.0,
+      {.low = 0, .infinite = true},
+      "end time of flow and descent (a step of descent counts as its step size); default 10, or inf "
+      "where -steps is given, which then decides alone, and where -epochs does");
+  descent = DescentSettings::from(o);
+  batch = o.integer("batch", 0, {0, most},
+                    "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
+  batch_remainder =
+      o.choice(
+          "batch_remainder", "drop", {"drop", "keep"},
+          "the samples behind the last whole minibatch of an epoch, other ones in each: drop: they sit it "
+          "out; keep: they are a smaller minibatch") == "keep";
+}
+
+void TrainSettings::read_run(Options& o) {
+  const std::string beyond = beyond_the_theorem();
+  audit = o.flag("audit", beyond.empty(),
+                 "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code "
+                 "1). The default is true where the theorem applies");
+  if (audit && !beyond.empty())
+    throw usage(
+        "-audit true: Theorem 1 is about exact gradient flow of -model softmax_linear on all samples, "
+        "but this run has " +
+        beyond + "; leave -audit out");
+  audit_every = o.integer("audit_every", 0, {0, 2e9},
+                          "record (and audit) every Nth step, and the last; the theorem's infimum over time "
+                          "wants 1; 0: every step, or with minibatches one step an epoch");
+  record_every = o.integer(
+      "record_every", 0, {0, 2e9},
+      "the history keeps the rows of every Nth step, and the last; 0: all, but half of them where there are "
+      "more than 8192. What is audited does not change");
+  run = o.text("run", "", "run directory; none: runs/DATA-DATE-TIME");
+  resume = o.flag("resume", false,
+                  "go on from the newest valid checkpoint of -run, with the options of that run; options "
+                  "given here (a later -time) win");
+  checkpoint_every = o.integer(
+      "checkpoint_every", -1, {-1, 2e9},
+      "steps between checkpoints, of which the start is the first; 0: only at the end; -1: 100, but one "
+      "is left out where checkpoints would take more than 5 % of the time");
+  checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "how many checkpoints stay; 0: all");
+  checkpoint_seconds =
+      o.real("checkpoint_seconds", 0.0, {0, 1e9},
+             "seconds of wall time after which a checkpoint is due, too; 0: only by -checkpoint_every");
+  deadline =
+      o.real("deadline", 0.0, {0, 1e9},
+             "seconds within which this start writes a checkpoint and ends with code 75, before a step "
+             "that would end after them; 0: a tenth, at most 60 s, before the end of a SLURM job "
+             "(SLURM_JOB_END_TIME), elsewhere never");
+  feature_ranks = static_cast<int>(
+      o.integer("grid_feature_ranks", 1, {1, 1e6},
+                "ranks over which one copy of the weights is spread, a divisor of the number "
+                "of ranks; the samples are spread over the rest"));
+  (void)o.text("mat_type", "",
+               "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
+               "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
+}
+
+std::string TrainSettings::beyond_the_theorem() const {
+  if (!network.has_equilibrium_model()) return "-objective " + network.objective;
+  if (network.model != "softmax_linear") return "-model " + network.model;
+  if (network.objective == "unrolled") return "-objective unrolled";
+  if (!network.theorem_applies()) return "an inexact gradient or a penalty";
+  if (batch > 0) return "minibatches";
+  if (dynamics == "minimise") return "-dynamics minimise";
+  const bool plain = descent.method == DescentSettings::Method::gradient && descent.weight_decay == 0.0 &&
+                     descent.clip == 0.0;
+  return dynamics == "descent" && !plain ? "a -method other than gradient, -weight_decay or -clip" : "";
+}
+
+void declare_train_solvers(Options& options) {
+  declare_solvers(options, {{"flow_"},
+                            {"min_"},
+                            {"eq_", "worst sample to 1e-12"},
+                            {"eq_mixed_"},
+                            {"eq_newton_"},
+                            {"eq_anderson_"},
+                            {"adj_"},
+                            {"adj_mixed_"},
+                            {"adj_gmres_"},
+                            {"collapsed_"},
+                            {"svd_"},
+                            {"spec_"},
+                            {"spec_state_"}});
+}
+
+}  // namespace poise

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "poise/base/options.hpp"
+#include "poise/dynamics/descent_settings.hpp"
+#include "poise/model/feature_map.hpp"
+#include "poise/model/loss.hpp"
+#include "poise/run/network_settings.hpp"
+
+namespace poise {
+
+/// Every option of poise-train that is not PETSc's own.
+struct TrainSettings {
+  std::string data, dynamics, run;
+  Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, record_every = 0,
+        checkpoint_every = -1, checkpoint_keep = 3;
+  int feature_ranks = 1;
+  std::uint64_t seed = 0;
+  FeatureOptions features;
+  NetworkSettings network;
+  DescentSettings descent;
+  double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
+  LossKind loss = LossKind::squared;
+  bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
+  std::string class_weight;  ///< none, balanced, or a number for each class
+
+  /// Declares and reads them all. Throws bad_input, also where they do not go together (train_rules).
+  /// `recalled`: options that come from the run itself, see require_effect.
+  static TrainSettings from(Options& options, const std::vector<std::string>& recalled = {});
+  /// Steps from one scheduled checkpoint to the next; 0: there are none.
+  [[nodiscard]] Index checkpoint_steps() const { return checkpoint_every < 0 ? 100 : checkpoint_every; }
+  /// Whether scheduled checkpoints are left out where they would take too much of the time.
+  [[nodiscard]] bool spares_checkpoints() const { return checkpoint_every < 0; }
+  /// Why Theorem 1 says nothing about this run; empty if it does.
+  [[nodiscard]] std::string beyond_the_theorem() const;
+  /// Declare and read those of the data and their features, and those of the loss, alone. Throw bad_input.
+  void read_data(Options& options);
+  void read_loss(Options& options);
+
+ private:
+  void read_dynamics(Options& options);
+  void read_run(Options& options);
+};
+
+/// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
+void declare_train_solvers(Options& options);
+
+}  // namespace poise

@@ -1,0 +1,70 @@
+#include "poise/run/train.hpp"
+
+#include <filesystem>
+#include <optional>
+
+#include "poise/base/error.hpp"
+#include "poise/io/checkpoint.hpp"
+#include "poise/io/run_directory.hpp"
+#include "poise/io/run_file.hpp"
+#include "poise/linalg/blas.hpp"
+#include "poise/run/dated_directory.hpp"
+#include "poise/run/experiment.hpp"
+#include "poise/run/interruptions.hpp"
+#include "poise/run/resume.hpp"
+#include "poise/run/run.hpp"
+#include "poise/run/run_options.hpp"
+#include "poise/run/stages.hpp"
+#include "poise/run/train_rules.hpp"
+#include "poise/run/usage.hpp"
+
+namespace poise {
+namespace {
+
+std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
+  if (!settings.run.empty()) return settings.run;
+  return make_dated_directory(comm, std::filesystem::path(settings.data).stem().string());
+}
+
+}  // namespace
+
+ExitCode train(Options& options, MPI_Comm comm) {
+  const auto stage = Stages::get().setup.begin();
+  const std::vector<std::string> recalled = recall_options(comm);
+  const TrainSettings settings = TrainSettings::from(options, recalled);
+  require_effect(options, train_solver_rules(), recalled);
+  if (settings.data.empty())
+    throw usage(
+        "-data FILE is missing; data/digits.h5 comes with Poise, poise-data makes others (-help lists all "
+        "options)");
+
+  Interruptions interruptions(comm, settings.deadline, settings.checkpoint_seconds);  // time runs from here
+
+  // Nothing is created before the input has been read and every option is known.
+  std::optional<RunDirectory> directory;
+  FoundCheckpoint found;
+  History past;
+  if (settings.resume) {
+    const auto reading = Stages::get().checkpoints.begin();
+    directory.emplace(comm, settings.run, RunDirectory::Start::resume);
+    found = find_checkpoint(comm, *directory);
+    require_same_run(*found.checkpoint, options);
+  }
+  declare_train_solvers(options);
+  Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);
+  found.checkpoint.reset();
+  options.reject_unknown();
+  warn_about_blas(comm);
+  if (settings.resume)
+    past = find_history(comm, *directory, found.step, experiment.record_every());
+  else
+    directory.emplace(comm, run_path(comm, settings), RunDirectory::Start::anew);
+  directory->clear_done();  // before the options: the old mark must not speak for a later end
+  // A resumed run writes them too: the next -resume must know a changed end time; one that it is past does
+  // not count.
+  if (!experiment.at_end()) directory->write_options(options_text(options));
+  Run run(experiment, settings, options, *directory, interruptions, past);
+  return run.go();
+}
+
+}  // namespace poise

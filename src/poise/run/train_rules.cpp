@@ -1,0 +1,124 @@
+#include "poise/run/train_rules.hpp"
+
+namespace poise {
+namespace {
+
+using Rules = std::vector<OptionRule>;
+
+// Of -objective: which have a model, and which of those solve for equilibria or take minibatches of samples.
+const OptionCondition with_model{"objective", {"equilibrium", "collapsed", "unrolled"}};
+const OptionCondition by_samples_of_model{"objective", {"equilibrium", "unrolled"}};
+const OptionCondition by_samples{"objective", {"equilibrium", "unrolled", "feedforward", "shallow"}};
+const OptionCondition by_equilibria{"objective", {"equilibrium"}};
+const OptionCondition with_own_weights{"model", {"pointwise", "monotone"}};
+const OptionCondition checked{"gradient_check", {"0"}, true};
+const OptionCondition by_descent{"dynamics", {"descent"}};
+const OptionCondition in_batches{"batch", {"0"}, true};
+
+const Rules of_network{
+    {"model", {by_samples_of_model}},
+    {"weights", {by_samples_of_model}},
+    {"weights", {{"model", {"pointwise"}}}},
+    {"activation", {with_own_weights, {"objective", {"feedforward"}}}},
+    {"activation", {{"objective", {"equilibrium", "unrolled", "feedforward"}}}},
+    {"gamma", {with_model}},
+    {"gamma", {{"model", {"softmax_linear", "pointwise"}}}},
+    {"margin", {by_samples_of_model}},
+    {"margin", {{"model", {"monotone"}}}},
+    {"input_weights", {by_samples_of_model}},
+    {"input_weights", {with_own_weights}},
+    {"bias", {by_samples_of_model}},
+    {"bias", {with_own_weights}},
+    {"init_scale_a", {{"objective", {"equilibrium", "collapsed", "unrolled", "feedforward"}}}},
+    {"init_scale_v", {by_samples_of_model}},
+    {"init_scale_v", {{"input_weights", {"true"}}}},
+};
+
+const Rules of_objective{
+    {"depth", {{"objective", {"unrolled", "feedforward"}}}},
+    {"recompute_every", {{"objective", {"unrolled"}}}},
+    {"warm_start", {by_equilibria}},
+    {"backward", {by_equilibria}},
+    {"backward", {{"dynamics", {"flow", "descent"}}}},
+    {"neumann_terms", {{"backward", {"neumann"}}}},
+    {"gradient_check", {by_samples_of_model}},
+    {"jacobian_weight", {by_equilibria}},
+    {"eq_panel", {by_samples}},
+    {"mat_type", {{"grid_feature_ranks", {"1"}}}},
+    {"scale_targets", {{"loss", {"squared"}}}},
+};
+
+const Rules of_dynamics{
+    {"time", {{"dynamics", {"flow", "descent"}}}},
+    {"time", {{"epochs", {"0"}}}},
+    {"epochs", {by_descent}},
+    {"epochs", {in_batches}},
+    {"batch", {by_descent}},
+    {"batch", {by_samples}},
+    {"batch_remainder", {by_descent}},
+    {"batch_remainder", {in_batches}},
+    {"step_size", {by_descent}},
+    {"method", {by_descent}},
+    {"momentum", {by_descent}},
+    {"momentum", {{"method", {"momentum", "nesterov"}}}},
+    {"adam_beta1", {by_descent}},
+    {"adam_beta1", {{"method", {"adam"}}}},
+    {"adam_beta2", {by_descent}},
+    {"adam_beta2", {{"method", {"adam"}}}},
+    {"adam_epsilon", {by_descent}},
+    {"adam_epsilon", {{"method", {"adam"}}}},
+    {"weight_decay", {by_descent}},
+    {"clip", {by_descent}},
+    {"schedule", {by_descent}},
+    {"schedule_warmup", {by_descent}},
+    {"schedule_every", {by_descent}},
+    {"schedule_every", {{"schedule", {"step"}}}},
+    {"schedule_factor", {by_descent}},
+    {"schedule_factor", {{"schedule", {"cosine", "step", "linear"}}}},
+    {"on_failure", {by_descent}},
+};
+
+Rules joined(std::initializer_list<Rules> parts) {
+  Rules all;
+  for (const Rules& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+}  // namespace
+
+std::vector<OptionRule> feature_rules() {
+  return {{"features_width", {{"features", {"whiten", "random_relu", "random_fourier"}}}},
+          {"features_zca", {{"features", {"whiten"}}}},
+          {"features_standardise", {{"features", {"whiten"}}}},
+          {"features_rank_cut", {{"features", {"whiten"}}}},
+          {"features_bandwidth", {{"features", {"random_fourier"}}}}};
+}
+
+std::vector<OptionRule> train_rules() {
+  return joined({feature_rules(), of_network, of_objective, of_dynamics});
+}
+
+std::vector<OptionRule> train_solver_rules() {
+  const OptionCondition exact{"backward", {"exact"}};
+  const OptionCondition mean_field{"eq_snes_type", {"", "meanfield", "composite"}};
+  return {{"eq_ladder", {by_equilibria, checked}},
+          {"eq_float32", {by_equilibria, checked}},
+          {"eq_float32",
+           {mean_field,
+            {"eq_npc_snes_type", {"meanfield"}},
+            {"eq_ksp_type", {"meanfield"}},
+            {"adj_ksp_type", {"meanfield"}}}},
+          {"eq_alpha", {by_equilibria, checked}},
+          {"eq_alpha", {{"eq_snes_type", {"forwardbackward", "peacemanrachford"}}}},
+          {"eq_*", {by_equilibria, checked}},
+          {"adj_ladder", {by_equilibria, checked}},
+          {"adj_ladder", {exact, checked}},
+          {"adj_*", {by_equilibria, checked}},
+          {"adj_*", {exact, checked}},
+          {"collapsed_*", {{"objective", {"collapsed"}}, {"audit", {"true"}}}},
+          {"spec_*", {{"audit", {"true"}}}},
+          {"flow_*", {{"dynamics", {"flow"}}}},
+          {"min_*", {{"dynamics", {"minimise"}}}}};
+}
+
+}  // namespace poise

@@ -1,0 +1,283 @@
+#include "poise/run/training_data.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iomanip>
+#include <span>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/io/checksum.hpp"
+#include "poise/model/parameter_layout.hpp"
+#include "poise/run/class_weights.hpp"
+#include "poise/run/usage.hpp"
+
+namespace poise {
+namespace {
+
+/// Outputs q that a loss needs on these data; throws bad_input where they do not go together.
+Index outputs_for(LossKind loss, const DatasetInfo& info) {
+  const auto refuse = [&](const std::string& why) {
+    return Error(ExitCode::bad_input, "-loss " + to_string(loss) + " on " + info.path + ": " + why, true);
+  };
+  if (loss == LossKind::cross_entropy) {
+    if (!info.classification) throw refuse("the data have /targets, not /labels; use -loss squared");
+    if (info.outputs < 2) throw refuse("the data have a single class");
+  }
+  if (loss == LossKind::logistic) {
+    if (info.classification && info.outputs != 2)
+      throw refuse("the data have " + std::to_string(info.outputs) +
+                   " classes, not 2; use -loss cross_entropy");
+    if (!info.classification && info.outputs != 1)
+      throw refuse("the data have " + std::to_string(info.outputs) +
+                   " target columns; one of 0 and 1 is needed");
+    return 1;
+  }
+  return info.outputs;
+}
+
+/// A number for every sample of `set`, which tells its values and its place, summed modulo 2^64: the sum over
+/// all ranks does not know which of them has which samples.
+std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
+  std::uint64_t sum = 0;
+  const std::span<const double> features(block.features), targets(block.targets);
+  for (Index i = 0; i < block.count; ++i) {
+    std::uint32_t crc = crc32_of(features.subspan(i * block.inputs, block.inputs));
+    crc = crc32_of(targets.subspan(i * block.outputs, block.outputs), crc);
+    // Mixed (splitmix64), so that no two changes make up for each other.
+    std::uint64_t mark = static_cast<std::uint64_t>(block.begin + i) << 33U | set << 32U | crc;
+    mark = (mark ^ (mark >> 30U)) * 0xbf58476d1ce4e5b9U;
+    mark = (mark ^ (mark >> 27U)) * 0x94d049bb133111ebU;
+    sum += mark ^ (mark >> 31U);
+  }
+  return sum;
+}
+
+/// The data file of a run, by the name that it had.
+std::string data_of(const Checkpoint& checkpoint) {
+  for (const auto& [name, value] : checkpoint.config())
+    if (name == "data") return value;
+  return {};
+}
+
+}  // namespace
+
+// A relative path is about the folder that a program was started in.
+std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint) {
+  std::string stored;
+  if (checkpoint != nullptr && checkpoint->has("/state", "data_path"))
+    stored = checkpoint->text("/state", "data_path");
+  std::string found = path;
+  on_root(comm, [&] {
+    std::error_code code;
+    if (std::filesystem::exists(path, code)) return;
+    const bool same_name = std::filesystem::path(path).filename() == std::filesystem::path(stored).filename();
+    if (same_name && std::filesystem::exists(stored, code)) {
+      found = stored;
+      return;
+    }
+    const std::string where = std::filesystem::path(path).is_absolute()
+                                  ? std::string()
+                                  : ", looked for from " + std::filesystem::current_path(code).string();
+    throw bad_input("data file '" + path + "' does not exist" + where +
+                    (stored.empty() ? std::string("; give -data FILE")
+                                    : "; the run was made with " + stored +
+                                          "; if the file has moved, give -data "
+                                          "FILE"));
+  });
+  return broadcast(comm, found);
+}
+
+Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
+  const Index outputs = outputs_for(settings.loss, info);
+  if (settings.train_samples > info.samples)
+    throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
+                " holds only " + std::to_string(info.samples));
+  const Index total = settings.train_samples > 0 ? settings.train_samples : info.samples;
+  if (settings.batch > total)
+    throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
+                " training samples; choose at most so many, or 0 for all");
+  return outputs;
+}
+
+TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
+                           const Checkpoint* checkpoint)
+    : grid_(grid) {
+  problem_.loss = settings.loss;
+  problem_.mean = settings.mean;
+  const Dataset dataset(grid_.world(), find_data(grid_.world(), settings.data, checkpoint));
+  info_ = dataset.info();
+  std::error_code code;
+  data_path_ = std::filesystem::absolute(info_.path, code).string();
+  problem_.outputs = require_fitting(settings, info_);
+  const Index total = settings.train_samples > 0 ? settings.train_samples : info_.samples;
+  teacher_ = dataset.read_teacher();
+  SampleBlock train = dataset.read_train(grid_.samples(total)), test;
+  if (info_.test_samples > 0) test = dataset.read_test(grid_.samples(info_.test_samples));
+  take_fingerprint(train, test);
+  if (checkpoint != nullptr) {
+    restore_features(settings, *checkpoint);
+    require_same_data(*checkpoint);
+  } else {
+    fit_features(settings, train);
+  }
+  set_target_scale(settings, train, checkpoint);
+  count_classes(train, test);
+  class_weights_ = parse_class_weights(settings.class_weight, train_classes_);
+  problem_.train = make_samples(std::move(train), total);
+  problem_.train.weights = sample_weights();
+  if (info_.test_samples > 0) problem_.test = make_samples(std::move(test), info_.test_samples);
+  if (problem_.loss != LossKind::logistic) return;
+  require_binary(problem_.train);
+  require_binary(problem_.test);
+}
+
+void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock& test) {
+  // Ranks of one place over the samples hold the same ones: each is to count once.
+  std::uint64_t sum = grid_.feature_index() == 0 ? sum_of_marks(train, 0) + sum_of_marks(test, 1) : 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, grid_.world()));
+  std::ostringstream text;
+  text << std::hex << std::setw(16) << std::setfill('0') << sum;
+  fingerprint_ = text.str();
+}
+
+void TrainingData::require_same_data(const Checkpoint& checkpoint) const {
+  if (!checkpoint.has("/state", "data_fingerprint")) return;  // of an older Poise
+  if (checkpoint.text("/state", "data_fingerprint") == fingerprint_) return;
+  throw usage("the samples in " + info_.path + " are not those that the run of " + checkpoint.path() +
+              " was made with (-data " + data_of(checkpoint) +
+              "); give these by -data, wherever they are now");
+}
+
+void TrainingData::require_binary(const SampleSet& samples) const {
+  agree(grid_.world(), [&] {
+    for (const double y : samples.targets)
+      if (y != 0.0 && y != 1.0)
+        throw bad_input("-loss logistic: the targets must be 0 or 1, but one is " + to_text(y));
+  });
+}
+
+// A run of an older Poise goes on with its targets as they are.
+void TrainingData::set_target_scale(const TrainSettings& settings, const SampleBlock& train,
+                                    const Checkpoint* checkpoint) {
+  if (checkpoint != nullptr) {
+    if (!checkpoint->has("/targets/shift")) return;
+    target_scale_.shift = checkpoint->read_array("/targets/shift", {problem_.outputs});
+    target_scale_.scale = checkpoint->real("/targets", "scale");
+    if (!std::isfinite(target_scale_.loss_unit()) || target_scale_.loss_unit() <= 0.0)
+      throw usage(checkpoint->path() + ": /targets has no scale that targets can have");
+  } else if (settings.scale_targets && problem_.loss == LossKind::squared && !info_.classification) {
+    target_scale_ =
+        TargetScale::fit(grid_, problem_.outputs, train.count, train.targets.data(), features_->constant());
+  }
+  problem_.loss_unit = target_scale_.loss_unit();
+}
+
+void TrainingData::count_classes(const SampleBlock& train, const SampleBlock& test) {
+  if (!info_.classification) return;
+  train_classes_ = poise::count_classes(grid_, info_.outputs, train.labels);
+  if (info_.test_samples > 0) test_classes_ = poise::count_classes(grid_, info_.outputs, test.labels);
+}
+
+std::vector<double> TrainingData::sample_weights() const {
+  if (class_weights_.empty()) return {};
+  const SampleSet& train = problem_.train;
+  std::vector<double> weights;
+  for (Index i = 0; i < train.count; ++i) {
+    const double* y = train.targets.data() + i * problem_.outputs;
+    const Index label = problem_.loss == LossKind::logistic ? static_cast<Index>(y[0] > 0.5)
+                                                            : std::max_element(y, y + problem_.outputs) - y;
+    weights.push_back(class_weights_[static_cast<std::size_t>(label)]);
+  }
+  return weights;
+}
+
+SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
+  SampleSet set{total, block.count, {}, {}};
+  set.features.resize(static_cast<std::size_t>(features_->rows().size() * block.count));
+  features_->apply(block.count, block.features.data(), set.features.data());
+  if (problem_.loss == LossKind::logistic && info_.classification) {
+    set.targets.assign(block.labels.begin(), block.labels.end());
+  } else {
+    set.targets = std::move(block.targets);
+    target_scale_.apply(set.targets);
+  }
+  return set;
+}
+
+void TrainingData::fit_features(const TrainSettings& settings, const SampleBlock& train) {
+  features_ = std::make_unique<FeatureMap>(grid_, settings.features, info_.inputs, train.count,
+                                           train.features.data());
+}
+
+void TrainingData::restore_features(const TrainSettings& settings, const Checkpoint& checkpoint) {
+  const Index width = checkpoint.integer("/features", "width");
+  const Index inputs = checkpoint.integer("/features", "inputs");
+  if (width < 1)
+    throw Error(ExitCode::bad_input,
+                checkpoint.path() + ": a width of " + std::to_string(width) + ": it is damaged", true);
+  if (inputs != info_.inputs)
+    throw Error(ExitCode::bad_input,
+                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs (-data " +
+                    data_of(checkpoint) + "), but " + settings.data + " has " + std::to_string(info_.inputs),
+                true);
+  const FeatureKind kind = settings.features.kind;
+  const bool constant = checkpoint.integer("/features", "constant") != 0;
+  const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
+  std::vector<double> transform, offset;
+  if (kind == FeatureKind::identity) {
+    if (width != inputs + (constant ? 1 : 0))
+      throw Error(ExitCode::bad_input,
+                  checkpoint.path() + ": a width of " + std::to_string(width) + " does not fit " +
+                      std::to_string(inputs) + " inputs taken as they are",
+                  true);
+  } else {
+    checkpoint.require_dims("/features/transform", {width, inputs});
+    transform.resize(static_cast<std::size_t>(rows.size() * inputs));
+    checkpoint.read_rows("/features/transform", width, inputs, rows, transform.data(), inputs);
+  }
+  if (kind >= FeatureKind::random_relu) {
+    checkpoint.require_dims("/features/offset", {width, 1});
+    offset.resize(static_cast<std::size_t>(rows.size()));
+    checkpoint.read_rows("/features/offset", width, 1, rows, offset.data(), 1);
+  }
+  features_ = std::make_unique<FeatureMap>(grid_, kind, constant, width,
+                                           checkpoint.read_array("/features/mean", {inputs}),
+                                           std::move(transform), std::move(offset));
+  features_->set_standardised(checkpoint.has("/features", "standardised") &&
+                              checkpoint.integer("/features", "standardised") != 0);
+  if (checkpoint.has("/features/kept_variance"))
+    features_->set_kept_variance(checkpoint.read_array("/features/kept_variance", {inputs}));
+}
+
+void TrainingData::save(Snapshot& snapshot) const {
+  snapshot.add_text("/state", "data_fingerprint", fingerprint_);
+  snapshot.add_text("/state", "data_path", data_path_);
+  const FeatureMap& f = *features_;
+  // Ranks of one feature row block hold the same rows; each writes a part of them, as of any m x k matrix.
+  const Range part = ParameterLayout(grid_, f.width(), problem_.outputs).slice();
+  const Index skip = part.begin - f.rows().begin;
+  snapshot.add_text("/features", "kind", to_string(f.kind()));
+  snapshot.add_integer("/features", "width", f.width());
+  snapshot.add_integer("/features", "inputs", f.inputs());
+  snapshot.add_integer("/features", "constant", f.constant() ? 1 : 0);
+  snapshot.add_integer("/features", "standardised", f.standardised() ? 1 : 0);
+  if (!f.kept_variance().empty())
+    snapshot.add_array("/features/kept_variance", {f.inputs()}, f.kept_variance());
+  if (target_scale_.is_set()) {
+    snapshot.add_real("/targets", "scale", target_scale_.scale);
+    snapshot.add_array("/targets/shift", {problem_.outputs}, target_scale_.shift);
+  }
+  snapshot.add_array("/features/mean", {f.inputs()}, f.mean());
+  if (f.kind() != FeatureKind::identity)
+    snapshot.add_rows("/features/transform", f.width(), f.inputs(), part,
+                      f.transform().data() + skip * f.inputs(), f.inputs());
+  if (f.kind() >= FeatureKind::random_relu)
+    snapshot.add_rows("/features/offset", f.width(), 1, part, f.offset().data() + skip, 1);
+}
+
+}  // namespace poise

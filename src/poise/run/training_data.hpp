@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "poise/io/checkpoint.hpp"
+#include "poise/io/dataset.hpp"
+#include "poise/model/feature_map.hpp"
+#include "poise/model/target_scale.hpp"
+#include "poise/objective/sample_set.hpp"
+#include "poise/run/settings.hpp"
+
+namespace poise {
+
+/// Collective. `path`, or, where it names nothing here, the place that the data had when the run of
+/// `checkpoint` (may be null) was made. Throws bad_input if there is none.
+[[nodiscard]] std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint);
+
+/// Not collective. Throws bad_input, the same on every rank, if what the header says of the data does not go
+/// together with -loss, -train_samples or -batch. Returns the outputs q that the loss needs.
+Index require_fitting(const TrainSettings& settings, const DatasetInfo& info);
+
+/// The samples of a run and the features they are seen through.
+class TrainingData {
+ public:
+  /// Collective on the world. `grid` must outlive it. Reads the data and fits the features, or takes them
+  /// from `checkpoint`. Throws bad_input.
+  TrainingData(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint* checkpoint);
+
+  [[nodiscard]] const DatasetInfo& info() const { return info_; }
+  [[nodiscard]] const Problem& problem() const { return problem_; }
+  [[nodiscard]] const FeatureMap& features() const { return *features_; }
+  /// How the targets of the problem are made of those of the data.
+  [[nodiscard]] const TargetScale& target_scale() const { return target_scale_; }
+  /// Samples of each class; empty for a regression, or where there is no test set.
+  [[nodiscard]] const std::vector<Index>& train_classes() const { return train_classes_; }
+  [[nodiscard]] const std::vector<Index>& test_classes() const { return test_classes_; }
+  /// ω of each class (-class_weight); empty: all 1.
+  [[nodiscard]] const std::vector<double>& class_weights() const { return class_weights_; }
+  /// The linear map that made the data, where the file tells it: [outputs, inputs], row-major, else empty.
+  [[nodiscard]] const std::vector<double>& teacher() const { return teacher_; }
+  /// Not collective. Adds the features; the snapshot borrows from this object.
+  void save(Snapshot& snapshot) const;
+
+ private:
+  void fit_features(const TrainSettings& settings, const SampleBlock& train);
+  void restore_features(const TrainSettings& settings, const Checkpoint& checkpoint);
+  void set_target_scale(const TrainSettings& settings, const SampleBlock& train,
+                        const Checkpoint* checkpoint);
+  void count_classes(const SampleBlock& train, const SampleBlock& test);
+  [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
+  [[nodiscard]] std::vector<double> sample_weights() const;
+  void require_binary(const SampleSet& samples) const;
+  void take_fingerprint(const SampleBlock& train, const SampleBlock& test);
+  void require_same_data(const Checkpoint& checkpoint) const;
+
+  const ProcessGrid& grid_;
+  DatasetInfo info_;
+  Problem problem_;
+  std::unique_ptr<FeatureMap> features_;
+  std::vector<double> teacher_;
+  TargetScale target_scale_;
+  std::vector<Index> train_classes_, test_classes_;
+  std::vector<double> class_weights_;
+  std::string data_path_;    ///< absolute
+  std::string fingerprint_;  ///< of the content of all samples; the same on every rank, grid and file
+};
+
+}  // namespace poise
