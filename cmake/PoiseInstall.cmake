@@ -15,3 +15,4 @@ install(FILES ${PROJECT_BINARY_DIR}/poiseConfig.cmake ${PROJECT_BINARY_DIR}/pois
               cmake/PoiseDependencies.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/poise)
 install(DIRECTORY petsc_opts DESTINATION ${CMAKE_INSTALL_DATADIR}/poise)
 install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise PATTERN raw EXCLUDE PATTERN make.sh EXCLUDE)
+install(FILES src/poise/theory/THEORY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})  # the installed headers cite it

@@ -29,6 +29,10 @@ endforeach()
 add_test(NAME build_info COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_build_info.py)
 set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 
+# Every item of THEORY.md that is cited, or printed to users, is there.
+add_test(NAME citations COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_citations.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
+
 # The programs that study runs, likewise.
 foreach(name spectrum sweep compare audit)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)

@@ -22,7 +22,7 @@ std::vector<double> block_of(const ParameterLayout& layout, const ParameterBlock
   return matrix;
 }
 
-/// Column by column, theory.md 1.
+/// Column by column, THEORY.md 1.
 void softmax_columns(Index m, std::vector<double>& matrix) {
   for (Index j = 0; j < m; ++j) {
     double* column = matrix.data() + j * m;

@@ -18,7 +18,7 @@ namespace poise {
 
 /// Readout B: q x m.
 [[nodiscard]] std::vector<double> readout_of(const ParameterLayout& layout, const std::vector<double>& rows);
-/// theory.md 2.4 for 2.1: W_H = B Σ_{l<H} (γS)^l, S = σ(A). The truncation of W = B U⁻¹, with W − W_H =
+/// THEORY.md 2.4 for 2.1: W_H = B Σ_{l<H} (γS)^l, S = σ(A). The truncation of W = B U⁻¹, with W − W_H =
 /// γ^H W S^H.
 [[nodiscard]] std::vector<double> unrolled_weight(const ParameterLayout& layout,
                                                   const std::vector<double>& rows, double gamma, Index depth);

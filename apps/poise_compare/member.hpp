@@ -26,7 +26,7 @@ struct MemberRecord {
                                              std::size_t weight_size);
 };
 
-/// Collective on `comm`. Reads the data, trains the model by gradient flow (theory.md 4) to the end and
+/// Collective on `comm`. Reads the data, trains the model by gradient flow (THEORY.md 4) to the end and
 /// records it at every time of the study exactly: the integrator ends a step there. Throws failure if the
 /// integrator or a solve fails or needs more than -steps.
 [[nodiscard]] MemberRecord run_member(MPI_Comm comm, const CompareSettings& settings, const ModelSpec& spec,

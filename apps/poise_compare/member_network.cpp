@@ -13,7 +13,7 @@
 namespace poise {
 namespace {
 
-/// The linear equation, theory.md 2.1.
+/// The linear equation, THEORY.md 2.1.
 Pointwise::Shape linear_shape(const CompareSettings& settings, Index features) {
   return {.activation = Activation::identity,
           .weights = WeightKind::softmax,

@@ -10,10 +10,10 @@ namespace poise {
 /// One of the models that are compared.
 struct ModelSpec {
   enum class Kind {
-    implicit,    ///< softmax-linear, theory.md 2.1, by the collapsed objective
-    unrolled,    ///< its equation applied `depth` times from zero, theory.md 2.4
-    shallow,     ///< f = W φ(x), theory.md 2.5
-    feedforward  ///< untied layers without biases, theory.md 2.4
+    implicit,    ///< softmax-linear, THEORY.md 2.1, by the collapsed objective
+    unrolled,    ///< its equation applied `depth` times from zero, THEORY.md 2.4
+    shallow,     ///< f = W φ(x), THEORY.md 2.5
+    feedforward  ///< untied layers without biases, THEORY.md 2.4
   };
   Kind kind = Kind::implicit;
   Index depth = 0;

@@ -35,7 +35,7 @@ struct Study {
 ///  train_loss, test_loss, train_accuracy, test_accuracy;
 ///  of W: nuclear_norm, effective_rank, stable_rank, frobenius_norm;
 ///  distance_implicit: ‖W − V‖_F/‖V‖_F, V the implicit model's W of the same seed at the same time, and
-///  distance_implicit_1: the same in the induced 1-norm, at most γ^H at t = 0 for depth H (theory.md 7.3);
+///  distance_implicit_1: the same in the induced 1-norm, at most γ^H at t = 0 for depth H (THEORY.md 7.3);
 ///  distance_min_norm, distance_nearest: from Y Φ⁺ and from Y Φ⁺ + W0(I − ΦΦ⁺), relative; squared loss;
 ///  teacher_alignment: cosine with the teacher.
 /// Throws failure if a W is not finite.

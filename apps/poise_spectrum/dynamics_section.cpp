@@ -4,7 +4,7 @@
 namespace poise {
 
 void Sections::dynamics() {
-  table_.section("dynamics", "D of d vec(W)/dt = -D vec(grad L0(W)) (theory.md 4)");
+  table_.section("dynamics", "D of d vec(W)/dt = -D vec(grad L0(W)) (THEORY.md 4)");
   if (!dynamics_) return table_.note("does not apply: D is defined for -model softmax_linear");
   (void)collapsed_->set_parameters(experiment_.theta());
   dynamics_->update(collapsed_->w());

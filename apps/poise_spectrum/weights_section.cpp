@@ -14,7 +14,7 @@ namespace {
 constexpr double eigenvalue_tolerance = 1e-12;
 
 Theory radius_theory(const Pointwise::Shape& shape, double norm) {
-  if (shape.weights == WeightKind::softmax) return {"=", shape.gamma, "gamma (Perron, theory.md 7.4)"};
+  if (shape.weights == WeightKind::softmax) return {"=", shape.gamma, "gamma (Perron, THEORY.md 7.4)"};
   if (shape.weights == WeightKind::spectral) return {"<=", shape.gamma, "gamma, the bound of |W|_2 (2.2)"};
   return {"<=", norm, "|W|_2"};
 }

@@ -178,7 +178,7 @@ Study depth_study(const SweepSettings& sweep) {
                    {"gradient_error", "|g_H - g| / |g| at the start"},
                    {"gradient_cosine", "of g_H and g at the start"},
                    {"weight_error", "max|W_H - W| / max|W| at the start"},
-                   {"weight_bound", "gamma^H, theory.md 7.3"},
+                   {"weight_bound", "gamma^H, THEORY.md 7.3"},
                    {"weight_ratio", "weight_error of H + 1 over that of H"},
                    {"gradient_ratio", "gradient_error of H + 1 over that of H"},
                    {"violations", "1: weight_error is above weight_bound; must be 0"},

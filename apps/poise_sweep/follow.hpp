@@ -17,7 +17,7 @@ struct Followed {
   double lambda_T = 0.0, lambda_floor = 0.0, kappa = 0.0;
   double steps = 0.0, gradients = 0.0;
   double violations = 0.0;        ///< audited times at which something that Theorem 1 excludes was measured
-  double first_violation = -1.0;  ///< step at which the bound of theory.md 5 was first violated; -1: none
+  double first_violation = -1.0;  ///< step at which the bound of THEORY.md 5 was first violated; -1: none
   bool held = true;               ///< that bound held at every step
   bool held_integrated = true;    ///< the sharper one of 5.1 did
   bool reached = false;           ///< the excess came down to the target, or to what rounding leaves
@@ -29,7 +29,7 @@ using Inspect = std::function<bool(const DynamicsState&, Vec gradient, const Eva
 
 struct FollowSettings {
   double target = 1e-6;  ///< share of the initial excess at which L* counts as reached
-  /// Which violations end the run: any (as in poise-train), those of the bound of theory.md 5, or none.
+  /// Which violations end the run: any (as in poise-train), those of the bound of THEORY.md 5, or none.
   enum class Stop { at_any, at_bound, never } stop = Stop::at_any;
   bool allow_divergence = false;  ///< a failed evaluation ends the run and is no error
 };

@@ -11,7 +11,7 @@ trap 'rm -rf "$scratch"' EXIT
 unset LD_LIBRARY_PATH
 
 cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; exit 1; }
-for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts bin/plot_run.py bin/plot_bench.py bin/plot_style.py; do
+for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts share/doc/poise/THEORY.md bin/plot_run.py bin/plot_bench.py bin/plot_style.py; do
   [ -e "$scratch/prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
 done
 if grep -rl "$build" "$scratch/prefix" --include='*.cmake'; then

@@ -126,7 +126,7 @@ class Truths(SpectrumTest):
 
     @staticmethod
     def dynamics_matrix(s, u, b, m, q):
-        """theory.md 4.1"""
+        """THEORY.md 4.1"""
         inverse = np.linalg.inv(u)
         weight = b @ inverse
         total = np.zeros((m * q, m * q))

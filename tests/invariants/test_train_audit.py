@@ -43,7 +43,7 @@ class Audit(TrainingTest):
         np.testing.assert_allclose(h["loss"], np.minimum.accumulate(h["loss"]), rtol=1e-12)
 
     def assert_column_sums_conserved(self, run):
-        """theory.md 7.2."""
+        """THEORY.md 7.2."""
         first, *others = [parameters(path)["A"].sum(axis=0) for path in checkpoints(run)]
         self.assertGreater(len(others), 2)
         for sums in others:

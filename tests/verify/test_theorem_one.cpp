@@ -62,7 +62,7 @@ class TheoremOne : public ::testing::Test {
     for (double& value : g.values) value *= 2.0 * scale;
     return g;
   }
-  /// The right side of the flow, theory.md 3.
+  /// The right side of the flow, THEORY.md 3.
   [[nodiscard]] Parameters velocity(const Parameters& p) const {
     const Dense s = softmax_of(p.a);
     const Dense w = shallow(p);
@@ -100,7 +100,7 @@ class TheoremOne : public ::testing::Test {
         triangular_factor(layout, testing::samples_of(layout, features, targets)), q, scale);
     DynamicsMatrix dynamics(softmax, gamma_factor, q);
     SmallestEigensolver solver(dynamics, 3);
-    // W = B U⁻¹ carries the condition number of U, theory.md 7.1.
+    // W = B U⁻¹ carries the condition number of U, THEORY.md 7.1.
     const double weight_error = 8.0 * 2.2e-16 * (1.0 + gamma_factor) / (1.0 - gamma_factor);
     RateAudit audit({reference.kappa(), dynamics.lambda_floor(), reference.excess_rounding(weight_error)});
     Parameters p = start();

@@ -1,4 +1,4 @@
-// Theorem 2 (theory.md 6) along gradient flows of the real parts: distributed model, TS flow, SLEPc's δ̄,
+// Theorem 2 (THEORY.md 6) along gradient flows of the real parts: distributed model, TS flow, SLEPc's δ̄,
 // PETSc's trust-region solver.
 #include <gtest/gtest.h>
 

@@ -13,7 +13,7 @@ namespace poise {
 [[nodiscard]] std::unique_ptr<ClassificationRates> find_rates(ShallowLoss& loss, double box,
                                                               std::string& why);
 
-/// theory.md 5.3 where the infimum is not attained: the excess over the optimum of the smallest box |W_ij| <=
+/// THEORY.md 5.3 where the infimum is not attained: the excess over the optimum of the smallest box |W_ij| <=
 /// r that holds every W seen, and the constant of the outputs reached. The box is known at the end only, so
 /// the weights are kept: m q numbers a point over all ranks.
 class BoxRates {

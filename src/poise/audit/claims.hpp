@@ -10,22 +10,22 @@ namespace poise {
 
 // One function a file claim_*.cpp. All are Collective; the subject must outlive the claims.
 
-/// The feature map, fitted again to the data (theory.md 1).
+/// The feature map, fitted again to the data (THEORY.md 1).
 [[nodiscard]] std::unique_ptr<Claim> make_features_claim(Subject& subject);
-/// theory.md 7.2.
+/// THEORY.md 7.2.
 [[nodiscard]] std::unique_ptr<Claim> make_column_sums_claim(Subject& subject);
-/// theory.md 3 and 3.2 against differences of the loss, for every model.
+/// THEORY.md 3 and 3.2 against differences of the loss, for every model.
 [[nodiscard]] std::unique_ptr<Claim> make_gradient_claim(Subject& subject);
-/// theory.md 3.1 against 3.2, and the residuals of their solves.
+/// THEORY.md 3.1 against 3.2, and the residuals of their solves.
 [[nodiscard]] std::unique_ptr<Claim> make_equilibrium_gradient_claim(Subject& subject);
-/// theory.md 4.1, 4.2 and 4.3.
+/// THEORY.md 4.1, 4.2 and 4.3.
 [[nodiscard]] std::unique_ptr<Claim> make_dynamics_matrix_claim(Subject& subject);
-/// theory.md 4.4, 5, 5.1, 5.2.
+/// THEORY.md 4.4, 5, 5.1, 5.2.
 [[nodiscard]] std::unique_ptr<Claim> make_rates_claim(Subject& subject);
-/// theory.md 7.1, 7.3, 7.4 and 7.5, and the certificates of other weights.
+/// THEORY.md 7.1, 7.3, 7.4 and 7.5, and the certificates of other weights.
 [[nodiscard]] std::unique_ptr<Claim> make_equilibrium_claim(Subject& subject);
 
-/// theory.md 6.
+/// THEORY.md 6.
 [[nodiscard]] std::unique_ptr<Claim> make_newton_claim(Subject& subject);
 /// The step size of a descent beside StepLimit: observed, no theorem.
 [[nodiscard]] std::unique_ptr<Claim> make_step_limit_claim(Subject& subject);
@@ -33,7 +33,7 @@ namespace poise {
 /// The rate that the Gram matrix of the tangents proves for other networks.
 [[nodiscard]] std::unique_ptr<Claim> make_gram_claim(Subject& subject);
 
-/// L* and W* of the squared loss from the residuals of all samples (theory.md 5.2).
+/// L* and W* of the squared loss from the residuals of all samples (THEORY.md 5.2).
 [[nodiscard]] std::unique_ptr<Claim> make_optimum_claim(Subject& subject);
 /// run.h5 of the directory `run` against the checkpoints.
 [[nodiscard]] std::unique_ptr<Claim> make_history_claim(Subject& subject, const std::string& run);

@@ -24,7 +24,7 @@ class RateSamples {
   [[nodiscard]] double smallest_kappa() const;
 
   /// `row`, which has id, claim and item, with the verdict on E(t) <= E₀ exp(−κ λ_T t), κ of `constants`; or
-  /// with the integrated exponent, theory.md 5.1. Measured is the largest excess over what is allowed; at the
+  /// with the integrated exponent, THEORY.md 5.1. Measured is the largest excess over what is allowed; at the
   /// first violation, if there is one. The floor of λ_min is no part of it.
   [[nodiscard]] Row judge(Row row, AuditConstants constants, bool integrated) const;
 

@@ -15,7 +15,7 @@ enum class RowState { held, not_held, not_verified, does_not_apply, observed };
 struct Row {
   std::string id;     ///< for machines: "column_sums"
   std::string claim;  ///< for people
-  std::string item;   ///< of theory.md; empty: of the files
+  std::string item;   ///< of THEORY.md; empty: of the files
   double measured = std::numeric_limits<double>::quiet_NaN();
   double required = std::numeric_limits<double>::quiet_NaN();
   std::string relation = "<=";  ///< measured `relation` required

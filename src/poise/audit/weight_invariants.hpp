@@ -15,7 +15,7 @@ void sum_over_rows(const Subject& subject, std::vector<double>& sums);
 /// Collective on the world. Over all ranks; NaN wins.
 [[nodiscard]] double largest_over_ranks(const Subject& subject, double value);
 
-/// Invariants of the recurrent weights at a few checkpoints: theory.md 7.1, 7.4 and the certificates of
+/// Invariants of the recurrent weights at a few checkpoints: THEORY.md 7.1, 7.4 and the certificates of
 /// section 2.
 class WeightInvariants {
  public:

@@ -21,7 +21,7 @@ struct Range {
 /// larger).
 [[nodiscard]] Range block_range(Index n, int parts, int part);
 
-/// The grid of P = P_f x P_s ranks (architecture.md "Process grid"): world rank = f * P_s + s.
+/// The grid of P = P_f x P_s ranks (src/README.md "Process grid"): world rank = f * P_s + s.
 ///  - `feature()`: the P_f ranks that together hold one copy of the weights, row blocks of the state width m;
 ///  they share one block of samples. Solves live here; with P_f = 1 they are free of communication. All but
 ///  the first of these communicators are silent (silent.hpp), so that what solvers print is printed once.

@@ -7,7 +7,7 @@
 
 namespace poise {
 
-/// The activations a of theory.md 2.2, all 1-Lipschitz and not decreasing. Their first two derivatives are
+/// The activations a of THEORY.md 2.2, all 1-Lipschitz and not decreasing. Their first two derivatives are
 /// functions of the value y = a(x), so a linearisation needs no second product with the weights. relu and
 /// leaky_relu take the derivative of the left side at their kink.
 enum class Activation { identity, tanh, relu, leaky_relu, softplus, sigmoid };

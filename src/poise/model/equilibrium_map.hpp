@@ -64,7 +64,7 @@ class EquilibriumMap {
 
   /// Forgets the gradient gathered so far.
   virtual void clear_gradient() = 0;
-  /// Adds Σ_i (∂h/∂θ)ᵀλ_i of a block of p samples at Z (theory.md 3.2), with respect to all parameters but
+  /// Adds Σ_i (∂h/∂θ)ᵀλ_i of a block of p samples at Z (THEORY.md 3.2), with respect to all parameters but
   /// the readout.
   virtual void add_gradient(Index p, const double* slopes, const double* z, const double* features,
                             const double* lambda) = 0;

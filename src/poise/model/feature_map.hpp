@@ -30,11 +30,11 @@ struct FeatureOptions {
   static FeatureOptions from(Options& options, std::uint64_t seed);
 };
 
-/// The fixed features φ of theory.md 1, as φ(x) = a(T(x − μ) + b) with an optional constant row at the end:
+/// The fixed features φ of THEORY.md 1, as φ(x) = a(T(x − μ) + b) with an optional constant row at the end:
 ///  identity        φ = x
 ///  whiten          T = Λ^{-1/2}VᵀD⁻¹ (PCA) or VΛ^{-1/2}VᵀD⁻¹ (ZCA), D = diag(σ_j) the standard deviations of
 ///                  the inputs and VΛVᵀ their correlation matrix, so that ΦΦᵀ = n I on the kept directions
-///                  (theory.md 8: what makes the rate of Theorem 1 useful) and no input's unit decides which
+///                  (THEORY.md 8: what makes the rate of Theorem 1 useful) and no input's unit decides which
 ///                  directions are kept. Without `standardise`: D = max σ_j, VΛVᵀ the covariance
 ///  random_relu     a = max(0, ·), T_ij ~ N(0, 2/d)/σ_j: Gaussian features of standardised inputs
 ///  random_fourier  a = √(2/M) cos, T_ij ~ N(0, 1/(d bandwidth²))/σ_j, b uniform in [0, 2π)

@@ -6,7 +6,7 @@
 
 namespace poise {
 
-/// The losses ℓ(f, y) of theory.md 5 (no factor ½ in the squared loss). Option -loss. `linear` is none to
+/// The losses ℓ(f, y) of THEORY.md 5 (no factor ½ in the squared loss). Option -loss. `linear` is none to
 /// train with: ℓ = yᵀf, so that the gradient of an objective is Jᵀ times the targets, J = ∂f/∂θ.
 enum class LossKind { squared, logistic, cross_entropy, linear };
 

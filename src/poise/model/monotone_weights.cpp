@@ -7,7 +7,7 @@
 namespace poise {
 namespace {
 
-/// W = (1−μ)I − PᵀP + Q − Qᵀ, theory.md 2.3. Each product with a distributed m x m matrix takes all of it on
+/// W = (1−μ)I − PᵀP + Q − Qᵀ, THEORY.md 2.3. Each product with a distributed m x m matrix takes all of it on
 /// every rank: m² numbers of memory and traffic for 2m³/P flops at the speed of dgemm.
 class MonotoneWeights final : public Weights {
  public:

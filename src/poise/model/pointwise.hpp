@@ -12,7 +12,7 @@
 
 namespace poise {
 
-/// The pointwise model, theory.md 2.2 and 2.3: h(z) = a(W(θ) z + u), u = V x̂ + b with trainable input weights
+/// The pointwise model, THEORY.md 2.2 and 2.3: h(z) = a(W(θ) z + u), u = V x̂ + b with trainable input weights
 /// V (m x d) and biases b, or u = x̂ [+ b] without V. Softmax-linear is the identity on softmax weights, the
 /// monotone operator network any activation on monotone ones.
 class Pointwise : public EquilibriumMap {

@@ -4,7 +4,7 @@
 
 namespace poise {
 
-/// The paper's deep equilibrium linear model, theory.md 2.1: h(z) = γ σ(A) z + φ(x). Well posed for every A.
+/// The paper's deep equilibrium linear model, THEORY.md 2.1: h(z) = γ σ(A) z + φ(x). Well posed for every A.
 class SoftmaxLinear final : public Pointwise {
  public:
   /// `layout` must outlive the map; 0 < gamma < 1 (option -gamma).

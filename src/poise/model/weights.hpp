@@ -37,8 +37,8 @@ class Weights {
   [[nodiscard]] virtual Certificate certificate() = 0;
 };
 
-/// theory.md 2.2: W = γ σ(A), certificate γ in the 1-norm (7.5); W = γ A / max(1, ‖A‖₂), certificate γ in
-/// the 2-norm; W = γ A, certificate γ‖A‖₂, which need not be below 1. theory.md 2.3: W = (1−μ)I − PᵀP + Q −
+/// THEORY.md 2.2: W = γ σ(A), certificate γ in the 1-norm (7.5); W = γ A / max(1, ‖A‖₂), certificate γ in
+/// the 2-norm; W = γ A, certificate γ‖A‖₂, which need not be below 1. THEORY.md 2.3: W = (1−μ)I − PᵀP + Q −
 /// Qᵀ, unique equilibrium for every P, Q.
 enum class WeightKind { softmax, spectral, free, monotone };
 

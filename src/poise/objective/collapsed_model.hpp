@@ -10,7 +10,7 @@
 namespace poise {
 
 /// The softmax-linear model collapsed to its equivalent shallow layer, W = B U⁻¹ with U = I − γσ(A)
-/// (theory.md 2.1, 3.1): q solves instead of one a sample. All rows are split over the whole world, so θ is
+/// (THEORY.md 2.1, 3.1): q solves instead of one a sample. All rows are split over the whole world, so θ is
 /// used where it lies and every rank works on every solve. Blocks that are q x m in the theory are held
 /// transposed: slice rows x q. Solver prefix `collapsed_` (KSP); the worst of the q residuals is what counts.
 class CollapsedModel {
@@ -32,7 +32,7 @@ class CollapsedModel {
     return 2.0 * (solver_->rtol() + attainable_residual) * (1.0 + gamma_) / (1.0 - gamma_);
   }
 
-  /// Collective on the world. (∂L/∂A, ∂L/∂B) from Gᵀ = ∇L₀(W)ᵀ (theory.md 3). Throws failure if the solve
+  /// Collective on the world. (∂L/∂A, ∂L/∂B) from Gᵀ = ∇L₀(W)ᵀ (THEORY.md 3). Throws failure if the solve
   /// failed.
   Outcome write_gradient(const double* g, Vec gradient);
 

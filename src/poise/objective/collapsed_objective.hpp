@@ -6,7 +6,7 @@
 
 namespace poise {
 
-/// Loss and gradient of the softmax-linear model through its shallow equivalent (theory.md 3.1): 2q solves of
+/// Loss and gradient of the softmax-linear model through its shallow equivalent (THEORY.md 3.1): 2q solves of
 /// size m and one pass over the features, or none for the squared loss. `-objective collapsed`.
 class CollapsedObjective final : public Objective {
  public:

@@ -24,7 +24,7 @@ struct EquilibriumSettings {
   std::uint64_t seed = 0;        ///< of the probes ε_i
 };
 
-/// Loss and gradient by solving for the equilibrium and the adjoint of every sample (theory.md 3.2): works
+/// Loss and gradient by solving for the equilibrium and the adjoint of every sample (THEORY.md 3.2): works
 /// for every EquilibriumMap. Samples go through in panels of columns whose working set stays in cache.
 /// `-objective equilibrium`.
 ///

@@ -16,7 +16,7 @@ struct Feedforward {
   bool bias = true;    ///< b_l; without, an identity activation makes a deep linear network
 };
 
-/// theory.md 2.4, the untied baseline: x_1 = a(W_1 x̂ + b_1), x_l = a(W_l x_{l-1} + b_l), l = 2..H, f = B x_H.
+/// THEORY.md 2.4, the untied baseline: x_1 = a(W_1 x̂ + b_1), x_l = a(W_l x_{l-1} + b_l), l = 2..H, f = B x_H.
 /// W_1 is m x d, the others m x m. `-objective feedforward`.
 class FeedforwardObjective final : public SampleObjective {
  public:

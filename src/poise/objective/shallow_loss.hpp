@@ -11,9 +11,9 @@
 
 namespace poise {
 
-/// The loss of the shallow explicit layer, theory.md 2.5: L₀(W) = s Σ ℓ(Wφ(x_i), y_i) and G = ∇L₀(W).
+/// The loss of the shallow explicit layer, THEORY.md 2.5: L₀(W) = s Σ ℓ(Wφ(x_i), y_i) and G = ∇L₀(W).
 /// W and G are q x m and always held transposed in world slices: slice rows x q, column-major.
-/// Squared loss uses only the triangle of the samples, formed once (theory.md 3.1): an evaluation is then
+/// Squared loss uses only the triangle of the samples, formed once (THEORY.md 3.1): an evaluation is then
 /// free of n, s (‖R₁Wᵀ − T‖² + ‖R₂‖²), and as exact as one from the residuals of all samples.
 class ShallowLoss {
  public:

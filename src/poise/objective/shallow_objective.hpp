@@ -4,7 +4,7 @@
 
 namespace poise {
 
-/// theory.md 2.5, the shallow baseline: f(x) = W φ(x) with W (q x m) free. W is the readout, so its layout
+/// THEORY.md 2.5, the shallow baseline: f(x) = W φ(x) with W (q x m) free. W is the readout, so its layout
 /// has no other block. `-objective shallow`.
 class ShallowObjective final : public SampleObjective {
  public:

@@ -9,7 +9,7 @@
 namespace poise {
 
 /// The triangle of a QR factorisation [Φᵀ Yᵀ] = Q R of the samples, R = [R₁ T; 0 R₂]: all that the squared
-/// loss needs of them (theory.md 3.1, 5.2),
+/// loss needs of them (THEORY.md 3.1, 5.2),
 ///   ‖WΦ − Y‖² = ‖R₁Wᵀ − T‖² + ‖R₂‖²,   ΦΦᵀ = R₁ᵀR₁,   YΦᵀ = TᵀR₁.
 /// A loss from it is a sum of squares: it is never negative, and loses no digits where the targets are large
 /// beside the residuals. R₁ has the singular values of Φ; its Gram matrix has their squares, in which those

@@ -14,7 +14,7 @@ struct Unrolled {
   Index recompute_every = 0;  ///< k, option -recompute_every: keep every k-th state only; 0: keep all of them
 };
 
-/// theory.md 2.4, the explicit counterpart of an equilibrium model: z⁽ˡ⁾ = h(z⁽ˡ⁻¹⁾), l = 1..H, where z⁽⁰⁾ is
+/// THEORY.md 2.4, the explicit counterpart of an equilibrium model: z⁽ˡ⁾ = h(z⁽ˡ⁻¹⁾), l = 1..H, where z⁽⁰⁾ is
 /// zero, with exact back-propagation through the layers, for every EquilibriumMap. The layers of one panel
 /// are kept for it: H blocks of states; with k > 0, ⌈H/k⌉ + k blocks, and all segments of k layers but the
 /// last are computed once more. Both give the same gradient to the bit. Nothing is solved, so the Outcomes

@@ -21,7 +21,7 @@ struct Backward {
   [[nodiscard]] bool exact() const { return kind == Kind::exact; }
 };
 
-/// The adjoint λ of a panel by KSP: (I − ∂h/∂z)ᵀ λ = r at the equilibria (theory.md 3.2), options prefix
+/// The adjoint λ of a panel by KSP: (I − ∂h/∂z)ᵀ λ = r at the equilibria (THEORY.md 3.2), options prefix
 /// `adj_`. Default tolerance: that of the equilibria, because the gradient's error is the sum of both.
 /// -adj_ksp_type: `meanfield` and `neumann` iterate every sample by itself and let finished ones leave;
 /// PETSc's types (`gmres` is the default here) solve a panel as one system. -adj_pc_type `meanfield` and

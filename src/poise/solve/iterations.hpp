@@ -10,7 +10,7 @@
 namespace poise {
 
 /// Plain iteration z ← h(z) for any map; with the Perron vector p of its weights z ← h(z) + c_n p 1ᵀ(h(z) −
-/// z), which leaves the slow mode of every sample out (theory.md 7.6). The residual is the true one.
+/// z), which leaves the slow mode of every sample out (THEORY.md 7.6). The residual is the true one.
 class PicardIteration final : public ColumnIteration {
  public:
   /// `perron`: null, or of a pointwise map's weights. `depth`: of Anderson mixing.

@@ -7,7 +7,7 @@
 namespace poise {
 
 /// The Perron vector p of weights W whose columns are nonnegative and sum to γ: Wp = γp, 1ᵀp = 1. Its span is
-/// the slow mode of every sample, and (theory.md 7.6) corrects it for O(m): with d_n = Σ_i a'_i p_i of sample
+/// the slow mode of every sample, and (THEORY.md 7.6) corrects it for O(m): with d_n = Σ_i a'_i p_i of sample
 /// n,
 ///   (I − S W)⁻¹ ≈ I + c_n p 1ᵀ,   c_n = 1/(1 − γ d_n) − 1,
 /// whose transpose serves the adjoint.

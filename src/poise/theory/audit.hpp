@@ -12,10 +12,10 @@ namespace poise {
 
 /// What Theorem 1 is audited with, or another theorem of its form: d(L − L*)/dt <= −κ_t λ_min (L − L*).
 struct AuditConstants {
-  /// κ of theory.md 5.2, or NaN where no global constant is known: then the infimum of the measured κ_t is
+  /// κ of THEORY.md 5.2, or NaN where no global constant is known: then the infimum of the measured κ_t is
   /// used.
   double kappa = std::numeric_limits<double>::quiet_NaN();
-  double lambda_floor = 0.0;                        ///< theory.md 4.4
+  double lambda_floor = 0.0;                        ///< THEORY.md 4.4
   double excess_rounding = 0.0;                     ///< excess that rounding alone can leave
   std::string theorem = "Theorem 1", matrix = "D";  ///< in texts: what is audited, whose λ_min it is about
 };
@@ -40,9 +40,9 @@ struct AuditSample {
 struct AuditRow {
   double kappa_measured = 0.0;    ///< κ_t; NaN if the excess is 0
   double lambda_T = 0.0;          ///< inf of λ_min so far
-  double bound = 0.0;             ///< theory.md 5: E₀ exp(−κ λ_T (t − t₀))
-  double bound_integrated = 0.0;  ///< theory.md 5.1
-  double floor = 0.0;             ///< theory.md 4.4
+  double bound = 0.0;             ///< THEORY.md 5: E₀ exp(−κ λ_T (t − t₀))
+  double bound_integrated = 0.0;  ///< THEORY.md 5.1
+  double floor = 0.0;             ///< THEORY.md 4.4
   /// Measured exponent ln(E₀/E) over the bound's; 1 is sharp, NaN while the bound's exponent is 0.
   double tightness = 0.0;
   double tightness_integrated = 0.0;
@@ -73,7 +73,7 @@ struct AuditPoint {
   AuditRow row;
 };
 
-/// Live audit of Theorem 1 (theory.md 5, 5.1, 5.4): bookkeeping only, no communication; identical input gives
+/// Live audit of Theorem 1 (THEORY.md 5, 5.1, 5.4): bookkeeping only, no communication; identical input gives
 /// identical rows on every rank.
 ///
 /// The integrated exponent is a lower Riemann sum, Σ Δt min(rate_i, rate_{i+1}), rate = κ_t λ_min: the bound

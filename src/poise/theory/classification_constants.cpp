@@ -49,7 +49,7 @@ void ClassificationConstants::require_full_rank() const {
       ExitCode::bad_input,
       "the features have rank " + std::to_string(rank()) + ", not their number " +
           std::to_string(loss_.layout().width()) +
-          ": the curvature has no lower bound and theory.md 5.3 no constant; whiten the features (only "
+          ": the curvature has no lower bound and THEORY.md 5.3 no constant; whiten the features (only "
           "directions that vary are kept), or take the measured constant alone",
       true);
 }

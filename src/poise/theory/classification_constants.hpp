@@ -16,7 +16,7 @@ namespace poise {
 /// Throws bad_input for cross_entropy with one output, which has no curvature. Not collective.
 [[nodiscard]] double smallest_loss_curvature(LossKind kind, Index outputs, double spread);
 
-/// Constants κ of theory.md 5.3 with ‖∇L₀(W)‖² >= κ (L₀(W) − L*) for W and the comparator W* in a convex set.
+/// Constants κ of THEORY.md 5.3 with ‖∇L₀(W)‖² >= κ (L₀(W) − L*) for W and the comparator W* in a convex set.
 ///
 /// On such a set L₀(W*) >= L₀(W) + <G, W* − W> + ½ s Σ ω_i ρ_i ‖P(W* − W)φ_i‖², P = 1 for logistic and the
 /// projection onto the complement of 1 for cross-entropy. Adding a row to all rows of W changes nothing: G =

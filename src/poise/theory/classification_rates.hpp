@@ -10,7 +10,7 @@
 
 namespace poise {
 
-/// Excess and constants of theory.md 5.3 for a run of a classification loss, which is seen point by point.
+/// Excess and constants of THEORY.md 5.3 for a run of a classification loss, which is seen point by point.
 /// The constants are of sets that hold every W seen and W*: they are a priori in form (no κ_t enters) and
 /// true for the whole run.
 ///

@@ -8,7 +8,7 @@ namespace poise {
 
 /// Distances of weights W from a known optimum W* of a classification loss, without cancellation: as the
 /// excess comes from W − W* and not from a difference of losses, an audit stays meaningful far below machine
-/// precision times L (as theory.md 5.2 has it for the squared loss). With p* the probabilities at W*, M the
+/// precision times L (as THEORY.md 5.2 has it for the squared loss). With p* the probabilities at W*, M the
 /// multiplier of the box (0 without one) and d_i = (W − W*)φ_i:
 ///   L₀(W) − L* = <M, W − W*> + s Σ_i ω_i [log Σ_c p*_ic e^{d_ic} − p*_iᵀ d_i], two terms >= 0;
 ///   ∇L₀(W) = M + s Σ_i ω_i (p_i − p*_i) φ_iᵀ.

@@ -15,7 +15,7 @@ struct ConvexOptimumSettings {
   double box = std::numeric_limits<double>::infinity();
 };
 
-/// L* = inf L₀(W) of theory.md 5.3, with its proof.
+/// L* = inf L₀(W) of THEORY.md 5.3, with its proof.
 struct ConvexOptimum {
   /// False: the data are separable, L* = 0 exactly, and no W has it.
   bool attained = true;
@@ -42,7 +42,7 @@ struct ConvexOptimum {
 /// and the gradient is at its rounding, or until some W classifies every sample with a positive margin:
 /// scaling it then brings the loss to 0.
 ///
-/// Why a box is the constrained set: theory.md 5.3 needs a convex set that holds W_t and the comparator and
+/// Why a box is the constrained set: THEORY.md 5.3 needs a convex set that holds W_t and the comparator and
 /// on which the curvature is bounded below, μ say. For W and W' in it L₀(W') >= L₀(W) + <G, W' − W> +
 /// (μ/2)‖W' − W‖² >= L₀(W) − ‖G‖²/(2μ), so ‖G‖² >= 2μ(L₀(W) − inf over the set). |W_ij| <= r is such a set,
 /// it lies in the ball ‖W‖₁ <= q r, and it is what bound-constrained Newton takes.

@@ -8,7 +8,7 @@
 
 namespace poise {
 
-/// The matrix D of theory.md 4, d vec(W)/dt = -D vec(∇L₀(W)), of the softmax-linear model: mq x mq, symmetric
+/// The matrix D of THEORY.md 4, d vec(W)/dt = -D vec(∇L₀(W)), of the softmax-linear model: mq x mq, symmetric
 /// positive definite, never formed. Vectors V (q x m) are kept transposed as m_r x q column-major blocks over
 /// the row slices of S = σ(A), as W is. Holds for every own column k the Cholesky factor of M_k = I + γ² W
 /// J_k² Wᵀ: m_r q (q + 1) / 2 numbers a rank.
@@ -23,11 +23,11 @@ class DynamicsMatrix {
   /// some M_k is not positive definite, that is, if S or W hold NaN, Inf or overflow.
   void update(const double* w);
 
-  /// Collective. out = D⁻¹ v, exactly (theory.md 4.3): two products with S, no solve, no allocation after the
+  /// Collective. out = D⁻¹ v, exactly (THEORY.md 4.3): two products with S, no solve, no allocation after the
   /// first call. v and out may be the same array.
   void apply_inverse(const double* v, double* out) const;
 
-  /// Collective. out = D v (theory.md 4.2), where `solve` gives x from U x = rhs and `solve_transpose` from
+  /// Collective. out = D v (THEORY.md 4.2), where `solve` gives x from U x = rhs and `solve_transpose` from
   /// Uᵀ x = rhs on m_r x q blocks; the accuracy is theirs. v and out may be the same array.
   void apply(const double* v, double* out, const LinearMap& solve, const LinearMap& solve_transpose) const;
 
@@ -52,11 +52,11 @@ class DynamicsMatrix {
   void apply_state_inverse(const double* d, const double* v, double* out) const;
 
   /// Not collective. Row k of the block x becomes M_k times it, or M_k⁻¹ times it, for every own column k. At
-  /// q = 1 the M_k are the diagonal of theory.md 6's S_t.
+  /// q = 1 the M_k are the diagonal of THEORY.md 6's S_t.
   void multiply_outputs(double* x) const { factors_.multiply(x); }
   void solve_outputs(double* x) const { factors_.solve(x); }
 
-  /// The smallest λ_min(D) can ever be: 1 / (m (1 + γ)²), theory.md 4.4.
+  /// The smallest λ_min(D) can ever be: 1 / (m (1 + γ)²), THEORY.md 4.4.
   [[nodiscard]] double lambda_floor() const;
 
   [[nodiscard]] MPI_Comm comm() const { return softmax_.comm(); }

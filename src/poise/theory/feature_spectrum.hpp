@@ -8,7 +8,7 @@ namespace poise {
 /// The singular values of Φ (d x n) that bounds are made of.
 struct FeatureSpectrum {
   double largest = 0.0;
-  double smallest = 0.0;  ///< nonzero one, σ_r of theory.md 5.2
+  double smallest = 0.0;  ///< nonzero one, σ_r of THEORY.md 5.2
   double cut = 0.0;       ///< σ up to this count as 0: 8 d ε σ_max
   Index rank = 0, width = 0;
   [[nodiscard]] double condition() const { return largest / smallest; }

@@ -19,7 +19,7 @@ struct GramPoint {
 /// Live audit of the linear rate that a nonsingular Gram matrix K of the tangents proves, for any network,
 /// nonlinear ones too. Let L = s Σ ω_i ℓ(f_i, y_i) with ℓ >= 0 and g = ∂L/∂(f_1, …, f_n). Under gradient flow
 ///   dL/dt = −‖∇L‖² = −gᵀK g <= −λ_min(K) ‖g‖² = −κ_t λ_min(K) L,   κ_t = ‖g‖²/L,
-/// so L(T) <= L(0) exp(−∫ κ_t λ_min(K_t) dt). This is Theorem 1 (theory.md 5, 5.1) with outputs in the place
+/// so L(T) <= L(0) exp(−∫ κ_t λ_min(K_t) dt). This is Theorem 1 (THEORY.md 5, 5.1) with outputs in the place
 /// of W, K in that of D and 0 in that of L*. Squared loss: κ_t >= 4 s min ω, a constant, and a singular K
 /// alone stands between θ and a global minimum of loss 0. Other losses: κ_t is measured; theirs falls with L,
 /// so the rate is not linear. Piecewise linear activations: the flow meets kinks, where dL/dt jumps.

@@ -7,7 +7,7 @@
 
 namespace poise {
 
-/// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of theory.md 5.2, from the
+/// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of THEORY.md 5.2, from the
 /// triangle of the samples. Blocks are m_r x q as those of Wᵀ.
 class LeastSquaresReference {
  public:

@@ -18,7 +18,7 @@ namespace poise {
 [[nodiscard]] double integration_error(double gradient_norm, double local_error_sum);
 
 /// The live audit of Theorem 1 on a running softmax-linear model: measures W, ∇L₀(W), the excess and λ_min(D)
-/// at θ and enters them into a RateAudit. Squared loss: κ and L* of theory.md 5.2, excess without
+/// at θ and enters them into a RateAudit. Squared loss: κ and L* of THEORY.md 5.2, excess without
 /// cancellation. Other losses: no global κ and L* unknown, so L − 0 is audited with the measured κ_t, which
 /// the proof allows (see AuditSample). Losses and squares of gradients are those of the problem times its
 /// `loss_unit`, so that they are in the unit of the data and their ratio κ is not changed.

@@ -6,7 +6,7 @@
 
 namespace poise {
 
-/// G⁻¹ of theory.md 6 by conjugate gradients on G = U M⁻¹ Uᵀ − δH, preconditioned by M: products with U, Uᵀ
+/// G⁻¹ of THEORY.md 6 by conjugate gradients on G = U M⁻¹ Uᵀ − δH, preconditioned by M: products with U, Uᵀ
 /// and H alone. No solve with U, so none of what a product with D consists of. (The form U⁻ᵀ(M⁻¹ − δF)⁻¹U⁻¹
 /// needs a third to two thirds of the iterations, but two solves with U in each: it took 1.3 to 9 times as
 /// long at m = 64 and 1000.) Options prefix `tr_inner_` (KSP); the relative tolerance is of the residual's

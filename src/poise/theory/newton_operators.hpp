@@ -8,9 +8,9 @@
 
 namespace poise {
 
-/// The matrices of theory.md 6 at the W of a softmax-linear model, never formed. All act on blocks of Wᵀ
+/// The matrices of THEORY.md 6 at the W of a softmax-linear model, never formed. All act on blocks of Wᵀ
 /// (slice rows x q, column-major, as in DynamicsMatrix), where a product with U from the right in the theory
-/// is one with Uᵀ from the left. With M = diag_k(M_k), theory.md 4.3 (at q = 1: S_t):
+/// is one with Uᵀ from the left. With M = diag_k(M_k), THEORY.md 4.3 (at q = 1: S_t):
 ///   H = ∇²L₀(W),   F = U⁻¹ H U⁻ᵀ,   D⁻¹ = U M⁻¹ Uᵀ,   G = U (M⁻¹ − δF) Uᵀ = D⁻¹ − δH.
 /// M comes from a DynamicsMatrix of its own, made of the model's γ, S and W, so that nothing here depends on
 /// a D that is to be checked.

@@ -16,7 +16,7 @@ struct NewtonRadius {
   Index products = 0;      ///< products with F
 };
 
-/// δ̄ = 1/λ_max(F, M⁻¹) of theory.md 6: F x = λ M⁻¹ x as a generalised Hermitian problem of SLEPc
+/// δ̄ = 1/λ_max(F, M⁻¹) of THEORY.md 6: F x = λ M⁻¹ x as a generalised Hermitian problem of SLEPc
 /// (Krylov-Schur; the inner product of M⁻¹, whose inverse M is applied exactly). All of EPS's options under
 /// the prefix `spec_newton_`. Ritz values come from below, so a δ̄ that is not exact is too large, by
 /// residual² of its own size (1e-18 at the default tolerance of 1e-9).

@@ -22,7 +22,7 @@ struct SmallestEigenvalue {
   int reason = 0;            ///< EPSConvergedReason
 };
 
-/// λ_min(D) = 1/λ_max(D⁻¹) (theory.md 4.3) by Krylov-Schur; all of EPS's options under the prefix spec_.
+/// λ_min(D) = 1/λ_max(D⁻¹) (THEORY.md 4.3) by Krylov-Schur; all of EPS's options under the prefix spec_.
 ///
 /// The top of D⁻¹ is a cluster of q eigenvalues, down to 1e-7 apart while W is small: a Krylov method alone
 /// then meets its tolerance with a wrong member. So a solve starts from the best combination (Rayleigh-Ritz)

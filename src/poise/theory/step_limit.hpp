@@ -9,10 +9,10 @@ namespace poise {
 
 /// How long a step of gradient descent θ⁺ = θ − η∇L(θ) may be for Theorem 1's rate, at one θ.
 ///
-/// W moves by W⁺ = W − ηDG + O(η²‖∇L‖²), theory.md 4.1. Without the last term, the curvature of (A, B) → W,
+/// W moves by W⁺ = W − ηDG + O(η²‖∇L‖²), THEORY.md 4.1. Without the last term, the curvature of (A, B) → W,
 /// the descent lemma for the β-smooth L₀ (β = `smoothness`) gives
 ///   L₀(W⁺) <= L₀ − η<G, DG> + ½βη²‖DG‖² <= L₀ − η(1 − ½ηβλ_max(D)) <G, DG>,
-/// and with <G, DG> >= λ_min(D) ‖G‖² and ‖G‖² >= κ(L₀ − L*) (theory.md 5; Polyak 1963; Karimi, Nutini &
+/// and with <G, DG> >= λ_min(D) ‖G‖² and ‖G‖² >= κ(L₀ − L*) (THEORY.md 5; Polyak 1963; Karimi, Nutini &
 /// Schmidt 2016, theorem 1) the excess falls by `factor` a step, below 1 for every η < `guaranteed`.
 ///
 /// Sharper, and exact to first order near the optimum (where G = 0 and so the term left out is 0): with H =

@@ -25,7 +25,7 @@ struct TangentSpectrum {
 /// The neural tangent matrix of any network: f_i = f(x_i; θ) in R^q, J = ∂(f_1, …, f_n)/∂θ (nq x P), K = J Jᵀ
 /// (nq x nq, positive semidefinite). Row i q + a belongs to output a of sample i. Readouts are linear, f = B
 /// z, so K is at least ZᵀZ ⊗ I_q, its part from B; for softmax-linear models K = (Φᵀ ⊗ I) D (Φ ⊗ I) with the
-/// D of theory.md 4.1.
+/// D of THEORY.md 4.1.
 ///
 /// A row of J is the gradient of the objective of one sample with ℓ = f_a (LossKind::linear), so this needs
 /// nothing of a model. Every output starts with a pass over all samples in panels, from which warm starts

@@ -10,7 +10,7 @@
 
 namespace poise {
 
-/// min_v gᵀv + ½ vᵀHv with ‖v‖_G <= Δ, where H and G are of theory.md 6 and G needs δ = share δ̄.
+/// min_v gᵀv + ½ vᵀHv with ‖v‖_G <= Δ, where H and G are of THEORY.md 6 and G needs δ = share δ̄.
 struct TrustRegionProblem {
   double delta = 0.0;
   double share = 0.0;      ///< δ/δ̄, in (0, 1)

@@ -36,14 +36,14 @@ struct TrustRegionNewton {
   [[nodiscard]] double worst_error() const;
 };
 
-/// Theorem 2 (theory.md 6) measured: at θ, dW/dt = v/δ where v solves
+/// Theorem 2 (THEORY.md 6) measured: at θ, dW/dt = v/δ where v solves
 ///   min_v gᵀv + ½ vᵀHv  s.t. ‖v‖_G <= δ‖dW/dt‖_G,   0 < δ < δ̄,
 /// and the constraint is active with multiplier 1/δ. δ̄ comes from SLEPc (NewtonRadiusSolver), v from PETSc's
 /// KSPGLTR (TrustRegionSolver; products with U, H and the model's own M_k only), D g from the DynamicsMatrix
 /// that is checked, dW/dt from the training gradient (shallow_velocity), which knows neither D nor the M_k.
 ///
 /// What is proven and what is observed. The paper states the theorem for q = 1 (`proven`). For every q put M
-/// = diag_k(M_k) where it has S_t (on blocks of Wᵀ, mq x mq): D = U⁻ᵀMU⁻¹ (theory.md 4.1), F = U⁻¹HU⁻ᵀ and G
+/// = diag_k(M_k) where it has S_t (on blocks of Wᵀ, mq x mq): D = U⁻ᵀMU⁻¹ (THEORY.md 4.1), F = U⁻¹HU⁻ᵀ and G
 /// = U(M⁻¹ − δF)Uᵀ = D⁻¹ − δH. Then
 ///   H + G/δ = D⁻¹/δ,  so  (H + G/δ)v = −g  has the one solution  v = −δDg = δ dW/dt,
 /// which lies on the boundary because the radius is its length. H + G/δ is positive definite and 1/δ > 0, as

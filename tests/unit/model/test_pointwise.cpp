@@ -30,7 +30,7 @@ std::vector<double> block(const Range& rows, Index p, Entry entry) {
 }
 
 TEST(PointwiseModel, IsTheActivationOfWeightsTimesStatePlusInjection) {
-  // theory.md 2.2, h(z) = tanh(γAz + Vx̂ + b), from θ as it is stored; on every grid.
+  // THEORY.md 2.2, h(z) = tanh(γAz + Vx̂ + b), from θ as it is stored; on every grid.
   const Index p = 3;
   for (const int feature_ranks : feature_rank_choices()) {
     for (const Index m : {1, 2, 3, 14}) {

@@ -85,7 +85,7 @@ TEST_P(Objectives, GradientHasTaylorRemainderOfSecondOrder) {
 }
 
 TEST_P(Objectives, ColumnSumsOfTheGradientOfAAreZero) {
-  // theory.md 7.2: exact up to rounding, not only up to the solver's tolerance
+  // THEORY.md 7.2: exact up to rounding, not only up to the solver's tolerance
   BothObjectives setup(1, GetParam(), 13, 40);
   for (const bool use_collapsed : {true, false}) {
     const VecHandle gradient = duplicate(setup.theta.get());

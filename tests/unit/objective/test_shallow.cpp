@@ -8,7 +8,7 @@ namespace {
 using namespace testing_support;
 
 TEST(ShallowTest, SquaredLossHasTheGradientWrittenOutDensely) {
-  // theory.md 3: G = 2 s (BΦ − Y)Φᵀ
+  // THEORY.md 3: G = 2 s (BΦ − Y)Φᵀ
   constexpr Index m = 7, q = 3, n = 20;
   const ProcessGrid self(MPI_COMM_SELF);
   const ParameterLayout serial(self, m, q, std::vector<ParameterBlock>{});

@@ -52,7 +52,7 @@ struct Rate {
 };
 
 TEST_P(UnrolledNetworks, UnrolledLinearNetworkConvergesToTheImplicitModelAtTheRateGamma) {
-  // theory.md 7.3. The slowest mode of γσ(A) is the Perron one, eigenvalue γ (7.4), so the bound is also the
+  // THEORY.md 7.3. The slowest mode of γσ(A) is the Perron one, eigenvalue γ (7.4), so the bound is also the
   // rate; the next one has decayed by H = 20.
   for (const int feature_ranks : feature_rank_choices()) {
     ExplicitNetwork setup(Network::unrolled_linear, MPI_COMM_WORLD, feature_ranks, GetParam());

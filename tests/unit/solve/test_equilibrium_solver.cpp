@@ -17,7 +17,7 @@ namespace {
 using testing_support::feature_rank_choices;
 
 TEST(SoftmaxLinearModel, SumOfTheEquilibriumIsTheSumOfTheInjectionOverOneMinusGamma) {
-  // theory.md 7.1
+  // THEORY.md 7.1
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
     const ParameterLayout layout(grid, 11, 1);
@@ -39,7 +39,7 @@ TEST(SoftmaxLinearModel, SumOfTheEquilibriumIsTheSumOfTheInjectionOverOneMinusGa
 }
 
 TEST(SoftmaxLinearModel, DepthHIterationApproachesTheEquilibriumAtRateGamma) {
-  // theory.md 7.3: ‖z⁽ˡ⁾ − z*‖₁ ≤ γˡ‖z⁽⁰⁾ − z*‖₁
+  // THEORY.md 7.3: ‖z⁽ˡ⁾ − z*‖₁ ≤ γˡ‖z⁽⁰⁾ − z*‖₁
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ParameterLayout layout(grid, 11, 1);
   const double gamma = 0.7;

@@ -27,7 +27,7 @@ TEST(InexactAdjoint, OneTermIsTheRightHandSide) {
 }
 
 TEST(InexactAdjoint, TermsConvergeToTheExactAdjointAtTheRateOfTheContraction) {
-  // ‖(∂h/∂z)ᵀ‖∞ = ‖∂h/∂z‖₁ ≤ γ = 0.9, theory.md 7.5, so that ‖λ_k − λ‖∞ ≤ γᵏ‖λ‖∞.
+  // ‖(∂h/∂z)ᵀ‖∞ = ‖∂h/∂z‖₁ ≤ γ = 0.9, THEORY.md 7.5, so that ‖λ_k − λ‖∞ ≤ γᵏ‖λ‖∞.
   for (const int feature_ranks : feature_rank_choices()) {
     ModelOnGrid<TanhSoftmax> model(feature_ranks, 9);
     const Index p = 4;

@@ -92,7 +92,7 @@ TYPED_TEST(EquilibriumModels, EquilibriumIsAFixedPointForEverySample) {
 }
 
 /// The bound of ‖z − z*‖ in units of the residual r = z − h(z).
-/// Norms "1" and "2": 1/(1 − c), theory.md 7.5. Monotone: a is the resolvent of a monotone ∂f, so with y =
+/// Norms "1" and "2": 1/(1 − c), THEORY.md 7.5. Monotone: a is the resolvent of a monotone ∂f, so with y =
 /// h(z), Wz + u − y ∈ ∂f(y) and Wz* + u − z* ∈ ∂f(z*). Monotonicity gives <(W − I)(y − z*) + Wr, y − z*> ≥ 0,
 /// hence μ‖y − z*‖² ≤ ‖W‖‖r‖‖y − z*‖ and ‖z − z*‖₂ ≤ (1 + ‖W‖₂/μ)‖r‖₂. ‖W‖₂ is bounded by the Frobenius norm
 /// here.

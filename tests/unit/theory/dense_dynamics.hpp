@@ -1,6 +1,6 @@
 #pragma once
 
-// Dense copies of what theory.md 4 defines, with plain loops, on every rank.
+// Dense copies of what THEORY.md 4 defines, with plain loops, on every rank.
 #include <cmath>
 #include <vector>
 
@@ -51,7 +51,7 @@ inline Dense output_matrix(const Dense& s, const Dense& w, double gamma, Index k
   return result;
 }
 
-/// theory.md 4.1: D = Σ_k u_k u_kᵀ ⊗ M_k, entries ordered as blocks are here: (state k, output c) at c m + k.
+/// THEORY.md 4.1: D = Σ_k u_k u_kᵀ ⊗ M_k, entries ordered as blocks are here: (state k, output c) at c m + k.
 inline Dense explicit_dynamics(const Dense& s, const Dense& w, double gamma) {
   const Index m = s.rows;
   const Index q = w.cols;

@@ -1,6 +1,6 @@
 #pragma once
 
-// Dense copies of what theory.md 6 defines, with plain loops, on every rank.
+// Dense copies of what THEORY.md 6 defines, with plain loops, on every rank.
 #include "unit/theory/dense_curvature.hpp"
 
 namespace poise::testing {
@@ -25,7 +25,7 @@ inline Dense weights_of_flow(const Dense& s, const Dense& w, double gamma) {
   return result;
 }
 
-/// U, F, M⁻¹, D, H of theory.md 6 in the order of blocks.
+/// U, F, M⁻¹, D, H of THEORY.md 6 in the order of blocks.
 struct DenseNewton {
   DenseNewton(LossKind loss, const Dense& phi, const Dense& s, const Dense& w, double gamma)
       : u(for_every_output(shifted(s, gamma), w.cols)),

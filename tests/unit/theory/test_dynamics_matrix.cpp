@@ -66,7 +66,7 @@ class Dynamics : public ::testing::TestWithParam<Case> {
     return testing::whole_block(softmax, p.q, x.data());
   }
   /// Relative rounding of D and of products with it: sums of m terms behind the condition number of U
-  /// (theory.md 7.1: ‖U‖₁‖U⁻¹‖₁ <= (1 + γ)/(1 − γ)).
+  /// (THEORY.md 7.1: ‖U‖₁‖U⁻¹‖₁ <= (1 + γ)/(1 − γ)).
   [[nodiscard]] double rounding() const {
     return 8.0 * static_cast<double>(p.m * p.q) * epsilon * (1.0 + p.gamma) / (1.0 - p.gamma);
   }
@@ -103,7 +103,7 @@ TEST_P(Dynamics, ExplicitMatrixTimesTheInverseProductIsTheIdentity) {
 TEST_P(Dynamics, InverseUndoesTheProduct) {
   const Dense v = testing::random_block(p.m, p.q, 1.0, 13);
   const Dense x = applied(v);
-  // ‖D⁻¹‖ <= ‖U‖² <= m (1 + γ)², theory.md 4.4
+  // ‖D⁻¹‖ <= ‖U‖² <= m (1 + γ)², THEORY.md 4.4
   expect_near(inverse_applied(x).values, v.values, rounding() * largest(x.values) / dynamics.lambda_floor());
 }
 

@@ -198,7 +198,7 @@ TEST(SoftmaxWeights, HaveTheSpectralFactsOfColumnStochasticMatrices) {
   const Spread a(w);
   const Eigenvalues leading = leading_eigenvalues(
       operator_of(a.rows), 4, {.prefix = "spec_test_", .quantity = "eigenvalues", .tolerance = 1e-12});
-  EXPECT_NEAR(leading.values[0].real, gamma, 1e-10);  // Perron, theory.md 7.4
+  EXPECT_NEAR(leading.values[0].real, gamma, 1e-10);  // Perron, THEORY.md 7.4
   const NumericalRange range = numerical_range(a.rows, {});
   // No entry is negative, so the numerical range reaches farthest to the right.
   expect_radius(range, range.abscissa);

@@ -150,7 +150,7 @@ TEST(TangentGram, IsAtLeastTheGramMatrixOfTheStates) {
   }
 }
 
-// K and D come from codes that have nothing in common: adjoints of equilibria, and theory.md 4.2.
+// K and D come from codes that have nothing in common: adjoints of equilibria, and THEORY.md 4.2.
 TEST(TangentGram, OfASoftmaxLinearModelIsTheDynamicsMatrixBetweenTheFeatures) {
   for (const int feature_ranks : feature_rank_choices()) {
     const TangentNetwork network(Kind::softmax_linear, MPI_COMM_WORLD, feature_ranks);
