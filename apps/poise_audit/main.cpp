@@ -1,5 +1,5 @@
-#include "poise/petsc/session.hpp"
 #include "poise/audit/audit.hpp"
+#include "poise/petsc/session.hpp"
 #include "poise/run/settings.hpp"
 
 namespace {

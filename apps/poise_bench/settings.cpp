@@ -6,8 +6,8 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/option_rules.hpp"
-#include "poise_bench/output.hpp"
 #include "poise/run/solvers.hpp"
+#include "poise_bench/output.hpp"
 
 namespace poise {
 namespace {

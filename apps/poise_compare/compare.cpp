@@ -7,10 +7,10 @@
 #include "poise/base/check.hpp"
 #include "poise/base/ensemble.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise_compare/study_file.hpp"
-#include "poise_compare/study_report.hpp"
 #include "poise/run/dated_directory.hpp"
 #include "poise/run/usage.hpp"
+#include "poise_compare/study_file.hpp"
+#include "poise_compare/study_report.hpp"
 
 namespace poise {
 namespace {

@@ -8,9 +8,9 @@
 #include "poise/base/clock.hpp"
 #include "poise/dynamics/flow.hpp"
 #include "poise/linalg/blas.hpp"
+#include "poise/run/training_data.hpp"
 #include "poise_compare/heap.hpp"
 #include "poise_compare/member_network.hpp"
-#include "poise/run/training_data.hpp"
 
 namespace poise {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "poise_compare/settings.hpp"
 #include "poise/run/training_data.hpp"
+#include "poise_compare/settings.hpp"
 
 namespace poise {
 

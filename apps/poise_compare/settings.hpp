@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "poise/base/options.hpp"
-#include "poise_compare/model_spec.hpp"
 #include "poise/run/settings.hpp"
+#include "poise_compare/model_spec.hpp"
 
 namespace poise {
 

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <functional>
 
-#include "poise_compare/study_file.hpp"
 #include "poise/run/report.hpp"
+#include "poise_compare/study_file.hpp"
 
 namespace poise {
 namespace {

@@ -1,7 +1,7 @@
 #include "poise/petsc/session.hpp"
+#include "poise/run/stored_run.hpp"
 #include "poise_spectrum/settings.hpp"
 #include "poise_spectrum/spectrum.hpp"
-#include "poise/run/stored_run.hpp"
 
 namespace {
 

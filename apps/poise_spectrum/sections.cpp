@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "poise/model/weights.hpp"
-#include "poise/solve/equilibrium_solver.hpp"
 #include "poise/run/usage.hpp"
+#include "poise/solve/equilibrium_solver.hpp"
 
 namespace poise {
 

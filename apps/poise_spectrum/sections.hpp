@@ -4,11 +4,11 @@
 
 #include "poise/model/pointwise.hpp"
 #include "poise/objective/collapsed_model.hpp"
+#include "poise/run/experiment.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
 #include "poise/theory/smallest_eigenvalue.hpp"
 #include "poise_spectrum/settings.hpp"
 #include "poise_spectrum/table.hpp"
-#include "poise/run/experiment.hpp"
 
 namespace poise {
 

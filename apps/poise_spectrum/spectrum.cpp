@@ -6,8 +6,8 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/version.hpp"
-#include "poise_spectrum/sections.hpp"
 #include "poise/run/stored_run.hpp"
+#include "poise_spectrum/sections.hpp"
 
 namespace poise {
 namespace {

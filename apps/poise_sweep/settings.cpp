@@ -1,9 +1,9 @@
 #include "poise_sweep/settings.hpp"
 
-#include "poise_sweep/number_list.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
+#include "poise_sweep/number_list.hpp"
 
 namespace poise {
 namespace {

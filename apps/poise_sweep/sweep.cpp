@@ -9,13 +9,13 @@
 #include "poise/io/durable.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise_sweep/report.hpp"
-#include "poise_sweep/study.hpp"
-#include "poise_sweep/sweep_file.hpp"
 #include "poise/run/dated_directory.hpp"
 #include "poise/run/provenance.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/usage.hpp"
+#include "poise_sweep/report.hpp"
+#include "poise_sweep/study.hpp"
+#include "poise_sweep/sweep_file.hpp"
 
 namespace poise {
 namespace {

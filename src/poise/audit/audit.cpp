@@ -3,17 +3,17 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "poise/audit/json.hpp"
+#include "poise/audit/rows_files.hpp"
+#include "poise/audit/walk.hpp"
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
-#include "poise/audit/json.hpp"
-#include "poise/audit/rows_files.hpp"
-#include "poise/audit/walk.hpp"
-#include "poise/run/stored_run.hpp"
 #include "poise/run/solvers.hpp"
+#include "poise/run/stored_run.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "poise/base/log_event.hpp"
 #include "poise/audit/run_checkpoints.hpp"
+#include "poise/base/log_event.hpp"
 
 namespace poise {
 

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <limits>
 
+#include "poise/audit/claims.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/audit/claims.hpp"
 
 namespace poise {
 namespace {

@@ -2,11 +2,11 @@
 #include <cmath>
 #include <limits>
 
+#include "poise/audit/claims.hpp"
+#include "poise/audit/weight_invariants.hpp"
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/audit/claims.hpp"
-#include "poise/audit/weight_invariants.hpp"
 
 namespace poise {
 namespace {

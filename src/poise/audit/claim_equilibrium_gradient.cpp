@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "poise/audit/claims.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/audit/claims.hpp"
 
 namespace poise {
 namespace {

@@ -2,11 +2,11 @@
 #include <cmath>
 #include <limits>
 
+#include "poise/audit/claims.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
 #include "poise/io/dataset.hpp"
-#include "poise/audit/claims.hpp"
 
 namespace poise {
 namespace {

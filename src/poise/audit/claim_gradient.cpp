@@ -2,11 +2,11 @@
 #include <cmath>
 #include <limits>
 
+#include "poise/audit/claims.hpp"
+#include "poise/audit/differences.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
-#include "poise/audit/claims.hpp"
-#include "poise/audit/differences.hpp"
 
 namespace poise {
 namespace {

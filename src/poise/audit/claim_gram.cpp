@@ -2,13 +2,13 @@
 #include <cmath>
 #include <memory>
 
+#include "poise/audit/claims.hpp"
+#include "poise/audit/rate_rows.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/objective/feedforward_objective.hpp"
 #include "poise/objective/shallow_objective.hpp"
 #include "poise/objective/unrolled_objective.hpp"
 #include "poise/theory/gram_audit.hpp"
-#include "poise/audit/claims.hpp"
-#include "poise/audit/rate_rows.hpp"
 
 namespace poise {
 namespace {

@@ -2,11 +2,11 @@
 #include <cmath>
 #include <filesystem>
 
+#include "poise/audit/claims.hpp"
+#include "poise/audit/run_checkpoints.hpp"
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/io/run_file.hpp"
-#include "poise/audit/claims.hpp"
-#include "poise/audit/run_checkpoints.hpp"
 
 namespace poise {
 namespace {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "poise/audit/claims.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/theory/trust_region_newton.hpp"
-#include "poise/audit/claims.hpp"
 
 namespace poise {
 namespace {

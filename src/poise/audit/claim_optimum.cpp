@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <limits>
 
+#include "poise/audit/claims.hpp"
 #include "poise/theory/least_squares_reference.hpp"
 #include "poise/theory/row_slices.hpp"
-#include "poise/audit/claims.hpp"
 
 namespace poise {
 namespace {

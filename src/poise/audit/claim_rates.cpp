@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <limits>
 
-#include "poise/theory/live_audit.hpp"
 #include "poise/audit/box_rates.hpp"
 #include "poise/audit/claims.hpp"
 #include "poise/audit/rate_rows.hpp"
+#include "poise/theory/live_audit.hpp"
 
 namespace poise {
 namespace {

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <cstdio>
 
+#include "poise/audit/claims.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/theory/step_limit.hpp"
-#include "poise/audit/claims.hpp"
 
 namespace poise {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "poise/theory/audit.hpp"
 #include "poise/audit/verdict.hpp"
+#include "poise/theory/audit.hpp"
 
 namespace poise {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
-#include "poise/base/check.hpp"
 #include "poise/audit/replay.hpp"
+#include "poise/base/check.hpp"
 
 namespace poise {
 namespace {

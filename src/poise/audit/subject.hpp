@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "poise/theory/live_audit.hpp"
 #include "poise/run/experiment.hpp"
+#include "poise/theory/live_audit.hpp"
 
 namespace poise {
 

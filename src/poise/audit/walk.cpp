@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "poise/base/check.hpp"
 #include "poise/audit/claims.hpp"
+#include "poise/base/check.hpp"
 
 namespace poise {
 

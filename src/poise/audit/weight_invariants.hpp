@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "poise/linalg/spectral_norm.hpp"
-#include "poise/audit/subject.hpp"
 #include "poise/audit/claim.hpp"
+#include "poise/audit/subject.hpp"
+#include "poise/linalg/spectral_norm.hpp"
 
 namespace poise {
 

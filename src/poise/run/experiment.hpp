@@ -5,12 +5,12 @@
 #include "poise/dynamics/dynamics.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/objective/minibatches.hpp"
-#include "poise/theory/live_audit.hpp"
 #include "poise/run/network.hpp"
 #include "poise/run/point.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/watched_objective.hpp"
+#include "poise/theory/live_audit.hpp"
 
 namespace poise {
 

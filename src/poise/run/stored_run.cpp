@@ -6,8 +6,8 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
-#include "poise/run/resume.hpp"
 #include "poise/petsc/own_options.hpp"
+#include "poise/run/resume.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/usage.hpp"
 
