@@ -72,9 +72,10 @@ std::vector<OptionRule> bench_rules() {
 
 void check(const BenchSettings& s) {
   const auto refuse = [](const std::string& message) { throw Error(ExitCode::bad_input, message, true); };
-  if (s.loss == LossKind::logistic && s.q != 1) refuse("-loss logistic has one output: add -q 1");
-  if (s.loss == LossKind::cross_entropy && s.q < 2)
-    refuse("-loss cross_entropy needs at least two outputs: raise -q");
+  if (s.loss->targets() == Targets::binary && s.q != 1)
+    refuse("-loss " + s.loss->name() + " has one output: add -q 1");
+  if (s.loss->targets() == Targets::classes && s.q < 2)
+    refuse("-loss " + s.loss->name() + " needs at least two outputs: raise -q");
   if (s.gamma == 1.0) refuse("-gamma 1 does not contract: choose less");
   const bool fixed = s.scaling_of == "product" || s.scaling_of == "collapsed" || s.scaling_of == "lambda_min";
   if (s.name == "scaling" && s.weak && fixed)
@@ -98,8 +99,7 @@ BenchSettings BenchSettings::from(Options& o) {
   s.init_scale_a =
       o.real("init_scale_a", 1.0, {0, 1e6}, "A is this times N(0,1), of the tanh cases N(0,1)/(2 sqrt(m))");
   s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "B is this times N(0,1)/sqrt(m)");
-  s.loss = parse_loss(
-      o.choice("loss", "cross_entropy", {"squared", "logistic", "cross_entropy"}, "loss of a sample"));
+  s.loss = find_loss(o.choice("loss", "cross_entropy", loss_names(), "loss of a sample"));
   s.feature_ranks = static_cast<int>(
       o.integer("grid_feature_ranks", 1, {1, 1e6}, "ranks over which one copy of the weights is spread"));
   s.panel = o.integer("eq_panel", 0, {0, 1e6}, "samples solved at once; 0: as many as stay in cache");

@@ -19,7 +19,7 @@ struct BenchSettings {
   int feature_ranks = 1;
   std::uint64_t seed = 0;
   double gamma = 0.0, init_scale_a = 1.0, init_scale_b = 1.0, relative_step = 1e-3;
-  LossKind loss = LossKind::cross_entropy;
+  const Loss* loss = cross_entropy_loss();
 
   /// Declares and reads them all. Throws bad_input.
   static BenchSettings from(Options& options);

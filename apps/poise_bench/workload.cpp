@@ -19,9 +19,9 @@ SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& setti
     for (Index k = rows.begin; k < rows.end; ++k) set.features.push_back(scale * features.normal(i, k));
     const auto label = static_cast<Index>(targets.uniform(i) * static_cast<double>(q == 1 ? 2 : q));
     for (Index c = 0; c < q; ++c) {
-      if (settings.loss == LossKind::squared) set.targets.push_back(targets.normal(i, c + 1));
-      if (settings.loss == LossKind::logistic) set.targets.push_back(static_cast<double>(label));
-      if (settings.loss == LossKind::cross_entropy) set.targets.push_back(c == label ? 1.0 : 0.0);
+      if (settings.loss->targets() == Targets::reals) set.targets.push_back(targets.normal(i, c + 1));
+      if (settings.loss->targets() == Targets::binary) set.targets.push_back(static_cast<double>(label));
+      if (settings.loss->targets() == Targets::classes) set.targets.push_back(c == label ? 1.0 : 0.0);
     }
   }
   return set;

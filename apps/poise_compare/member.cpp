@@ -52,7 +52,7 @@ class MemberRecorder {
     } else if (problem.test.total > 0) {
       test = network_.objective().test(theta);
     }
-    const bool classes = data_.info().classification || problem.loss == LossKind::logistic;
+    const bool classes = data_.info().classification || problem.loss->targets() == Targets::binary;
     const bool tested = problem.test.total > 0;
     record_.train_loss.push_back(problem.loss_unit * train.loss);
     record_.test_loss.push_back(tested ? problem.loss_unit * test.loss : none);
@@ -151,7 +151,7 @@ Score score_linear(const ProcessGrid& grid, const Problem& problem, const Sample
   std::vector<double> outputs(static_cast<std::size_t>(q * samples.count));
   gemm('N', 'N', q, samples.count, m, 1.0, w.data(), q, samples.features.data(), m, 0.0, outputs.data(), q);
   const LossSum sum = sum_over_samples(
-      grid, evaluate_loss(problem.loss, q, samples.count, outputs.data(), samples.targets.data(), nullptr));
+      grid, problem.loss->evaluate(q, samples.count, outputs.data(), samples.targets.data(), nullptr));
   return {problem.scale(samples.total) * sum.loss,
           static_cast<double>(sum.correct) / static_cast<double>(samples.total)};
 }

@@ -67,7 +67,7 @@ CompareReference make_reference(const ProcessGrid& grid, const TrainingData& dat
   const auto network = make_network(input, settings, {.kind = ModelSpec::Kind::implicit});
   const VecHandle theta = network->layout().create();
   const Flow flow(network->objective(), theta.get(), settings.time, settings.steps);
-  if (settings.problem.loss == LossKind::squared) add_optima(input, settings, reference);
+  if (settings.problem.loss->least_squares()) add_optima(input, settings, reference);
   reference.teacher = teacher_in_features(data.features(), data.problem().outputs, data.teacher());
   scale_weight(data, reference.teacher);
   return reference;

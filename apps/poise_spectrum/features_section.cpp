@@ -16,7 +16,7 @@ void Sections::features() {
       {">", found.cut, "below, rounding of Phi Phi' hides it: counts as 0"});
   add("rank", "rank", static_cast<double>(found.rank), {"<=", static_cast<double>(found.width), "features"});
   add("condition", "condition", found.condition(), {});
-  if (problem.loss == LossKind::squared)
+  if (problem.loss->least_squares())
     add("kappa", "kappa", 4.0 * problem.scale(problem.train.total) * found.smallest * found.smallest,
         {"", 0.0, "4 s sigma_r^2, of Theorem 1 (5.2)"});
   else

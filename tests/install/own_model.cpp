@@ -108,8 +108,7 @@ int main(int argc, char** argv) {
         const SampleBlock block = data.read_train(grid.samples(n));
         const FeatureMap whiten(grid, {.kind = FeatureKind::whiten, .rank_cut = 0.03}, block.inputs,
                                 block.count, block.features.data());
-        Problem problem{
-            LossKind::cross_entropy, true, block.outputs, {n, block.count, {}, block.targets}, {}};
+        Problem problem{cross_entropy_loss(), true, block.outputs, {n, block.count, {}, block.targets}, {}};
         problem.train.features.resize(static_cast<std::size_t>(whiten.rows().size() * block.count));
         whiten.apply(block.count, block.features.data(), problem.train.features.data());
 

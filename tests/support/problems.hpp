@@ -29,7 +29,7 @@ inline Range local_rows(const ProcessGrid& grid, Index d) {
 
 /// A seeded problem whose entries depend on global indices alone, so that it is the same on every grid. `d`:
 /// features of a sample, 0: as many as the state has.
-inline SampleSet random_samples(const ParameterLayout& layout, LossKind loss, Index n, std::uint64_t seed,
+inline SampleSet random_samples(const ParameterLayout& layout, const Loss* loss, Index n, std::uint64_t seed,
                                 Index d = 0) {
   const CounterRandom features(seed, Stream::synthetic_inputs);
   const CounterRandom targets(seed, Stream::synthetic_noise);
@@ -41,15 +41,15 @@ inline SampleSet random_samples(const ParameterLayout& layout, LossKind loss, In
     for (Index k = rows.begin; k < rows.end; ++k) set.features.push_back(features.normal(i, k));
     const auto label = static_cast<Index>(targets.uniform(i) * static_cast<double>(q == 1 ? 2 : q));
     for (Index c = 0; c < q; ++c) {
-      if (loss == LossKind::squared) set.targets.push_back(targets.normal(i, c + 1));
-      if (loss == LossKind::logistic) set.targets.push_back(static_cast<double>(label));
-      if (loss == LossKind::cross_entropy) set.targets.push_back(c == label ? 1.0 : 0.0);
+      if (loss == squared_loss()) set.targets.push_back(targets.normal(i, c + 1));
+      if (loss == logistic_loss()) set.targets.push_back(static_cast<double>(label));
+      if (loss == cross_entropy_loss()) set.targets.push_back(c == label ? 1.0 : 0.0);
     }
   }
   return set;
 }
 
-inline Problem random_problem(const ParameterLayout& layout, LossKind loss, Index n, Index n_test = 0,
+inline Problem random_problem(const ParameterLayout& layout, const Loss* loss, Index n, Index n_test = 0,
                               Index d = 0) {
   return {loss, true, layout.outputs(), random_samples(layout, loss, n, 11, d),
           random_samples(layout, loss, n_test, 12, d)};

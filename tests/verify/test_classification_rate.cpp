@@ -63,7 +63,7 @@ struct RunAudit {
 /// W and λ_min(D) along a gradient flow of the softmax-linear model.
 class AuditedFlow {
  public:
-  AuditedFlow(int feature_ranks, LossKind loss, const Samples& samples, Index q)
+  AuditedFlow(int feature_ranks, const Loss* loss, const Samples& samples, Index q)
       : problem(feature_ranks, loss, samples, q),
         model_(problem.layout, gamma_factor),
         objective_(model_, problem.shallow),
@@ -114,12 +114,12 @@ class AuditedFlow {
 };
 
 struct Kind {
-  LossKind loss;
+  const Loss* loss;
   Index q;
 };
 
 TEST(ClassificationRate, FlowsStayBelowAllThreeBoundsOnEveryGrid) {
-  for (const Kind& kind : {Kind{LossKind::logistic, 1}, Kind{LossKind::cross_entropy, 3}}) {
+  for (const Kind& kind : {Kind{logistic_loss(), 1}, Kind{cross_entropy_loss(), 3}}) {
     const Samples samples = testing::noisy_samples(3, 60, std::max<Index>(2, kind.q), 101, 6.0);
     double first_excess = 0.0;
     for (const int feature_ranks : feature_rank_choices()) {
@@ -144,7 +144,7 @@ TEST(ClassificationRate, FlowsStayBelowAllThreeBoundsOnEveryGrid) {
 
 TEST(ClassificationRate, ALargerConstantIsCaught) {
   const Samples samples = testing::noisy_samples(4, 60, 2, 102);
-  AuditedFlow run(1, LossKind::logistic, samples, 1);
+  AuditedFlow run(1, logistic_loss(), samples, 1);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
   const RunAudit result = run.audit(10.0, optimum);
   const AuditSample& last = result.samples.back();
@@ -163,7 +163,7 @@ TEST(ClassificationRate, ALargerConstantIsCaught) {
 
 TEST(ClassificationRate, SeparableDataAreAuditedFromZeroAndInABox) {
   const Samples samples = testing::noisy_samples(8, 8, 3, 103);
-  AuditedFlow run(1, LossKind::cross_entropy, samples, 3);
+  AuditedFlow run(1, cross_entropy_loss(), samples, 3);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
   ASSERT_FALSE(optimum.attained);
   const RunAudit result = run.audit(3.0, optimum);
@@ -174,14 +174,14 @@ TEST(ClassificationRate, SeparableDataAreAuditedFromZeroAndInABox) {
   EXPECT_NE(result.obstacle.find("no comparator"), std::string::npos);
 
   const ConvexOptimum boxed = solve_convex_optimum(run.problem.shallow, {1e-12, 1.1 * result.largest_entry});
-  AuditedFlow again(1, LossKind::cross_entropy, samples, 3);
+  AuditedFlow again(1, cross_entropy_loss(), samples, 3);
   const RunAudit in_box = again.audit(3.0, boxed);
   EXPECT_TRUE(in_box.held()) << in_box.measured.rates.verdict();
   ASSERT_TRUE(in_box.ball && in_box.outputs);
   EXPECT_LT(in_box.samples.back().excess, in_box.samples.front().excess);
 
   const ConvexOptimum small = solve_convex_optimum(run.problem.shallow, {1e-12, 0.5 * result.largest_entry});
-  AuditedFlow outside(1, LossKind::cross_entropy, samples, 3);
+  AuditedFlow outside(1, cross_entropy_loss(), samples, 3);
   const RunAudit left = outside.audit(3.0, small);
   EXPECT_FALSE(left.ball || left.outputs);
   EXPECT_NE(left.obstacle.find("left the box"), std::string::npos);
@@ -190,7 +190,7 @@ TEST(ClassificationRate, SeparableDataAreAuditedFromZeroAndInABox) {
 TEST(ClassificationRate, DeficientRankLeavesTheMeasuredConstant) {
   Samples samples = testing::noisy_samples(4, 60, 2, 104);
   for (Index i = 0; i < 60; ++i) samples.features(3, i) = samples.features(0, i);
-  AuditedFlow run(1, LossKind::logistic, samples, 1);
+  AuditedFlow run(1, logistic_loss(), samples, 1);
   const ConvexOptimum optimum = solve_convex_optimum(run.problem.shallow);
   const RunAudit result = run.audit(3.0, optimum);
   EXPECT_TRUE(result.held()) << result.measured.rates.verdict();

@@ -56,7 +56,7 @@ struct GramRun {
 };
 
 /// nq = 6 outputs of 150 parameters and more.
-TangentSizes over_parametrised(LossKind loss = LossKind::squared) {
+TangentSizes over_parametrised(const Loss* loss = squared_loss()) {
   return {.m = 10, .d = 3, .q = 2, .n = 3, .gamma = 0.6, .scale = 0.7, .loss = loss};
 }
 
@@ -90,7 +90,7 @@ TEST(GramRate, FlowsThatMeetKinksStayBelowTheBound) {
 
 TEST(GramRate, LossAndGradientAreThoseOfTheRunOnEveryGrid) {
   for (const int feature_ranks : feature_rank_choices()) {
-    for (const LossKind loss : {LossKind::squared, LossKind::cross_entropy}) {
+    for (const Loss* loss : {squared_loss(), cross_entropy_loss()}) {
       GramRun run(Kind::tanh_free, MPI_COMM_WORLD, feature_ranks, over_parametrised(loss));
       run.flow(0.5, 2);
       EXPECT_TRUE(run.audit.rates().held()) << run.audit.rates().verdict();
@@ -104,7 +104,7 @@ TEST(GramRate, LossAndGradientAreThoseOfTheRunOnEveryGrid) {
 }
 
 TEST(GramRate, CrossEntropyIsAuditedWithItsMeasuredConstant) {
-  GramRun run(Kind::tanh_softmax, over_parametrised(LossKind::cross_entropy));
+  GramRun run(Kind::tanh_softmax, over_parametrised(cross_entropy_loss()));
   run.flow(20.0);
   EXPECT_TRUE(std::isnan(run.audit.constants().kappa));
   EXPECT_TRUE(run.audit.rates().held()) << run.audit.rates().verdict();
@@ -171,7 +171,7 @@ TEST(GramRate, ARestoredAuditGoesOnBitByBit) {
 
 TEST(GramRate, ALinearLossHasNoRate) {
   TangentNetwork network(Kind::tanh_free, MPI_COMM_WORLD, 1);
-  network.problem.loss = LossKind::linear;
+  network.problem.loss = linear_loss();
   EXPECT_THROW(GramAudit(network.layout, network.problem, network.factory()), Error);
 }
 

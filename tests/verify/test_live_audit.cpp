@@ -15,7 +15,7 @@ namespace {
 using namespace testing_support;
 
 struct AuditedRun {
-  AuditedRun(int feature_ranks, LossKind loss, double gamma, Index m, Index q, Index n, bool mean = true)
+  AuditedRun(int feature_ranks, const Loss* loss, double gamma, Index m, Index q, Index n, bool mean = true)
       : grid(MPI_COMM_WORLD, feature_ranks),
         layout(grid, m, q),
         problem(random_problem(layout, loss, n)),
@@ -55,15 +55,14 @@ TEST(LiveAuditTest, BothBoundsHoldForEveryLossWidthAndContraction) {
   struct Shape {
     Index m, q, n;
   };
-  for (const LossKind loss : {LossKind::squared, LossKind::cross_entropy, LossKind::logistic}) {
+  for (const Loss* loss : {squared_loss(), cross_entropy_loss(), logistic_loss()}) {
     for (const Shape& shape : {Shape{2, 4, 20}, Shape{7, 3, 30}, Shape{9, 2, 4}}) {
       for (const double gamma : {0.1, 0.8, 0.99}) {
-        AuditedRun run(1, loss, gamma, shape.m, loss == LossKind::logistic ? 1 : shape.q, shape.n);
+        AuditedRun run(1, loss, gamma, shape.m, loss == logistic_loss() ? 1 : shape.q, shape.n);
         Flow flow(*run.objective, run.theta.get(), gamma > 0.9 ? 0.02 : 0.5, 100000);
         const auto points = run.follow(flow);
-        EXPECT_TRUE(run.audit->rates().held())
-            << to_string(loss) << " m = " << shape.m << " gamma = " << gamma << ": "
-            << run.audit->rates().verdict();
+        EXPECT_TRUE(run.audit->rates().held()) << loss->name() << " m = " << shape.m << " gamma = " << gamma
+                                               << ": " << run.audit->rates().verdict();
         EXPECT_GT(points.size(), 3U);
         EXPECT_LT(points.back().sample.excess, points.front().sample.excess);
         for (const AuditPoint& point : points) EXPECT_GE(point.sample.lambda_min, point.row.floor);
@@ -75,7 +74,7 @@ TEST(LiveAuditTest, BothBoundsHoldForEveryLossWidthAndContraction) {
 TEST(LiveAuditTest, RowsDoNotDependOnTheGrid) {
   std::vector<AuditPoint> reference;
   for (const int feature_ranks : feature_rank_choices()) {
-    AuditedRun run(feature_ranks, LossKind::squared, 0.8, 6, 3, 25);
+    AuditedRun run(feature_ranks, squared_loss(), 0.8, 6, 3, 25);
     Flow flow(*run.objective, run.theta.get(), 1.0, 12);
     const auto points = run.follow(flow);
     if (reference.empty()) reference = points;
@@ -90,8 +89,8 @@ TEST(LiveAuditTest, RowsDoNotDependOnTheGrid) {
 }
 
 TEST(LiveAuditTest, SumScaleMultipliesKappaAndTheExcessByN) {
-  AuditedRun mean(1, LossKind::squared, 0.8, 6, 3, 25, true);
-  AuditedRun sum(1, LossKind::squared, 0.8, 6, 3, 25, false);
+  AuditedRun mean(1, squared_loss(), 0.8, 6, 3, 25, true);
+  AuditedRun sum(1, squared_loss(), 0.8, 6, 3, 25, false);
   EXPECT_NEAR(sum.audit->constants().kappa, 25.0 * mean.audit->constants().kappa,
               1e-12 * sum.audit->constants().kappa);
   const double a = mean.audit->observe(0, 0.0, mean.theta.get(), 0.0, 0.0).sample.excess;
@@ -100,7 +99,7 @@ TEST(LiveAuditTest, SumScaleMultipliesKappaAndTheExcessByN) {
 }
 
 TEST(LiveAuditTest, TooLongADescentStepIsCaughtAtItsStep) {
-  AuditedRun run(1, LossKind::squared, 0.8, 6, 3, 25);
+  AuditedRun run(1, squared_loss(), 0.8, 6, 3, 25);
   DescentSettings settings;
   settings.step_size = 2.0;
   Descent descent(*run.objective, run.theta.get(), settings, 1e9, 50);
@@ -113,18 +112,18 @@ TEST(LiveAuditTest, TooLongADescentStepIsCaughtAtItsStep) {
 }
 
 TEST(LiveAuditTest, AResumedAuditGoesOnBitByBit) {
-  AuditedRun straight(1, LossKind::squared, 0.8, 6, 3, 25);
+  AuditedRun straight(1, squared_loss(), 0.8, 6, 3, 25);
   Flow straight_flow(*straight.objective, straight.theta.get(), 0.7, 100000);
   const auto expected = straight.follow(straight_flow);
 
-  AuditedRun first(1, LossKind::squared, 0.8, 6, 3, 25);
+  AuditedRun first(1, squared_loss(), 0.8, 6, 3, 25);
   Flow first_flow(*first.objective, first.theta.get(), 0.7, 100000);
   const auto before = first.follow(first_flow, 5);
   ASSERT_LT(before.size(), expected.size());
   Snapshot snapshot;
   first.audit->save(snapshot);
 
-  AuditedRun second(1, LossKind::squared, 0.8, 6, 3, 25);
+  AuditedRun second(1, squared_loss(), 0.8, 6, 3, 25);
   check(VecCopy(first.theta.get(), second.theta.get()));
   second.state = first.state;
   std::vector<double> vectors;

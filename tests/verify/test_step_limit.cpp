@@ -23,7 +23,7 @@ struct NearTheOptimum {
   NearTheOptimum()
       : grid(MPI_COMM_WORLD),
         layout(grid, m, q),
-        problem(random_problem(layout, LossKind::squared, n)),
+        problem(random_problem(layout, squared_loss(), n)),
         model(layout, gamma),
         loss(layout, problem),
         reference(*loss.factor(), q, problem.scale(n)),
@@ -73,7 +73,7 @@ struct NearTheOptimum {
     const testing::Dense w = testing::whole_block(model.softmax(), q, model.w());
     const testing::Dense d = testing::explicit_dynamics(testing::whole_softmax(model.softmax()), w, gamma);
     return testing::curvatures(
-        d, testing::explicit_hessian(LossKind::squared, testing::random_features(m, n), w, problem.scale(n)));
+        d, testing::explicit_hessian(squared_loss(), testing::random_features(m, n), w, problem.scale(n)));
   }
 
   ProcessGrid grid;

@@ -20,7 +20,7 @@ using namespace testing_support;
 constexpr double wanted = 1e-8;
 
 struct MeasuredRun {
-  MeasuredRun(LossKind loss, Index m, Index q, Index n, double gamma, int feature_ranks = 1)
+  MeasuredRun(const Loss* loss, Index m, Index q, Index n, double gamma, int feature_ranks = 1)
       : grid(MPI_COMM_WORLD, feature_ranks),
         layout(grid, m, q),
         problem(random_problem(layout, loss, n)),
@@ -77,7 +77,7 @@ void expect_newton_steps(const std::vector<TrustRegionNewton>& found, bool prove
 }
 
 TEST(TheoremTwo, FlowOfARegressionIsATrustRegionNewtonStepAtEveryTime) {
-  MeasuredRun run(LossKind::squared, 7, 1, 40, 0.8);
+  MeasuredRun run(squared_loss(), 7, 1, 40, 0.8);
   const auto found = run.follow(2.0, {0, 5});
   ASSERT_EQ(found.size(), 3U);
   expect_newton_steps(found, true);
@@ -86,7 +86,7 @@ TEST(TheoremTwo, FlowOfARegressionIsATrustRegionNewtonStepAtEveryTime) {
 }
 
 TEST(TheoremTwo, FlowOfALogisticRegressionIsATrustRegionNewtonStepAtEveryTime) {
-  MeasuredRun run(LossKind::logistic, 7, 1, 40, 0.8);
+  MeasuredRun run(logistic_loss(), 7, 1, 40, 0.8);
   const auto found = run.follow(4.0, {0, 3});
   ASSERT_EQ(found.size(), 3U);
   expect_newton_steps(found, true);
@@ -95,7 +95,7 @@ TEST(TheoremTwo, FlowOfALogisticRegressionIsATrustRegionNewtonStepAtEveryTime) {
 }
 
 TEST(TheoremTwo, FewerSamplesThanStatesLeaveItTrue) {
-  for (const LossKind loss : {LossKind::squared, LossKind::logistic}) {
+  for (const Loss* loss : {squared_loss(), logistic_loss()}) {
     MeasuredRun run(loss, 9, 1, 4, 0.5);
     expect_newton_steps(run.follow(1.0, {0}), true);
   }
@@ -103,14 +103,14 @@ TEST(TheoremTwo, FewerSamplesThanStatesLeaveItTrue) {
 
 // Not in the paper; see TrustRegionNewtonCheck for why it must hold.
 TEST(TheoremTwo, SeveralOutputsObeyTheSameAlgebra) {
-  for (const LossKind loss : {LossKind::squared, LossKind::cross_entropy}) {
+  for (const Loss* loss : {squared_loss(), cross_entropy_loss()}) {
     MeasuredRun run(loss, 5, 3, 30, 0.8);
     expect_newton_steps(run.follow(1.0, {0}), false);
   }
 }
 
 TEST(TheoremTwo, DOfTheStartIsNotThatOfTheEnd) {
-  MeasuredRun run(LossKind::squared, 7, 1, 40, 0.8);
+  MeasuredRun run(squared_loss(), 7, 1, 40, 0.8);
   const auto found = run.follow(1.0, {0}, true);
   ASSERT_EQ(found.size(), 2U);
   EXPECT_LE(found.front().worst_error(), wanted);
@@ -121,7 +121,7 @@ TEST(TheoremTwo, DOfTheStartIsNotThatOfTheEnd) {
 TEST(TheoremTwo, LargestDeltaDoesNotDependOnTheGrid) {
   std::vector<double> delta_bars;
   for (const int feature_ranks : feature_rank_choices()) {
-    MeasuredRun run(LossKind::logistic, 6, 1, 25, 0.8, feature_ranks);
+    MeasuredRun run(logistic_loss(), 6, 1, 25, 0.8, feature_ranks);
     const auto found = run.follow(0.2, {});
     expect_newton_steps(found, true);
     delta_bars.push_back(found.back().delta_bar);

@@ -97,7 +97,7 @@ class GramClaim final : public Claim {
     const TrainSettings& settings = subject_.settings();
     const DescentSettings& descent = settings.descent;
     if (subject_.linear() && settings.network.objective != "unrolled") return "Theorem 1 is about this model";
-    if (subject_.problem().loss != LossKind::squared) return "its rate is linear for -loss squared only";
+    if (!subject_.problem().loss->least_squares()) return "its rate is linear for -loss squared only";
     if (!settings.network.backward.exact() || settings.network.jacobian_weight > 0.0)
       return "the run does not follow the gradient of its loss";
     if (settings.batch > 0) return "the run has minibatches";

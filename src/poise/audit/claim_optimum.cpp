@@ -25,8 +25,10 @@ class OptimumClaim final : public Claim {
     const std::string gradient_claim = "gradient at W* vanishes, summed over the samples";
     const std::string why =
         !subject_.linear() ? "no closed form of L* is known for this model"
-        : subject_.problem().loss != LossKind::squared
-            ? "L* of -loss " + to_string(subject_.problem().loss) + " is proved by its certificate"
+        : !subject_.problem().loss->least_squares()
+            ? !subject_.problem().loss->has_proven_rate()
+                  ? "no L* is known for -loss " + subject_.problem().loss->name()
+                  : "L* of -loss " + subject_.problem().loss->name() + " is proved by its certificate"
             : "";
     if (!why.empty()) {
       table.add(does_not_apply("optimum", loss_claim, "5.2", why));
@@ -56,8 +58,9 @@ class OptimumClaim final : public Claim {
     std::vector<double> gradient(reference.optimum().size());
     LossSum sum;
     const auto visit = [&](Index first, Index columns, double* f) {
-      sum.loss += evaluate_loss(problem.loss, q, columns, f, problem.train.targets.data() + first * q, f,
-                                problem.train.weights_from(first))
+      sum.loss += problem.loss
+                      ->evaluate(q, columns, f, problem.train.targets.data() + first * q, f,
+                                 problem.train.weights_from(first))
                       .loss;
     };
     loss.sum_over_outputs(reference.optimum().data(), problem.train, visit, gradient.data());

@@ -96,7 +96,7 @@ class RatesClaim final : public Claim {
   }
 
  private:
-  [[nodiscard]] bool needs_optimum() const { return live_ && subject_.problem().loss != LossKind::squared; }
+  [[nodiscard]] bool needs_optimum() const { return live_ && !subject_.problem().loss->least_squares(); }
 
   /// Once, and not when the claim is made: it takes long, and the options are checked only after that.
   void find_optimum() {
@@ -153,7 +153,7 @@ class RatesClaim final : public Claim {
       if (!(all[k].excess <= resolved * uncertainties[k]))
         worst.add(all[k].grad_norm2 / all[k].excess, kappa * (1.0 - share), all[k].step, samples.files()[k]);
     return worst.row("kappa", "|grad L0|^2 over the excess is at least kappa",
-                     subject_.problem().loss == LossKind::squared ? "5.2" : "5.3", why_not);
+                     subject_.problem().loss->least_squares() ? "5.2" : "5.3", why_not);
   }
 
   void add_bound(VerdictTable& table, const RateSamples& samples, Row row, const AuditConstants& constants,

@@ -51,8 +51,7 @@ Objective& Subject::true_objective() {
 }
 
 double Subject::gradient_size(double loss) const {
-  // s Σ ‖∇ℓ_i‖² <= 4 L for the squared loss; else ‖∇ℓ_i‖² <= 2 (1 − p)² <= 2 ℓ_i.
-  const double slopes = (problem().loss == LossKind::squared ? 4.0 : 2.0) * std::max(loss, 0.0);
+  const double slopes = problem().loss->gradient_bound() * std::max(loss, 0.0);
   return std::sqrt(slopes * features_norm2_);
 }
 
@@ -63,7 +62,7 @@ double Subject::loss_noise(double loss) const {
   if (network().objective == "collapsed") accuracy = std::max(accuracy, model_->weight_error());
   if (network().objective == "equilibrium")
     accuracy = std::max(accuracy, 4.0 * exact_->equilibrium().rtol() * (1.0 + c) / (1.0 - c));
-  if (problem().loss != LossKind::squared) return accuracy * std::abs(loss);
+  if (!problem().loss->least_squares()) return accuracy * std::abs(loss);
   const double size = std::sqrt(targets_norm2_) + std::sqrt(std::max(0.0, loss));
   return accuracy * (std::abs(loss) + 2.0 * std::sqrt(std::max(0.0, loss)) * size) +
          accuracy * accuracy * size * size;

@@ -1,159 +1,69 @@
 #include "poise/model/loss.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <numeric>
-#include <vector>
+#include <limits>
 
 #include "poise/base/error.hpp"
-#include "poise/model/exponential.hpp"
 
 namespace poise {
 namespace {
 
-/// ω_i of a sample.
-double weight_of(const double* weights, Index i) {
-  return weights == nullptr ? 1.0 : weights[i];
+struct Known {
+  std::vector<const Loss*> losses{squared_loss(), logistic_loss(), cross_entropy_loss()};
+  std::vector<std::unique_ptr<const Loss>> own;
+};
+
+Known& known() {
+  static Known table;
+  return table;
 }
 
-LossSum squared(Index q, Index p, const double* f, const double* y, double* gradient, const double* weights) {
-  LossSum sum;
-  for (Index i = 0; i < p; ++i, f += q, y += q) {
-    if (q > 1 && std::max_element(f, f + q) - f == std::max_element(y, y + q) - y) ++sum.correct;
-    if (q == 1 && (f[0] > 0.5) == (y[0] > 0.5)) ++sum.correct;
-    const double weight = weight_of(weights, i);
-    for (Index c = 0; c < q; ++c) {
-      const double difference = f[c] - y[c];
-      sum.loss += weight * difference * difference;
-      if (gradient != nullptr) gradient[i * q + c] = 2.0 * weight * difference;
-    }
-  }
-  return sum;
-}
-
-/// ℓ = log(1 + eᶠ) − y f, written so that e is never raised to a positive number.
-LossSum logistic(Index p, const double* f, const double* y, double* gradient, const double* weights) {
-  LossSum sum;
-  for (Index i = 0; i < p; ++i) {
-    const double decay = std::exp(-std::abs(f[i]));
-    const double probability = f[i] >= 0.0 ? 1.0 / (1.0 + decay) : decay / (1.0 + decay);
-    if ((f[i] > 0.0) == (y[i] > 0.5)) ++sum.correct;
-    const double weight = weight_of(weights, i);
-    sum.loss += weight * (std::max(f[i], 0.0) - y[i] * f[i] + std::log1p(decay));
-    if (gradient != nullptr) gradient[i] = weight * (probability - y[i]);
-  }
-  return sum;
-}
-
-/// ℓ = log Σ_c e^{f_c} − f_y. Some samples at a time, so that exponentials come in long vectors.
-LossSum cross_entropy(Index q, Index p, const double* f, const double* y, double* gradient,
-                      const double* weights) {
-  constexpr Index together = 64;
-  std::vector<double> powers(static_cast<std::size_t>(std::min(together, p) * q));
-  std::array<double, together> label_scores;
-  std::array<Index, together> labels;
-  LossSum sum;
-  for (Index first = 0; first < p; first += together) {
-    const Index count = std::min(together, p - first);
-    for (Index i = 0; i < count; ++i, f += q, y += q) {
-      const double* top = std::max_element(f, f + q);
-      const Index label = std::max_element(y, y + q) - y;
-      if (top - f == label) ++sum.correct;
-      labels[i] = label;
-      label_scores[i] = f[label] - *top;
-      for (Index c = 0; c < q; ++c) powers[i * q + c] = f[c] - *top;
-    }
-    exponentials(count * q, powers.data());
-    for (Index i = 0; i < count; ++i) {
-      const double* power = powers.data() + i * q;
-      const double total = std::accumulate(power, power + q, 0.0);
-      const double weight = weight_of(weights, first + i);
-      sum.loss += weight * (std::log(total) - label_scores[i]);
-      if (gradient == nullptr) continue;
-      for (Index c = 0; c < q; ++c)
-        gradient[(first + i) * q + c] = weight * (power[c] / total - (c == labels[i] ? 1.0 : 0.0));
-    }
-  }
-  return sum;
-}
-
-LossSum linear(Index size, const double* f, const double* y, double* gradient) {
-  LossSum sum;
-  sum.loss = std::inner_product(f, f + size, y, 0.0);
-  if (gradient != nullptr) std::copy_n(y, size, gradient);
-  return sum;
+const Loss* loss_or_null(const std::string& name) {
+  const auto& losses = known().losses;
+  const auto found =
+      std::find_if(losses.begin(), losses.end(), [&](auto* loss) { return loss->name() == name; });
+  return found == losses.end() ? nullptr : *found;
 }
 
 }  // namespace
 
-LossKind parse_loss(const std::string& name) {
-  if (name == "squared") return LossKind::squared;
-  if (name == "logistic") return LossKind::logistic;
-  if (name == "cross_entropy") return LossKind::cross_entropy;
-  throw bad_input("unknown loss '" + name + "': choose squared, logistic or cross_entropy");
+void Loss::multiply_curvature(Index /*outputs*/, Index /*p*/, const double* /*slopes*/, double* /*v*/,
+                              const double* /*weights*/) const {
+  throw Error(ExitCode::bad_input, "-loss " + name() + " does not state its curvature", true);
 }
 
-std::string to_string(LossKind kind) {
-  switch (kind) {
-    case LossKind::squared:
-      return "squared";
-    case LossKind::logistic:
-      return "logistic";
-    case LossKind::cross_entropy:
-      return "cross_entropy";
-    case LossKind::linear:
-      break;
+double Loss::largest_curvature() const {
+  return std::numeric_limits<double>::infinity();
+}
+
+void register_loss(std::unique_ptr<const Loss> loss) {
+  if (loss_or_null(loss->name()) != nullptr)
+    throw Error(ExitCode::bad_input, "a loss of the name '" + loss->name() + "' is known already", true);
+  known().losses.push_back(loss.get());
+  known().own.push_back(std::move(loss));
+}
+
+std::vector<std::string> loss_names(bool (Loss::*property)() const) {
+  std::vector<std::string> names;
+  for (const Loss* loss : known().losses)
+    if (property == nullptr || (loss->*property)()) names.push_back(loss->name());
+  return names;
+}
+
+std::string loss_help() {
+  std::string text;
+  for (const Loss* loss : known().losses) {
+    const std::string help = loss->help();
+    if (!help.empty()) text += "; " + loss->name() + " " + help;
   }
-  return "linear";
+  return text;
 }
 
-LossSum evaluate_loss(LossKind kind, Index outputs, Index p, const double* f, const double* targets,
-                      double* gradient, const double* weights) {
-  switch (kind) {
-    case LossKind::squared:
-      return squared(outputs, p, f, targets, gradient, weights);
-    case LossKind::logistic:
-      return logistic(p, f, targets, gradient, weights);
-    case LossKind::cross_entropy:
-      return cross_entropy(outputs, p, f, targets, gradient, weights);
-    case LossKind::linear:
-      return linear(outputs * p, f, targets, gradient);
-  }
-  return {};
-}
-
-void loss_probabilities(LossKind kind, Index outputs, Index p, const double* f, double* probabilities) {
-  if (kind == LossKind::squared) return;
-  for (Index i = 0; i < p; ++i, f += outputs, probabilities += outputs) {
-    if (kind == LossKind::logistic) {
-      const double decay = std::exp(-std::abs(f[0]));
-      probabilities[0] = f[0] >= 0.0 ? 1.0 / (1.0 + decay) : decay / (1.0 + decay);
-      continue;
-    }
-    const double top = *std::max_element(f, f + outputs);
-    double total = 0.0;
-    for (Index c = 0; c < outputs; ++c) total += probabilities[c] = std::exp(f[c] - top);
-    for (Index c = 0; c < outputs; ++c) probabilities[c] /= total;
-  }
-}
-
-void multiply_loss_curvature(LossKind kind, Index outputs, Index p, const double* probabilities, double* v,
-                             const double* weights) {
-  for (Index i = 0; i < p; ++i, probabilities += outputs, v += outputs) {
-    const double weight = weight_of(weights, i);
-    double mean = 0.0;  // pᵀv
-    if (kind == LossKind::cross_entropy) mean = std::inner_product(v, v + outputs, probabilities, 0.0);
-    for (Index c = 0; c < outputs; ++c) {
-      if (kind == LossKind::squared) v[c] *= 2.0 * weight;
-      if (kind == LossKind::logistic) v[c] *= weight * probabilities[c] * (1.0 - probabilities[c]);
-      if (kind == LossKind::cross_entropy) v[c] = weight * probabilities[c] * (v[c] - mean);
-    }
-  }
-}
-
-double largest_loss_curvature(LossKind kind) {
-  return kind == LossKind::squared ? 2.0 : kind == LossKind::logistic ? 0.25 : 0.5;
+const Loss* find_loss(const std::string& name) {
+  if (const Loss* loss = loss_or_null(name)) return loss;
+  std::string names;
+  for (const auto& each : loss_names()) names += (names.empty() ? "" : ", ") + each;
+  throw Error(ExitCode::bad_input, "unknown loss '" + name + "': choose one of " + names, true);
 }
 
 }  // namespace poise

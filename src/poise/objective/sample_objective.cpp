@@ -111,8 +111,8 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
     forward(panel, with_gradient, result);
     if (!result.equilibrium.usable()) break;
     read_out(panel);
-    const LossSum part = evaluate_loss(problem_.loss, q, panel.p, outputs_.data(), targets_.data(),
-                                       with_gradient ? outputs_.data() : nullptr, weights);
+    const LossSum part = problem_.loss->evaluate(q, panel.p, outputs_.data(), targets_.data(),
+                                                 with_gradient ? outputs_.data() : nullptr, weights);
     sum.loss += part.loss;
     sum.correct += part.correct;
     if (!with_gradient) continue;

@@ -24,7 +24,7 @@ struct SampleSet {
 
 /// What is minimised: L(A, B) = s Σ_i ω_i ℓ(f(x_i), y_i), s = 1 (sum) or 1/n (mean), option -loss_scale.
 struct Problem {
-  LossKind loss = LossKind::squared;
+  const Loss* loss = squared_loss();  ///< not owned; never null
   bool mean = true;
   Index outputs = 0;  ///< q
   SampleSet train;

@@ -25,7 +25,7 @@ ShallowLoss::ShallowLoss(const ParameterLayout& layout, const Problem& problem)
       slice_(static_cast<std::size_t>(layout.slice().size() * layout.outputs())),
       block_(static_cast<std::size_t>(layout.block().size() * layout.outputs())),
       gradient_block_(block_.size()) {
-  if (problem.loss == LossKind::squared)
+  if (problem.loss->least_squares())
     factor_ = std::make_unique<TriangularFactor>(triangular_factor(layout, problem.train));
 }
 
@@ -123,8 +123,8 @@ Score ShallowLoss::pass_over_samples(const double* w, const SampleSet& samples, 
   const Index q = layout_.outputs();
   LossSum sum;
   pass_over_panels(w, samples, with_gradient, [&](Index first, Index columns, double* f) {
-    const LossSum part = evaluate_loss(problem_.loss, q, columns, f, samples.targets.data() + first * q,
-                                       with_gradient ? f : nullptr, samples.weights_from(first));
+    const LossSum part = problem_.loss->evaluate(q, columns, f, samples.targets.data() + first * q,
+                                                 with_gradient ? f : nullptr, samples.weights_from(first));
     sum.loss += part.loss;
     sum.correct += part.correct;
   });
@@ -140,7 +140,7 @@ void ShallowLoss::linearise(const double* w) {
   const Index q = layout_.outputs();
   probabilities_.resize(static_cast<std::size_t>(q * train.count));
   visit_outputs(w, train, [&](Index first, Index columns, const double* f) {
-    loss_probabilities(problem_.loss, q, columns, f, probabilities_.data() + first * q);
+    problem_.loss->linearise(q, columns, f, probabilities_.data() + first * q);
   });
 }
 
@@ -153,8 +153,8 @@ void ShallowLoss::hessian_product(const double* v, double* out) {
     return;
   }
   const auto multiply = [&](Index first, Index columns, double* f) {
-    multiply_loss_curvature(problem_.loss, q, columns, probabilities_.data() + first * q, f,
-                            problem_.train.weights_from(first));
+    problem_.loss->multiply_curvature(q, columns, probabilities_.data() + first * q, f,
+                                      problem_.train.weights_from(first));
   };
   sum_over_outputs(v, problem_.train, multiply, out);
 }

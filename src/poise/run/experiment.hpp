@@ -47,7 +47,7 @@ class Experiment {
   [[nodiscard]] Index record_every() const { return record_every_; }
   /// Whether the share of right classes means anything.
   [[nodiscard]] bool has_accuracy() const {
-    return data_.info().classification || problem().loss == LossKind::logistic;
+    return data_.info().classification || problem().loss->targets() == Targets::binary;
   }
   /// Collective. Training loss and accuracy, by a pass over the samples where the evaluation has no accuracy.
   [[nodiscard]] Score train_score(const Evaluation& evaluation);

@@ -82,7 +82,7 @@ void Report::print_gradient() const {
     std::snprintf(memory, sizeof memory, ", warm starts take %.3g MB a rank", warm_bytes_ / 1e6);
     text += memory;
   }
-  std::printf("  loss      %s, %s over the samples, %s\n", to_string(settings_.loss).c_str(),
+  std::printf("  loss      %s, %s over the samples, %s\n", settings_.loss->name().c_str(),
               settings_.mean ? "mean" : "sum", text.c_str());
   print_solvers();
 }

@@ -23,8 +23,7 @@ void TrainSettings::read_data(Options& o) {
 }
 
 void TrainSettings::read_loss(Options& o) {
-  loss = parse_loss(o.choice("loss", "squared", {"squared", "logistic", "cross_entropy"},
-                             "loss of a sample; logistic is for two classes"));
+  loss = find_loss(o.choice("loss", "squared", loss_names(), "loss of a sample" + loss_help()));
   mean = o.choice("loss_scale", "mean", {"mean", "sum"},
                   "the loss is the mean or the sum of the samples' losses") == "mean";
   scale_targets = o.flag(
@@ -120,6 +119,7 @@ std::string TrainSettings::beyond_the_theorem() const {
   if (network.model != "softmax_linear") return "-model " + network.model;
   if (network.objective == "unrolled") return "-objective unrolled";
   if (!network.theorem_applies()) return "an inexact gradient or a penalty";
+  if (!loss->has_proven_rate()) return "-loss " + loss->name();
   if (batch > 0) return "minibatches";
   if (dynamics == "minimise") return "-dynamics minimise";
   const bool plain = descent.method == DescentSettings::Method::gradient && descent.weight_decay == 0.0 &&

@@ -23,7 +23,7 @@ struct TrainSettings {
   NetworkSettings network;
   DescentSettings descent;
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
-  LossKind loss = LossKind::squared;
+  const Loss* loss = squared_loss();
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
   std::string class_weight;  ///< none, balanced, or a number for each class
 

@@ -1,5 +1,7 @@
 #include "poise/run/train_rules.hpp"
 
+#include "poise/model/loss.hpp"
+
 namespace poise {
 namespace {
 
@@ -45,7 +47,6 @@ const Rules of_objective{
     {"jacobian_weight", {by_equilibria}},
     {"eq_panel", {by_samples}},
     {"mat_type", {{"grid_feature_ranks", {"1"}}}},
-    {"scale_targets", {{"loss", {"squared"}}}},
 };
 
 const Rules of_dynamics{
@@ -95,7 +96,9 @@ std::vector<OptionRule> feature_rules() {
 }
 
 std::vector<OptionRule> train_rules() {
-  return joined({feature_rules(), of_network, of_objective, of_dynamics});
+  // Made when asked for, as a program may have registered losses of its own before.
+  const Rules of_loss{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
+  return joined({feature_rules(), of_network, of_objective, of_loss, of_dynamics});
 }
 
 std::vector<OptionRule> train_solver_rules() {

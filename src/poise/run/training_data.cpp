@@ -20,15 +20,15 @@ namespace poise {
 namespace {
 
 /// Outputs q that a loss needs on these data; throws bad_input where they do not go together.
-Index outputs_for(LossKind loss, const DatasetInfo& info) {
+Index outputs_for(const Loss& loss, const DatasetInfo& info) {
   const auto refuse = [&](const std::string& why) {
-    return Error(ExitCode::bad_input, "-loss " + to_string(loss) + " on " + info.path + ": " + why, true);
+    return Error(ExitCode::bad_input, "-loss " + loss.name() + " on " + info.path + ": " + why, true);
   };
-  if (loss == LossKind::cross_entropy) {
+  if (loss.targets() == Targets::classes) {
     if (!info.classification) throw refuse("the data have /targets, not /labels; use -loss squared");
     if (info.outputs < 2) throw refuse("the data have a single class");
   }
-  if (loss == LossKind::logistic) {
+  if (loss.targets() == Targets::binary) {
     if (info.classification && info.outputs != 2)
       throw refuse("the data have " + std::to_string(info.outputs) +
                    " classes, not 2; use -loss cross_entropy");
@@ -93,7 +93,7 @@ std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* 
 }
 
 Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
-  const Index outputs = outputs_for(settings.loss, info);
+  const Index outputs = outputs_for(*settings.loss, info);
   if (settings.train_samples > info.samples)
     throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
                 " holds only " + std::to_string(info.samples));
@@ -131,7 +131,7 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
   problem_.train = make_samples(std::move(train), total);
   problem_.train.weights = sample_weights();
   if (info_.test_samples > 0) problem_.test = make_samples(std::move(test), info_.test_samples);
-  if (problem_.loss != LossKind::logistic) return;
+  if (problem_.loss->targets() != Targets::binary) return;
   require_binary(problem_.train);
   require_binary(problem_.test);
 }
@@ -157,7 +157,8 @@ void TrainingData::require_binary(const SampleSet& samples) const {
   agree(grid_.world(), [&] {
     for (const double y : samples.targets)
       if (y != 0.0 && y != 1.0)
-        throw bad_input("-loss logistic: the targets must be 0 or 1, but one is " + to_text(y));
+        throw bad_input("-loss " + problem_.loss->name() + ": the targets must be 0 or 1, but one is " +
+                        to_text(y));
   });
 }
 
@@ -170,7 +171,7 @@ void TrainingData::set_target_scale(const TrainSettings& settings, const SampleB
     target_scale_.scale = checkpoint->real("/targets", "scale");
     if (!std::isfinite(target_scale_.loss_unit()) || target_scale_.loss_unit() <= 0.0)
       throw usage(checkpoint->path() + ": /targets has no scale that targets can have");
-  } else if (settings.scale_targets && problem_.loss == LossKind::squared && !info_.classification) {
+  } else if (settings.scale_targets && problem_.loss->least_squares() && !info_.classification) {
     target_scale_ =
         TargetScale::fit(grid_, problem_.outputs, train.count, train.targets.data(), features_->constant());
   }
@@ -189,8 +190,9 @@ std::vector<double> TrainingData::sample_weights() const {
   std::vector<double> weights;
   for (Index i = 0; i < train.count; ++i) {
     const double* y = train.targets.data() + i * problem_.outputs;
-    const Index label = problem_.loss == LossKind::logistic ? static_cast<Index>(y[0] > 0.5)
-                                                            : std::max_element(y, y + problem_.outputs) - y;
+    const Index label = problem_.loss->targets() == Targets::binary
+                            ? static_cast<Index>(y[0] > 0.5)
+                            : std::max_element(y, y + problem_.outputs) - y;
     weights.push_back(class_weights_[static_cast<std::size_t>(label)]);
   }
   return weights;
@@ -200,7 +202,7 @@ SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
   SampleSet set{total, block.count, {}, {}};
   set.features.resize(static_cast<std::size_t>(features_->rows().size() * block.count));
   features_->apply(block.count, block.features.data(), set.features.data());
-  if (problem_.loss == LossKind::logistic && info_.classification) {
+  if (problem_.loss->targets() == Targets::binary && info_.classification) {
     set.targets.assign(block.labels.begin(), block.labels.end());
   } else {
     set.targets = std::move(block.targets);

@@ -6,14 +6,15 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/model/classification_loss.hpp"
 
 namespace poise {
 namespace {
 
 const ShallowLoss& with_curvature(const ShallowLoss& loss) {
-  if (loss.problem().loss == LossKind::squared)
+  if (loss.problem().loss->classification() == nullptr)
     throw Error(ExitCode::bad_input, "constants of classification need a classification loss", true);
-  (void)smallest_loss_curvature(loss.problem().loss, loss.layout().outputs(), 0.0);
+  loss.problem().loss->classification()->require_outputs(loss.layout().outputs());
   return loss;
 }
 
@@ -24,20 +25,14 @@ double largest_on_ranks(const ParameterLayout& layout, double value) {
 
 }  // namespace
 
-double smallest_loss_curvature(LossKind kind, Index outputs, double spread) {
-  if (kind == LossKind::squared) return 2.0;
-  if (kind == LossKind::logistic) return 0.5 / (1.0 + std::cosh(spread));
-  if (outputs < 2)
-    throw Error(ExitCode::bad_input, "cross_entropy needs two outputs or more: with one it is always 0",
-                true);
-  if (outputs == 2) return 1.0 / (1.0 + std::cosh(spread));
-  return 1.0 / (1.0 + static_cast<double>(outputs - 1) * std::exp(spread));
-}
-
 ClassificationConstants::ClassificationConstants(ShallowLoss& loss)
     : loss_(loss),
       svd_(feature_factor(loss.layout(), with_curvature(loss).problem().train)),
       largest_norm1_(feature_norms(loss.layout(), loss.problem().train).largest_one) {}
+
+double ClassificationConstants::smallest_curvature(double spread) const {
+  return loss_.problem().loss->classification()->smallest_curvature(loss_.layout().outputs(), spread);
+}
 
 double ClassificationConstants::scale() const {
   return loss_.problem().scale(loss_.problem().train.total);
@@ -56,8 +51,7 @@ void ClassificationConstants::require_full_rank() const {
 
 double ClassificationConstants::kappa_ball(double radius) const {
   require_full_rank();
-  const double rho =
-      smallest_loss_curvature(loss_.problem().loss, loss_.layout().outputs(), radius * largest_norm1_);
+  const double rho = smallest_curvature(radius * largest_norm1_);
   return 2.0 * scale() * rho * svd_.safe_square(svd_.smallest());
 }
 
@@ -68,9 +62,8 @@ double ClassificationConstants::kappa_box(double r) const {
 double ClassificationConstants::kappa_outputs(const std::vector<double>& spreads) const {
   require_full_rank();
   std::vector<double> weights(spreads.size());
-  std::transform(spreads.begin(), spreads.end(), weights.begin(), [&](double spread) {
-    return smallest_loss_curvature(loss_.problem().loss, loss_.layout().outputs(), spread);
-  });
+  std::transform(spreads.begin(), spreads.end(), weights.begin(),
+                 [&](double spread) { return smallest_curvature(spread); });
   const double* own = loss_.problem().train.weights_from(0);
   for (std::size_t i = 0; own != nullptr && i < weights.size(); ++i) weights[i] *= own[i];
   const double largest = weights.empty() ? 0.0 : *std::max_element(weights.begin(), weights.end());
@@ -82,14 +75,12 @@ double ClassificationConstants::kappa_outputs(const std::vector<double>& spreads
 
 void raise_output_spreads(ShallowLoss& loss, const double* w, std::vector<double>& spreads) {
   const Problem& problem = loss.problem();
+  const ClassificationLoss& classes = *problem.loss->classification();
   const Index q = loss.layout().outputs();
   spreads.resize(static_cast<std::size_t>(problem.train.count));
   loss.visit_outputs(w, problem.train, [&](Index first, Index columns, const double* f) {
-    for (Index i = 0; i < columns; ++i, f += q) {
-      const auto [low, high] = std::minmax_element(f, f + q);
-      const double spread = problem.loss == LossKind::logistic ? std::abs(f[0]) : *high - *low;
-      spreads[first + i] = std::max(spreads[first + i], spread);
-    }
+    for (Index i = 0; i < columns; ++i, f += q)
+      spreads[first + i] = std::max(spreads[first + i], classes.spread(q, f));
   });
 }
 

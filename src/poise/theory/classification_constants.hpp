@@ -8,14 +8,6 @@
 
 namespace poise {
 
-/// ρ: no curvature vᵀ∇²ℓ v of a unit vector v (cross-entropy: with 1ᵀv = 0) is below it where the outputs
-/// have the spread, |f| for logistic, max_c f_c − min_c f_c for cross-entropy.
-///   logistic: p(1 − p) = 1/(2 + 2 cosh spread), sharp.
-///   cross-entropy: ∇²ℓ = diag(p) − ppᵀ has, by interlacing, no eigenvalue but that of 1 below min_c p_c,
-///   which is at least 1/(1 + (q − 1)e^spread); with q = 2 it is 2 p₁p₂ >= 1/(1 + cosh spread), sharp.
-/// Throws bad_input for cross_entropy with one output, which has no curvature. Not collective.
-[[nodiscard]] double smallest_loss_curvature(LossKind kind, Index outputs, double spread);
-
 /// Constants κ of THEORY.md 5.3 with ‖∇L₀(W)‖² >= κ (L₀(W) − L*) for W and the comparator W* in a convex set.
 ///
 /// On such a set L₀(W*) >= L₀(W) + <G, W* − W> + ½ s Σ ω_i ρ_i ‖P(W* − W)φ_i‖², P = 1 for logistic and the
@@ -42,6 +34,7 @@ class ClassificationConstants {
   [[nodiscard]] double kappa_outputs(const std::vector<double>& spreads) const;
 
  private:
+  [[nodiscard]] double smallest_curvature(double spread) const;
   void require_full_rank() const;
   [[nodiscard]] double scale() const;
 

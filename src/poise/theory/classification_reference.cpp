@@ -5,50 +5,19 @@
 #include <numeric>
 
 #include "poise/base/check.hpp"
+#include "poise/model/classification_loss.hpp"
 #include "poise/theory/row_slices.hpp"
 
 namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-/// Up to here e^x − 1 − x is summed as a series: above it the difference loses no digit that matters.
-constexpr double series_end = 0.5;
-/// Above this no p_c e^{d_c} may be formed without taking out the largest power.
-constexpr double largest_power = 30.0;
-
-/// e^x − 1 − x, to full relative accuracy.
-double second_order_rest(double x) {
-  if (std::abs(x) > series_end) return std::expm1(x) - x;
-  double term = 0.5 * x * x;
-  double sum = 0.0;
-  for (int k = 3; std::abs(term) > epsilon * epsilon * std::abs(sum) && k < 30; ++k) {
-    sum += term;
-    term *= x / k;
-  }
-  return sum;
-}
 
 double norm2(const std::vector<double>& x) {
   return std::inner_product(x.begin(), x.end(), x.begin(), 0.0);
 }
 
 }  // namespace
-
-double bregman_divergence(Index outputs, const double* p, double* d) {
-  const double mean = std::inner_product(d, d + outputs, p, 0.0);
-  for (Index c = 0; c < outputs; ++c) d[c] -= mean;
-  const double top = *std::max_element(d, d + outputs);
-  double divergence = 0.0;
-  if (top <= largest_power) {  // Σ p e^d = 1 + Σ p (e^d − 1 − d), as Σ p d = 0 now
-    for (Index c = 0; c < outputs; ++c) divergence += p[c] * second_order_rest(d[c]);
-    divergence = std::log1p(divergence);
-  } else {
-    for (Index c = 0; c < outputs; ++c) divergence += p[c] * std::exp(d[c] - top);
-    divergence = top + std::log(divergence);
-  }
-  for (Index c = 0; c < outputs; ++c) d[c] = p[c] * std::expm1(d[c] - divergence);
-  return divergence;
-}
 
 ClassificationReference::ClassificationReference(ShallowLoss& loss, const ConvexOptimum& optimum)
     : loss_(loss), optimum_(optimum), difference_(optimum.w.size()), gradient_(optimum.w.size()) {
@@ -57,7 +26,7 @@ ClassificationReference::ClassificationReference(ShallowLoss& loss, const Convex
   if (!optimum.attained) return;
   probabilities_.resize(static_cast<std::size_t>(q * train.count));
   loss.visit_outputs(optimum.w.data(), train, [&](Index first, Index columns, const double* f) {
-    loss_probabilities(loss.problem().loss, q, columns, f, probabilities_.data() + first * q);
+    loss.problem().loss->linearise(q, columns, f, probabilities_.data() + first * q);
   });
 }
 
@@ -80,20 +49,14 @@ ClassificationReference::Distance ClassificationReference::distance(const double
   const Problem& problem = loss_.problem();
   const Index q = loss_.layout().outputs();
   std::transform(w, w + difference_.size(), optimum_.w.begin(), difference_.begin(), std::minus<>());
+  const ClassificationLoss& classes = *problem.loss->classification();
   LossSum sum;
   const auto visit = [&](Index first, Index columns, double* d) {
     const double* p = probabilities_.data() + first * q;
     const double* weights = problem.train.weights_from(first);
     for (Index i = 0; i < columns; ++i, p += q, d += q) {
       const double weight = weights == nullptr ? 1.0 : weights[i];
-      if (problem.loss == LossKind::logistic) {  // two classes, the second with the score 0
-        const double both[2] = {p[0], 1.0 - p[0]};
-        double scores[2] = {d[0], 0.0};
-        sum.loss += weight * bregman_divergence(2, both, scores);
-        d[0] = scores[0];
-      } else {
-        sum.loss += weight * bregman_divergence(q, p, d);
-      }
+      sum.loss += weight * classes.bregman_divergence(q, p, d);
       for (Index c = 0; c < q; ++c) d[c] *= weight;
     }
   };

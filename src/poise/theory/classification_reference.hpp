@@ -38,8 +38,4 @@ class ClassificationReference {
   std::vector<double> difference_, gradient_;
 };
 
-/// log Σ_c p_c e^{d_c} − pᵀd of one sample, to full relative accuracy however small d is. d_c becomes p'_c −
-/// p_c, where p'_c ∝ p_c e^{d_c}: the difference of the probabilities. `p` sums to 1. Not collective.
-double bregman_divergence(Index outputs, const double* p, double* d);
-
 }  // namespace poise

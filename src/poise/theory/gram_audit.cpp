@@ -14,13 +14,13 @@ namespace {
 
 /// Squared loss: ‖g‖² = 4 s² Σ ω² r² >= 4 s min ω L.
 AuditConstants make_constants(const Problem& problem, const std::vector<double>& weights) {
-  if (problem.loss == LossKind::linear)
+  if (!problem.loss->bounded_below())
     throw Error(ExitCode::bad_input, "a linear loss has no lower bound: no rate is proven for it", true);
   AuditConstants constants;
   constants.theorem = "the rate of the Gram matrix";
   constants.matrix = "K";
   const double least = weights.empty() ? 1.0 : *std::min_element(weights.begin(), weights.end());
-  if (problem.loss == LossKind::squared) constants.kappa = 4.0 * problem.scale(problem.train.total) * least;
+  if (problem.loss->least_squares()) constants.kappa = 4.0 * problem.scale(problem.train.total) * least;
   return constants;
 }
 
@@ -71,8 +71,9 @@ GramPoint GramAudit::observe(Index step, double t, Vec theta, double gradient_no
   sample.step = step;
   sample.t = t;
   sample.loss =
-      scale * evaluate_loss(problem_.loss, gram_.output_count(), gram_.samples(), gram_.outputs().data(),
-                            targets_.data(), g_.data(), weights_.empty() ? nullptr : weights_.data())
+      scale * problem_.loss
+                  ->evaluate(gram_.output_count(), gram_.samples(), gram_.outputs().data(), targets_.data(),
+                             g_.data(), weights_.empty() ? nullptr : weights_.data())
                   .loss;
   for (double& entry : g_) entry *= scale;
   sample.excess = sample.loss;

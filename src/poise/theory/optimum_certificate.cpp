@@ -8,6 +8,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/model/classification_loss.hpp"
 #include "poise/theory/row_slices.hpp"
 
 namespace poise {
@@ -20,11 +21,9 @@ constexpr double kept_share = 0.5;
 constexpr double certain = 4.0;
 
 const ShallowLoss& classification(const ShallowLoss& loss) {
-  if (loss.problem().loss == LossKind::squared)
+  if (loss.problem().loss->classification() == nullptr)
     throw Error(ExitCode::bad_input, "a certificate of the convex optimum needs a classification loss", true);
-  if (loss.problem().loss == LossKind::cross_entropy && loss.problem().outputs < 2)
-    throw Error(ExitCode::bad_input, "cross_entropy needs two outputs or more: with one it is always 0",
-                true);
+  loss.problem().loss->classification()->require_outputs(loss.problem().outputs);
   return loss;
 }
 
@@ -88,7 +87,7 @@ double OptimumCertifier::scale() const {
 
 double OptimumCertifier::longest_gradient(double error) const {
   const double largest = svd_.largest() + svd_.rounding();
-  return largest * std::sqrt(error * scale() * largest_loss_curvature(loss_.problem().loss));
+  return largest * std::sqrt(error * scale() * loss_.problem().loss->largest_curvature());
 }
 
 Certificate OptimumCertifier::free_gradient(const double* w, const double* gradient) {
@@ -101,7 +100,7 @@ Certificate OptimumCertifier::free_gradient(const double* w, const double* gradi
   for (Index e = 0; e < size; ++e)
     if (std::abs(w[e]) >= box_ && gradient[e] * w[e] < 0.0) std::swap(free[e], result.multiplier[e]);
   bool valid = true;
-  if (loss_.problem().loss == LossKind::cross_entropy)
+  if (loss_.problem().loss->classification()->shift_invariant())
     for (Index k = 0; k < rows; ++k)
       valid = balance_row(rows, q, free.data() + k, result.multiplier.data() + k) && valid;
   std::vector<double> sums{dot(free, free), std::inner_product(w, w + size, w, 0.0), valid ? 0.0 : 1.0};
@@ -120,17 +119,15 @@ Certificate OptimumCertifier::certify(const double* w, const double* gradient) {
   static const LogEvent event("Certificate");
   const auto scope = event.begin();
   const Problem& problem = loss_.problem();
+  const ClassificationLoss& classes = *problem.loss->classification();
   const MPI_Comm world = loss_.layout().grid().world();
   const Index q = loss_.layout().outputs();
   Certificate result = free_gradient(w, gradient);
   if (!std::isfinite(result.free_norm)) return result;
   weights_.resize(static_cast<std::size_t>(problem.train.count));
   loss_.visit_outputs(w, problem.train, [&](Index first, Index columns, double* f) {
-    loss_probabilities(problem.loss, q, columns, f, f);
-    for (Index i = 0; i < columns; ++i)
-      weights_[first + i] = problem.loss == LossKind::logistic
-                                ? f[i] * (1.0 - f[i])
-                                : *std::min_element(f + i * q, f + (i + 1) * q);
+    classes.linearise(q, columns, f, f);
+    for (Index i = 0; i < columns; ++i) weights_[first + i] = classes.curvature_at(q, f + i * q);
     const double* weights = problem.train.weights_from(first);
     for (Index i = 0; i < columns && weights != nullptr; ++i) weights_[first + i] *= weights[i];
   });
@@ -156,19 +153,13 @@ Certificate OptimumCertifier::certify(const double* w, const double* gradient) {
 
 double smallest_margin(ShallowLoss& loss, const double* w) {
   const Problem& problem = loss.problem();
+  const ClassificationLoss& classes = *problem.loss->classification();
   const Index q = problem.outputs;
   double smallest = std::numeric_limits<double>::infinity();
   loss.visit_outputs(w, problem.train, [&](Index first, Index columns, const double* f) {
     const double* y = problem.train.targets.data() + first * q;
-    for (Index i = 0; i < columns; ++i, f += q, y += q) {
-      if (problem.loss == LossKind::logistic) {
-        smallest = std::min(smallest, y[0] > 0.5 ? f[0] : -f[0]);
-        continue;
-      }
-      const Index label = std::max_element(y, y + q) - y;
-      for (Index c = 0; c < q; ++c)
-        if (c != label) smallest = std::min(smallest, f[label] - f[c]);
-    }
+    for (Index i = 0; i < columns; ++i, f += q, y += q)
+      smallest = std::min(smallest, classes.margin(q, f, y));
   });
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &smallest, 1, MPI_DOUBLE, MPI_MIN, loss.layout().grid().world()));
   return smallest;

@@ -8,6 +8,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/model/classification_loss.hpp"
 #include "poise/theory/row_slices.hpp"
 
 namespace poise {
@@ -62,12 +63,12 @@ double OptimumSearch::samples_scale() const {
 void OptimumSearch::precondition(double* block) {
   certifier_.svd().apply_gram_inverse(loss_.layout().outputs(), block);
   const double s = loss_.problem().scale(loss_.problem().train.total);
-  for (Index e = 0; e < size(); ++e) block[e] /= s * largest_loss_curvature(loss_.problem().loss);
+  for (Index e = 0; e < size(); ++e) block[e] /= s * loss_.problem().loss->largest_curvature();
 }
 
 void OptimumSearch::evaluate(const double* w) {
   std::vector<double> entries(w, w + size());
-  if (!boxed() && loss_.problem().loss == LossKind::cross_entropy)
+  if (!boxed() && loss_.problem().loss->classification()->shift_invariant())
     remove_means(loss_.layout().slice().size(), loss_.layout().outputs(), entries.data());
   int same = is_known_ && entries == w_ ? 1 : 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &same, 1, MPI_INT, MPI_MIN, world()));

@@ -35,7 +35,7 @@ StepLimit StepLimitSolver::measure() {
     const Problem& problem = loss_.problem();
     const SpectralValue gram = largest([this](const double* v, double* out) { loss_.gram_product(v, out); },
                                        "limit_features_", "largest eigenvalues of the features' Gram matrix");
-    smoothness_ = problem.scale(problem.train.total) * largest_loss_curvature(problem.loss) * gram.value;
+    smoothness_ = problem.scale(problem.train.total) * problem.loss->largest_curvature() * gram.value;
   }
   loss_.linearise(model_.w());
   StepLimit limit;

@@ -26,7 +26,7 @@ struct StepLimit {
   SpectralValue lambda;     ///< λ_max(D)
   SpectralValue stiffest;   ///< λ_max(D^½HD^½)
   double lambda_max = 0.0;  ///< λ_max(D)
-  double smoothness = 0.0;  ///< β = s · largest_loss_curvature · σ_max(Φ)²
+  double smoothness = 0.0;  ///< β = s · Loss::largest_curvature · σ_max(Φ)²
   double curvature = 0.0;   ///< λ_max(D^½HD^½); at most βλ_max(D)
   double guaranteed = 0.0;  ///< 2/(βλ_max(D))
   double local = 0.0;       ///< 2/curvature; at least `guaranteed`, but for the eigensolvers' residuals

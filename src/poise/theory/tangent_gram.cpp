@@ -61,7 +61,7 @@ double TangentGram::bytes(const ParameterLayout& layout, Index samples) {
 TangentGram::TangentGram(const ParameterLayout& layout, const Problem& problem, const Factory& make,
                          double max_bytes)
     : layout_(layout),
-      problem_{LossKind::linear, false, problem.outputs, problem.train, {}},
+      problem_{linear_loss(), false, problem.outputs, problem.train, {}},
       gradient_(layout.create()),
       parameters_(layout.slice().size() * layout.row_length()) {
   const double needed = bytes(layout, samples());

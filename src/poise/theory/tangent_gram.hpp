@@ -27,7 +27,7 @@ struct TangentSpectrum {
 /// z, so K is at least ZᵀZ ⊗ I_q, its part from B; for softmax-linear models K = (Φᵀ ⊗ I) D (Φ ⊗ I) with the
 /// D of THEORY.md 4.1.
 ///
-/// A row of J is the gradient of the objective of one sample with ℓ = f_a (LossKind::linear), so this needs
+/// A row of J is the gradient of the objective of one sample with ℓ = f_a (linear_loss), so this needs
 /// nothing of a model. Every output starts with a pass over all samples in panels, from which warm starts
 /// (EquilibriumSettings) take the equilibria and the adjoints of the rows: a row then costs a few passes over
 /// the weights. Each rank holds its parameters' columns of J, nq times its share of θ, and all of K.

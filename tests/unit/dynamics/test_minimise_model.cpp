@@ -14,7 +14,7 @@ using namespace testing_support;
 double least_squares_loss(Index m, Index q, Index n) {
   const ProcessGrid alone(MPI_COMM_SELF);
   const ParameterLayout layout(alone, m, q);
-  const Problem problem = random_problem(layout, LossKind::squared, n);
+  const Problem problem = random_problem(layout, squared_loss(), n);
   const double* const phi = problem.train.features.data();
   const double* const y = problem.train.targets.data();
   std::vector<std::vector<double>> rows(static_cast<std::size_t>(m));  // of [ΦΦᵀ | ΦYᵀ]
@@ -53,7 +53,7 @@ TEST_P(MinimiseModelTest, ReachesTheLeastSquaresOnEveryGrid) {
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
     const ParameterLayout layout(grid, 4, 2);
-    const Problem problem = random_problem(layout, LossKind::squared, 40);
+    const Problem problem = random_problem(layout, squared_loss(), 40);
     CollapsedModel model(layout, 0.5);
     ShallowLoss loss(layout, problem);
     CollapsedObjective objective(model, loss);

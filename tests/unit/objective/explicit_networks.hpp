@@ -36,12 +36,13 @@ struct Sizes {
 
 /// An explicit network, its problem and parameters on one grid; all entries depend on global indices alone.
 struct ExplicitNetwork {
-  ExplicitNetwork(Network network, MPI_Comm world, int feature_ranks, LossKind loss, const Sizes& sizes = {})
+  ExplicitNetwork(Network network, MPI_Comm world, int feature_ranks, const Loss* loss,
+                  const Sizes& sizes = {})
       : grid(world, feature_ranks),
         shape(pointwise_shape(network, sizes)),
         feedforward{sizes.depth, network == Network::feedforward_relu ? Activation::relu : Activation::tanh,
                     sizes.d, network != Network::feedforward_unbiased},
-        layout(grid, sizes.m, loss == LossKind::logistic ? 1 : 3, blocks(network, sizes.m)),
+        layout(grid, sizes.m, loss == logistic_loss() ? 1 : 3, blocks(network, sizes.m)),
         problem(random_problem(layout, loss, sizes.n, sizes.n_test, inputs(network, sizes))),
         theta(layout.create()) {
     randomise(layout, theta.get(), 1, 0.5);

@@ -12,21 +12,21 @@ namespace {
 
 using namespace testing_support;
 
-class ExplicitNetworks : public testing::TestWithParam<std::tuple<Network, LossKind>> {
+class ExplicitNetworks : public testing::TestWithParam<std::tuple<Network, const Loss*>> {
  protected:
   [[nodiscard]] static Network network() { return std::get<0>(GetParam()); }
-  [[nodiscard]] static LossKind loss() { return std::get<1>(GetParam()); }
+  [[nodiscard]] static const Loss* loss() { return std::get<1>(GetParam()); }
 };
 INSTANTIATE_TEST_SUITE_P(NetworksAndLosses, ExplicitNetworks,
                          testing::Combine(testing::Values(Network::unrolled_linear, Network::unrolled_tanh,
                                                           Network::recomputed_tanh, Network::feedforward_tanh,
                                                           Network::feedforward_relu,
                                                           Network::feedforward_unbiased, Network::shallow),
-                                          testing::Values(LossKind::squared, LossKind::logistic,
-                                                          LossKind::cross_entropy)),
+                                          testing::Values(squared_loss(), logistic_loss(),
+                                                          cross_entropy_loss())),
                          [](const auto& info) {
                            return testing_support::to_string(std::get<0>(info.param)) + "_" +
-                                  poise::to_string(std::get<1>(info.param));
+                                  std::get<1>(info.param)->name();
                          });
 
 TEST_P(ExplicitNetworks, GradientHasTaylorRemainderOfSecondOrder) {

@@ -43,11 +43,11 @@ TEST(FeedforwardTest, OneIdentityLayerIsATwoLayerLinearNetwork) {
   const Feedforward shape{1, Activation::identity, d};
   const ProcessGrid self(MPI_COMM_SELF);
   const ParameterLayout serial(self, m, q, FeedforwardObjective::blocks(shape, m));
-  const SampleSet samples = random_problem(serial, LossKind::squared, n, 0, d).train;
+  const SampleSet samples = random_problem(serial, squared_loss(), n, 0, d).train;
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
     const ParameterLayout layout(grid, m, q, FeedforwardObjective::blocks(shape, m));
-    const Problem problem = random_problem(layout, LossKind::squared, n, 0, d);
+    const Problem problem = random_problem(layout, squared_loss(), n, 0, d);
     FeedforwardObjective objective(layout, problem, 6, shape);
     const VecHandle theta = layout.create();
     randomise(layout, theta.get(), 5, 1.0);
@@ -79,7 +79,7 @@ TEST(FeedforwardTest, InitialScalesKeepTheSizeOfTheStatesThroughManyLayers) {
   const Feedforward shape{20, Activation::relu, m};
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ParameterLayout layout(grid, m, 3, FeedforwardObjective::blocks(shape, m));
-  Problem problem = random_problem(layout, LossKind::squared, n);
+  Problem problem = random_problem(layout, squared_loss(), n);
   std::fill(problem.train.targets.begin(), problem.train.targets.end(), 0.0);
   FeedforwardObjective objective(layout, problem, 8, shape);
   const VecHandle theta = layout.create();
@@ -92,7 +92,7 @@ TEST(FeedforwardTest, InitialScalesKeepTheSizeOfTheStatesThroughManyLayers) {
 TEST(FeedforwardTest, DepthZeroIsRefused) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ParameterLayout layout(grid, 4, 3, std::vector<ParameterBlock>{});
-  const Problem problem = random_problem(layout, LossKind::squared, 5);
+  const Problem problem = random_problem(layout, squared_loss(), 5);
   const Feedforward shape{0, Activation::relu, 4};
   EXPECT_THROW((void)FeedforwardObjective::blocks(shape, 4), Error);
   try {
@@ -107,7 +107,7 @@ TEST(FeedforwardTest, DepthZeroIsRefused) {
 TEST(FeedforwardTest, LayoutWithoutItsBlocksIsRefused) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ParameterLayout layout(grid, 4, 3);
-  const Problem problem = random_problem(layout, LossKind::squared, 5);
+  const Problem problem = random_problem(layout, squared_loss(), 5);
   EXPECT_THROW(FeedforwardObjective(layout, problem, 4, {1, Activation::relu, 4}), Error);
 }
 

@@ -17,9 +17,9 @@ constexpr double gamma_ = 0.8;
 
 /// Both objectives for one problem on one grid.
 struct BothObjectives {
-  BothObjectives(int feature_ranks, LossKind loss, Index m, Index n, Index n_test = 0, Index panel = 4)
+  BothObjectives(int feature_ranks, const Loss* loss, Index m, Index n, Index n_test = 0, Index panel = 4)
       : grid(MPI_COMM_WORLD, feature_ranks),
-        layout(grid, m, loss == LossKind::logistic ? 1 : 3),
+        layout(grid, m, loss == logistic_loss() ? 1 : 3),
         problem(random_problem(layout, loss, n, n_test)),
         map(layout, gamma_),
         model(layout, gamma_),
@@ -43,10 +43,10 @@ struct BothObjectives {
   VecHandle theta;
 };
 
-class Objectives : public testing::TestWithParam<LossKind> {};
+class Objectives : public testing::TestWithParam<const Loss*> {};
 INSTANTIATE_TEST_SUITE_P(Losses, Objectives,
-                         testing::Values(LossKind::squared, LossKind::logistic, LossKind::cross_entropy),
-                         [](const auto& info) { return to_string(info.param); });
+                         testing::Values(squared_loss(), logistic_loss(), cross_entropy_loss()),
+                         [](const auto& info) { return info.param->name(); });
 
 TEST_P(Objectives, GradientOfCollapsedAndEquilibriumObjectivesAgreeOnEveryGrid) {
   // Sizes with more ranks than rows and more ranks than samples among them.
@@ -145,7 +145,7 @@ TEST_P(Objectives, MinibatchEqualsTheProblemOfItsSamplesAlone) {
 
 TEST(ShallowLossTest, GramFormEqualsThePassOverTheSamples) {
   for (const int feature_ranks : feature_rank_choices()) {
-    BothObjectives setup(feature_ranks, LossKind::squared, 7, 20);
+    BothObjectives setup(feature_ranks, squared_loss(), 7, 20);
     setup.model.set_parameters(setup.theta.get());
     std::vector<double> g(static_cast<std::size_t>(setup.layout.slice().size() * setup.layout.outputs()));
     const double gram = setup.shallow.value_and_gradient(setup.model.w(), g.data()).loss;
@@ -178,7 +178,7 @@ TEST_P(Objectives, HessianProductOfTheShallowLossIsTheDerivativeOfItsGradient) {
 }
 
 TEST(ShallowLossTest, SumScaleIsNTimesTheMean) {
-  BothObjectives setup(1, LossKind::cross_entropy, 7, 20);
+  BothObjectives setup(1, cross_entropy_loss(), 7, 20);
   setup.model.set_parameters(setup.theta.get());
   const double mean = setup.shallow.score(setup.model.w(), setup.problem.train).loss;
   setup.problem.mean = false;
@@ -214,7 +214,7 @@ TEST(EquilibriumPanels, AreTheSameOnEveryRankThatSharesSamples) {
     if (grid.sample_ranks() > 1) continue;
     const Pointwise::Shape shape{.activation = Activation::tanh, .gamma = 0.5};
     const ParameterLayout layout(grid, 601, 3, Pointwise::blocks(shape, 601));
-    const Problem problem = random_problem(layout, LossKind::squared, 436);
+    const Problem problem = random_problem(layout, squared_loss(), 436);
     Pointwise map(layout, shape);
     EquilibriumObjective objective(layout, map, problem, EquilibriumSettings{.rtol = 1e-2});
     const VecHandle theta = layout.create();

@@ -18,7 +18,7 @@ struct Penalised {
       : grid(world, feature_ranks),
         shape(of),
         layout(grid, m, 3, Pointwise::blocks(shape, m)),
-        problem(random_problem(layout, LossKind::squared, n, 0, shape.input_weights ? shape.features : m)),
+        problem(random_problem(layout, squared_loss(), n, 0, shape.input_weights ? shape.features : m)),
         map(layout, shape),
         objective(layout, map, problem, {.panel = 4, .rtol = 1e-13, .jacobian_weight = weight, .seed = seed}),
         theta(layout.create()) {

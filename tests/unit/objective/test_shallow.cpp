@@ -12,10 +12,10 @@ TEST(ShallowTest, SquaredLossHasTheGradientWrittenOutDensely) {
   constexpr Index m = 7, q = 3, n = 20;
   const ProcessGrid self(MPI_COMM_SELF);
   const ParameterLayout serial(self, m, q, std::vector<ParameterBlock>{});
-  const SampleSet samples = random_problem(serial, LossKind::squared, n).train;
+  const SampleSet samples = random_problem(serial, squared_loss(), n).train;
   for (const int feature_ranks : feature_rank_choices()) {
     for (const bool mean : {true, false}) {
-      ExplicitNetwork setup(Network::shallow, MPI_COMM_WORLD, feature_ranks, LossKind::squared);
+      ExplicitNetwork setup(Network::shallow, MPI_COMM_WORLD, feature_ranks, squared_loss());
       setup.problem.mean = mean;
       const std::vector<double> readout = all_entries(setup.theta.get());  // Bᵀ, row by row
       std::vector<double> expected(readout.size());
@@ -35,7 +35,7 @@ TEST(ShallowTest, SquaredLossHasTheGradientWrittenOutDensely) {
 TEST(ShallowTest, LayoutWithOtherBlocksIsRefused) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ParameterLayout layout(grid, 4, 3);
-  const Problem problem = random_problem(layout, LossKind::squared, 5);
+  const Problem problem = random_problem(layout, squared_loss(), 5);
   EXPECT_THROW(ShallowObjective(layout, problem, 4), Error);
 }
 

@@ -17,7 +17,7 @@ constexpr Index m = 6, q = 2, n = 40;
 /// Samples whose targets are `offset` from what W = 0.1 (i + 1)(c + 1) predicts but for small residuals, with
 /// weights from 0.5 to 2 if wanted.
 SampleSet samples_near(const ParameterLayout& layout, double offset, bool weighted) {
-  SampleSet set = random_samples(layout, LossKind::squared, n, 5);
+  SampleSet set = random_samples(layout, squared_loss(), n, 5);
   for (double& y : set.targets) y += offset;
   const Range columns = layout.grid().samples(n);
   if (weighted)
@@ -46,7 +46,7 @@ TEST(TriangularFactor, LossKeepsItsDigitsWhereTargetsAreLargeBesideResiduals) {
     const ParameterLayout layout(grid, m, q);
     for (const bool weighted : {false, true}) {
       for (const double offset : {0.0, 1e4, 1e8}) {
-        Problem problem{LossKind::squared, true, q, samples_near(layout, offset, weighted), {}};
+        Problem problem{squared_loss(), true, q, samples_near(layout, offset, weighted), {}};
         SampleSet all = samples_near(serial, offset, weighted);
         for (Index i = 0; i < n; ++i) all.features[i * m] = 1.0;
         if (local_rows(grid, m).begin == 0)
@@ -88,7 +88,7 @@ TEST(TriangularFactor, HoldsTheSumsOfTheSamplesAndTheirWeights) {
 
 TEST(ClassWeights, AreInTheLossAndInItsGradient) {
   for (const int feature_ranks : feature_rank_choices()) {
-    for (const LossKind kind : {LossKind::squared, LossKind::cross_entropy}) {
+    for (const Loss* kind : {squared_loss(), cross_entropy_loss()}) {
       const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
       const ParameterLayout layout(grid, m, q, std::vector<ParameterBlock>{});
       Problem problem = random_problem(layout, kind, n);

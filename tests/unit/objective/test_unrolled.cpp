@@ -8,10 +8,10 @@ namespace {
 
 using namespace testing_support;
 
-class UnrolledNetworks : public testing::TestWithParam<LossKind> {};
+class UnrolledNetworks : public testing::TestWithParam<const Loss*> {};
 INSTANTIATE_TEST_SUITE_P(Losses, UnrolledNetworks,
-                         testing::Values(LossKind::squared, LossKind::logistic, LossKind::cross_entropy),
-                         [](const auto& info) { return poise::to_string(info.param); });
+                         testing::Values(squared_loss(), logistic_loss(), cross_entropy_loss()),
+                         [](const auto& info) { return info.param->name(); });
 
 TEST_P(UnrolledNetworks, RecomputedGradientIsTheKeptOneToTheBit) {
   for (const int feature_ranks : feature_rank_choices()) {
@@ -30,7 +30,7 @@ TEST_P(UnrolledNetworks, RecomputedGradientIsTheKeptOneToTheBit) {
 }
 
 TEST(UnrolledTest, RecomputationKeepsFewerStatesAndMultipliesMore) {
-  ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_SELF, 1, LossKind::squared, {.n = 4});
+  ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_SELF, 1, squared_loss(), {.n = 4});
   const Index block = setup.layout.width() * 4;
   const auto columns = [&] {
     const Index before = setup.map->columns_multiplied();
@@ -92,7 +92,7 @@ TEST_P(UnrolledNetworks, DeepTanhNetworkHasTheGradientOfTheImplicitModel) {
 
 TEST(UnrolledTest, DepthOneReadsOutTheActivatedInjection) {
   // z⁽¹⁾ = a(W 0 + u): the recurrent weights have no gradient
-  ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, 1, LossKind::squared);
+  ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, 1, squared_loss());
   setup.unroll({1, 0});
   const Gradient gradient = setup.gradient();
   const Index m = setup.layout.width();
@@ -109,7 +109,7 @@ TEST(UnrolledTest, GradientIsRightWithAndWithoutInputWeightsAndBias) {
         const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
         const Pointwise::Shape shape{.input_weights = input_weights, .bias = bias, .features = 5};
         const ParameterLayout layout(grid, 7, 3, Pointwise::blocks(shape, 7));
-        const Problem problem = random_problem(layout, LossKind::squared, 20, 0, input_weights ? 5 : 7);
+        const Problem problem = random_problem(layout, squared_loss(), 20, 0, input_weights ? 5 : 7);
         Pointwise map(layout, shape);
         UnrolledObjective objective(layout, map, problem, 4, {4, 3});
         const VecHandle theta = layout.create();
@@ -121,7 +121,7 @@ TEST(UnrolledTest, GradientIsRightWithAndWithoutInputWeightsAndBias) {
 }
 
 TEST(UnrolledTest, BadSettingsAreRefused) {
-  ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, 1, LossKind::squared);
+  ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, 1, squared_loss());
   const auto message = [&](const Unrolled& settings) -> std::string {
     try {
       setup.unroll(settings);

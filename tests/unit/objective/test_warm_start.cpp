@@ -198,7 +198,7 @@ struct Descent {
       : grid(MPI_COMM_WORLD, feature_ranks),
         shape{.activation = activation, .gamma = 0.9, .input_weights = true, .bias = true, .features = 6},
         layout(grid, 11, 3, Pointwise::blocks(shape, 11)),
-        problem(random_problem(layout, LossKind::squared, 22, 0, 6)),
+        problem(random_problem(layout, squared_loss(), 22, 0, 6)),
         map(layout, shape),
         objective(layout, map, problem,
                   {.panel = 4, .warm_start = warm, .samples = minibatches ? Index{11} : Index{0}}),

@@ -29,7 +29,7 @@ class NetworkTest : public ::testing::Test {
   NetworkTest()
       : grid(MPI_COMM_WORLD),
         layout(grid, m, q, {}),
-        problem(random_problem(layout, LossKind::squared, n, 4)),
+        problem(random_problem(layout, squared_loss(), n, 4)),
         input{grid, problem, m, 5} {}
 
   /// W and loss at the start.

@@ -41,7 +41,7 @@ inline Samples noisy_samples(Index m, Index n, Index classes, std::uint64_t seed
 }
 
 /// This rank's part of the samples, as a problem.
-inline Problem problem_of(const ParameterLayout& layout, LossKind loss, const Samples& samples) {
+inline Problem problem_of(const ParameterLayout& layout, const Loss* loss, const Samples& samples) {
   const auto n = static_cast<Index>(samples.labels.size());
   const Range columns = layout.grid().samples(n);
   const Range rows = local_rows(layout.grid(), layout.width());
@@ -58,7 +58,7 @@ inline Problem problem_of(const ParameterLayout& layout, LossKind loss, const Sa
 
 /// A classification problem with its distributed loss.
 struct Classification {
-  Classification(int feature_ranks, LossKind loss, const Samples& samples, Index q)
+  Classification(int feature_ranks, const Loss* loss, const Samples& samples, Index q)
       : grid(MPI_COMM_WORLD, feature_ranks),
         layout(grid, samples.features.rows, q),
         problem(problem_of(layout, loss, samples)),

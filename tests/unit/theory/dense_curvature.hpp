@@ -21,7 +21,7 @@ inline Dense random_features(Index m, Index n) {
 }
 
 /// ∇²ℓ of one sample with outputs f, by its definition.
-inline Dense loss_curvature(LossKind loss, const std::vector<double>& f) {
+inline Dense loss_curvature(const Loss* loss, const std::vector<double>& f) {
   const auto q = static_cast<Index>(f.size());
   Dense c(q, q);
   std::vector<double> p;
@@ -31,15 +31,15 @@ inline Dense loss_curvature(LossKind loss, const std::vector<double>& f) {
     for (Index b = 0; b < q; ++b) {
       const double pa = p[static_cast<std::size_t>(a)] / total;
       const double pb = p[static_cast<std::size_t>(b)] / total;
-      if (loss == LossKind::squared) c(a, b) = a == b ? 2.0 : 0.0;
-      if (loss == LossKind::logistic) c(a, b) = p[0] / (1.0 + p[0]) / (1.0 + p[0]);
-      if (loss == LossKind::cross_entropy) c(a, b) = (a == b ? pa : 0.0) - pa * pb;
+      if (loss == squared_loss()) c(a, b) = a == b ? 2.0 : 0.0;
+      if (loss == logistic_loss()) c(a, b) = p[0] / (1.0 + p[0]) / (1.0 + p[0]);
+      if (loss == cross_entropy_loss()) c(a, b) = (a == b ? pa : 0.0) - pa * pb;
     }
   return c;
 }
 
 /// H in the order of explicit_dynamics: (state k, output c) at c m + k. `w` is Wᵀ, m x q.
-inline Dense explicit_hessian(LossKind loss, const Dense& phi, const Dense& w, double scale) {
+inline Dense explicit_hessian(const Loss* loss, const Dense& phi, const Dense& w, double scale) {
   const Index m = w.rows;
   const Index q = w.cols;
   Dense h(m * q, m * q);

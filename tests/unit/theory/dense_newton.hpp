@@ -27,7 +27,7 @@ inline Dense weights_of_flow(const Dense& s, const Dense& w, double gamma) {
 
 /// U, F, M⁻¹, D, H of THEORY.md 6 in the order of blocks.
 struct DenseNewton {
-  DenseNewton(LossKind loss, const Dense& phi, const Dense& s, const Dense& w, double gamma)
+  DenseNewton(const Loss* loss, const Dense& phi, const Dense& s, const Dense& w, double gamma)
       : u(for_every_output(shifted(s, gamma), w.cols)),
         hessian(explicit_hessian(loss, phi, w, 1.0 / static_cast<double>(phi.cols))),
         dynamics(explicit_dynamics(s, w, gamma)),

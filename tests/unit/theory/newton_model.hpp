@@ -13,13 +13,13 @@ namespace poise::testing {
 inline constexpr double wanted = 1e-8;
 
 struct NewtonCase {
-  LossKind loss;
+  const Loss* loss;
   Index m, q, n;
   double gamma;
 };
 
 inline void PrintTo(const NewtonCase& c, std::ostream* out) {
-  *out << to_string(c.loss) << " m " << c.m << " q " << c.q << " n " << c.n << " gamma " << c.gamma;
+  *out << c.loss->name() << " m " << c.m << " q " << c.q << " n " << c.n << " gamma " << c.gamma;
 }
 
 /// A model at random parameters, with all that the check needs.

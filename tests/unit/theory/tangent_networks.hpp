@@ -37,7 +37,7 @@ inline std::string to_string(Kind kind) {
 struct TangentSizes {
   Index m = 5, d = 3, q = 2, n = 3;
   double gamma = 0.6, scale = 0.7;
-  LossKind loss = LossKind::squared;
+  const Loss* loss = squared_loss();
 };
 
 /// A network with random parameters, and the objective of its outputs on any problem.

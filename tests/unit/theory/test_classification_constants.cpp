@@ -5,6 +5,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/model/classification_loss.hpp"
 #include "poise/theory/classification_rates.hpp"
 #include "unit/theory/classification_problems.hpp"
 
@@ -17,11 +18,11 @@ using testing::Samples;
 using testing_support::feature_rank_choices;
 
 /// Smallest curvature of a loss at outputs f: without that of 1 for cross-entropy.
-double curvature_at(LossKind kind, const std::vector<double>& f) {
+double curvature_at(const Loss* kind, const std::vector<double>& f) {
   const auto q = static_cast<Index>(f.size());
   std::vector<double> p(f.size());
-  loss_probabilities(kind, q, 1, f.data(), p.data());
-  if (kind == LossKind::logistic) return p[0] * (1.0 - p[0]);
+  kind->linearise(q, 1, f.data(), p.data());
+  if (kind == logistic_loss()) return p[0] * (1.0 - p[0]);
   std::vector<double> h(static_cast<std::size_t>(q * q));
   for (Index c = 0; c < q; ++c)
     for (Index b = 0; b < q; ++b) h[c * q + b] = (b == c ? p[c] : 0.0) - p[c] * p[b] + 1.0;  // 1 lifted to q
@@ -31,14 +32,14 @@ double curvature_at(LossKind kind, const std::vector<double>& f) {
 TEST(SmallestLossCurvature, IsBelowThatOfEveryOutputOfTheSpread) {
   const CounterRandom random(71, Stream::test_direction);
   struct Case {
-    LossKind kind;
+    const Loss* kind;
     Index q;
     bool sharp;
   };
-  for (const Case& c : {Case{LossKind::logistic, 1, true}, Case{LossKind::cross_entropy, 2, true},
-                        Case{LossKind::cross_entropy, 3, false}, Case{LossKind::cross_entropy, 6, false}}) {
+  for (const Case& c : {Case{logistic_loss(), 1, true}, Case{cross_entropy_loss(), 2, true},
+                        Case{cross_entropy_loss(), 3, false}, Case{cross_entropy_loss(), 6, false}}) {
     for (const double spread : {0.0, 0.3, 2.0, 8.0}) {
-      const double bound = smallest_loss_curvature(c.kind, c.q, spread);
+      const double bound = c.kind->classification()->smallest_curvature(c.q, spread);
       double smallest = 1.0;
       for (Index trial = 0; trial < 400; ++trial) {
         std::vector<double> f(static_cast<std::size_t>(c.q));
@@ -50,26 +51,26 @@ TEST(SmallestLossCurvature, IsBelowThatOfEveryOutputOfTheSpread) {
         }
         smallest = std::min(smallest, curvature_at(c.kind, f));
       }
-      EXPECT_GE(smallest, bound * (1.0 - 1e-12) - 1e-15) << to_string(c.kind) << c.q << " " << spread;
+      EXPECT_GE(smallest, bound * (1.0 - 1e-12) - 1e-15) << c.kind->name() << c.q << " " << spread;
       EXPECT_LE(smallest, bound * (c.sharp || spread == 0.0 ? 1.0 + 1e-12 : 3.0));
     }
   }
 }
 
 TEST(SmallestLossCurvature, IsAMistakeForOneOutputOfCrossEntropy) {
-  EXPECT_THROW((void)smallest_loss_curvature(LossKind::cross_entropy, 1, 1.0), Error);
-  EXPECT_GE(smallest_loss_curvature(LossKind::logistic, 1, 1e5), 0.0);  // underflows, is no NaN
+  EXPECT_THROW((void)cross_entropy_loss()->classification()->smallest_curvature(1, 1.0), Error);
+  EXPECT_GE(logistic_loss()->classification()->smallest_curvature(1, 1e5), 0.0);  // underflows, is no NaN
 }
 
 struct Inequality {
-  LossKind loss;
+  const Loss* loss;
   Index m, q, n;
 };
 
 TEST(ClassificationConstants, InequalityHoldsAtRandomWeightsOfTheSet) {
   for (const Inequality& c :
-       {Inequality{LossKind::logistic, 1, 1, 14}, Inequality{LossKind::logistic, 4, 1, 50},
-        Inequality{LossKind::cross_entropy, 3, 2, 40}, Inequality{LossKind::cross_entropy, 4, 4, 60}}) {
+       {Inequality{logistic_loss(), 1, 1, 14}, Inequality{logistic_loss(), 4, 1, 50},
+        Inequality{cross_entropy_loss(), 3, 2, 40}, Inequality{cross_entropy_loss(), 4, 4, 60}}) {
     const Samples samples = testing::noisy_samples(c.m, c.n, std::max<Index>(2, c.q), 72);
     for (const int feature_ranks : feature_rank_choices()) {
       Classification problem(feature_ranks, c.loss, samples, c.q);
@@ -103,7 +104,7 @@ TEST(ClassificationConstants, ConstantIsSharpWhereTheCurvatureIsSmallest) {
   // constant.
   Samples samples{Dense(1, 4), {0, 1, 0, 1}};
   for (Index i = 0; i < 4; ++i) samples.features(0, i) = 1.0;
-  Classification problem(1, LossKind::logistic, samples, 1);
+  Classification problem(1, logistic_loss(), samples, 1);
   const ConvexOptimum optimum = solve_convex_optimum(problem.shallow);
   ClassificationReference reference(problem.shallow, optimum);
   const ClassificationConstants constants(problem.shallow);
@@ -125,7 +126,7 @@ TEST(ClassificationConstants, ConstantIsSharpWhereTheCurvatureIsSmallest) {
 
 TEST(ClassificationConstants, InequalityHoldsForTheOptimumOfABoxOfSeparableData) {
   const Samples samples = testing::noisy_samples(6, 6, 3, 73);
-  Classification problem(1, LossKind::cross_entropy, samples, 3);
+  Classification problem(1, cross_entropy_loss(), samples, 3);
   const ClassificationConstants constants(problem.shallow);
   const ConvexOptimum optimum = solve_convex_optimum(problem.shallow, {1e-12, 0.5});
   ClassificationReference reference(problem.shallow, optimum);
@@ -149,7 +150,7 @@ TEST(ClassificationConstants, InequalityHoldsForTheOptimumOfABoxOfSeparableData)
 TEST(ClassificationConstants, FeaturesOfDeficientRankAreRefusedByName) {
   const Samples samples = testing::noisy_samples(6, 4, 2, 74);  // fewer samples than features
   for (const int feature_ranks : feature_rank_choices()) {
-    Classification problem(feature_ranks, LossKind::logistic, samples, 1);
+    Classification problem(feature_ranks, logistic_loss(), samples, 1);
     const ClassificationConstants constants(problem.shallow);
     EXPECT_EQ(constants.rank(), 4);
     const auto refused = [](const auto& ask) {
@@ -181,7 +182,7 @@ TEST(ClassificationConstants, NormsAndSpreadsAreThoseOfTheWholeMatrix) {
     one = std::max(one, sum);
   }
   for (const int feature_ranks : feature_rank_choices()) {
-    Classification problem(feature_ranks, LossKind::cross_entropy, samples, 3);
+    Classification problem(feature_ranks, cross_entropy_loss(), samples, 3);
     const auto local = problem.local(w);
     EXPECT_DOUBLE_EQ(induced_one_norm(problem.layout, local.data()), one);
     EXPECT_DOUBLE_EQ(largest_entry(problem.layout, local.data()), largest);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "poise/base/error.hpp"
+#include "poise/model/classification_loss.hpp"
 #include "poise/theory/classification_constants.hpp"
 #include "poise/theory/classification_reference.hpp"
 #include "poise/theory/convex_optimum.hpp"
@@ -23,11 +24,11 @@ using testing_support::feature_rank_choices;
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
 
 struct Kind {
-  LossKind loss;
+  const Loss* loss;
   Index m, q, n;
 };
 void PrintTo(const Kind& kind, std::ostream* out) {
-  *out << to_string(kind.loss) << " m " << kind.m << " q " << kind.q;
+  *out << kind.loss->name() << " m " << kind.m << " q " << kind.q;
 }
 
 class NoisyClasses : public ::testing::TestWithParam<Kind> {
@@ -79,7 +80,7 @@ TEST_P(NoisyClasses, ErrorBoundHoldsAndIsNotMuchTooLargeAtAnyDistance) {
     ++proved;
     const auto excess = static_cast<double>(dense.evaluate(at, nullptr, nullptr) - expected.loss);
     EXPECT_GE(proof.error_bound, excess);
-    if (kind.loss == LossKind::logistic) {  // GᵀH⁻¹G exactly: twice the excess, to first order
+    if (kind.loss == logistic_loss()) {  // GᵀH⁻¹G exactly: twice the excess, to first order
       EXPECT_LE(proof.error_bound, excess * (2.0 + 10.0 * distance));
     }
   }
@@ -155,14 +156,13 @@ TEST_P(NoisyClasses, ABoxThatHoldsTheOptimumChangesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, NoisyClasses,
-                         ::testing::Values(Kind{LossKind::logistic, 1, 1, 12},
-                                           Kind{LossKind::logistic, 5, 1, 60},
-                                           Kind{LossKind::cross_entropy, 3, 2, 40},
-                                           Kind{LossKind::cross_entropy, 5, 3, 60},
-                                           Kind{LossKind::cross_entropy, 2, 5, 50}));
+                         ::testing::Values(Kind{logistic_loss(), 1, 1, 12}, Kind{logistic_loss(), 5, 1, 60},
+                                           Kind{cross_entropy_loss(), 3, 2, 40},
+                                           Kind{cross_entropy_loss(), 5, 3, 60},
+                                           Kind{cross_entropy_loss(), 2, 5, 50}));
 
 TEST(ConvexOptimum, SeparableDataAreRecognisedAndTheirMarginIsOne) {
-  for (const Kind& kind : {Kind{LossKind::logistic, 8, 1, 6}, Kind{LossKind::cross_entropy, 8, 3, 7}}) {
+  for (const Kind& kind : {Kind{logistic_loss(), 8, 1, 6}, Kind{cross_entropy_loss(), 8, 3, 7}}) {
     // More features than samples: everything is separable.
     const Samples samples = testing::noisy_samples(kind.m, kind.n, std::max<Index>(2, kind.q), 64);
     for (const int feature_ranks : feature_rank_choices()) {
@@ -194,8 +194,8 @@ TEST(ConvexOptimum, DataThatAreSeparableInPartGetNoNumber) {
     samples.features(0, i) = first[i];
     samples.features(1, i) = i >= 4 ? 1.0 : 0.0;
   }
-  for (const LossKind loss : {LossKind::logistic, LossKind::cross_entropy}) {
-    Classification problem(1, loss, samples, loss == LossKind::logistic ? 1 : 2);
+  for (const Loss* loss : {logistic_loss(), cross_entropy_loss()}) {
+    Classification problem(1, loss, samples, loss == logistic_loss() ? 1 : 2);
     try {
       const ConvexOptimum found = solve_convex_optimum(problem.shallow);
       ADD_FAILURE() << found.statement();
@@ -223,7 +223,7 @@ TEST(ConvexOptimum, FeaturesOfDeficientRankStillHaveACertifiedOptimum) {
   }
   const auto expected = testing::dense_optimum({full, 3});
   for (const int feature_ranks : feature_rank_choices()) {
-    Classification problem(feature_ranks, LossKind::cross_entropy, doubled, 3);
+    Classification problem(feature_ranks, cross_entropy_loss(), doubled, 3);
     const ConvexOptimum found = solve_convex_optimum(problem.shallow);
     EXPECT_NEAR(found.loss, static_cast<double>(expected.loss), found.error_bound + found.loss_rounding);
   }
@@ -231,9 +231,9 @@ TEST(ConvexOptimum, FeaturesOfDeficientRankStillHaveACertifiedOptimum) {
 
 TEST(ConvexOptimum, SumScaleMultipliesTheOptimumByTheSamples) {
   const Samples samples = testing::noisy_samples(4, 50, 3, 66);
-  Classification mean(1, LossKind::cross_entropy, samples, 3);
+  Classification mean(1, cross_entropy_loss(), samples, 3);
   const ConvexOptimum a = solve_convex_optimum(mean.shallow);
-  Classification sum(1, LossKind::cross_entropy, samples, 3);
+  Classification sum(1, cross_entropy_loss(), samples, 3);
   sum.problem.mean = false;
   const ConvexOptimum b = solve_convex_optimum(sum.shallow);
   EXPECT_NEAR(b.loss, 50.0 * a.loss, b.error_bound + 50.0 * a.error_bound + 100.0 * a.loss_rounding);
@@ -242,7 +242,7 @@ TEST(ConvexOptimum, SumScaleMultipliesTheOptimumByTheSamples) {
 
 TEST(ConvexOptimum, AnEndBeforeTheProofIsAFailureThatNamesWhatWasReached) {
   const Samples samples = testing::noisy_samples(4, 50, 3, 67);
-  Classification problem(1, LossKind::cross_entropy, samples, 3);
+  Classification problem(1, cross_entropy_loss(), samples, 3);
   const testing_support::GivenOptions options(testing_support::OptionList{{"optimum_tao_max_it", "1"}});
   try {
     (void)solve_convex_optimum(problem.shallow);
@@ -254,7 +254,7 @@ TEST(ConvexOptimum, AnEndBeforeTheProofIsAFailureThatNamesWhatWasReached) {
 
 TEST(ConvexOptimum, WhatHasNoSuchOptimumIsBadInput) {
   const Samples samples = testing::noisy_samples(3, 20, 2, 68);
-  const auto code_of = [&](LossKind loss, Index q, double box) {
+  const auto code_of = [&](const Loss* loss, Index q, double box) {
     Classification problem(1, loss, samples, q);
     try {
       (void)solve_convex_optimum(problem.shallow, {1e-12, box});
@@ -264,14 +264,14 @@ TEST(ConvexOptimum, WhatHasNoSuchOptimumIsBadInput) {
     return ExitCode::done;
   };
   const double all = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(code_of(LossKind::squared, 1, all), ExitCode::bad_input);
-  EXPECT_EQ(code_of(LossKind::cross_entropy, 1, all), ExitCode::bad_input);
-  EXPECT_EQ(code_of(LossKind::logistic, 1, 0.0), ExitCode::bad_input);
-  EXPECT_EQ(code_of(LossKind::logistic, 1, std::nan("")), ExitCode::bad_input);
-  EXPECT_EQ(code_of(LossKind::logistic, 1, all), ExitCode::done);
+  EXPECT_EQ(code_of(squared_loss(), 1, all), ExitCode::bad_input);
+  EXPECT_EQ(code_of(cross_entropy_loss(), 1, all), ExitCode::bad_input);
+  EXPECT_EQ(code_of(logistic_loss(), 1, 0.0), ExitCode::bad_input);
+  EXPECT_EQ(code_of(logistic_loss(), 1, std::nan("")), ExitCode::bad_input);
+  EXPECT_EQ(code_of(logistic_loss(), 1, all), ExitCode::done);
   const testing_support::GivenOptions unbounded(testing_support::OptionList{{"optimum_tao_type", "nls"}});
-  EXPECT_EQ(code_of(LossKind::logistic, 1, all), ExitCode::done);
-  EXPECT_EQ(code_of(LossKind::logistic, 1, 1e-3), ExitCode::failed);  // it takes no bounds
+  EXPECT_EQ(code_of(logistic_loss(), 1, all), ExitCode::done);
+  EXPECT_EQ(code_of(logistic_loss(), 1, 1e-3), ExitCode::failed);  // it takes no bounds
 }
 
 TEST(BregmanDivergence, IsTheKullbackLeiblerDivergenceOfTheProbabilities) {
@@ -294,7 +294,7 @@ TEST(BregmanDivergence, IsTheKullbackLeiblerDivergenceOfTheProbabilities) {
       }
       expected = second / 2.0L + third / 6.0L;
     }
-    const double found = bregman_divergence(3, p, d);
+    const double found = softmax_divergence(3, p, d);
     const double neglected = size < 1e-2 ? size * size : 0.0;  // fourth order
     EXPECT_NEAR(found, static_cast<double>(expected), (64.0 * epsilon + neglected) * found) << size;
     EXPECT_NEAR(d[0] + d[1] + d[2], 0.0, 8.0 * epsilon * (1.0 + size) * std::abs(d[1]));  // of e^size

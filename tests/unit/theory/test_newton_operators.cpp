@@ -128,13 +128,12 @@ TEST_P(Newton, FlowIsATrustRegionNewtonStep) {
 // n < m leaves H singular, m = 1 a Krylov space of one dimension.
 INSTANTIATE_TEST_SUITE_P(
     Sizes, Newton,
-    ::testing::Values(Case{LossKind::squared, 1, 1, 5, 0.8}, Case{LossKind::squared, 2, 1, 5, 0.8},
-                      Case{LossKind::squared, 13, 1, 30, 0.8}, Case{LossKind::squared, 13, 1, 4, 0.5},
-                      Case{LossKind::squared, 20, 1, 60, 0.99}, Case{LossKind::logistic, 1, 1, 9, 0.8},
-                      Case{LossKind::logistic, 13, 1, 30, 0.8}, Case{LossKind::logistic, 9, 1, 3, 0.9},
-                      Case{LossKind::squared, 6, 3, 20, 0.8}, Case{LossKind::squared, 5, 3, 3, 0.8},
-                      Case{LossKind::cross_entropy, 6, 3, 20, 0.8},
-                      Case{LossKind::cross_entropy, 5, 3, 3, 0.8}));
+    ::testing::Values(Case{squared_loss(), 1, 1, 5, 0.8}, Case{squared_loss(), 2, 1, 5, 0.8},
+                      Case{squared_loss(), 13, 1, 30, 0.8}, Case{squared_loss(), 13, 1, 4, 0.5},
+                      Case{squared_loss(), 20, 1, 60, 0.99}, Case{logistic_loss(), 1, 1, 9, 0.8},
+                      Case{logistic_loss(), 13, 1, 30, 0.8}, Case{logistic_loss(), 9, 1, 3, 0.9},
+                      Case{squared_loss(), 6, 3, 20, 0.8}, Case{squared_loss(), 5, 3, 3, 0.8},
+                      Case{cross_entropy_loss(), 6, 3, 20, 0.8}, Case{cross_entropy_loss(), 5, 3, 3, 0.8}));
 
 }  // namespace
 }  // namespace poise

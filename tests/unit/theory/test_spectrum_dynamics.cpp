@@ -63,7 +63,7 @@ TEST(SampledSlopes, AreThoseThatPlainIterationEndsIn) {
     layout.initialise(theta.get(), 3, 1.0, 1.0);
     Pointwise map(layout, shape);
     map.set_parameters(theta.get());
-    const SampleSet set = testing_support::random_samples(layout, LossKind::squared, n, 11, d);
+    const SampleSet set = testing_support::random_samples(layout, squared_loss(), n, 11, d);
     const SampledSlopes found = sample_slopes(layout, map, set, count);
     ASSERT_EQ(found.samples, (std::vector<Index>{0, 2, 4, 6, 8}));
 
@@ -105,7 +105,7 @@ TEST(SampledSlopes, OfALinearModelAreOne) {
     layout.initialise(theta.get(), 3, 1.0, 1.0);
     Pointwise map(layout, shape);
     map.set_parameters(theta.get());
-    const SampleSet set = testing_support::random_samples(layout, LossKind::squared, 9, 11);
+    const SampleSet set = testing_support::random_samples(layout, squared_loss(), 9, 11);
     for (const auto& slopes : sample_slopes(layout, map, set, 3).slopes)
       for (const double slope : slopes) EXPECT_EQ(slope, 1.0);
   }

@@ -10,13 +10,13 @@ namespace {
 using namespace testing_support;
 
 struct Case {
-  LossKind loss;
+  const Loss* loss;
   Index m, q, n;
   double gamma;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
-  *out << to_string(c.loss) << " m " << c.m << " q " << c.q << " n " << c.n << " gamma " << c.gamma;
+  *out << c.loss->name() << " m " << c.m << " q " << c.q << " n " << c.n << " gamma " << c.gamma;
 }
 
 struct Measured {
@@ -63,8 +63,8 @@ TEST_P(StepLimits, AreThoseOfTheExplicitMatricesOnEveryGrid) {
     const double curvature = testing::curvatures(d, testing::explicit_hessian(c.loss, phi, w, scale)).back();
     // The curvature of the squared loss is 2ΦΦᵀ, whatever the W.
     const double sigma2 =
-        testing::spectrum(testing::explicit_hessian(LossKind::squared, phi, w, 1.0)).back() / 2.0;
-    const double smoothness = scale * largest_loss_curvature(c.loss) * sigma2;
+        testing::spectrum(testing::explicit_hessian(squared_loss(), phi, w, 1.0)).back() / 2.0;
+    const double smoothness = scale * c.loss->largest_curvature() * sigma2;
     EXPECT_NEAR(limit.lambda_max, lambda_max, tolerance * lambda_max);
     EXPECT_NEAR(limit.curvature, curvature, tolerance * curvature);
     EXPECT_NEAR(limit.smoothness, smoothness, tolerance * smoothness);
@@ -87,10 +87,10 @@ TEST_P(StepLimits, DoNotDependOnWhatWasMeasuredBefore) {
 // Widths 1 and 3 leave ranks without rows when there are four of them; n < m makes H singular.
 INSTANTIATE_TEST_SUITE_P(
     Sizes, StepLimits,
-    ::testing::Values(Case{LossKind::squared, 1, 1, 5, 0.5}, Case{LossKind::squared, 3, 4, 20, 0.9},
-                      Case{LossKind::squared, 9, 2, 4, 0.8}, Case{LossKind::squared, 12, 3, 40, 0.99},
-                      Case{LossKind::logistic, 7, 1, 30, 0.8}, Case{LossKind::cross_entropy, 3, 3, 25, 0.5},
-                      Case{LossKind::cross_entropy, 8, 4, 30, 0.9}));
+    ::testing::Values(Case{squared_loss(), 1, 1, 5, 0.5}, Case{squared_loss(), 3, 4, 20, 0.9},
+                      Case{squared_loss(), 9, 2, 4, 0.8}, Case{squared_loss(), 12, 3, 40, 0.99},
+                      Case{logistic_loss(), 7, 1, 30, 0.8}, Case{cross_entropy_loss(), 3, 3, 25, 0.5},
+                      Case{cross_entropy_loss(), 8, 4, 30, 0.9}));
 
 TEST(StepLimitFactor, IsThatOfTheDescentLemma) {
   StepLimit limit;
@@ -105,7 +105,7 @@ TEST(StepLimitErrors, AnEigensolverThatDoesNotConvergeThrowsAndNamesTheCount) {
   for (const std::string prefix : {"limit_features_", "limit_lambda_", "limit_curvature_"}) {
     const GivenOptions options(
         {{prefix + "eps_max_it", "1"}, {prefix + "eps_ncv", "3"}, {prefix + "eps_tol", "1e-14"}});
-    Measured run({LossKind::squared, 12, 3, 40, 0.9}, 1);
+    Measured run({squared_loss(), 12, 3, 40, 0.9}, 1);
     try {
       (void)run.solver.measure();
       ADD_FAILURE() << prefix << " converged in one restart";

@@ -27,7 +27,7 @@ class Outputs {
  public:
   explicit Outputs(const TangentNetwork& network)
       : network_(network),
-        problem_{LossKind::linear, false, network.problem.outputs, network.problem.train, {}},
+        problem_{linear_loss(), false, network.problem.outputs, network.problem.train, {}},
         objective_(network.make(problem_, {})),
         gradient(network.layout.create()) {}
   /// Output a of sample i at θ; its derivative with respect to θ is left in `gradient`.
@@ -234,7 +234,7 @@ TEST(TangentGram, RefusesWhatHasNoGramMatrixOrNoRoom) {
             std::string::npos);
   const TangentGram fits(network.layout, network.problem, network.factory(), needed);
   EXPECT_EQ(fits.size(), 6);
-  const Problem none{LossKind::squared, true, 2, {}, {}};
+  const Problem none{squared_loss(), true, 2, {}, {}};
   EXPECT_NE(refusal_of([&] { const TangentGram gram(network.layout, none, network.factory()); }), "");
   const auto measured = [&](const EquilibriumSettings& settings) {
     return refusal_of([&] {

@@ -21,7 +21,7 @@ using Model = testing::NewtonModel;
 
 TEST(TrustRegionNewtonTest, ErrorsFallWithTheInnerTolerance) {
   constexpr std::array tolerances{1e-4, 1e-8, 1e-12};
-  for (const Case& c : {Case{LossKind::squared, 16, 1, 60, 0.8}, Case{LossKind::logistic, 16, 1, 60, 0.8}}) {
+  for (const Case& c : {Case{squared_loss(), 16, 1, 60, 0.8}, Case{logistic_loss(), 16, 1, 60, 0.8}}) {
     Model at(c);
     TrustRegionNewtonCheck check = at.check_of(at.dynamics);
     const std::vector<TrustRegionNewton> found = check.measure(0.5, tolerances);
@@ -37,7 +37,7 @@ TEST(TrustRegionNewtonTest, ErrorsFallWithTheInnerTolerance) {
 
 TEST(TrustRegionNewtonTest, AnotherContractionFactorInDIsDetected) {
   for (const Index q : {1, 3}) {
-    Model at({LossKind::squared, 13, q, 30, 0.8});
+    Model at({squared_loss(), 13, q, 30, 0.8});
     DynamicsMatrix other(at.model.softmax(), 0.4, q);
     other.update(at.model.w());
     TrustRegionNewtonCheck good = at.check_of(at.dynamics);
@@ -51,7 +51,7 @@ TEST(TrustRegionNewtonTest, AnotherContractionFactorInDIsDetected) {
 }
 
 TEST(TrustRegionNewtonTest, WeightsOfAnotherTimeInDAreDetected) {
-  Model at({LossKind::logistic, 13, 1, 30, 0.8}, 3.0);
+  Model at({logistic_loss(), 13, 1, 30, 0.8}, 3.0);
   std::vector<double> w(at.model.w(), at.model.w() + at.dynamics.local_size());
   for (double& value : w) value *= 1.1;
   at.dynamics.update(w.data());
@@ -60,7 +60,7 @@ TEST(TrustRegionNewtonTest, WeightsOfAnotherTimeInDAreDetected) {
 }
 
 TEST(TrustRegionNewtonTest, DeltaAboveTheLargestIsRefusedByTheMetric) {
-  Model at({LossKind::squared, 13, 1, 30, 0.8});
+  Model at({squared_loss(), 13, 1, 30, 0.8});
   NewtonOperators operators(at.model, *at.loss);
   operators.update();
   NewtonRadiusSolver solver(operators, 5);
@@ -81,7 +81,7 @@ TEST(TrustRegionNewtonTest, DeltaAboveTheLargestIsRefusedByTheMetric) {
 }
 
 TEST(TrustRegionNewtonTest, TinyGradientsLoseNoDigits) {
-  Model at({LossKind::squared, 13, 1, 30, 0.8});
+  Model at({squared_loss(), 13, 1, 30, 0.8});
   // Targets that the model meets to 1e-11: what is left of the gradient is of that size.
   const Dense phi = testing::random_features(13, 30);
   const Dense w = at.w();
@@ -100,14 +100,14 @@ TEST(TrustRegionNewtonTest, TinyGradientsLoseNoDigits) {
 }
 
 TEST(TrustRegionNewtonTest, DeltaNearTheLargestStaysAccurate) {
-  Model at({LossKind::logistic, 16, 1, 60, 0.8});
+  Model at({logistic_loss(), 16, 1, 60, 0.8});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
   EXPECT_LE(check.measure(0.99).worst_error(), wanted);
 }
 
 TEST(TrustRegionNewtonTest, GradientThatIsAnEigenvectorIsSolvedToo) {
   // γ = 0 and the squared loss of one feature: G is a multiple of the identity on the gradient.
-  Model at({LossKind::squared, 5, 1, 1, 0.0});
+  Model at({squared_loss(), 5, 1, 1, 0.0});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
   const TrustRegionNewton found = check.measure();
   EXPECT_EQ(found.iterations, 1);
@@ -127,7 +127,7 @@ void expect_bad_input(const std::string& words, Body body) {
 }
 
 TEST(TrustRegionNewtonTest, SharesAndTolerancesOutsideOfTheirRangesAreRefused) {
-  Model at({LossKind::squared, 5, 1, 10, 0.8});
+  Model at({squared_loss(), 5, 1, 10, 0.8});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
   for (const double share : {0.0, 1.0, -0.5, 2.0, std::nan("")})
     expect_bad_input("share of the largest delta", [&] { (void)check.measure(share); });
@@ -135,7 +135,7 @@ TEST(TrustRegionNewtonTest, SharesAndTolerancesOutsideOfTheirRangesAreRefused) {
 }
 
 TEST(TrustRegionNewtonTest, OptimalWeightsAreStatedNotDivided) {
-  Model at({LossKind::squared, 5, 1, 10, 0.8}, 0.0);  // B = 0, so W = 0
+  Model at({squared_loss(), 5, 1, 10, 0.8}, 0.0);  // B = 0, so W = 0
   std::fill(at.problem.train.targets.begin(), at.problem.train.targets.end(), 0.0);
   ShallowLoss loss(at.layout, at.problem);
   TrustRegionNewtonCheck check(at.model, loss, at.dynamics, 7);
@@ -143,7 +143,7 @@ TEST(TrustRegionNewtonTest, OptimalWeightsAreStatedNotDivided) {
 }
 
 TEST(TrustRegionNewtonTest, EigensolverThatDoesNotConvergeNamesTheCount) {
-  Model at({LossKind::squared, 13, 1, 30, 0.8});
+  Model at({squared_loss(), 13, 1, 30, 0.8});
   const GivenOptions options(
       {{"spec_newton_eps_max_it", "1"}, {"spec_newton_eps_ncv", "3"}, {"spec_newton_eps_tol", "1e-14"}});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
@@ -158,7 +158,7 @@ TEST(TrustRegionNewtonTest, EigensolverThatDoesNotConvergeNamesTheCount) {
 }
 
 TEST(TrustRegionNewtonTest, TruncatedTrustRegionSolveIsAnErrorNotANumber) {
-  Model at({LossKind::squared, 24, 1, 60, 0.8});
+  Model at({squared_loss(), 24, 1, 60, 0.8});
   const GivenOptions options(OptionList{{"tr_ksp_cg_gltr_max_lanczos_its", "2"}});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
   try {
@@ -171,7 +171,7 @@ TEST(TrustRegionNewtonTest, TruncatedTrustRegionSolveIsAnErrorNotANumber) {
 }
 
 TEST(TrustRegionNewtonTest, InnerSolveThatDoesNotConvergeIsAnError) {
-  Model at({LossKind::squared, 24, 1, 60, 0.8});
+  Model at({squared_loss(), 24, 1, 60, 0.8});
   const GivenOptions options(OptionList{{"tr_inner_ksp_max_it", "2"}});
   TrustRegionNewtonCheck check = at.check_of(at.dynamics);
   EXPECT_THROW((void)check.measure(), Error);
