@@ -16,7 +16,7 @@ Sections::Sections(Experiment& experiment, const TrainSettings& run, const Spect
       table_(table),
       shape_(run.network.shape(experiment.data().features().width())),
       weights_(experiment.grid().world(), experiment.layout().slice_offsets()) {
-  if (!run.network.has_equilibrium_model()) return;
+  if (!has_weights()) return;
   const ParameterLayout& layout = experiment.layout();
   if (settings.count_given && settings.count > layout.width())
     throw usage("-count " + std::to_string(settings.count) + ": W has only " +
@@ -27,7 +27,7 @@ Sections::Sections(Experiment& experiment, const TrainSettings& run, const Spect
     map_ = std::make_unique<Pointwise>(layout, shape_);
     map_->set_parameters(experiment.theta());
   }
-  if (run.network.model == "softmax_linear") {
+  if (run.network.is_softmax_linear()) {
     collapsed_ = std::make_unique<CollapsedModel>(layout, shape_.gamma);
     dynamics_ = std::make_unique<DynamicsMatrix>(collapsed_->softmax(), shape_.gamma, layout.outputs());
     smallest_ = std::make_unique<SmallestEigensolver>(*dynamics_, run.seed);
@@ -49,14 +49,16 @@ void Sections::consult_solvers() {
 }
 
 void Sections::report() {
-  if (run_.network.has_equilibrium_model()) {
+  if (has_weights()) {
     weights();
     shifted_weights();
     dynamics();
     jacobians();
   } else {
     table_.section("weights", "Recurrent weights, U, D, Jacobian");
-    table_.note("do not apply: -objective " + run_.network.objective + " has no equilibrium equation");
+    table_.note(run_.network.has_equilibrium_model()
+                    ? "do not apply: -model " + run_.network.model + " has no weights W of the form a(Wz + u)"
+                    : "do not apply: -objective " + run_.network.objective + " has no equilibrium equation");
   }
   features();
 }

@@ -25,6 +25,10 @@ class Sections {
   void report();
 
  private:
+  /// Whether the model is an equilibrium z = a(Wz + u) with recurrent weights W.
+  [[nodiscard]] bool has_weights() const {
+    return run_.network.has_equilibrium_model() && run_.network.is_pointwise();
+  }
   // Each is a section, in a file of its own.
   void weights();
   void shifted_weights();

@@ -33,7 +33,7 @@ void head(Table& table, const Experiment& experiment, const TrainSettings& run, 
   table.fact("step", static_cast<double>(step));
   table.fact("t", t);
   table.fact("model", model ? run.network.model : run.network.objective);
-  if (model) {
+  if (model && run.network.is_pointwise()) {
     table.fact("weights", to_string(run.network.weights));
     table.fact(run.network.weights == WeightKind::monotone ? "margin" : "gamma",
                run.network.weights == WeightKind::monotone ? run.network.margin : run.network.gamma);

@@ -47,8 +47,7 @@ class ColumnSumsClaim final : public Claim {
   [[nodiscard]] std::string exception() const {
     const NetworkSettings& network = subject_.network();
     const TrainSettings& settings = subject_.settings();
-    if (!network.has_equilibrium_model() || network.weights != WeightKind::softmax ||
-        network.model == "monotone")
+    if (!network.has_equilibrium_model() || !network.is_pointwise() || network.weights != WeightKind::softmax)
       return "no softmax weights";
     if (settings.dynamics == "minimise") return "-dynamics minimise does not step along gradients";
     if (settings.dynamics == "flow") return {};

@@ -49,7 +49,8 @@ class EquilibriumClaim final : public Claim {
     const std::string linear = unless(subject_.linear(), "only -model softmax_linear");
     const std::string of_softmax = unless(softmax(), "no softmax weights");
     const std::string bounded =
-        unless(softmax() || kind() == WeightKind::spectral, "no norm of the Jacobian is below 1");
+        unless(pointwise() ? softmax() || kind() == WeightKind::spectral : weights_.contraction() < 1.0,
+               "no norm of the Jacobian is below 1");
     const std::string mass = unless(softmax() && subject_.network().activation == Activation::identity,
                                     "not a linear map with softmax weights");
     table.add(mass_.row("mass", "column sums of equilibria are those of the injection over 1 - gamma", "7.1",
@@ -61,15 +62,15 @@ class EquilibriumClaim final : public Claim {
     table.add(weights_.perron(of_softmax));
     table.add(
         bound_.row("error_bound", "distance to the equilibrium over its computable bound", "7.5", bounded));
-    table.add(weights_.certificate(none));
+    table.add(weights_.certificate(unless(pointwise(), "the certificate of an own model is not checked")));
   }
 
  private:
   [[nodiscard]] WeightKind kind() const { return subject_.network().weights; }
-  [[nodiscard]] bool softmax() const { return kind() == WeightKind::softmax; }
+  [[nodiscard]] bool pointwise() const { return subject_.network().is_pointwise(); }
+  [[nodiscard]] bool softmax() const { return pointwise() && kind() == WeightKind::softmax; }
   [[nodiscard]] Index rows() const { return subject_.map().local_states(); }
-  /// 1-norm for softmax weights, 2-norm for the others.
-  [[nodiscard]] double entry_norm(double x) const { return softmax() ? std::abs(x) : x * x; }
+  [[nodiscard]] double entry_norm(double x) const { return weights_.is_one_norm() ? std::abs(x) : x * x; }
 
   /// Of every column, over the rows of all ranks.
   [[nodiscard]] Block column_norms_of(const Block& block) const {
@@ -77,7 +78,7 @@ class EquilibriumClaim final : public Claim {
     for (Index c = 0; c < columns_; ++c)
       for (Index i = 0; i < rows(); ++i) norms[c] += entry_norm(block[c * rows() + i]);
     sum_over_rows(subject_, norms);
-    if (!softmax())
+    if (!weights_.is_one_norm())
       for (double& norm : norms) norm = std::sqrt(norm);
     return norms;
   }
@@ -124,7 +125,8 @@ class EquilibriumClaim final : public Claim {
     const double c = weights_.contraction();
     const Block sizes = column_norms_of(z_);
     const double m = static_cast<double>(subject_.layout().width());
-    const double known = (softmax() ? std::sqrt(m) : 1.0) * solver_->rtol() * 4.0 / (1.0 - c) + m * rounding;
+    const double known =
+        (weights_.is_one_norm() ? std::sqrt(m) : 1.0) * solver_->rtol() * 4.0 / (1.0 - c) + m * rounding;
     Block start = sizes;
     double rate = 0.0, bound = 0.0, power = 1.0;
     for (int depth = 0; depth < most_depths && power > 1e-6; ++depth, power *= c) {

@@ -20,7 +20,7 @@ constexpr Index most_outputs = 512, most_outputs_at_steps = 96;
 /// The run's network on any problem, with a map of its own.
 std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem) {
   struct Owned {
-    std::unique_ptr<Pointwise> map;
+    std::unique_ptr<EquilibriumMap> map;
     std::unique_ptr<Objective> objective;
   };
   const auto owned = std::make_shared<Owned>();
@@ -29,8 +29,7 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
   const Index features = subject.experiment().data().features().width();
   const Index panel =
       EquilibriumObjective::default_panel(std::max<Index>(1, layout.width() / layout.grid().feature_ranks()));
-  if (network.has_equilibrium_model())
-    owned->map = std::make_unique<Pointwise>(layout, network.shape(features));
+  if (network.has_equilibrium_model()) owned->map = network.equilibrium_model()->make_map(layout, features);
   if (network.objective == "feedforward")
     owned->objective = std::make_unique<FeedforwardObjective>(
         layout, problem, panel,

@@ -19,7 +19,7 @@ Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint&
       experiment_(comm, settings_, &checkpoint),
       start_(experiment_.layout().create()) {
   layout().initialise(start_.get(), settings.seed, 1.0, network().init_scale_b);
-  if (network().has_equilibrium_model() && network().model == "softmax_linear") {
+  if (network().has_equilibrium_model() && network().is_softmax_linear()) {
     model_ = experiment_.network().collapsed();
     loss_ = experiment_.network().shallow_loss();
     if (model_ == nullptr) {
@@ -30,7 +30,7 @@ Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint&
     }
   }
   if (has_equilibria()) {
-    map_ = std::make_unique<Pointwise>(layout(), network().shape(experiment_.data().features().width()));
+    map_ = network().equilibrium_model()->make_map(layout(), experiment_.data().features().width());
     exact_ = std::make_unique<EquilibriumObjective>(
         layout(), *map_, problem(),
         EquilibriumSettings{
@@ -70,8 +70,7 @@ double Subject::loss_noise(double loss) const {
 
 double Subject::contraction() const {
   if (!network().has_equilibrium_model()) return 0.0;
-  const double bound = network().weights == WeightKind::monotone ? 1.0 - network().margin : network().gamma;
-  return std::min(bound, 0.99);
+  return network().equilibrium_model()->contraction();
 }
 
 double Subject::gradient_accuracy() const {

@@ -37,7 +37,7 @@ class Subject {
     return network().objective == "equilibrium" || network().objective == "collapsed";
   }
   /// The equilibrium map of such a run, apart from that of its objective.
-  [[nodiscard]] Pointwise& map() { return *map_; }
+  [[nodiscard]] EquilibriumMap& map() { return *map_; }
   /// Loss and gradient by exact equilibria and adjoints without warm starts.
   [[nodiscard]] EquilibriumObjective& exact() { return *exact_; }
   /// What the gradient of the run is compared with and checked against: `exact` where the run's own gradient
@@ -67,7 +67,7 @@ class Subject {
   std::unique_ptr<ShallowLoss> own_loss_;
   CollapsedModel* model_ = nullptr;
   ShallowLoss* loss_ = nullptr;
-  std::unique_ptr<Pointwise> map_;
+  std::unique_ptr<EquilibriumMap> map_;
   std::unique_ptr<EquilibriumObjective> exact_;
   double features_norm2_ = 0.0;  // s ‖Φ‖²_F
   double targets_norm2_ = 0.0;   // s ‖Y‖²_F

@@ -28,10 +28,18 @@ double largest_over_ranks(const Subject& subject, double value) {
 
 WeightInvariants::WeightInvariants(Subject& subject)
     : subject_(subject), certificate_(subject.network().weights == WeightKind::monotone ? ">=" : "<=") {
-  if (subject.has_equilibria() && !softmax()) norm_ = std::make_unique<SpectralNorm>(weights());
+  if (subject.has_equilibria() && pointwise() && !softmax())
+    norm_ = std::make_unique<SpectralNorm>(weights());
+}
+
+void WeightInvariants::see_own_model() {
+  const Certificate certificate = subject_.map().certificate();
+  one_norm_ = certificate.norm == "1";
+  contraction_ = one_norm_ || certificate.norm == "2" ? certificate.contraction : 1.0;
 }
 
 void WeightInvariants::see(const RunPoint& point) {
+  if (!pointwise()) return see_own_model();
   if (softmax()) see_columns(point);
   see_certificate(point);
   if (subject_.linear()) see_inverse(point);

@@ -5,6 +5,7 @@
 
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/activation.hpp"
+#include "poise/model/certificate.hpp"
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
@@ -71,6 +72,9 @@ class EquilibriumMap {
   /// Collective on the world. Sums what all ranks gathered into the columns of the model's blocks in the
   /// gradient Vec.
   virtual void write_gradient(Vec gradient) = 0;
+
+  /// Collective on the world, after set_parameters. Default: nothing is known.
+  [[nodiscard]] virtual Certificate certificate() { return {}; }
 
   /// Columns multiplied by the weights or their transpose so far.
   [[nodiscard]] virtual Index columns_multiplied() const = 0;

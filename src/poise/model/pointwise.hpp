@@ -58,8 +58,7 @@ class Pointwise : public EquilibriumMap {
   /// Adds Σ left_i right_iᵀ to ∂L/∂W alone; both m_f x p.
   void add_weight_gradient(Index p, const double* left, const double* right);
 
-  /// Collective on the world, after set_parameters.
-  [[nodiscard]] Certificate certificate() { return weights_->certificate(); }
+  [[nodiscard]] Certificate certificate() override { return weights_->certificate(); }
   [[nodiscard]] const Shape& shape() const { return shape_; }
 
  private:

@@ -4,17 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "poise/model/certificate.hpp"
 #include "poise/model/parameter_layout.hpp"
 
 namespace poise {
-
-/// What a parameterisation promises about h(z) = a(Wz + u), a 1-Lipschitz and monotone.
-struct Certificate {
-  std::string norm;          ///< "1", "2", "monotone"
-  double contraction = 0.0;  ///< bound of ‖∂h/∂z‖ in that norm; monotone: 1 − the margin of monotonicity
-  /// Whether a unique equilibrium is proven for the parameters at hand.
-  [[nodiscard]] bool well_posed() const { return contraction < 1.0; }
-};
 
 /// The recurrent weights W(θ) of a pointwise model and the transposed derivative of that function. Its
 /// parameters are the first blocks of the layout, each m x m.

@@ -32,7 +32,7 @@ std::vector<ParameterBlock> parameter_blocks(const NetworkSettings& settings, In
   const Index m = state_width(settings, features);
   std::vector<ParameterBlock> blocks;
   if (settings.has_equilibrium_model())
-    blocks = Pointwise::blocks(settings.shape(features), m);
+    blocks = settings.equilibrium_model()->blocks(features, m);
   else if (settings.objective == "feedforward")
     blocks = FeedforwardObjective::blocks(feedforward(settings, features), m);
   for (ParameterBlock& block : blocks)
@@ -63,7 +63,7 @@ Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const P
     shallow_loss_ = std::make_unique<ShallowLoss>(layout_, problem);
   }
   if (settings_.has_equilibrium_model() && settings_.objective != "collapsed")
-    map_ = std::make_unique<Pointwise>(layout_, settings_.shape(features));
+    map_ = settings_.equilibrium_model()->make_map(layout_, features);
   build(settings, problem, features);
   if (settings_.gradient_check == 0) return;
   EquilibriumSettings exact = equilibrium_settings(settings, grid);
@@ -110,8 +110,8 @@ Certificate Network::certificate(Vec theta) {
   if (!settings_.has_equilibrium_model()) return {};
   if (!map_) return {"1", settings_.gamma};
   if (!remembers()) map_->forget();
-  // Those of the others do not depend on θ.
-  if (settings_.weights == WeightKind::free) map_->set_parameters(theta);
+  // The certificates of the other weights do not depend on θ.
+  if (!settings_.is_pointwise() || settings_.weights == WeightKind::free) map_->set_parameters(theta);
   return map_->certificate();
 }
 

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include "poise/model/pointwise.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
 #include "poise/objective/shallow_loss.hpp"
@@ -45,7 +44,7 @@ class Network {
 
   NetworkSettings settings_;
   ParameterLayout layout_;
-  std::unique_ptr<Pointwise> map_;
+  std::unique_ptr<EquilibriumMap> map_;
   std::unique_ptr<CollapsedModel> collapsed_;
   std::unique_ptr<ShallowLoss> shallow_loss_;
   std::unique_ptr<Objective> objective_;

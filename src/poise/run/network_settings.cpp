@@ -22,12 +22,31 @@ void read_scales(Options& o, NetworkSettings& s) {
 
 }  // namespace
 
+/// All of them declare their options, so that -help and the checks of options know them.
+void NetworkSettings::read_own_models(Options& o) {
+  for (RegisteredModel& registered : registered_models()) {
+    const std::size_t before = o.settings().size();
+    const std::shared_ptr<const Model> read = registered.read(o);
+    registered.options.clear();
+    for (std::size_t i = before; i < o.settings().size(); ++i)
+      registered.options.push_back(o.settings()[i].name);
+    if (registered.name == model) own_model = read;
+  }
+}
+
 void NetworkSettings::read_model(Options& o) {
-  model = o.choice("model", "softmax_linear", {"softmax_linear", "pointwise", "monotone"},
-                   "the equilibrium equation, output B z; softmax_linear: z = gamma softmax(A) z + "
-                   "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the same with W = "
-                   "(1 - margin) I - P'P + Q - Q'");
-  const bool linear = model == "softmax_linear";
+  std::vector<std::string> names{"softmax_linear", "pointwise", "monotone"};
+  std::string help =
+      "the equilibrium equation, output B z; softmax_linear: z = gamma softmax(A) z + "
+      "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the same with W = "
+      "(1 - margin) I - P'P + Q - Q'";
+  for (const RegisteredModel& own : registered_models()) {
+    names.push_back(own.name);
+    help += "; " + own.name + ": " + own.help;
+  }
+  model = o.choice("model", "softmax_linear", names, help);
+  read_own_models(o);
+  const bool linear = is_softmax_linear();
   objective =
       o.choice("objective", "equilibrium", {"equilibrium", "collapsed", "unrolled", "feedforward", "shallow"},
                "how loss and gradient are computed; equilibrium: by solving an equilibrium (eq_) and "
@@ -64,7 +83,7 @@ void NetworkSettings::read_objective(Options& o) {
                               "objective unrolled: keep every Kth layer only and compute the others again "
                               "on the way back; 0: keep all");
   // The default solver of a linear map is a direct one, which gains nothing from a start.
-  const bool direct = model == "softmax_linear" && objective == "equilibrium";
+  const bool direct = is_softmax_linear() && objective == "equilibrium";
   warm_start = o.flag(
       "warm_start", !direct,
       "objective equilibrium: start equilibria and adjoints from those found before, which are kept in "
@@ -101,14 +120,13 @@ std::string NetworkSettings::description() const {
   const std::string layers = plural(depth, "layer");
   if (objective == "shallow") return "shallow";
   if (objective == "feedforward") return "feedforward, " + layers + ", " + to_string(activation);
-  std::string text = model;
-  if (model == "softmax_linear")
-    text += ", gamma = " + to_text(gamma);
-  else if (model == "monotone")
-    text += ", margin = " + to_text(margin) + ", " + to_string(activation);
-  else
-    text += ", " + to_string(weights) + " weights, gamma = " + to_text(gamma) + ", " + to_string(activation);
+  const std::string text = equilibrium_model()->description();
   return objective == "unrolled" ? text + ", unrolled to " + layers : text;
+}
+
+std::shared_ptr<const Model> NetworkSettings::equilibrium_model() const {
+  if (own_model) return own_model;
+  return std::make_shared<PointwiseModel>(model, shape(0));
 }
 
 NetworkSettings NetworkSettings::from(Options& options) {

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "poise/base/options.hpp"
-#include "poise/model/pointwise.hpp"
+#include "poise/model/pointwise_model.hpp"
 #include "poise/solve/adjoint_solver.hpp"
 
 namespace poise {
@@ -11,11 +12,14 @@ namespace poise {
 /// The options that say what is trained and how its loss and gradient are computed.
 struct NetworkSettings {
   std::string model = "softmax_linear", objective = "equilibrium";
+  std::shared_ptr<const Model> own_model;  ///< of register_model; null: the model is one of Poise's own
+  // Of Poise's own models:
   WeightKind weights = WeightKind::softmax;
   Activation activation = Activation::identity;
   double gamma = 0.8;   ///< γ
   double margin = 0.5;  ///< μ of the monotone model
   bool input_weights = false, bias = false;
+  // Of all:
   Index width = 0;  ///< state width; 0: that of the features
   double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;
   Index depth = 10, recompute_every = 0;
@@ -37,15 +41,19 @@ struct NetworkSettings {
   /// Whether the loss and its exact gradient are those of the deep equilibrium linear model, which is what
   /// Theorem 1 is about.
   [[nodiscard]] bool theorem_applies() const {
-    return model == "softmax_linear" &&
-           (objective == "collapsed" ||
-            (objective == "equilibrium" && backward.exact() && jacobian_weight == 0.0));
+    return is_softmax_linear() && (objective == "collapsed" || (objective == "equilibrium" &&
+                                                                backward.exact() && jacobian_weight == 0.0));
   }
+  [[nodiscard]] bool is_softmax_linear() const { return model == "softmax_linear"; }
+  /// Whether the equation is z = a(Wz + u), a Pointwise of `shape`: true of all models that Poise brings.
+  [[nodiscard]] bool is_pointwise() const { return own_model == nullptr; }
+  /// Never null; without meaning where has_equilibrium_model() is false.
+  [[nodiscard]] std::shared_ptr<const Model> equilibrium_model() const;
   /// Whether the state width is -width, not that of the features.
   [[nodiscard]] bool has_own_width() const {
-    return objective == "feedforward" || (has_equilibrium_model() && input_weights);
+    return objective == "feedforward" || (has_equilibrium_model() && equilibrium_model()->has_own_width());
   }
-  /// Of an equilibrium model on `features` features.
+  /// Of a pointwise model on `features` features.
   [[nodiscard]] Pointwise::Shape shape(Index features) const {
     return {.activation = activation,
             .weights = weights,
@@ -56,6 +64,7 @@ struct NetworkSettings {
   }
 
  private:
+  void read_own_models(Options& options);
   void read_model(Options& options);
   void read_objective(Options& options);
 };

@@ -47,7 +47,10 @@ void Report::print_model() const {
   std::printf("  model     %s, m = %lld, q = %lld, %lld parameters\n", network.description().c_str(),
               static_cast<long long>(layout.width()), static_cast<long long>(layout.outputs()),
               static_cast<long long>(layout.width() * layout.row_length()));
-  if (!certificate_.norm.empty()) std::printf("  equilibria %s\n", certificate_text().c_str());
+  if (!certificate_.norm.empty())
+    std::printf("  equilibria %s\n", certificate_text().c_str());
+  else if (settings_.network.has_equilibrium_model())
+    std::printf("  equilibria no certificate is known: every solve is checked\n");
   print_digits();
 }
 
@@ -65,9 +68,12 @@ std::string Report::certificate_text() const {
   const std::string norm = certificate_.norm == "1" ? "₁" : "₂";
   const std::string bound =
       "‖∂h/∂z‖" + norm + " ≤ " + to_text(std::round(certificate_.contraction * 1e6) / 1e6);
+  if (certificate_.norm == "monotone" && !settings_.network.is_pointwise())
+    return "well posed: strongly monotone with margin " + to_text(1.0 - certificate_.contraction);
   if (settings_.network.weights == WeightKind::monotone)
     return "well posed for every P, Q: I - W is monotone with margin " + to_text(settings_.network.margin);
-  if (settings_.network.weights != WeightKind::free) return "well posed for every A: " + bound;
+  if (settings_.network.is_pointwise() && settings_.network.weights != WeightKind::free)
+    return "well posed for every A: " + bound;
   return certificate_.well_posed() ? "well posed at the start: " + bound + ", watched"
                                    : "not certified: " + bound + ", equilibria are monitored";
 }

@@ -90,11 +90,11 @@ double OptimumCertifier::longest_gradient(double error) const {
   return largest * std::sqrt(error * scale() * loss_.problem().loss->largest_curvature());
 }
 
-Certificate OptimumCertifier::free_gradient(const double* w, const double* gradient) {
+OptimumCertificate OptimumCertifier::free_gradient(const double* w, const double* gradient) {
   const Index rows = loss_.layout().slice().size();
   const Index q = loss_.layout().outputs();
   const Index size = rows * q;
-  Certificate result;
+  OptimumCertificate result;
   std::vector<double> free(gradient, gradient + size);
   result.multiplier.assign(static_cast<std::size_t>(size), 0.0);
   for (Index e = 0; e < size; ++e)
@@ -115,14 +115,14 @@ Certificate OptimumCertifier::free_gradient(const double* w, const double* gradi
   return result;
 }
 
-Certificate OptimumCertifier::certify(const double* w, const double* gradient) {
+OptimumCertificate OptimumCertifier::certify(const double* w, const double* gradient) {
   static const LogEvent event("Certificate");
   const auto scope = event.begin();
   const Problem& problem = loss_.problem();
   const ClassificationLoss& classes = *problem.loss->classification();
   const MPI_Comm world = loss_.layout().grid().world();
   const Index q = loss_.layout().outputs();
-  Certificate result = free_gradient(w, gradient);
+  OptimumCertificate result = free_gradient(w, gradient);
   if (!std::isfinite(result.free_norm)) return result;
   weights_.resize(static_cast<std::size_t>(problem.train.count));
   loss_.visit_outputs(w, problem.train, [&](Index first, Index columns, double* f) {

@@ -10,7 +10,7 @@
 namespace poise {
 
 /// What is proved about a W. All blocks are slice rows x q.
-struct Certificate {
+struct OptimumCertificate {
   /// L₀(W) − inf L₀ is at most this, and the infimum is attained; infinite where that is not proved.
   double error_bound = std::numeric_limits<double>::infinity();
   double free_norm = 0.0;          ///< ‖∇L₀(W) − multiplier‖_F
@@ -41,9 +41,9 @@ class OptimumCertifier {
   explicit OptimumCertifier(ShallowLoss& loss, double box = std::numeric_limits<double>::infinity());
 
   /// Collective on the world. `gradient` is ∇L₀(W). Allows for the rounding of the gradient and of C_ρ.
-  [[nodiscard]] Certificate certify(const double* w, const double* gradient);
+  [[nodiscard]] OptimumCertificate certify(const double* w, const double* gradient);
   /// Collective on the world. The same without the bound: cheap.
-  [[nodiscard]] Certificate free_gradient(const double* w, const double* gradient);
+  [[nodiscard]] OptimumCertificate free_gradient(const double* w, const double* gradient);
   /// No W whose free gradient is longer can have an error below `error`: tr(G C_ρ⁺ Gᵀ) >= ‖G‖²/λ_max(C_ρ).
   [[nodiscard]] double longest_gradient(double error) const;
   /// Of Φ diag(√ω).

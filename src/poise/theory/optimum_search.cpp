@@ -89,7 +89,7 @@ bool OptimumSearch::is_separated() {
   return optimum_.margin > rounding;
 }
 
-void OptimumSearch::keep(const Certificate& certificate) {
+void OptimumSearch::keep(const OptimumCertificate& certificate) {
   found_ = true;
   optimum_.w = w_;
   optimum_.multiplier = certificate.multiplier;
@@ -111,14 +111,14 @@ OptimumSearch::Verdict OptimumSearch::judge(const double* w) {
     optimum_.norm = last_w_norm_;
     return Verdict::found;
   }
-  const Certificate here = certifier_.free_gradient(w_.data(), gradient_.data());
+  const OptimumCertificate here = certifier_.free_gradient(w_.data(), gradient_.data());
   const bool stagnates = here.free_norm > newton_gain * last_norm_;
   last_norm_ = here.free_norm;
   last_rounding_ = here.rounding;
   const double target = settings_.tolerance * samples_scale();
   const bool improves = !found_ || here.free_norm < optimum_.gradient_norm;
   if (here.free_norm <= std::min(attempt_below_, certifier_.longest_gradient(target)) && improves) {
-    const Certificate proof = certifier_.certify(w_.data(), gradient_.data());
+    const OptimumCertificate proof = certifier_.certify(w_.data(), gradient_.data());
     best_bound_ = std::min(best_bound_, proof.error_bound);
     if (proof.error_bound <= target)
       keep(proof);

@@ -44,7 +44,7 @@ class OptimumSearch {
  private:
   [[nodiscard]] double samples_scale() const;
   [[nodiscard]] bool is_separated();
-  void keep(const Certificate& certificate);
+  void keep(const OptimumCertificate& certificate);
 
   ShallowLoss& loss_;
   const ConvexOptimumSettings& settings_;

@@ -75,7 +75,7 @@ TEST_P(NoisyClasses, ErrorBoundHoldsAndIsNotMuchTooLargeAtAnyDistance) {
     const auto local = problem.local(w);
     std::vector<double> gradient(local.size());
     (void)problem.shallow.value_and_gradient(local.data(), gradient.data());
-    const Certificate proof = certifier.certify(local.data(), gradient.data());
+    const OptimumCertificate proof = certifier.certify(local.data(), gradient.data());
     if (!proof.proved()) continue;
     ++proved;
     const auto excess = static_cast<double>(dense.evaluate(at, nullptr, nullptr) - expected.loss);
