@@ -1,4 +1,4 @@
-# Tests that are scripts: figures, the commands of the README, training runs, installation.
+# Tests that are scripts: figures, the commands of the documents, training runs, installation.
 
 # A python3 that comes first in PATH may lack the modules while the distribution's has them. Without any, the test
 # fails and says what is missing.

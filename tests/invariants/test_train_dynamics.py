@@ -84,7 +84,7 @@ class Dynamics(TrainingTest):
         for name in DYNAMICS:
             grid, other_grid = next(grids)
             with self.subTest(dynamics=name, grids=(grid, other_grid)):
-                # With warm starts exactly from scheduled checkpoints only, see README.
+                # With warm starts exactly from scheduled checkpoints only, see apps/README.md.
                 straight = self.straight(name, grid, warm=str(name in WARM).lower())
                 self.assert_same(straight, self.resumed(straight, SCHEDULED, grid))
                 if name in WARM:

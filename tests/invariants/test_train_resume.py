@@ -42,7 +42,7 @@ class Resume(TrainingTest):
         rows = len(history(straight)["step"])
         self.assertGreater(rows, 6)
         cut = rows // 2
-        if "equilibrium" in options:  # exact from scheduled checkpoints only, for its warm starts; see README
+        if "equilibrium" in options:  # exact from scheduled checkpoints only, for its warm starts; see apps/README.md
             cut -= cut % EVERY
         part = self.train(*options, *grid, "-steps", cut, ranks=ranks)
         self.assertEqual(len(history(part)["step"]), cut + 1)  # differs before
