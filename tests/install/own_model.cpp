@@ -1,21 +1,18 @@
-// A model that is not among those of Poise, in a program of its own: z* = W sin(z*) + x with W = γ A/‖A‖_F.
-// Since |cos| <= 1, ‖∂h/∂z‖₂ <= γ < 1: well posed for every A. Trained by Poise's dynamics on Poise's data.
+// poise-train with one model more, -model sine: z* = W sin(z*) + φ(x) with W = γ A/‖A‖_F. Since |cos| <= 1,
+// ‖∂h/∂z‖₂ <= γ < 1: well posed for every A.
 #include <cmath>
-#include <cstdio>
 #include <vector>
 
 #include "poise/base/check.hpp"
-#include "poise/dynamics/descent.hpp"
-#include "poise/io/dataset.hpp"
-#include "poise/model/feature_map.hpp"
-#include "poise/objective/equilibrium_objective.hpp"
-#include "poise/petsc/session.hpp"
+#include "poise/linalg/row_block_matrix.hpp"
+#include "poise/model/model.hpp"
+#include "poise/run/train_main.hpp"
 
 using namespace poise;
 
-class SineModel final : public EquilibriumMap {
+class SineMap final : public EquilibriumMap {
  public:
-  SineModel(const ParameterLayout& layout, double gamma)
+  SineMap(const ParameterLayout& layout, double gamma)
       : layout_(layout),
         gamma_(gamma),
         slice_(static_cast<std::size_t>(layout.slice().size() * layout.width())),
@@ -24,6 +21,7 @@ class SineModel final : public EquilibriumMap {
 
   Index local_states() const override { return layout_.block().size(); }
   bool linear() const override { return false; }
+  Certificate certificate() override { return {"2", gamma_}; }
   Index columns_multiplied() const override { return weights_.columns_multiplied(); }
 
   // The rows of [A | Bᵀ] that this rank owns -> W; the ranks that share a row block gather it.
@@ -97,35 +95,24 @@ class SineModel final : public EquilibriumMap {
   mutable std::vector<double> work_;
 };
 
-int main(int argc, char** argv) {
-  const char* usage = "own_model: trains z = W sin(z) + x on a data file";
-  return run_options_program(
-      argc, argv, usage, [](Options& options) { options.text("data", "", "data file"); },
-      [](Options& options, MPI_Comm comm) {
-        const ProcessGrid grid(comm);
-        const Dataset data(comm, options.text("data", "", "data file"));
-        const Index n = data.info().samples;
-        const SampleBlock block = data.read_train(grid.samples(n));
-        const FeatureMap whiten(grid, {.kind = FeatureKind::whiten, .rank_cut = 0.03}, block.inputs,
-                                block.count, block.features.data());
-        Problem problem{cross_entropy_loss(), true, block.outputs, {n, block.count, {}, block.targets}, {}};
-        problem.train.features.resize(static_cast<std::size_t>(whiten.rows().size() * block.count));
-        whiten.apply(block.count, block.features.data(), problem.train.features.data());
+class Sine final : public Model {
+ public:
+  explicit Sine(double gamma) : gamma_(gamma) {}
+  std::string description() const override { return "sine, gamma = " + to_text(gamma_); }
+  bool has_own_width() const override { return false; }
+  std::vector<ParameterBlock> blocks(Index, Index m) const override { return {{"A", m, 1.0}}; }
+  std::unique_ptr<EquilibriumMap> make_map(const ParameterLayout& layout, Index) const override {
+    return std::make_unique<SineMap>(layout, gamma_);
+  }
+  double contraction() const override { return gamma_; }
 
-        const ParameterLayout layout(grid, whiten.width(), block.outputs);
-        SineModel model(layout, 0.8);
-        EquilibriumObjective objective(layout, model, problem, EquilibriumSettings{.warm_start = true});
-        const VecHandle theta = layout.create();
-        layout.initialise(theta.get(), 0, 1.0, 1.0);
-        Descent descent(objective, theta.get(), {.step_size = 0.5}, 1e9, 60);
-        options.reject_unknown();
-        DynamicsState state;
-        descent.run(theta.get(), state, [&](const DynamicsState& at, Vec, Vec, const Evaluation& now) {
-          if (grid.rank() == 0 && at.step % 20 == 0)
-            std::printf("step %2d: loss %.6f, accuracy %.2f%%\n", static_cast<int>(at.step), now.train.loss,
-                        100.0 * now.train.accuracy);
-          return true;
-        });
-        return ExitCode::done;
-      });
+ private:
+  double gamma_;
+};
+
+int main(int argc, char** argv) {
+  register_model("sine", "z = W sin(z) + features(x), W = sine_gamma A/|A|_F", [](Options& options) {
+    return std::make_shared<Sine>(options.real("sine_gamma", 0.8, {0, 1, true}, "model sine: bound of |W|_2"));
+  });
+  return train_main(argc, argv);
 }
