@@ -10,6 +10,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/text_file.hpp"
+#include "poise/dynamics/dynamics_registry.hpp"
 
 namespace poise {
 namespace {
@@ -46,55 +47,44 @@ bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
 }  // namespace
 
 // Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does
-// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and
-// -on_failure, by which a run that failed can go on.
-const std::vector<std::string>& identity_options() {
-  static const std::vector<std::string> names{"train_samples",
-                                              "seed",
-                                              "features",
-                                              "features_width",
-                                              "features_constant",
-                                              "features_zca",
-                                              "features_standardise",
-                                              "features_rank_cut",
-                                              "features_bandwidth",
-                                              "model",
-                                              "weights",
-                                              "activation",
-                                              "gamma",
-                                              "margin",
-                                              "input_weights",
-                                              "bias",
-                                              "width",
-                                              "init_scale_a",
-                                              "init_scale_v",
-                                              "init_scale_b",
-                                              "loss",
-                                              "loss_scale",
-                                              "scale_targets",
-                                              "class_weight",
-                                              "objective",
-                                              "depth",
-                                              "backward",
-                                              "neumann_terms",
-                                              "jacobian_weight",
-                                              "dynamics",
-                                              "step_size",
-                                              "method",
-                                              "momentum",
-                                              "adam_beta1",
-                                              "adam_beta2",
-                                              "adam_epsilon",
-                                              "weight_decay",
-                                              "clip",
-                                              "schedule",
-                                              "schedule_warmup",
-                                              "schedule_every",
-                                              "schedule_factor",
-                                              "batch",
-                                              "batch_remainder",
-                                              "audit",
-                                              "audit_every"};
+// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements and solvers.
+std::vector<std::string> identity_options() {
+  std::vector<std::string> names{"train_samples",
+                                 "seed",
+                                 "features",
+                                 "features_width",
+                                 "features_constant",
+                                 "features_zca",
+                                 "features_standardise",
+                                 "features_rank_cut",
+                                 "features_bandwidth",
+                                 "model",
+                                 "weights",
+                                 "activation",
+                                 "gamma",
+                                 "margin",
+                                 "input_weights",
+                                 "bias",
+                                 "width",
+                                 "init_scale_a",
+                                 "init_scale_v",
+                                 "init_scale_b",
+                                 "loss",
+                                 "loss_scale",
+                                 "scale_targets",
+                                 "class_weight",
+                                 "objective",
+                                 "depth",
+                                 "backward",
+                                 "neumann_terms",
+                                 "jacobian_weight",
+                                 "dynamics"};
+  const DynamicsKinds kinds;
+  for (const auto& kind : kinds.all()) {
+    const std::vector<std::string> own = kind->fixed_options();
+    names.insert(names.end(), own.begin(), own.end());
+  }
+  names.insert(names.end(), {"batch", "batch_remainder", "audit", "audit_every"});
   return names;
 }
 

@@ -10,8 +10,9 @@
 
 namespace poise {
 
-/// Options that make a run what it is: a resumed run must have the same ones.
-[[nodiscard]] const std::vector<std::string>& identity_options();
+/// Options that make a run what it is, those of all dynamics among them: a resumed run must have the same
+/// ones.
+[[nodiscard]] std::vector<std::string> identity_options();
 
 /// Collective. With -resume: takes every option that is not set from RUN/options.txt, but for the process
 /// grid, which may be another one, and returns their names. Throws bad_input if there is no such file.

@@ -82,8 +82,8 @@ TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
   const auto config = checkpoint.config();
   const std::vector<std::string> recalled = recall_options(config, own_settings());
   TrainSettings settings = TrainSettings::from(options, recalled);
+  const std::vector<std::string> names = identity_options();
   for (const Setting& setting : options.settings()) {
-    const auto& names = identity_options();
     if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
     const auto stored =
         std::find_if(config.begin(), config.end(), [&](const auto& o) { return o.first == setting.name; });
