@@ -5,6 +5,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
@@ -154,7 +155,8 @@ std::vector<double> CompareSettings::times() const {
 }
 
 void declare_compare_solvers(Options& options) {
-  declare_solvers(options, {{"flow_"}, {"collapsed_"}});
+  declare_solver(options, *flow_kind());
+  declare_solvers(options, {{"collapsed_"}});
 }
 
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "poise/base/check.hpp"
+#include "poise/dynamics/descent.hpp"
 #include "poise/objective/collapsed_objective.hpp"
 #include "poise/petsc/temporary_options.hpp"
 #include "poise/petsc/vec.hpp"
@@ -23,8 +24,7 @@ TrainSettings settings_of(const SweepSettings& sweep, const std::vector<double>&
   s.network.objective = "equilibrium";
   if (p[4] == neumann)
     s.network.backward = {.kind = Backward::Kind::neumann, .terms = static_cast<Index>(p[5])};
-  s.dynamics = "descent";
-  s.descent.step_size = step_size;
+  s.dynamics = descent_kind({.step_size = step_size});
   s.time = std::numeric_limits<double>::max();
   return s;
 }

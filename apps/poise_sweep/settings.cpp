@@ -1,5 +1,6 @@
 #include "poise_sweep/settings.hpp"
 
+#include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
@@ -72,7 +73,6 @@ void SweepSettings::read_base(Options& o) {
   member_ranks = static_cast<int>(o.integer(
       "member_ranks", 1, {1, 1e6},
       "ranks of a member, a divisor of the number of ranks; the members run at the same time on the groups"));
-  base.descent.method = DescentSettings::Method::gradient;
   base.network.objective = "collapsed";  // a study asks for losses and bounds of many members alone
 }
 
@@ -123,14 +123,14 @@ TrainSettings SweepSettings::member(double width, double gamma, double scale, do
   s.network.gamma = gamma;
   s.network.init_scale_a = scale;
   s.seed = base.seed + static_cast<std::uint64_t>(seed);
-  s.dynamics = "flow";
+  s.dynamics = flow_kind();
   s.audit_every = 1;
   return s;
 }
 
 void declare_sweep_solvers(Options& options) {
-  declare_solvers(options, {{"flow_"},
-                            {"eq_", "study inexact alone; where it studies a tolerance, picard to that"},
+  declare_solver(options, *flow_kind());
+  declare_solvers(options, {{"eq_", "study inexact alone; where it studies a tolerance, picard to that"},
                             {"eq_mixed_"},
                             {"eq_newton_"},
                             {"eq_anderson_"},

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "poise/dynamics/descent.hpp"
 #include "poise/theory/step_limit.hpp"
 #include "poise_sweep/follow.hpp"
 #include "poise_sweep/study.hpp"
@@ -37,8 +38,7 @@ struct LimitedDescent {
 
 TrainSettings settings_of(const SweepSettings& sweep, const std::vector<double>& p, double step_size) {
   TrainSettings s = sweep.member(p[0], p[1], p[2], p[3]);
-  s.dynamics = "descent";
-  s.descent.step_size = step_size;
+  s.dynamics = descent_kind({.step_size = step_size});
   s.time = std::numeric_limits<double>::max();
   return s;
 }

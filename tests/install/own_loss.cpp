@@ -1,8 +1,10 @@
-// poise-train with one loss more, -loss pseudo_huber: ℓ = Σ_c √(1 + r_c²) − 1, r = f − y, which outliers do not
-// dominate. Its curvature is at most 1.
+// poise-train, and poise-audit as "own_loss audit", with one loss more, -loss pseudo_huber: ℓ = Σ_c √(1 +
+// r_c²) − 1, r = f − y, which outliers do not dominate. Its curvature is at most 1.
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
+#include "poise/audit/audit_main.hpp"
 #include "poise/model/loss.hpp"
 #include "poise/run/train_main.hpp"
 
@@ -31,5 +33,6 @@ class PseudoHuber final : public Loss {
 
 int main(int argc, char** argv) {
   register_loss(std::make_unique<PseudoHuber>());
-  return train_main(argc, argv);
+  const bool audits = argc > 1 && std::string_view(argv[1]) == "audit";
+  return audits ? audit_main(argc - 1, argv + 1) : train_main(argc, argv);
 }

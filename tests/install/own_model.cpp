@@ -1,8 +1,10 @@
-// poise-train with one model more, -model sine: z* = W sin(z*) + φ(x) with W = γ A/‖A‖_F. Since |cos| <= 1,
-// ‖∂h/∂z‖₂ <= γ < 1: well posed for every A.
+// poise-train, and poise-audit as "own_model audit", with one model more, -model sine: z* = W sin(z*) + φ(x)
+// with W = γ A/‖A‖_F. Since |cos| <= 1, ‖∂h/∂z‖₂ <= γ < 1: well posed for every A.
 #include <cmath>
+#include <string_view>
 #include <vector>
 
+#include "poise/audit/audit_main.hpp"
 #include "poise/base/check.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/model.hpp"
@@ -112,7 +114,9 @@ class Sine final : public Model {
 
 int main(int argc, char** argv) {
   register_model("sine", "z = W sin(z) + features(x), W = sine_gamma A/|A|_F", [](Options& options) {
-    return std::make_shared<Sine>(options.real("sine_gamma", 0.8, {0, 1, true}, "model sine: bound of |W|_2"));
+    return std::make_shared<Sine>(
+        options.real("sine_gamma", 0.8, {0, 1, true}, "model sine: bound of |W|_2"));
   });
-  return train_main(argc, argv);
+  const bool audits = argc > 1 && std::string_view(argv[1]) == "audit";
+  return audits ? audit_main(argc - 1, argv + 1) : train_main(argc, argv);
 }

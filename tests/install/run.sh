@@ -26,14 +26,82 @@ cmake --build "$scratch/build"
 "$mpiexec" -n 2 --oversubscribe "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
 grep -qx '2 ranks: every row is 28' "$scratch/output"
 
-# A model of a user's own trains, and to the same numbers on any number of ranks.
+# Extensions of a user's own: each trains, is killed, goes on with another number of ranks as if it had not been, and is
+# audited. extension NAME [options of its run ...]: leaves NAME.straight, NAME.resumed, NAME.audit.
 digits="$scratch/moved/share/poise/data/digits.h5"
-for ranks in 1 2; do
-  "$mpiexec" -n "$ranks" --oversubscribe "$scratch/build/own_model" -data "$digits" >"$scratch/own_model.$ranks"
-done
-cat "$scratch/own_model.1"
-cmp "$scratch/own_model.1" "$scratch/own_model.2"
-grep -q 'step 60: .* accuracy 9[0-9]' "$scratch/own_model.1"
+program() {
+  local ranks=$1 name=$2
+  shift 2
+  "$mpiexec" -n "$ranks" --oversubscribe "$scratch/build/$name" "$@"
+}
+# Killed with all its ranks as soon as it has written the checkpoint of step 20.
+run_and_kill() {
+  local name=$1 run=$2
+  shift 2
+  program 2 "$name" "$@" -run "$run" -steps 1000000 >"$run.killed" 2>&1 &
+  local started=$! waited=0
+  until ls "$run"/checkpoints/*20.h5 >/dev/null 2>&1; do
+    sleep 0.1
+    waited=$((waited + 1))
+    [ "$waited" -lt 600 ] || { cat "$run.killed"; return 1; }
+  done
+  pkill -KILL -f "$scratch/build/$name .*-run $run" || true
+  wait "$started" || true
+}
+last_row() { grep -E '^ +60 ' "$1" | cut -c 1-32; }
+extension() {
+  local name=$1
+  shift
+  local common=(-data "$digits" -train_samples 300 -checkpoint_every 10 -checkpoint_keep 0 "$@")
+  program 2 "$name" "${common[@]}" -run "$scratch/straight.$name" -steps 60 >"$scratch/$name.straight"
+  run_and_kill "$name" "$scratch/parts.$name" "${common[@]}"
+  # What was written after step 20 is not needed.
+  find "$scratch/parts.$name/checkpoints" -name '*.h5' | sort | sed '1,3d' | xargs -r rm
+  program 3 "$name" -run "$scratch/parts.$name" -resume -steps 60 >"$scratch/$name.resumed"
+  cat "$scratch/$name.resumed"
+  grep -q 'step 60,' "$scratch/parts.$name/DONE"
+  [ -n "$(last_row "$scratch/$name.straight")" ]
+  [ "$(last_row "$scratch/$name.straight")" = "$(last_row "$scratch/$name.resumed")" ]
+  program 2 "$name" audit -run "$scratch/parts.$name" >"$scratch/$name.audit" || { cat "$scratch/$name.audit"; exit 1; }
+  cat "$scratch/$name.audit"
+  grep -q '^steps taken again .* yes  60 of 60 steps$' "$scratch/$name.audit"
+  grep -q '^verdict: all .* rows held' "$scratch/$name.audit"
+}
+# refused NAME OPTION VALUE: the installed programs, which lack the extension, say so.
+refused() {
+  local code=0
+  "$scratch/moved/bin/poise-audit" -run "$scratch/parts.$1" 2>"$scratch/unknown" || code=$?
+  [ "$code" -eq 2 ]
+  grep -q "option -$2: '$3' is not one of its choices" "$scratch/unknown"
+}
+
+# A model that is not pointwise.
+extension own_model -model sine -sine_gamma 0.7 -features whiten -features_rank_cut 0.03 -loss cross_entropy -dynamics descent \
+  -step_size 1
+program 1 own_model -help >"$scratch/help"
+grep -q 'sine: z = W sin(z) + features(x)' "$scratch/help"
+grep -q 'sine_gamma' "$scratch/help"
+grep -q 'sine, gamma = 0.7' "$scratch/own_model.resumed"
+grep -q '‖∂h/∂z‖₂ ≤ 0.7' "$scratch/own_model.resumed"
+code=0
+program 2 own_model -run "$scratch/parts.own_model" -resume -steps 70 -sine_gamma 0.6 2>"$scratch/changed" || code=$?
+[ "$code" -ne 0 ]
+grep -q 'sine_gamma' "$scratch/changed"
+refused own_model model sine
+
+# A loss, with which Theorem 1 has nothing to do.
+extension own_loss -loss pseudo_huber -dynamics descent -step_size 0.01
+grep -q '^Theorem 1: .* does not apply: no theorem is known for -loss pseudo_huber$' "$scratch/own_loss.audit"
+refused own_loss loss pseudo_huber
+
+# Dynamics.
+extension own_dynamics -dynamics normalised -normalised_step 0.1
+program 1 own_dynamics -help >"$scratch/help"
+grep -q 'normalised: steps of length -normalised_step' "$scratch/help"
+grep -qx '  dynamics  normalised, to step 60' "$scratch/own_dynamics.straight"
+grep -q '^column sums of A .* yes$' "$scratch/own_dynamics.audit"
+grep -q '^Theorem 1: .* does not apply: the run has -dynamics normalised$' "$scratch/own_dynamics.audit"
+refused own_dynamics dynamics normalised
 
 # The installed programs find the installed libraries.
 for program in "$scratch"/moved/bin/poise-*; do

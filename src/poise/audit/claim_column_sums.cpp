@@ -46,13 +46,9 @@ class ColumnSumsClaim final : public Claim {
  private:
   [[nodiscard]] std::string exception() const {
     const NetworkSettings& network = subject_.network();
-    const TrainSettings& settings = subject_.settings();
     if (!network.has_equilibrium_model() || !network.is_pointwise() || network.weights != WeightKind::softmax)
       return "no softmax weights";
-    if (settings.dynamics == "minimise") return "-dynamics minimise does not step along gradients";
-    if (settings.dynamics == "flow") return {};
-    if (settings.descent.method == DescentSettings::Method::adam) return "-method adam scales every entry";
-    return settings.descent.weight_decay > 0.0 ? "-weight_decay shrinks A" : "";
+    return subject_.settings().dynamics->beyond_gradients();
   }
 
   /// Rounding, entry by entry: of A in every evaluation's step, ε |A_ij|; and of the gradient, whose column

@@ -80,7 +80,7 @@ class GramClaim final : public Claim {
       table.add(does_not_apply("gram_rate", claim, item, ""));
     } else {
       Row row = samples_.judge({.id = "gram_rate", .claim = claim, .item = item}, audit_->constants(), true);
-      if (subject_.settings().dynamics != "flow") {
+      if (!subject_.settings().dynamics->integrates_flow()) {
         row.state = RowState::observed;
         row.note = "proven for the flow; " + row.note;
       }
@@ -94,16 +94,12 @@ class GramClaim final : public Claim {
 
   [[nodiscard]] std::string exception() const {
     const TrainSettings& settings = subject_.settings();
-    const DescentSettings& descent = settings.descent;
     if (subject_.linear() && settings.network.objective != "unrolled") return "Theorem 1 is about this model";
     if (!subject_.problem().loss->least_squares()) return "its rate is linear for -loss squared only";
     if (!settings.network.backward.exact() || settings.network.jacobian_weight > 0.0)
       return "the run does not follow the gradient of its loss";
     if (settings.batch > 0) return "the run has minibatches";
-    if (settings.dynamics == "minimise") return "-dynamics minimise";
-    if (settings.dynamics == "descent" && (descent.method != DescentSettings::Method::gradient ||
-                                           descent.weight_decay > 0.0 || descent.clip > 0.0))
-      return "a -method other than gradient, -weight_decay or -clip";
+    if (const std::string why = settings.dynamics->beyond_the_flow(); !why.empty()) return why;
     return outputs() > most_outputs ? std::to_string(outputs()) + " outputs of all samples are more than " +
                                           std::to_string(most_outputs)
                                     : "";

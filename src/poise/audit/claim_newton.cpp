@@ -12,7 +12,7 @@ namespace {
 class NewtonClaim final : public Claim {
  public:
   explicit NewtonClaim(Subject& subject) : subject_(subject) {
-    if (!subject.linear()) return;
+    if (!subject.linear() || !has_curvature()) return;
     dynamics_ = std::make_unique<DynamicsMatrix>(subject.model().softmax(), subject.model().gamma(),
                                                  subject.layout().outputs());
     check_ = std::make_unique<TrustRegionNewtonCheck>(subject.model(), subject.loss(), *dynamics_,
@@ -20,7 +20,7 @@ class NewtonClaim final : public Claim {
   }
 
   void see(const RunPoint& point) override {
-    if (!point.chosen || !subject_.linear() || point.gradient_norm == 0.0) return;
+    if (!point.chosen || !check_ || point.gradient_norm == 0.0) return;
     static const LogEvent event("AuditTheoremTwo");
     const auto scope = event.begin();
     (void)subject_.model().set_parameters(point.theta);
@@ -33,7 +33,10 @@ class NewtonClaim final : public Claim {
   }
 
   void judge(VerdictTable& table) override {
-    const std::string why = subject_.linear() ? "" : "only -model softmax_linear";
+    const std::string why = !subject_.linear() ? "only -model softmax_linear"
+                            : !has_curvature()
+                                ? "-loss " + subject_.problem().loss->name() + " states no curvature"
+                                : "";
     add(table,
         direction_.row("theorem2_direction", "Theorem 2: dW/dt is the trust-region Newton step", "6", why));
     add(table, radius_.row("theorem2_radius", "Theorem 2: the step is on the boundary", "6", why));
@@ -41,6 +44,8 @@ class NewtonClaim final : public Claim {
   }
 
  private:
+  [[nodiscard]] bool has_curvature() const { return subject_.problem().loss->has_curvature(); }
+
   /// The tolerance of the inner solves times the condition of U and of the shifted problem, which share 1/2
   /// of δ̄ makes at most 4; 1e3 for sums and the iterations of the Krylov space.
   [[nodiscard]] double tolerance_of(const TrustRegionNewton& found) const {

@@ -29,7 +29,7 @@ std::string known_of(const ClassificationRates& rates) {
 class RatesClaim final : public Claim {
  public:
   explicit RatesClaim(Subject& subject) : subject_(subject) {
-    if (!subject.linear()) return;
+    if (!subject.linear() || !subject.problem().loss->has_proven_rate()) return;
     live_ = std::make_unique<LiveAudit>(subject.model(), subject.loss(), subject.settings().seed);
     if (needs_optimum()) consult_convex_optimum(subject.grid().world());
   }
@@ -141,6 +141,8 @@ class RatesClaim final : public Claim {
   [[nodiscard]] std::string no_theorem() const {
     if (!subject_.network().has_equilibrium_model())
       return "no theorem is known for -objective " + subject_.network().objective;
+    if (!subject_.problem().loss->has_proven_rate())
+      return "no theorem is known for -loss " + subject_.problem().loss->name();
     return live_ ? "" : "no theorem is known for -model " + subject_.network().model;
   }
 

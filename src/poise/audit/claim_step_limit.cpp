@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "poise/audit/claims.hpp"
 #include "poise/base/log_event.hpp"
@@ -26,11 +27,9 @@ class StepLimitClaim final : public Claim {
     (void)subject_.model().set_parameters(point.theta);
     dynamics_->update(subject_.model().w());
     const StepLimit limit = solver_->measure();
-    const DescentSettings& descent = subject_.settings().descent;
-    const DynamicsState& state = subject_.experiment().state();
-    const double step_size = descent.step_size * state.step_scale *
-                             descent.schedule_at(point.step, subject_.experiment().max_steps());
-    steps_.add(step_size, limit.local, point.step, point.file);
+    DynamicsState state = subject_.experiment().state();
+    state.step = point.step;
+    steps_.add(step_size(state).value_or(std::nan("")), limit.local, point.step, point.file);
     guaranteed_ = std::min(guaranteed_, limit.guaranteed);
   }
 
@@ -48,9 +47,11 @@ class StepLimitClaim final : public Claim {
   }
 
  private:
+  [[nodiscard]] std::optional<double> step_size(const DynamicsState& state) const {
+    return subject_.settings().dynamics->step_size(state, subject_.experiment().max_steps());
+  }
   [[nodiscard]] std::string exception() const {
-    const TrainSettings& settings = subject_.settings();
-    if (settings.dynamics != "descent") return "-dynamics " + settings.dynamics;
+    if (!step_size({})) return "-dynamics " + subject_.settings().dynamics->name();
     if (!subject_.linear()) return "only -model softmax_linear";
     return subject_.beyond_the_theorem().empty() ? "" : "the run has " + subject_.beyond_the_theorem();
   }

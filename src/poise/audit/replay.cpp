@@ -17,9 +17,11 @@ void copy(Vec from, Vec to) {
 }
 
 /// Options of PETSc's solvers, which are not among those that make a run what it is.
-bool of_a_solver(const std::string& name) {
-  constexpr std::array prefixes{"flow_", "eq_", "adj_", "collapsed_"};
-  return std::any_of(prefixes.begin(), prefixes.end(),
+bool of_a_solver(const std::string& name, const DynamicsKind& dynamics) {
+  constexpr std::array prefixes{"eq_", "adj_", "collapsed_"};
+  const std::string own = dynamics.solver().prefix;
+  return (!own.empty() && name.starts_with(own)) ||
+         std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const char* prefix) { return name.starts_with(prefix); });
 }
 
@@ -48,9 +50,7 @@ Replay::Replay(Subject& subject, const RunCheckpoints& files, Index most_steps)
 }
 
 std::string Replay::why_not() const {
-  if (subject_.settings().dynamics == "minimise")
-    return "-dynamics minimise: TAO's minimisers keep more than a checkpoint holds";
-  return {};
+  return subject_.settings().dynamics->why_not_repeatable();
 }
 
 /// Whether the settings in hand are those that the interval was made with.
@@ -59,7 +59,8 @@ std::string Replay::why_not(std::size_t k) const {
   const auto& newest = files_.points().back().config;
   for (const auto* list : {&mine, &newest})
     for (const auto& [name, value] : *list)
-      if (of_a_solver(name) && files_.points()[k].option(name) != files_.points().back().option(name))
+      if (of_a_solver(name, *subject_.settings().dynamics) &&
+          files_.points()[k].option(name) != files_.points().back().option(name))
         return "intervals with another -" + name;
   return {};
 }
@@ -69,7 +70,8 @@ Index Replay::steps_of(std::size_t k) const {
 }
 
 double Replay::end_time(std::size_t k) const {
-  if (subject_.settings().epochs > 0) return std::numeric_limits<double>::infinity();
+  const bool by_time = subject_.settings().epochs == 0 && subject_.settings().dynamics->ends_at_time();
+  if (!by_time) return std::numeric_limits<double>::infinity();
   const std::string time = files_.points()[k].option("time");
   return time.empty() ? subject_.settings().time : std::stod(time);
 }

@@ -81,7 +81,7 @@ void Replay::compare(std::size_t k) {
     theta_.add(std::nan(""), 0.0, point.step, point.name);
     return;
   }
-  const bool flow = subject_.settings().dynamics == "flow";
+  const bool flow = subject_.settings().dynamics->integrates_flow();
   // Equal step sizes: their sum is the same up to rounding.
   const double clock_tolerance = 1e-12 * std::max(1.0, std::abs(arrival_.state.t));
   double late = arrival_.state.step == point.step ? std::abs(arrival_.state.t - point.t) : std::nan("");
@@ -116,8 +116,9 @@ void Replay::judge(VerdictTable& table) const {
   table.add(row);
   if (why.empty()) why = "the steps could not be taken";
   table.add(clock_.row("clock", times, "5.4", why));
-  if (subject_.settings().dynamics == "descent")
-    why = "-dynamics descent has no integrator";
+  const DynamicsKind& dynamics = *subject_.settings().dynamics;
+  if (why_not().empty() && !dynamics.integrates_flow())
+    why = "-dynamics " + dynamics.name() + " has no integrator";
   else if (why_not().empty() && intervals_ > 0)
     why = "the integrator states no error";
   table.add(error_sum_.row("error_sum", "stored integration error is that of the steps", "5.4", why));

@@ -100,8 +100,9 @@ void RunCheckpoints::require_one_run() {
                                   [](const StoredPoint& point) { return point.damage.empty(); });
   if (whole == points_.rend()) return;
   const StoredPoint newest = *whole;
+  const std::vector<std::string> names = identity_options();
   for (std::size_t k = points_.size(); k-- > 0;) {
-    for (const std::string& name : identity_options()) {
+    for (const std::string& name : names) {
       const std::string mine = points_[k].option(name), theirs = newest.option(name);
       if (mine == theirs) continue;
       const std::string what = "option -" + name + " is " + (mine.empty() ? "not there" : mine) + " in " +

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "poise/dynamics/descent_settings.hpp"
-#include "poise/dynamics/dynamics.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/dynamics/update_rule.hpp"
 #include "poise/objective/minibatches.hpp"
 
@@ -53,5 +54,8 @@ class Descent final : public Dynamics {
   double gradient_norm_ = 0.0;
   Kept kept_;
 };
+
+/// -dynamics descent; reading options replaces `settings`.
+[[nodiscard]] std::shared_ptr<DynamicsKind> descent_kind(const DescentSettings& settings = {});
 
 }  // namespace poise

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +26,8 @@ struct DynamicsState {
   double first_loss = -1.0;  ///< with the penalty, where the run began; negative: not known
   double least_loss = -1.0;  ///< the least one of the points that were shown, and its step
   Index least_step = 0;
-  double step_size = 0.0;  ///< descent: of the step from here; follows from the rest, need not be saved
+  /// What the history shows: of the step from here. It follows from the rest and need not be saved.
+  double step_size = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// Sees θ, ∇L(θ) and the loss at the start and after every step; returns false to stop the run there.
@@ -33,13 +35,14 @@ using Observer = std::function<bool(const DynamicsState&, Vec theta, Vec gradien
 
 enum class StopReason { reached_time, reached_steps, stopped_by_observer, converged, converged_to_rounding };
 
-/// Moves the parameters along an objective. Collective on the world.
+/// Moves the parameters along an objective. Collective on the world. What a run asks of it beside its steps
+/// is said by its DynamicsKind.
 class Dynamics {
  public:
   virtual ~Dynamics() = default;
   /// Runs from `state` (changed in place, as is `theta`) until the time or the number of steps is reached, a
   /// minimum is found, or the observer stops it. The observer sees the start only if `state.step` is 0: a
-  /// resumed run has shown it before.
+  /// resumed run has shown it before. From step 0 on it starts afresh, whatever `vectors()` hold.
   virtual StopReason run(Vec theta, DynamicsState& state, const Observer& observer) = 0;
   /// What it carries from step to step besides the state: Vecs in the layout of θ, by name. The Dynamics owns
   /// them. To go on exactly, save their entries beside θ when the observer has returned, and write them back

@@ -27,6 +27,12 @@ Flow& flow_of(TS ts) {
   return *static_cast<Flow*>(flow);
 }
 
+/// What the integrator tries next; nothing where it has not chosen yet.
+void show_step_size(DynamicsState& state) {
+  state.step_size =
+      state.next_step_size > 0.0 ? state.next_step_size : std::numeric_limits<double>::quiet_NaN();
+}
+
 }  // namespace
 
 Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_steps)
@@ -200,6 +206,7 @@ void Flow::after_step() {
   check(TSGetTimeStep(ts, &state_->next_step_size));
   // The last step was cut to end there; where nothing adapts the size, a run made longer would keep that.
   if (state_->t >= end_time_ && has_fixed_steps()) state_->next_step_size = first_step_size_;
+  show_step_size(*state_);
   state_->step = step;
   failure_.reset();
   check(TSRestartStep(ts));
@@ -268,6 +275,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
     evaluate(theta);
     state.shown = true;
     note_loss(state, known_);
+    show_step_size(state);
     if (!observer(state, theta, known_gradient_.get(), known_)) return StopReason::stopped_by_observer;
   }
   if (state.t >= end_time_) return StopReason::reached_time;

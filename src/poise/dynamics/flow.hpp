@@ -1,9 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
-#include "poise/dynamics/dynamics.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/petsc/handle.hpp"
 
@@ -78,5 +79,8 @@ class Flow final : public Dynamics {
   double pace_ = 0.0;  // that mean of the window before
   bool is_stiff_ = false;
 };
+
+/// -dynamics flow. Its tolerances are scaled to the blocks of θ.
+[[nodiscard]] std::shared_ptr<DynamicsKind> flow_kind();
 
 }  // namespace poise

@@ -2,9 +2,10 @@
 
 #include <petsctao.h>
 
+#include <memory>
 #include <string>
 
-#include "poise/dynamics/dynamics.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/shell_operator.hpp"
 
@@ -65,5 +66,8 @@ class Minimise final : public Dynamics {
   Index first_step_ = 0;
   bool stopped_ = false;
 };
+
+/// -dynamics minimise.
+[[nodiscard]] std::shared_ptr<DynamicsKind> minimise_kind();
 
 }  // namespace poise

@@ -9,6 +9,7 @@ namespace poise {
 class ClassificationLoss : public Loss {
  public:
   [[nodiscard]] const ClassificationLoss* classification() const override { return this; }
+  [[nodiscard]] bool has_curvature() const override { return true; }
   /// ‖p − y‖² <= 2 (1 − p_y)² <= 2 ℓ.
   [[nodiscard]] double gradient_bound() const override { return 2.0; }
 

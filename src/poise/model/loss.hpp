@@ -49,8 +49,9 @@ class Loss {
   /// What multiply_curvature needs of each sample, from the outputs f into the columns of `slopes` (may be
   /// `f`): for classification the probabilities of the classes. Default: nothing.
   virtual void linearise(Index /*outputs*/, Index /*p*/, const double* /*f*/, double* /*slopes*/) const {}
-  /// Column i of v becomes ω_i ∇²ℓ_i v_i where the loss was linearised. Throws bad_input where the loss does
-  /// not state its curvature, as by default.
+  /// Whether multiply_curvature is written.
+  [[nodiscard]] virtual bool has_curvature() const { return false; }
+  /// Column i of v becomes ω_i ∇²ℓ_i v_i where the loss was linearised. Default: throws bad_input.
   virtual void multiply_curvature(Index outputs, Index p, const double* slopes, double* v,
                                   const double* weights = nullptr) const;
   /// The largest eigenvalue that ∇²ℓ can have anywhere, or infinity if there is no bound or none is known, as

@@ -12,6 +12,7 @@ class SquaredLoss final : public Loss {
   [[nodiscard]] std::string name() const override { return "squared"; }
   [[nodiscard]] std::string help() const override { return ""; }
   [[nodiscard]] double largest_curvature() const override { return 2.0; }
+  [[nodiscard]] bool has_curvature() const override { return true; }
   [[nodiscard]] bool least_squares() const override { return true; }
 
   LossSum evaluate(Index q, Index p, const double* f, const double* y, double* gradient,

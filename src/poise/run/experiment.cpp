@@ -4,10 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "poise/dynamics/descent.hpp"
-#include "poise/dynamics/flow.hpp"
-#include "poise/dynamics/minimise.hpp"
-
 namespace poise {
 
 Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint)
@@ -33,20 +29,13 @@ void Experiment::read_limits(const TrainSettings& settings) {
   const Index epoch = batches_ ? batches_->batches_per_epoch() : 1;
   record_every_ = settings.audit_every > 0 ? settings.audit_every : epoch;
   if (settings.epochs > 0) max_steps_ = std::min(max_steps_, settings.epochs * epoch);
-  if (settings.epochs > 0 || settings.dynamics == "minimise")
+  if (settings.epochs > 0 || !settings.dynamics->ends_at_time())
     end_time_ = std::numeric_limits<double>::infinity();
 }
 
 std::unique_ptr<Dynamics> Experiment::make_dynamics(const TrainSettings& settings, double end_time,
                                                     Index max_steps) {
-  if (settings.dynamics == "flow") {
-    auto flow = std::make_unique<Flow>(objective_, theta_.get(), end_time, max_steps);
-    flow->scale_tolerances(layout());
-    return flow;
-  }
-  if (settings.dynamics == "minimise") return std::make_unique<Minimise>(objective_, theta_.get(), max_steps);
-  return std::make_unique<Descent>(objective_, theta_.get(), settings.descent, end_time, max_steps,
-                                   batches_.get());
+  return settings.dynamics->make({objective_, theta_.get(), layout(), end_time, max_steps, batches_.get()});
 }
 
 Score Experiment::train_score(const Evaluation& evaluation) {

@@ -30,8 +30,7 @@ HistoryRow Recorder::measure(const DynamicsState& state, Vec gradient, const Eva
   row.step = static_cast<double>(state.step);
   row.t = state.t;
   check(VecNorm(gradient, NORM_2, &row.grad_norm));
-  if (settings_.dynamics == "descent") row.step_size = state.step_size;
-  if (settings_.dynamics == "flow" && state.next_step_size > 0.0) row.step_size = state.next_step_size;
+  row.step_size = state.step_size;
   measure_losses(row, evaluation);
   measure_solves(row, evaluation);
   measure_certificate(row);

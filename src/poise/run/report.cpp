@@ -80,7 +80,7 @@ double Report::seconds_left(const HistoryRow& row, double now) {
   last_progress_ = now;
   last_step_ = row.step;
   last_time_ = row.wall_seconds;
-  if (first || !(done > 0.0) || settings_.dynamics == "minimise")
+  if (first || !(done > 0.0) || !settings_.dynamics->ends_at_time())
     return std::nan("");  // ends where it converges
   return seconds / done * std::max(0.0, 1.0 - now);
 }
@@ -147,11 +147,8 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
   print_checkpoints(checkpoints, seconds);
   if (LiveAudit* audit = experiment_.audit()) {
     std::printf("verdict: %s\n", audit->rates().verdict().c_str());
-    if (!audit->rates().held() && settings_.dynamics == "descent")
-      std::printf(
-          "The theorem is about gradient flow, and descent follows it only with small steps: try -step_size "
-          "%s, or -dynamics flow.\n",
-          to_text(settings_.descent.step_size / 4.0).c_str());
+    const std::string advice = audit->rates().held() ? "" : settings_.dynamics->violation_advice();
+    if (!advice.empty()) std::printf("%s\n", advice.c_str());
   }
   std::printf("run directory: %s\n", run_.c_str());
   std::fflush(stdout);

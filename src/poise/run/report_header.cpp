@@ -108,29 +108,14 @@ void Report::print_solvers() const {
 }
 
 void Report::print_dynamics() const {
-  constexpr Index no_limit = 1000000;  // that of the default: not worth a word
-  std::string until = "step " + std::to_string(experiment_.max_steps());
-  if (std::isfinite(experiment_.end_time()))
-    until = "t = " + to_text(experiment_.end_time()) + " or " + until;
-  if (settings_.dynamics == "flow") {
-    if (std::isfinite(experiment_.end_time()) && experiment_.max_steps() == no_limit)
-      until = "t = " + to_text(experiment_.end_time());
-    std::printf("  dynamics  flow to %s\n", until.c_str());
-    return;
-  }
-  if (settings_.dynamics == "minimise") {
-    std::printf("  dynamics  minimise, to a minimum or %s\n", until.c_str());
-    return;
-  }
-  static const char* const methods[] = {"descent", "descent with momentum",
-                                        "descent with Nesterov's momentum", "Adam"};
   std::string batches;
   if (const Minibatches* minibatches = experiment_.batches())
     batches = ", batches of " + std::to_string(settings_.batch) + ", " +
               std::to_string(minibatches->batches_per_epoch()) + " an epoch" +
               remainder_text(*minibatches, settings_.batch_remainder);
-  std::printf("  dynamics  %s, step size %s%s, to %s\n", methods[static_cast<int>(settings_.descent.method)],
-              to_text(settings_.descent.step_size).c_str(), batches.c_str(), until.c_str());
+  std::printf(
+      "  dynamics  %s\n",
+      settings_.dynamics->description(experiment_.end_time(), experiment_.max_steps(), batches).c_str());
 }
 
 void Report::print_ranks() const {

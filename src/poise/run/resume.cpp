@@ -98,13 +98,10 @@ History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, I
   return past;
 }
 
-void require_same_run(const Checkpoint& checkpoint, const Options& options) {
+void require_same_run(const Checkpoint& checkpoint, const Options& options, const DynamicsKind& dynamics) {
   const auto before = checkpoint.config();
   std::vector<std::string> names = identity_options();
-  for (const auto& setting :
-       options.settings())  // which goes down to the end: another end, another way there
-    if (setting.name == "schedule" && (setting.value == "cosine" || setting.value == "linear"))
-      names.insert(names.end(), {"steps", "epochs"});
+  if (dynamics.depends_on_end()) names.insert(names.end(), {"steps", "epochs"});  // another end, another way
   for (const auto& setting : options.settings()) {
     if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
     const auto old =

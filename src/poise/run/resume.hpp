@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include "poise/base/options.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
@@ -23,7 +24,7 @@ void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found);
                                    Index record_every);
 
 /// Not collective. Throws bad_input unless the options that make a run what it is are those of the
-/// checkpoint.
-void require_same_run(const Checkpoint& checkpoint, const Options& options);
+/// checkpoint, and the end, too, if the steps of `dynamics` depend on it.
+void require_same_run(const Checkpoint& checkpoint, const Options& options, const DynamicsKind& dynamics);
 
 }  // namespace poise

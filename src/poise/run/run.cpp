@@ -178,21 +178,32 @@ bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Eva
   if (asked || (scheduled && affordable())) save(point);
   kept_.keep(point);
   last_loss_ = evaluation.train.loss + evaluation.penalty;
-  const bool descends = settings_.dynamics == "descent" && experiment_.audit() == nullptr;
-  if (descends && state.least_step == state.step) best_.keep(point);
-  if (scheduled) forget(theta, gradient);
-  // The next gradient of descent is that of the next step: where a checkpoint follows, without warm starts.
-  if (settings_.dynamics == "descent" && scheduled_at(state.step + 1)) experiment_.objective().forget();
+  const bool is_best = state.least_loss >= 0.0 && state.least_step == state.step;
+  if (is_best && may_rise()) best_.keep(point);
+  if (scheduled) forget(state.step, theta, gradient);
+  // If the next gradient is that of the next step, then where a checkpoint follows, without warm starts.
+  if (settings_.dynamics->one_gradient_a_step() && scheduled_at(state.step + 1))
+    experiment_.objective().forget();
   return goes_on;
 }
 
+/// A flow goes along its gradient, and audited steps are small: their last point is the best one.
+bool Run::may_rise() const {
+  return !settings_.dynamics->integrates_flow() && experiment_.audit() == nullptr;
+}
+
 /// The gradient of a flow here was computed with warm starts; a restart will not have them.
-void Run::forget(Vec theta, Vec gradient) {
+void Run::forget(Index step, Vec theta, Vec gradient) {
   WatchedObjective& objective = experiment_.objective();
   objective.forget();
-  if (settings_.dynamics != "flow" || !experiment_.network().remembers()) return;
+  const DynamicsKind& dynamics = *settings_.dynamics;
+  if (dynamics.one_gradient_a_step() || !dynamics.why_not_repeatable().empty()) return;
+  if (!experiment_.network().remembers()) return;
   objective.expect_repetition();
-  (void)objective.value_and_gradient(theta, gradient);
+  if (const Minibatches* batches = experiment_.batches())
+    (void)objective.value_and_gradient(theta, gradient, batches->at(step));
+  else
+    (void)objective.value_and_gradient(theta, gradient);
 }
 
 void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
@@ -270,14 +281,10 @@ std::string Run::save_best(const Point& last) {
 
 void Run::require_held() const {
   if (experiment_.audit() == nullptr || experiment_.audit()->rates().held()) return;
-  throw Error(
-      ExitCode::failed,
-      experiment_.audit()->rates().verdict() +
-          (settings_.dynamics == "descent"
-               ? "; descent follows the flow with small steps only: reduce -step_size"
-               : "; is the integrator's error estimate right? Reduce -flow_ts_rtol and -flow_ts_atol") +
-          "; " + directory_.run_file() + " holds the history up to there",
-      true);
+  throw Error(ExitCode::failed,
+              experiment_.audit()->rates().verdict() + "; " + settings_.dynamics->violation_cure() + "; " +
+                  directory_.run_file() + " holds the history up to there",
+              true);
 }
 
 }  // namespace poise

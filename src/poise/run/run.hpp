@@ -47,7 +47,8 @@ class Run {
   /// The row of the last step, where that is none of every Nth of -audit_every.
   void record_end();
   void save(const Point& point);
-  void forget(Vec theta, Vec gradient);
+  void forget(Index step, Vec theta, Vec gradient);
+  [[nodiscard]] bool may_rise() const;
   [[nodiscard]] bool scheduled_at(Index step) const;
   /// Collective. Whether a scheduled checkpoint is to be written: rank 0's clock decides for all.
   bool affordable();
@@ -64,7 +65,7 @@ class Run {
   Report report_;
   RunFile file_;
   Interruptions& interruptions_;
-  KeptPoint kept_, best_;   // the last good point; of a descent, the one of the least loss
+  KeptPoint kept_, best_;   // the last good point; where the loss may rise, the one of the least
   double last_loss_ = 0.0;  // with the penalty, at the last good point
   CheckpointCost cost_;
   double seconds_before_;

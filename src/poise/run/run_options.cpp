@@ -10,6 +10,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/text_file.hpp"
+#include "poise/dynamics/dynamics_registry.hpp"
 #include "poise/model/model.hpp"
 
 namespace poise {
@@ -47,8 +48,7 @@ bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
 }  // namespace
 
 // Not among them: what only bounds a run (-time, -steps, -epochs), how it is written and spread, what does
-// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements, solvers, and
-// -on_failure, by which a run that failed can go on.
+// not change what is computed (-eq_panel, -recompute_every), warm starts, measurements and solvers.
 std::vector<std::string> identity_options() {
   std::vector<std::string> names{"train_samples",
                                  "seed",
@@ -79,23 +79,13 @@ std::vector<std::string> identity_options() {
                                  "backward",
                                  "neumann_terms",
                                  "jacobian_weight",
-                                 "dynamics",
-                                 "step_size",
-                                 "method",
-                                 "momentum",
-                                 "adam_beta1",
-                                 "adam_beta2",
-                                 "adam_epsilon",
-                                 "weight_decay",
-                                 "clip",
-                                 "schedule",
-                                 "schedule_warmup",
-                                 "schedule_every",
-                                 "schedule_factor",
-                                 "batch",
-                                 "batch_remainder",
-                                 "audit",
-                                 "audit_every"};
+                                 "dynamics"};
+  const DynamicsKinds kinds;
+  for (const auto& kind : kinds.all()) {
+    const std::vector<std::string> own = kind->fixed_options();
+    names.insert(names.end(), own.begin(), own.end());
+  }
+  names.insert(names.end(), {"batch", "batch_remainder", "audit", "audit_every"});
   for (const RegisteredModel& own : registered_models())
     names.insert(names.end(), own.options.begin(), own.options.end());
   return names;

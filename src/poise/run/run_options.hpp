@@ -10,8 +10,8 @@
 
 namespace poise {
 
-/// Options that make a run what it is: a resumed run must have the same ones. Among them are those of
-/// registered models.
+/// Options that make a run what it is, those of all dynamics and registered models among them: a resumed run
+/// must have the same ones.
 [[nodiscard]] std::vector<std::string> identity_options();
 
 /// Collective. With -resume: takes every option that is not set from RUN/options.txt, but for the process

@@ -12,6 +12,14 @@ namespace {
 
 constexpr double most = 1e15;  // integers that a double holds exactly
 
+/// "flow, descent and others".
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t k = 0; k < names.size(); ++k)
+    text += (k == 0 ? "" : k + 1 == names.size() ? " and " : ", ") + names[k];
+  return text;
+}
+
 }  // namespace
 
 void TrainSettings::read_data(Options& o) {
@@ -38,30 +46,31 @@ void TrainSettings::read_loss(Options& o) {
 
 TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& recalled) {
   TrainSettings s;
+  DynamicsKinds kinds;
   s.read_data(o);
   s.network = NetworkSettings::from(o);
   s.read_loss(o);
-  s.read_dynamics(o);
+  s.read_dynamics(o, kinds);
   s.read_run(o);
-  require_effect(o, train_rules(), recalled);
+  require_effect(o, train_rules(kinds), recalled);
   return s;
 }
 
-void TrainSettings::read_dynamics(Options& o) {
-  dynamics = o.choice("dynamics", "flow", {"flow", "descent", "minimise"},
-                      "how the parameters move; flow: gradient flow with adaptive time steps; descent: "
-                      "gradient descent with -step_size; minimise: TAO's minimisers (min_)");
+void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
+  dynamics =
+      kinds.find(o.choice("dynamics", "flow", kinds.names(), "how the parameters move" + kinds.help()));
   steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps");
   const bool by_steps = o.settings().back().given;
   epochs = o.integer("epochs", 0, {0, 2e9},
                      "with -batch: the run ends after so many passes over the data; 0: by -time and -steps");
   time = o.real(
       "time",
-      by_steps || epochs > 0 || dynamics == "minimise" ? std::numeric_limits<double>::infinity() : 10.0,
+      by_steps || epochs > 0 || !dynamics->ends_at_time() ? std::numeric_limits<double>::infinity() : 10.0,
       {.low = 0, .infinite = true},
-      "end time of flow and descent (a step of descent counts as its step size); default 10, or inf "
-      "where -steps is given, which then decides alone, and where -epochs does");
-  descent = DescentSettings::from(o);
+      "end time of " + listed(kinds.names_where(&DynamicsKind::ends_at_time)) +
+          " (a step of descent counts as its step size); default 10, or inf "
+          "where -steps is given, which then decides alone, and where -epochs does");
+  kinds.read(o);
   batch = o.integer("batch", 0, {0, most},
                     "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
   batch_remainder =
@@ -121,16 +130,13 @@ std::string TrainSettings::beyond_the_theorem() const {
   if (!network.theorem_applies()) return "an inexact gradient or a penalty";
   if (!loss->has_proven_rate()) return "-loss " + loss->name();
   if (batch > 0) return "minibatches";
-  if (dynamics == "minimise") return "-dynamics minimise";
-  const bool plain = descent.method == DescentSettings::Method::gradient && descent.weight_decay == 0.0 &&
-                     descent.clip == 0.0;
-  return dynamics == "descent" && !plain ? "a -method other than gradient, -weight_decay or -clip" : "";
+  return dynamics->beyond_the_flow();
 }
 
 void declare_train_solvers(Options& options) {
-  declare_solvers(options, {{"flow_"},
-                            {"min_"},
-                            {"eq_", "worst sample to 1e-12"},
+  const DynamicsKinds kinds;
+  for (const auto& kind : kinds.all()) declare_solver(options, *kind);
+  declare_solvers(options, {{"eq_", "worst sample to 1e-12"},
                             {"eq_mixed_"},
                             {"eq_newton_"},
                             {"eq_anderson_"},

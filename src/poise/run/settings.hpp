@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "poise/base/options.hpp"
-#include "poise/dynamics/descent_settings.hpp"
+#include "poise/dynamics/dynamics_registry.hpp"
 #include "poise/model/feature_map.hpp"
 #include "poise/model/loss.hpp"
 #include "poise/run/network_settings.hpp"
@@ -14,14 +15,14 @@ namespace poise {
 
 /// Every option of poise-train that is not PETSc's own.
 struct TrainSettings {
-  std::string data, dynamics, run;
+  std::string data, run;
   Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, record_every = 0,
         checkpoint_every = -1, checkpoint_keep = 3;
   int feature_ranks = 1;
   std::uint64_t seed = 0;
   FeatureOptions features;
   NetworkSettings network;
-  DescentSettings descent;
+  std::shared_ptr<const DynamicsKind> dynamics;  ///< with its options
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
   const Loss* loss = squared_loss();
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
@@ -41,7 +42,7 @@ struct TrainSettings {
   void read_loss(Options& options);
 
  private:
-  void read_dynamics(Options& options);
+  void read_dynamics(Options& options, DynamicsKinds& kinds);
   void read_run(Options& options);
 };
 

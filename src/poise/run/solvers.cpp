@@ -13,9 +13,6 @@ struct KnownSolver {
 };
 
 constexpr std::array known{
-    // dynamics
-    KnownSolver{"flow_", "TS", "rk 5f, adaptive, tolerances 1e-8"},
-    KnownSolver{"min_", "TAO", "lmvm, gradient's norm to 1e-8"},
     // equilibria and their adjoints
     KnownSolver{
         "eq_", "SNES",
@@ -82,6 +79,11 @@ void declare_solvers(Options& options, std::initializer_list<SolverName> solvers
         solver.prefix, found->kind,
         found->defaults + (solver.note.empty() ? "" : "; " + solver.note) + own_types(solver.prefix));
   }
+}
+
+void declare_solver(Options& options, const DynamicsKind& dynamics) {
+  const DynamicsSolver solver = dynamics.solver();
+  if (!solver.prefix.empty()) options.solver(solver.prefix, solver.kind, solver.defaults);
 }
 
 }  // namespace poise

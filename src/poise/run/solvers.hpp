@@ -4,6 +4,7 @@
 #include <string>
 
 #include "poise/base/options.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 
 namespace poise {
 
@@ -16,5 +17,7 @@ struct SolverName {
 /// Not collective. Declares solvers that Poise has; the table behind it says kind and defaults of each
 /// prefix.
 void declare_solvers(Options& options, std::initializer_list<SolverName> solvers);
+/// Not collective. Declares the solver of a dynamics, if it has one.
+void declare_solver(Options& options, const DynamicsKind& dynamics);
 
 }  // namespace poise

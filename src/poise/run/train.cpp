@@ -48,7 +48,7 @@ ExitCode train(Options& options, MPI_Comm comm) {
     const auto reading = Stages::get().checkpoints.begin();
     directory.emplace(comm, settings.run, RunDirectory::Start::resume);
     found = find_checkpoint(comm, *directory);
-    require_same_run(*found.checkpoint, options);
+    require_same_run(*found.checkpoint, options, *settings.dynamics);
   }
   declare_train_solvers(options);
   Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);

@@ -14,7 +14,6 @@ const OptionCondition by_samples{"objective", {"equilibrium", "unrolled", "feedf
 const OptionCondition by_equilibria{"objective", {"equilibrium"}};
 const OptionCondition with_own_weights{"model", {"pointwise", "monotone"}};
 const OptionCondition checked{"gradient_check", {"0"}, true};
-const OptionCondition by_descent{"dynamics", {"descent"}};
 const OptionCondition in_batches{"batch", {"0"}, true};
 
 const Rules of_network{
@@ -41,7 +40,6 @@ const Rules of_objective{
     {"recompute_every", {{"objective", {"unrolled"}}}},
     {"warm_start", {by_equilibria}},
     {"backward", {by_equilibria}},
-    {"backward", {{"dynamics", {"flow", "descent"}}}},
     {"neumann_terms", {{"backward", {"neumann"}}}},
     {"gradient_check", {by_samples_of_model}},
     {"jacobian_weight", {by_equilibria}},
@@ -49,35 +47,18 @@ const Rules of_objective{
     {"mat_type", {{"grid_feature_ranks", {"1"}}}},
 };
 
-const Rules of_dynamics{
-    {"time", {{"dynamics", {"flow", "descent"}}}},
-    {"time", {{"epochs", {"0"}}}},
-    {"epochs", {by_descent}},
-    {"epochs", {in_batches}},
-    {"batch", {by_descent}},
-    {"batch", {by_samples}},
-    {"batch_remainder", {by_descent}},
-    {"batch_remainder", {in_batches}},
-    {"step_size", {by_descent}},
-    {"method", {by_descent}},
-    {"momentum", {by_descent}},
-    {"momentum", {{"method", {"momentum", "nesterov"}}}},
-    {"adam_beta1", {by_descent}},
-    {"adam_beta1", {{"method", {"adam"}}}},
-    {"adam_beta2", {by_descent}},
-    {"adam_beta2", {{"method", {"adam"}}}},
-    {"adam_epsilon", {by_descent}},
-    {"adam_epsilon", {{"method", {"adam"}}}},
-    {"weight_decay", {by_descent}},
-    {"clip", {by_descent}},
-    {"schedule", {by_descent}},
-    {"schedule_warmup", {by_descent}},
-    {"schedule_every", {by_descent}},
-    {"schedule_every", {{"schedule", {"step"}}}},
-    {"schedule_factor", {by_descent}},
-    {"schedule_factor", {{"schedule", {"cosine", "step", "linear"}}}},
-    {"on_failure", {by_descent}},
-};
+/// Those of the run that only some dynamics heed.
+Rules of_dynamics(const DynamicsKinds& kinds) {
+  const OptionCondition by_time{"dynamics", kinds.names_where(&DynamicsKind::ends_at_time)};
+  const OptionCondition by_minibatches{"dynamics", kinds.names_where(&DynamicsKind::takes_minibatches)};
+  const OptionCondition by_any_gradient{"dynamics",
+                                        kinds.names_where(&DynamicsKind::takes_inexact_gradients)};
+  return {{"backward", {by_any_gradient}},  {"time", {by_time}},
+          {"time", {{"epochs", {"0"}}}},    {"epochs", {by_minibatches}},
+          {"epochs", {in_batches}},         {"batch", {by_minibatches}},
+          {"batch", {by_samples}},          {"batch_remainder", {by_minibatches}},
+          {"batch_remainder", {in_batches}}};
+}
 
 Rules joined(std::initializer_list<Rules> parts) {
   Rules all;
@@ -95,33 +76,36 @@ std::vector<OptionRule> feature_rules() {
           {"features_bandwidth", {{"features", {"random_fourier"}}}}};
 }
 
-std::vector<OptionRule> train_rules() {
+std::vector<OptionRule> train_rules(const DynamicsKinds& kinds) {
   // Made when asked for, as a program may have registered losses of its own before.
   const Rules of_loss{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
-  return joined({feature_rules(), of_network, of_objective, of_loss, of_dynamics});
+  return joined({feature_rules(), of_network, of_objective, of_loss, of_dynamics(kinds), kinds.rules()});
 }
 
 std::vector<OptionRule> train_solver_rules() {
   const OptionCondition exact{"backward", {"exact"}};
   const OptionCondition mean_field{"eq_snes_type", {"", "meanfield", "composite"}};
-  return {{"eq_ladder", {by_equilibria, checked}},
-          {"eq_float32", {by_equilibria, checked}},
-          {"eq_float32",
-           {mean_field,
-            {"eq_npc_snes_type", {"meanfield"}},
-            {"eq_ksp_type", {"meanfield"}},
-            {"adj_ksp_type", {"meanfield"}}}},
-          {"eq_alpha", {by_equilibria, checked}},
-          {"eq_alpha", {{"eq_snes_type", {"forwardbackward", "peacemanrachford"}}}},
-          {"eq_*", {by_equilibria, checked}},
-          {"adj_ladder", {by_equilibria, checked}},
-          {"adj_ladder", {exact, checked}},
-          {"adj_*", {by_equilibria, checked}},
-          {"adj_*", {exact, checked}},
-          {"collapsed_*", {{"objective", {"collapsed"}}, {"audit", {"true"}}}},
-          {"spec_*", {{"audit", {"true"}}}},
-          {"flow_*", {{"dynamics", {"flow"}}}},
-          {"min_*", {{"dynamics", {"minimise"}}}}};
+  Rules rules{{"eq_ladder", {by_equilibria, checked}},
+              {"eq_float32", {by_equilibria, checked}},
+              {"eq_float32",
+               {mean_field,
+                {"eq_npc_snes_type", {"meanfield"}},
+                {"eq_ksp_type", {"meanfield"}},
+                {"adj_ksp_type", {"meanfield"}}}},
+              {"eq_alpha", {by_equilibria, checked}},
+              {"eq_alpha", {{"eq_snes_type", {"forwardbackward", "peacemanrachford"}}}},
+              {"eq_*", {by_equilibria, checked}},
+              {"adj_ladder", {by_equilibria, checked}},
+              {"adj_ladder", {exact, checked}},
+              {"adj_*", {by_equilibria, checked}},
+              {"adj_*", {exact, checked}},
+              {"collapsed_*", {{"objective", {"collapsed"}}, {"audit", {"true"}}}},
+              {"spec_*", {{"audit", {"true"}}}}};
+  const DynamicsKinds kinds;
+  for (const auto& kind : kinds.all())
+    if (const std::string prefix = kind->solver().prefix; !prefix.empty())
+      rules.push_back({prefix + "*", {{"dynamics", {kind->name()}}}});
+  return rules;
 }
 
 }  // namespace poise
