@@ -202,6 +202,10 @@ std::string to_text(double value) {
   return code == std::errc{} ? std::string(buffer, end) : std::to_string(value);
 }
 
+std::string json_number(double value) {
+  return std::isfinite(value) ? to_text(value) : "null";
+}
+
 std::string nearest_name(const std::string& word, const std::vector<std::string>& names) {
   std::string best;
   std::size_t distance = std::max<std::size_t>(2, word.size() / 2);

@@ -94,6 +94,9 @@ class Options {
 /// Shortest text that reads back as the same double.
 [[nodiscard]] std::string to_text(double value);
 
+/// Not collective. The same for JSON, which has neither infinities nor NaN: "null" for these.
+[[nodiscard]] std::string json_number(double value);
+
 /// "1 step", "2 steps", "2 classes".
 [[nodiscard]] std::string plural(Index count, const std::string& word);
 
