@@ -68,7 +68,12 @@ class Options {
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
                    const std::string& help);
   void reject(const std::vector<std::string>& unused) const;
-  [[nodiscard]] std::string hint_for(const std::string& name, const std::vector<std::string>& known) const;
+  /// What is wrong with a name, and whether that says what it should have been.
+  struct Hint {
+    std::string text;
+    bool corrects = false;
+  };
+  [[nodiscard]] Hint hint_for(const std::string& name, const std::vector<std::string>& known) const;
   [[nodiscard]] std::string unused_reason(const std::string& name) const;
   [[nodiscard]] std::string with_prefixes(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> known_names() const;
