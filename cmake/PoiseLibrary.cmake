@@ -31,7 +31,8 @@ function(poise_library name)
       target_link_libraries(poise_${name} PUBLIC poise_${dependency})
     endif()
   endforeach()
-  target_link_libraries(poise_${name} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:poise_compile_options>)
+  target_link_libraries(poise_${name} PRIVATE ${arg_PRIVATE}
+    $<BUILD_INTERFACE:poise_compile_options> $<BUILD_INTERFACE:fmt::fmt-header-only>)
   target_include_directories(poise_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   if(NOT POISE_SANITIZE)

@@ -26,6 +26,8 @@ have() {
     slepc-dev) pkg-config --exists 'SLEPc >= 3.18' ;;
     libhdf5-openmpi-dev) pkg-config --exists hdf5-openmpi ;;
     zlib1g-dev) pkg-config --exists zlib ;;
+    libfmt-dev) pkg-config --exists 'fmt >= 9' ;;
+    nlohmann-json3-dev) pkg-config --exists 'nlohmann_json >= 3.11' ;;
     libgtest-dev) pkg-config --exists gtest ;;
     libopenblas-dev) pkg-config --exists blas lapack && ! blas_is_reference ;;
     librandom123-dev) echo '#include <Random123/philox.h>' | c++ -x c++ -fsyntax-only - ;;
@@ -64,6 +66,8 @@ packages=(
   "libopenblas-dev|fast BLAS and LAPACK"
   "librandom123-dev|Random123 headers: counter-based random numbers"
   "zlib1g-dev|reads compressed data"
+  "libfmt-dev|fmt 9 or newer: texts with numbers"
+  "nlohmann-json3-dev|JSON for Modern C++ 3.11 or newer: reports for machines"
   "libgtest-dev|GoogleTest, for the tests"
   "slurm-wlm|SLURM, for the tests of the cluster jobs (optional)"
   "munge|authentication of SLURM, for the same tests (optional)"

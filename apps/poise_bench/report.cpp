@@ -3,8 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace poise {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const H5Value& value) {
+  if (const auto* word = std::get_if<std::string>(&value)) return *word;
+  return Json::parse(json_number(std::get<double>(value)));  // by its text, so that whole numbers stay whole
+}
+
+}  // namespace
 
 BenchReport::BenchReport(MPI_Comm comm, const std::string& name, const BenchSettings& settings, Index samples,
                          const ProcessGrid& grid, const Timing& timing) {
@@ -73,15 +84,17 @@ void BenchReport::add_text(const std::string& key, const std::string& value) {
 }
 
 std::string BenchReport::json() const {
-  std::string text;
-  for (const auto& [key, value] : entries_) {
-    text += (text.empty() ? "{\"" : ", \"") + key + "\": ";
-    if (const auto* word = std::get_if<std::string>(&value))
-      text += "\"" + *word + "\"";
-    else
-      text += std::isfinite(std::get<double>(value)) ? to_text(std::get<double>(value)) : "null";
+  Json json = Json::object();
+  for (const auto& [key, value] : entries_) json[key] = json_of(value);
+  // One line with a blank after commas, which dump writes as a line break; none stands inside of a text.
+  std::string line;
+  for (const char c : json.dump(0, ' ', false, Json::error_handler_t::replace)) {
+    if (c != '\n')
+      line += c;
+    else if (line.back() == ',')
+      line += ' ';
   }
-  return text + "}";
+  return line;
 }
 
 }  // namespace poise

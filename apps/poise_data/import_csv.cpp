@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <fmt/format.h>
 
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
 #include "poise_data/import.hpp"
@@ -218,14 +220,12 @@ void warn_of_index(const CsvTable& table) {
     const std::string why = why_index(table, column);
     if (why.empty()) continue;
     const auto place = static_cast<std::size_t>(column);
-    const std::string number = std::to_string(table.numbers[place]);
+    const Index number = table.numbers[place];
     const bool named = !table.names.empty() && !table.names[place].empty();
-    std::fprintf(
-        stderr,
-        "poise: warning: %s: column %s%s: is it an index of the rows, which the model must not see? It "
-        "%s. Leave it out by -drop_columns %s\n",
-        table.path.c_str(), number.c_str(), named ? (" (" + quoted(table.names[place]) + ")").c_str() : "",
-        why.c_str(), number.c_str());
+    warn(fmt::format(
+        "{}: column {}{}: is it an index of the rows, which the model must not see? It {}. Leave it out by "
+        "-drop_columns {}",
+        table.path, number, named ? " (" + quoted(table.names[place]) + ")" : "", why, number));
   }
 }
 
@@ -236,10 +236,8 @@ void warn_of_numbers_as_header(const CsvTable& table) {
   for (Index column = 0; column < table.columns && counts; ++column)
     counts = table.values[static_cast<std::size_t>(column)] == static_cast<double>(column);
   if (counts)
-    std::fprintf(stderr,
-                 "poise: warning: %s: the features of the first row are 0, 1, 2, ...: is it the header? Then "
-                 "give -csv_header true\n",
-                 table.path.c_str());
+    warn(table.path +
+         ": the features of the first row are 0, 1, 2, ...: is it the header? Then give -csv_header true");
 }
 
 }  // namespace

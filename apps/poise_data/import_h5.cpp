@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise_data/import.hpp"
 #include "poise_data/labels.hpp"
 #include "poise_data/output.hpp"
@@ -78,9 +79,7 @@ DatasetInfo import_h5(Options& options, bool declare_only) {
   content.train = whole_rows(data.read_train({0, info.samples}));
   if (info.test_samples > 0) content.test = whole_rows(data.read_test({0, info.test_samples}));
   if (info.test_samples > 0 && content.test.count == 0)
-    std::fprintf(stderr,
-                 "poise: warning: %s: every test row has a missing number: the copy has no test set\n",
-                 path.c_str());
+    warn(path + ": every test row has a missing number: the copy has no test set");
   if (content.train.count == 0) throw bad_input(path + ": every training row has a missing number");
   const Index left_out = info.samples + info.test_samples - content.train.count - content.test.count;
   if (left_out > 0)

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <fmt/format.h>
 #include <optional>
 #include <set>
 
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise_data/import.hpp"
 #include "poise_data/labels.hpp"
 #include "poise_data/npy.hpp"
@@ -100,10 +101,10 @@ void warn_of_classes_as_targets(const NpyMatrix& answers) {
     return;
   const std::set<double> different(answers.values.begin(), answers.values.end());
   if (different.size() <= most_different)
-    std::fprintf(stderr,
-                 "poise: warning: %s: has whole numbers only, %zu different ones, and is taken for a "
-                 "target: are these classes? Name the array by -npz_labels then, else by -npz_targets\n",
-                 answers.path.c_str(), different.size());
+    warn(fmt::format(
+        "{}: has whole numbers only, {} different ones, and is taken for a target: are these classes? Name "
+        "the array by -npz_labels then, else by -npz_targets",
+        answers.path, different.size()));
 }
 
 /// The array of this name, or the first of the usual ones that the file has.

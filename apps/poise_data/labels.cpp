@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/io/class_counts.hpp"
 #include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
@@ -135,7 +135,7 @@ void warn_of_classes(const DatasetContent& content) {
   const Index classes = content.train.outputs;
   for (const std::string& warning : class_warnings(counts_of(content.train, classes),
                                                    counts_of(content.test, classes), content.class_names))
-    std::fprintf(stderr, "poise: warning: %s\n", warning.c_str());
+    warn(warning);
 }
 
 }  // namespace poise

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/options.hpp"
@@ -10,24 +11,34 @@
 namespace poise {
 namespace {
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-      out += code;
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
+using Json = nlohmann::ordered_json;
+
+/// Read from its text, so that whole numbers stay whole.
+Json number(double value) {
+  return Json::parse(json_number(value));
 }
 
-/// JSON has no infinity.
-std::string number(double value) {
-  return std::isfinite(value) ? to_text(value) : "null";
+Json json_of(const std::string& section, const Quantity& q) {
+  Json json = {{"section", section}, {"name", q.name}};
+  if (q.high) {
+    json["low"] = number(q.value);
+    json["high"] = number(*q.high);
+  } else {
+    json["value"] = number(q.imaginary ? std::hypot(q.value, *q.imaginary) : q.value);
+  }
+  if (q.imaginary) {
+    json["real"] = number(q.value);
+    json["imaginary"] = number(*q.imaginary);
+  }
+  if (q.residual) json["residual"] = number(*q.residual);
+  if (q.condition) json["condition"] = number(*q.condition);
+  if (!q.theory.relation.empty()) {
+    json["relation"] = q.theory.relation;
+    json["bound"] = number(q.theory.bound);
+  }
+  if (!q.theory.note.empty()) json["theory"] = q.theory.note;
+  if (q.products > 0) json["products"] = q.products;
+  return json;
 }
 
 std::string shown(double value) {
@@ -65,11 +76,11 @@ std::string padded(const std::string& text, std::size_t width) {
 }  // namespace
 
 void Table::fact(const std::string& name, const std::string& text) {
-  facts_.emplace_back(name, quoted(text));
+  facts_.emplace_back(name, text);
 }
 
 void Table::fact(const std::string& name, double value) {
-  facts_.emplace_back(name, number(value));
+  facts_.emplace_back(name, value);
 }
 
 void Table::section(const std::string& name, const std::string& title) {
@@ -83,17 +94,7 @@ void Table::add(const Quantity& q) {
                 padded(q.residual ? short_text(*q.residual) : "", 8).c_str(), theory_text(q.theory).c_str());
     std::fflush(stdout);
   }
-  std::string entry = "{\"section\": " + quoted(section_) + ", \"name\": " + quoted(q.name);
-  entry += q.high ? ", \"low\": " + number(q.value) + ", \"high\": " + number(*q.high)
-                  : ", \"value\": " + number(q.imaginary ? std::hypot(q.value, *q.imaginary) : q.value);
-  if (q.imaginary) entry += ", \"real\": " + number(q.value) + ", \"imaginary\": " + number(*q.imaginary);
-  if (q.residual) entry += ", \"residual\": " + number(*q.residual);
-  if (q.condition) entry += ", \"condition\": " + number(*q.condition);
-  if (!q.theory.relation.empty())
-    entry += ", \"relation\": " + quoted(q.theory.relation) + ", \"bound\": " + number(q.theory.bound);
-  if (!q.theory.note.empty()) entry += ", \"theory\": " + quoted(q.theory.note);
-  if (q.products > 0) entry += ", \"products\": " + std::to_string(q.products);
-  entries_.push_back(entry + "}");
+  quantities_.emplace_back(section_, q);
 }
 
 void Table::add(const std::string& name, const std::string& label, const SpectralValue& value,
@@ -108,20 +109,24 @@ void Table::add(const std::string& name, const std::string& label, const Spectra
 
 void Table::note(const std::string& text) {
   if (speaks_) std::printf("  %s\n", text.c_str());
-  notes_.push_back("{\"section\": " + quoted(section_) + ", \"note\": " + quoted(text) + "}");
+  notes_.emplace_back(section_, text);
 }
 
 std::string Table::json() const {
-  std::string text = "{\n  \"schema\": \"poise-spectrum-1\"";
-  for (const auto& [name, value] : facts_) text += ",\n  " + quoted(name) + ": " + value;
-  const auto list = [&](const std::string& name, const std::vector<std::string>& items) {
-    text += ",\n  " + quoted(name) + ": [";
-    for (std::size_t i = 0; i < items.size(); ++i) text += (i == 0 ? "\n    " : ",\n    ") + items[i];
-    text += "\n  ]";
-  };
-  list("quantities", entries_);
-  list("notes", notes_);
-  return text + "\n}\n";
+  Json json = {{"schema", "poise-spectrum-1"}};
+  for (const auto& [name, value] : facts_) {
+    if (const auto* word = std::get_if<std::string>(&value))
+      json[name] = *word;
+    else
+      json[name] = number(std::get<double>(value));
+  }
+  json["quantities"] = Json::array();
+  json["notes"] = Json::array();
+  for (const auto& [section, quantity] : quantities_)
+    json["quantities"].push_back(json_of(section, quantity));
+  for (const auto& [section, note] : notes_) json["notes"].push_back({{"section", section}, {"note", note}});
+  // Names of files may be no UTF-8, which JSON must be.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 void Table::write(MPI_Comm comm, const std::string& path) const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "poise/theory/spectral_solvers.hpp"
@@ -56,8 +57,10 @@ class Table {
 
   bool speaks_;
   std::string section_;
-  std::vector<std::pair<std::string, std::string>> facts_;  // values as JSON
-  std::vector<std::string> entries_, notes_;                // JSON objects
+  std::vector<std::pair<std::string, std::variant<std::string, double>>> facts_;
+  // With the name of their section.
+  std::vector<std::pair<std::string, Quantity>> quantities_;
+  std::vector<std::pair<std::string, std::string>> notes_;
 };
 
 }  // namespace poise

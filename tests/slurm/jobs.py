@@ -66,7 +66,7 @@ class SlurmTest(unittest.TestCase):
             return ""
 
     def show(self, job):
-        """What scontrol says of it, by name."""
+        """What scontrol says of it, by name; nothing where a busy controller did not answer in time."""
         text = self.ask("scontrol", "show", "job", "--oneliner", job, check=False)
         return dict(word.split("=", 1) for word in text.split() if "=" in word)
 
@@ -94,14 +94,17 @@ class SlurmTest(unittest.TestCase):
         """To a start in another second than its end: daemons take it for the job that was ended, else."""
         self.ask("scontrol", "update", f"JobId={job}", "StartTime=now+2")
 
+    def wait_final(self, job):
+        """Until it has ended in whatever state; returns what scontrol says of it. The end of its processes is not
+        enough: it is COMPLETING then, until SLURM has cleaned up, which takes long on a busy machine."""
+        def ended():
+            shown = self.show(job)
+            return shown if shown.get("JobState") in FINAL else None
+        return self.until("ended", ended, job)
+
     def wait_end(self, job, state="COMPLETED", code=0):
         """Until it has ended, in that state and with that exit code; returns what scontrol says of it."""
-        shown = {}
-
-        def ended():
-            shown.update(self.show(job))
-            return shown.get("JobState") in FINAL
-        self.until("ended", ended, job)
+        shown = self.wait_final(job)
         self.assertEqual(shown["JobState"], state, f"job {job}\n{shown}\n{self.log(job)}\n{self.slurm.logs()}")
         if state in ("COMPLETED", "FAILED"):
             self.assertEqual(shown["ExitCode"], f"{code}:0", f"job {job}\n{self.log(job)}")

@@ -68,7 +68,8 @@ class Jobs(SlurmTest):
         self.ask("scancel", "--batch", "--signal=USR1", job)
         self.wait_requeued(job)
         last = self.let_end("srun", run)
-        self.assertEqual(self.show(follower)["JobState"], "PENDING")  # requeueing is no end
+        shown = self.until("shown", lambda: self.show(follower), follower)
+        self.assertEqual(shown["JobState"], "PENDING")  # requeueing is no end
         self.assertEqual(self.finish("srun", job, run, last)["Restarts"], "1")
         self.wait_end(follower)
         self.check_attempts(run, job, last)
@@ -114,8 +115,7 @@ class Jobs(SlurmTest):
                 name = f"crash-{launcher}"
                 job, run = self.start(name, POISE_LAUNCH=launcher)
                 os.kill(self.ranks(run)[0], signal.SIGKILL)
-                self.until("ended", lambda: self.show(job)["JobState"] != "RUNNING", job)
-                shown = self.show(job)
+                shown = self.wait_final(job)
                 self.assertEqual((shown["JobState"], shown["Restarts"]), ("FAILED", "0"), self.log(job))
                 self.until("without ranks", lambda: not self.ranks(run), job)
                 self.let_end(name, run)

@@ -151,7 +151,10 @@ class WhereSlurmFails(unittest.TestCase):
         for script, options in (("train.sbatch", ["-time", "1"]), ("preemptible.sbatch", ["-time", "1"]),
                                 ("ensemble.sbatch", ["table"]), ("sweep.sbatch", ["sweep"])):
             job = self.start(script, *options, SLURM_ARRAY_TASK_ID="0")
+            limit = time.monotonic() + 30
             while not self.calls("squeue"):
+                self.assertIsNone(job.poll(), "it ended before it asked for its end time")
+                self.assertLess(time.monotonic(), limit)
                 time.sleep(0.05)
             job.send_signal(signal.SIGUSR1)
             out, err = job.communicate(timeout=30)

@@ -1,7 +1,6 @@
 #include "poise/audit/json.hpp"
 
-#include <cmath>
-#include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "poise/base/options.hpp"
 #include "poise/base/version.hpp"
@@ -9,56 +8,51 @@
 namespace poise {
 namespace {
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += std::string("\\") + c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(static_cast<unsigned char>(c)));
-      out += code;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
+using Json = nlohmann::ordered_json;
+
+/// Read from its text, so that whole numbers stay whole.
+Json number(double value) {
+  return Json::parse(json_number(value));
 }
 
-std::string number(double value) {
-  return std::isfinite(value) ? to_text(value) : "null";
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
 }
 
-std::string text_or_null(const std::string& text) {
-  return text.empty() ? "null" : quoted(text);
-}
-
-std::string json_of(const Row& row) {
-  return "{\"id\": " + quoted(row.id) + ", \"claim\": " + quoted(row.claim) +
-         ", \"item\": " + text_or_null(row.item) + ", \"measured\": " + number(row.measured) +
-         ", \"relation\": " + quoted(row.relation) + ", \"required\": " + number(row.required) +
-         ", \"state\": " + quoted(to_string(row.state)) +
-         ", \"step\": " + (row.step < 0 ? "null" : std::to_string(row.step)) +
-         ", \"file\": " + text_or_null(row.file) + ", \"note\": " + text_or_null(row.note) + "}";
+Json json_of(const Row& row) {
+  return {{"id", row.id},
+          {"claim", row.claim},
+          {"item", text_or_null(row.item)},
+          {"measured", number(row.measured)},
+          {"relation", row.relation},
+          {"required", number(row.required)},
+          {"state", to_string(row.state)},
+          {"step", row.step < 0 ? Json() : Json(row.step)},
+          {"file", text_or_null(row.file)},
+          {"note", text_or_null(row.note)}};
 }
 
 }  // namespace
 
 std::string to_json(const VerdictTable& table, const AuditFacts& facts) {
-  const std::string outcome = !table.held() ? "not held" : table.has_unverified() ? "not verified" : "held";
-  std::string text = "{\"schema\": \"poise-audit-1\", \"version\": " + quoted(version()) +
-                     ", \"git\": " + quoted(git_commit()) + ", \"run\": " + quoted(facts.run) +
-                     ",\n \"ranks\": " + std::to_string(facts.ranks) + ", \"grid\": " + quoted(facts.grid) +
-                     ", \"checkpoints\": " + std::to_string(facts.checkpoints) +
-                     ", \"first_step\": " + std::to_string(facts.first_step) +
-                     ", \"last_step\": " + std::to_string(facts.last_step) +
-                     ", \"replayed_steps\": " + std::to_string(facts.replayed_steps) +
-                     ", \"seconds\": " + number(facts.seconds) +
-                     ",\n \"held\": " + (table.held() && !table.has_unverified() ? "true" : "false") +
-                     ", \"outcome\": " + quoted(outcome) + ",\n \"rows\": [";
-  for (std::size_t i = 0; i < table.rows().size(); ++i)
-    text += (i == 0 ? "\n  " : ",\n  ") + json_of(table.rows()[i]);
-  return text + "\n ]}\n";
+  const char* outcome = !table.held() ? "not held" : table.has_unverified() ? "not verified" : "held";
+  Json json = {{"schema", "poise-audit-1"},
+               {"version", version()},
+               {"git", git_commit()},
+               {"run", facts.run},
+               {"ranks", facts.ranks},
+               {"grid", facts.grid},
+               {"checkpoints", facts.checkpoints},
+               {"first_step", facts.first_step},
+               {"last_step", facts.last_step},
+               {"replayed_steps", facts.replayed_steps},
+               {"seconds", number(facts.seconds)},
+               {"held", table.held() && !table.has_unverified()},
+               {"outcome", outcome},
+               {"rows", Json::array()}};
+  for (const Row& row : table.rows()) json["rows"].push_back(json_of(row));
+  // Names of files may be no UTF-8, which JSON must be.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace poise

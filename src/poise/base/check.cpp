@@ -3,6 +3,8 @@
 #include <mpi.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "poise/base/error.hpp"
 
@@ -11,11 +13,21 @@ namespace {
 
 std::exception_ptr pending_exception;
 std::string petsc_trace;
+bool failed_in_options = false;  // the error of that trace
+
+/// What fails while PETSc reads options is the user's value.
+bool reads_options(std::string_view function) {
+  return function.starts_with("PetscOptions") || function.find("FromOptions") != std::string_view::npos;
+}
 
 PetscErrorCode record_error(MPI_Comm, int line, const char* function, const char* file, PetscErrorCode code,
                             PetscErrorType type, const char* message, void*) noexcept {
   try {
-    if (type == PETSC_ERROR_INITIAL) petsc_trace.clear();
+    if (type == PETSC_ERROR_INITIAL) {
+      petsc_trace.clear();
+      failed_in_options = false;
+    }
+    failed_in_options = failed_in_options || reads_options(function);
     if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
     petsc_trace += "  in " + std::string(function) + " (" + file + ":" + std::to_string(line) + ")\n";
   } catch (...) {  // without memory the code must do
@@ -40,8 +52,7 @@ void check(PetscErrorCode code) {
   const char* text = nullptr;
   PetscErrorMessage(code, &text, nullptr);
   const std::string trace = std::exchange(petsc_trace, {});
-  // What fails while a solver reads its options is the user's value; every rank reads the same one.
-  if (trace.find("FromOptions") != std::string::npos || trace.find("in PetscOptions") != std::string::npos)
+  if (std::exchange(failed_in_options, false))  // every rank reads the same ones
     throw Error(ExitCode::bad_input,
                 "a solver refuses an option: " + trace.substr(0, trace.find('\n')) +
                     " (-help petsc lists the options of solvers and what they take)",

@@ -19,17 +19,25 @@ enum class ExitCode : int {
 /// The one exception of Poise. The message names the cause and the cure.
 /// `collective` says that every rank of the world (in run_members: of the group) throws the same error, so
 /// the program may end in an orderly way; an error on one rank alone can only end by aborting the world.
+/// `corrects` says that the message names an option that was misspelt and what it should have been.
 class Error : public std::runtime_error {
  public:
-  Error(ExitCode code, const std::string& message, bool collective = false)
-      : std::runtime_error(message), code_(code), collective_(collective) {}
+  Error(ExitCode code, const std::string& message, bool collective = false, bool corrects = false)
+      : std::runtime_error(message), code_(code), collective_(collective), corrects_(corrects) {}
+
+  /// The same error with another message.
+  [[nodiscard]] Error with_message(const std::string& message) const {
+    return {code_, message, collective_, corrects_};
+  }
 
   [[nodiscard]] ExitCode code() const noexcept { return code_; }
   [[nodiscard]] bool collective() const noexcept { return collective_; }
+  [[nodiscard]] bool corrects() const noexcept { return corrects_; }
 
  private:
   ExitCode code_;
   bool collective_;
+  bool corrects_;
 };
 
 /// A wrong option, file or data set (exit code 2).

@@ -202,6 +202,10 @@ std::string to_text(double value) {
   return code == std::errc{} ? std::string(buffer, end) : std::to_string(value);
 }
 
+std::string json_number(double value) {
+  return std::isfinite(value) ? to_text(value) : "null";
+}
+
 std::string nearest_name(const std::string& word, const std::vector<std::string>& names) {
   std::string best;
   std::size_t distance = std::max<std::size_t>(2, word.size() / 2);
@@ -325,50 +329,56 @@ std::string Options::misspelt() const {
   const std::vector<std::string> known = known_names();
   std::string text;
   for (const auto& name : undeclared_names()) {
-    const std::string hint = hint_for(name, known);
-    if (hint.starts_with(" is unknown") && hint != " is unknown") text += "; option -" + name + hint;
+    const Hint hint = hint_for(name, known);
+    if (hint.corrects) text += "; option -" + name + hint.text;
   }
   return text;
 }
 
 /// What is wrong with a name that nothing has asked for.
-std::string Options::hint_for(const std::string& name, const std::vector<std::string>& known) const {
+Options::Hint Options::hint_for(const std::string& name, const std::vector<std::string>& known) const {
+  const auto correction = [](const std::string& text) { return Hint{" is unknown" + text, true}; };
   const auto is_known = [&](const std::string& n) {
     return std::find(known.begin(), known.end(), n) != known.end();
   };
   // "-gamma=0.5", "--gamma": the habits of other command lines.
-  if (without_dashes(name.substr(0, name.find('='))).empty()) return " is unknown: it has no name";
+  if (without_dashes(name.substr(0, name.find('='))).empty()) return correction(": it has no name");
   if (const auto equals = name.find('='); equals != std::string::npos) {
     const std::string before = without_dashes(name.substr(0, equals));
-    return " is unknown; write -" + (is_known(before) ? before : nearest_or(before, known)) + " " +
-           name.substr(equals + 1) + ", with a blank in the place of =";
+    return correction("; write -" + (is_known(before) ? before : nearest_or(before, known)) + " " +
+                      name.substr(equals + 1) + ", with a blank in the place of =");
   }
   if (name.starts_with("-")) {
     const std::string bare = without_dashes(name);
-    return " is unknown; write -" + (is_known(bare) ? bare : nearest_or(bare, known)) + ", with one dash";
+    return correction("; write -" + (is_known(bare) ? bare : nearest_or(bare, known)) + ", with one dash");
   }
   if (name.find('-') != std::string::npos) {  // "-batch-size"
     std::string underscored = name;
     std::replace(underscored.begin(), underscored.end(), '-', '_');
-    if (is_known(underscored)) return " is unknown; write -" + underscored;
+    if (is_known(underscored)) return correction("; write -" + underscored);
     return hint_for(underscored, known);
   }
   for (const auto& [foreign, own] : foreign_names)
-    if (name == foreign && is_known(own)) return " is unknown; here it is -" + own;
+    if (name == foreign && is_known(own)) return correction("; here it is -" + own);
   const std::string prefixed = with_prefixes(name);
-  if (!prefixed.empty()) return " is unknown: every solver has a prefix; did you mean " + prefixed + "?";
+  if (!prefixed.empty()) return correction(": every solver has a prefix; did you mean " + prefixed + "?");
   const std::string near = nearest_name(name, known);
-  if (near == name) return unused_reason(name);
-  return " is unknown" + (near.empty() ? "" : ", the nearest is -" + near);
+  if (near == name) return {unused_reason(name)};
+  if (near.empty()) return {" is unknown"};
+  return correction(", the nearest is -" + near);
 }
 
 void Options::reject(const std::vector<std::string>& unused) const {
   if (unused.empty()) return;
   const std::vector<std::string> known = known_names();
   std::string message;
-  for (const auto& name : unused)
-    message += (message.empty() ? "" : "; ") + ("option -" + name) + hint_for(name, known);
-  throw usage_error(message + " (-help lists all)");
+  bool corrects = false;
+  for (const auto& name : unused) {
+    const Hint hint = hint_for(name, known);
+    message += (message.empty() ? "" : "; ") + ("option -" + name) + hint.text;
+    corrects = corrects || hint.corrects;
+  }
+  throw Error(ExitCode::bad_input, message + " (-help lists all)", true, corrects);
 }
 
 std::vector<std::pair<std::string, std::string>> Options::resolved() const {

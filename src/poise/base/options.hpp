@@ -68,7 +68,12 @@ class Options {
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
                    const std::string& help);
   void reject(const std::vector<std::string>& unused) const;
-  [[nodiscard]] std::string hint_for(const std::string& name, const std::vector<std::string>& known) const;
+  /// What is wrong with a name, and whether that says what it should have been.
+  struct Hint {
+    std::string text;
+    bool corrects = false;
+  };
+  [[nodiscard]] Hint hint_for(const std::string& name, const std::vector<std::string>& known) const;
   [[nodiscard]] std::string unused_reason(const std::string& name) const;
   [[nodiscard]] std::string with_prefixes(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> known_names() const;
@@ -93,6 +98,9 @@ class Options {
 
 /// Shortest text that reads back as the same double.
 [[nodiscard]] std::string to_text(double value);
+
+/// Not collective. The same for JSON, which has neither infinities nor NaN: "null" for these.
+[[nodiscard]] std::string json_number(double value);
 
 /// "1 step", "2 steps", "2 classes".
 [[nodiscard]] std::string plural(Index count, const std::string& word);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <fmt/format.h>
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/warn.hpp"
 
 namespace poise {
 
@@ -37,13 +38,9 @@ bool is_failed_evaluation(const Error& error) {
 }
 
 void warn_of_repeated_step(Vec theta, Index step, double step_size, const Error& why) {
-  MPI_Comm comm = MPI_COMM_NULL;
-  int rank = 0;
-  check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta), &comm));
-  check_mpi(MPI_Comm_rank(comm, &rank));
-  if (rank == 0)
-    std::fprintf(stderr, "poise: warning: step %s failed (%s); it is taken again with step size %s\n",
-                 std::to_string(step).c_str(), why.what(), to_text(step_size).c_str());
+  warn(PetscObjectComm(reinterpret_cast<PetscObject>(theta)),
+       fmt::format("step {} failed ({}); it is taken again with step size {}", step, why.what(),
+                   to_text(step_size)));
 }
 
 }  // namespace poise

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <fmt/format.h>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -11,6 +11,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/base/petsc_versions.hpp"
 #include "poise/dynamics/step_control.hpp"
@@ -252,17 +253,12 @@ void Flow::warn_if_stiff(Vec theta) {
   const double left = (end_time_ - state_->t) / pace;
   if (!std::isfinite(left) || left < many_steps || state_->step < patience || pace > 2.0 * earlier) return;
   is_stiff_ = true;
-  MPI_Comm comm = MPI_COMM_NULL;
-  int rank = 0;
-  check(PetscObjectGetComm(reinterpret_cast<PetscObject>(theta), &comm));
-  check_mpi(MPI_Comm_rank(comm, &rank));
-  if (rank == 0)
-    std::fprintf(
-        stderr,
-        "poise: warning: the flow is stiff: at t = %.3g (step %s) its steps are %.2g long, so that t = %s "
-        "is about %.1g steps away; bring features and targets to usual sizes (-features whiten, "
-        "-scale_targets true), take -dynamics minimise for the optimum alone, or end earlier (-time)\n",
-        state_->t, std::to_string(state_->step).c_str(), pace, to_text(end_time_).c_str(), left);
+  warn(PetscObjectComm(reinterpret_cast<PetscObject>(theta)),
+       fmt::format("the flow is stiff: at t = {:.3g} (step {}) its steps are {:.2g} long, so that t = {} is "
+                   "about {:.1g} steps away; bring features and targets to usual sizes (-features whiten, "
+                   "-scale_targets true), take -dynamics minimise for the optimum alone, or end earlier "
+                   "(-time)",
+                   state_->t, state_->step, pace, to_text(end_time_), left));
 }
 
 StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) {

@@ -1,10 +1,10 @@
 #include "poise/io/run_directory.hpp"
 
-#include <cstdio>
 #include <filesystem>
 #include <initializer_list>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
@@ -40,8 +40,7 @@ void clear_the_way(const std::string& path) {
   std::string old = path + "/run.h5.old";
   for (int k = 2; std::filesystem::exists(old); ++k) old = path + "/run.h5.old" + std::to_string(k);
   rename_durably(path + "/run.h5", old);
-  std::fprintf(stderr, "poise: warning: the start before ended without a checkpoint; its history is now %s\n",
-               old.c_str());
+  warn("the start before ended without a checkpoint; its history is now " + old);
 }
 
 std::string checked_path(std::string path) {

@@ -13,6 +13,7 @@
 #include "poise/base/clock.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/text_file.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5_untrusted.hpp"
@@ -154,11 +155,9 @@ History read_history(const std::string& path) {
   if (!file.has_attribute("/", "schema") || file.text_attribute("/", "schema") != schema)
     throw bad_input("file '" + path + "' is not a run file of schema " + schema);
   if (found == Seal::absent)
-    std::fprintf(
-        stderr,
-        "poise: warning: %s has no checksum: another program has written it; its numbers are checked "
-        "by those of its columns alone\n",
-        path.c_str());
+    warn(path +
+         " has no checksum: another program has written it; its numbers are checked by those of its columns "
+         "alone");
   const std::string group = "/history/";
   History history;
   for (const auto& name : file.objects()) {

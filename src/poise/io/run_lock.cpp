@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise {
@@ -59,9 +59,8 @@ int hold(const std::string& directory) {
   if (code == EAGAIN || code == EACCES)
     throw bad_input("-run " + directory + " is in use by " + holder +
                     "; wait for its end, or choose another directory");
-  std::fprintf(
-      stderr, "poise: warning: no lock for %s (%s): see to it that no other program writes there meanwhile\n",
-      directory.c_str(), std::strerror(code));
+  warn("no lock for " + directory + " (" + std::strerror(code) +
+       "): see to it that no other program writes there meanwhile");
   return -1;
 }
 

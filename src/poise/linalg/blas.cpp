@@ -1,17 +1,18 @@
 #include "poise/linalg/blas.hpp"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <petscsys.h>
 #include <petscblaslapack.h>
 #include <stdlib.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <memory>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 
 // PETSc declares the BLAS of its own precision only.
 extern "C" void sgemm_(const char*, const char*, const PetscBLASInt*, const PetscBLASInt*,
@@ -79,16 +80,14 @@ void warn_about_blas(MPI_Comm comm) {
   if (rank != 0) return;
   const BlasInfo blas = blas_info();
   if (blas.reference)
-    std::fprintf(stderr,
-                 "poise: warning: %s is the reference BLAS, 10 to 50 times slower than it need be: install "
-                 "libopenblas-dev (apt install libopenblas-dev)\n",
-                 blas.file.c_str());
+    warn(blas.file +
+         " is the reference BLAS, 10 to 50 times slower than it need be: install libopenblas-dev (apt "
+         "install libopenblas-dev)");
   if (blas.threads > 1 && size > 1)
-    std::fprintf(
-        stderr,
-        "poise: warning: BLAS uses %d threads on each of %d ranks; unless there are that many cores, set "
-        "OPENBLAS_NUM_THREADS=1\n",
-        blas.threads, size);
+    warn(
+        fmt::format("BLAS uses {} threads on each of {} ranks; unless there are that many cores, set "
+                    "OPENBLAS_NUM_THREADS=1",
+                    blas.threads, size));
 }
 
 }  // namespace poise

@@ -1,13 +1,15 @@
 #include "poise/linalg/spectral_norm.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <string>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
+#include "poise/linalg/eigenproblem.hpp"
 #include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
@@ -93,21 +95,10 @@ double SpectralNorm::solve() {
   // The matrix changed behind the shell: setting it again makes EPS forget what it found.
   check(EPSSetOperators(eps_.get(), square_.get(), nullptr));
   set_start();
-  Vec start = vector_.get();
-  check(EPSSetInitialSpace(eps_.get(), 1, &start));
-  check(EPSSolve(eps_.get()));
-  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
-  PetscInt pairs = 0;
-  PetscInt iterations = 0;
-  check(EPSGetConvergedReason(eps_.get(), &reason));
-  check(EPSGetConverged(eps_.get(), &pairs));
-  check(EPSGetIterationNumber(eps_.get(), &iterations));
-  if (reason <= 0 || pairs < 1)
-    throw Error(ExitCode::failed,
-                "the spectral norm (svd_) of the weights was not found: " +
-                    std::string(EPSConvergedReasons[reason]) + " after " + std::to_string(iterations) +
-                    " restarts; raise -svd_eps_max_it or -svd_eps_ncv, or loosen -svd_eps_tol",
-                true);
+  solve_eigenproblem(eps_.get(), vector_.get(), 1, [](const EigenRun& run) {
+    return fmt::format("the spectral norm (svd_) of the weights was not found: {} after {} restarts",
+                       EPSConvergedReasons[run.reason], run.iterations);
+  });
   check(EPSGetEigenvector(eps_.get(), 0, vector_.get(), nullptr));
   {
     const ReadArray v(vector_.get());

@@ -142,16 +142,13 @@ ExitCode run_or_name_misspelt(Options& options, const std::function<void(Options
   try {
     return run(options, MPI_COMM_WORLD);
   } catch (const Error& error) {
-    const std::string message = error.what();
-    const auto unknown = message.find(" is unknown");  // then a cure follows, if one was known
-    const bool cured = unknown != std::string::npos && message.find_first_of(",;:", unknown) == unknown + 11;
-    if (error.code() != ExitCode::bad_input || !error.collective() || cured) throw;
+    if (error.code() != ExitCode::bad_input || !error.collective() || error.corrects()) throw;
     Options known;
     {
       const OwnOptions scope({});
       declare(known);
     }
-    throw Error(error.code(), message + known.misspelt(), true);
+    throw error.with_message(error.what() + known.misspelt());
   }
 }
 

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
@@ -122,7 +122,7 @@ void EnsembleDirectory::read(MemberRecord& record) const {
   try {
     record.read(path(record.name) + "/run.h5");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "poise: warning: %s\n", error.what());
+    warn(error.what());
   }
 }
 

@@ -112,7 +112,7 @@ EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {
       plan.members.push_back(std::move(member));
     } catch (const Error& error) {
       if (!error.collective()) throw;
-      throw Error(error.code(), line.where + " (" + line.name + "): " + error.what(), true);
+      throw error.with_message(line.where + " (" + line.name + "): " + error.what());
     }
   }
   return plan;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -13,6 +12,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/run/requests.hpp"
 
 namespace poise {
@@ -36,7 +36,7 @@ double seconds_to_end_of_job() {
   const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
   const double left = static_cast<double>(epoch) - now.count();
   if (left > 0.0) return left - std::min(largest_margin, margin_share * left);
-  std::fprintf(stderr, "poise: warning: SLURM_JOB_END_TIME has passed and is no deadline; give -deadline\n");
+  warn("SLURM_JOB_END_TIME has passed and is no deadline; give -deadline");
   return never;
 }
 

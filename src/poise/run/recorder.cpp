@@ -1,11 +1,12 @@
 #include "poise/run/recorder.hpp"
 
-#include <cstdio>
+#include <fmt/format.h>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/run/stages.hpp"
 
@@ -80,11 +81,10 @@ void Recorder::measure_certificate(HistoryRow& row) {
   row.contraction = certificate.contraction;
   const bool passed = last_contraction_ > 0.0 && last_contraction_ < 1.0 && !certificate.well_posed();
   if (passed && experiment_.grid().rank() == 0)
-    std::fprintf(
-        stderr,
-        "poise: warning: at step %.0f the free weights have passed the bound: the Jacobian's norm is "
-        "at most %s, no longer below 1; unique equilibria are not certified, every solve is checked\n",
-        row.step, to_text(certificate.contraction).c_str());
+    warn(fmt::format(
+        "at step {:.0f} the free weights have passed the bound: the Jacobian's norm is at most {}, "
+        "no longer below 1; unique equilibria are not certified, every solve is checked",
+        row.step, to_text(certificate.contraction)));
   // Said once: a bound above 1 is never taken back.
   if (!(last_contraction_ >= 1.0)) last_contraction_ = certificate.contraction;
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "poise/base/warn.hpp"
 #include "poise/io/class_counts.hpp"
 #include "poise/run/report.hpp"
 
@@ -54,7 +55,7 @@ void Report::print_classes() const {
               percent(static_cast<double>(*least) / samples).c_str(), number(least).c_str(),
               percent(static_cast<double>(*most) / samples).c_str(), number(most).c_str(), weights.c_str());
   for (const std::string& warning : class_warnings(counts, experiment_.data().test_classes(), names))
-    std::fprintf(stderr, "poise: warning: %s: %s\n", experiment_.data().info().path.c_str(), warning.c_str());
+    warn(experiment_.data().info().path + ": " + warning);
   const bool unequal = *least > 0 && static_cast<double>(*most) > imbalance * static_cast<double>(*least);
   if (unequal && weights.empty())
     std::printf(

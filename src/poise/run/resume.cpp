@@ -1,7 +1,6 @@
 #include "poise/run/resume.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <initializer_list>
 #include <string>
@@ -9,6 +8,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/warn.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/usage.hpp"
 
@@ -44,12 +44,9 @@ std::string first_line(const std::string& text) {
 }  // namespace
 
 void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found) {
-  int rank = 0;
-  check_mpi(MPI_Comm_rank(comm, &rank));
   for (const auto& damaged : found.skipped)
-    if (rank == 0)
-      std::fprintf(stderr, "poise: warning: checkpoint %s is damaged (%s); falling back to the one before\n",
-                   damaged.path.c_str(), first_line(damaged.reason).c_str());
+    warn(comm, "checkpoint " + damaged.path + " is damaged (" + first_line(damaged.reason) +
+                   "); falling back to the one before");
 }
 
 FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
@@ -65,9 +62,6 @@ FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
 History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, Index record_every) {
   const std::string path = directory.run_file();
   const std::string begins = "begins a new history at step " + std::to_string(step);
-  const auto warn = [](const std::string& message) {
-    std::fprintf(stderr, "poise: warning: %s\n", message.c_str());
-  };
   int exists = 0;
   on_root(comm, [&] {
     exists = std::filesystem::exists(path) ? 1 : 0;

@@ -93,7 +93,7 @@ StopReason Run::train() {
         });
   } catch (const Error& error) {
     if (!error.collective()) throw;
-    throw Error(error.code(), error.what() + rescue(), true);
+    throw error.with_message(error.what() + rescue());
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/random.hpp"
+#include "poise/linalg/eigenproblem.hpp"
 #include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
@@ -51,11 +52,7 @@ void LeadingProduct::update_state() {
   // The weights changed behind the shell: setting it again makes EPS forget what it found.
   check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
   Vec start = state_.get();
-  check(EPSSetInitialSpace(eps_.get(), 1, &start));
-  check(EPSSolve(eps_.get()));
-  PetscInt pairs = 0;
-  check(EPSGetConverged(eps_.get(), &pairs));
-  if (pairs > 0) check(EPSGetEigenvector(eps_.get(), 0, start, nullptr));
+  if (run_eigensolver(eps_.get(), start).pairs > 0) check(EPSGetEigenvector(eps_.get(), 0, start, nullptr));
 }
 
 void LeadingProduct::find(double* out) {

@@ -1,5 +1,7 @@
 #include "poise/theory/newton_radius.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -8,6 +10,7 @@
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/random.hpp"
+#include "poise/linalg/eigenproblem.hpp"
 #include "poise/petsc/shell_preconditioner.hpp"
 #include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
@@ -81,23 +84,12 @@ NewtonRadius NewtonRadiusSolver::solve() {
   set_random_start();
   // F and M changed behind the shells: setting them again makes EPS forget what it found.
   check(EPSSetOperators(eps_.get(), pulled_back_.get(), inverse_weights_.get()));
-  Vec start = vector_.get();
-  check(EPSSetInitialSpace(eps_.get(), 1, &start));
-  check(EPSSolve(eps_.get()));
-  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
-  PetscInt pairs = 0;
-  PetscInt iterations = 0;
-  check(EPSGetConvergedReason(eps_.get(), &reason));
-  check(EPSGetConverged(eps_.get(), &pairs));
-  check(EPSGetIterationNumber(eps_.get(), &iterations));
-  if (reason <= 0 || pairs < 1)
-    throw Error(ExitCode::failed,
-                "the largest eigenvalue of the loss's curvature in the metric of the flow was not found: " +
-                    std::to_string(pairs) + " pairs converged in " + std::to_string(iterations) +
-                    " restarts (EPS reason " + std::to_string(static_cast<int>(reason)) +
-                    "); raise -spec_newton_eps_max_it or -spec_newton_eps_ncv, or loosen "
-                    "-spec_newton_eps_tol",
-                true);
+  const EigenRun run = solve_eigenproblem(eps_.get(), vector_.get(), 1, [](const EigenRun& failed) {
+    return fmt::format(
+        "the largest eigenvalue of the loss's curvature in the metric of the flow was not found: {} pairs "
+        "converged in {} restarts (EPS reason {})",
+        failed.pairs, failed.iterations, static_cast<int>(failed.reason));
+  });
   NewtonRadius result;
   double lambda = 0.0;
   check(EPSGetEigenvalue(eps_.get(), 0, &lambda, nullptr));
@@ -108,7 +100,7 @@ NewtonRadius NewtonRadiusSolver::solve() {
                 true);
   check(EPSComputeError(eps_.get(), 0, EPS_ERROR_RELATIVE, &result.residual));
   result.delta_bar = 1.0 / lambda;
-  result.iterations = static_cast<int>(iterations);
+  result.iterations = run.iterations;
   result.products = products_;
   return result;
 }

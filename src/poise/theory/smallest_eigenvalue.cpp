@@ -1,5 +1,7 @@
 #include "poise/theory/smallest_eigenvalue.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/linalg/eigenproblem.hpp"
 #include "poise/linalg/symmetric_eigen.hpp"
 #include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
@@ -117,26 +120,15 @@ void SmallestEigensolver::run(double tolerance, SmallestEigenvalue& result) {
   // D changed behind the shell: setting it again makes EPS forget what it found.
   check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
   check(EPSSetTolerances(eps_.get(), tolerance, max_restarts_));
-  Vec start = vector_.get();
-  check(EPSSetInitialSpace(eps_.get(), 1, &start));
-  check(EPSSolve(eps_.get()));
-  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
-  PetscInt pairs = 0;
-  PetscInt iterations = 0;
-  check(EPSGetConvergedReason(eps_.get(), &reason));
-  check(EPSGetConverged(eps_.get(), &pairs));
-  check(EPSGetIterationNumber(eps_.get(), &iterations));
-  result.iterations += static_cast<int>(iterations);
-  result.reason = static_cast<int>(reason);
-  if (reason <= 0 || pairs < 1)
-    throw Error(ExitCode::failed,
-                "the smallest eigenvalue of D was not found: " + std::to_string(pairs) +
-                    " pairs converged in " + std::to_string(iterations) + " restarts (EPS reason " +
-                    std::to_string(static_cast<int>(reason)) +
-                    "); raise -spec_eps_max_it or -spec_eps_ncv, or loosen -spec_eps_tol",
-                true);
+  const EigenRun run = solve_eigenproblem(eps_.get(), vector_.get(), 1, [](const EigenRun& failed) {
+    return fmt::format(
+        "the smallest eigenvalue of D was not found: {} pairs converged in {} restarts (EPS reason {})",
+        failed.pairs, failed.iterations, static_cast<int>(failed.reason));
+  });
+  result.iterations += run.iterations;
+  result.reason = static_cast<int>(run.reason);
   double inverse_lambda = 0.0;
-  check(EPSGetEigenpair(eps_.get(), 0, &inverse_lambda, nullptr, start, nullptr));
+  check(EPSGetEigenpair(eps_.get(), 0, &inverse_lambda, nullptr, vector_.get(), nullptr));
   result.lambda_min = 1.0 / inverse_lambda;
 }
 

@@ -1,19 +1,24 @@
 #include "poise/theory/spectral_checks.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "poise/base/options.hpp"
+#include "poise/linalg/eigenproblem.hpp"
 
 namespace poise {
 
+std::string not_found_text(const SpectralSolver& solver, int found, Index wanted, int iterations,
+                           const std::string& reason) {
+  return fmt::format("the {} were not found: {} of {} converged in {} restarts ({})", solver.quantity, found,
+                     wanted, iterations, reason);
+}
+
 Error not_found(const SpectralSolver& solver, int found, Index wanted, int iterations,
                 const std::string& reason) {
-  const std::string option = " -" + solver.prefix + "eps";
   return {ExitCode::failed,
-          "the " + solver.quantity + " were not found: " + std::to_string(found) + " of " +
-              std::to_string(wanted) + " converged in " + std::to_string(iterations) + " restarts (" +
-              reason + "); raise" + option + "_max_it or" + option + "_ncv, or loosen" + option + "_tol",
-          true};
+          not_found_text(solver, found, wanted, iterations, reason) + eigensolver_cure(solver.prefix), true};
 }
 
 void require_number(const SpectralSolver& solver, double value) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "poise/base/error.hpp"
 #include "poise/theory/spectral_solvers.hpp"
 
@@ -8,7 +10,9 @@ namespace poise {
 // How the solvers of spectral_solvers.hpp refuse to turn a failure into a number. All errors are on every
 // rank.
 
-/// The error of a solver that did not converge, with what did.
+/// What is said of a solver that did not converge; and the error, which adds what may help.
+[[nodiscard]] std::string not_found_text(const SpectralSolver& solver, int found, Index wanted,
+                                         int iterations, const std::string& reason);
 [[nodiscard]] Error not_found(const SpectralSolver& solver, int found, Index wanted, int iterations,
                               const std::string& reason);
 

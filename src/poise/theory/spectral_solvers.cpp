@@ -5,6 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/linalg/eigenproblem.hpp"
 #include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
@@ -78,18 +79,12 @@ int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& so
     WriteArray out(start.get());
     std::copy(random.begin(), random.end(), out.data());
   }
-  Vec space = start.get();
-  check(EPSSetInitialSpace(eps, 1, &space));
-  check(EPSSolve(eps));
-  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
-  PetscInt pairs = 0;
-  PetscInt iterations = 0;
-  check(EPSGetConvergedReason(eps, &reason));
-  check(EPSGetConverged(eps, &pairs));
-  check(EPSGetIterationNumber(eps, &iterations));
-  if (reason <= 0 || pairs < count)
-    throw not_found(solver, pairs, count, iterations, EPSConvergedReasons[reason]);
-  return static_cast<int>(iterations);
+  return solve_eigenproblem(eps, start.get(), static_cast<int>(count),
+                            [&](const EigenRun& failed) {
+                              return not_found_text(solver, failed.pairs, count, failed.iterations,
+                                                    EPSConvergedReasons[failed.reason]);
+                            })
+      .iterations;
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST(Json, QuotesTextsAndHasNoNumbersThatAreNone) {
   table.rows()[0].measured = std::numeric_limits<double>::infinity();
   const std::string text = to_json(table, facts);
   for (const char* words :
-       {"\"run\": \"a \\\"run\\\"\\u000a\"", "\"claim\": \"what \\\"fails\\\"\\\\\"", "\"held\": false",
+       {"\"run\": \"a \\\"run\\\"\\n\"", "\"claim\": \"what \\\"fails\\\"\\\\\"", "\"held\": false",
         "\"measured\": null", "\"state\": \"does not apply\"", "\"step\": 9", "\"item\": null"})
     EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
   for (const char* words : {"inf", "nan"}) EXPECT_EQ(text.find(words), std::string::npos) << words;

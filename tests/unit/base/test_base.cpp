@@ -163,6 +163,25 @@ TEST_F(OptionsTest, AMisspeltOptionIsRefusedWithTheNearestName) {
   EXPECT_NE(message.find("-gama is unknown, the nearest is -gamma"), std::string::npos) << message;
 }
 
+TEST_F(OptionsTest, AnErrorTellsWhetherItCorrectsAName) {
+  for (const auto& [options, corrects] : {std::pair{"-gama 0.8", true},
+                                          {"-xqzvw 1", false},
+                                          {"-xqzvw 1 -gama 0.8", true},
+                                          {"-gama 0.8 -xqzvw 1", true}}) {
+    PetscOptionsClear(nullptr);
+    set(options);
+    Options known;
+    known.real("gamma", 0.5, {0, 1, true}, "contraction factor");
+    try {
+      known.reject_unknown();
+      ADD_FAILURE() << options;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.corrects(), corrects) << error.what();
+      EXPECT_EQ(error.with_message("").corrects(), corrects);
+    }
+  }
+}
+
 TEST_F(OptionsTest, HabitsOfOtherCommandLinesGetAHint) {
   for (const auto& [name, hint] : {std::pair{"-gamma=0.7", "write -gamma 0.7, with a blank"},
                                    {"--gamma", "write -gamma, with one dash"},
