@@ -1,5 +1,7 @@
 #include "poise_compare/compare.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <filesystem>
 
@@ -23,8 +25,8 @@ void require_fitting(MPI_Comm comm, const CompareSettings& settings) {
   int ranks = 1;
   check_mpi(MPI_Comm_size(comm, &ranks));
   if (ranks % settings.member_ranks != 0)
-    throw usage("-member_ranks " + std::to_string(settings.member_ranks) + " does not divide the " +
-                std::to_string(ranks) + " ranks of this run; choose a divisor");
+    throw usage(fmt::format("-member_ranks {} does not divide the {} ranks of this run; choose a divisor",
+                            settings.member_ranks, ranks));
 }
 
 void require_fitting_width(const CompareSettings& settings, Index features) {
@@ -32,9 +34,10 @@ void require_fitting_width(const CompareSettings& settings, Index features) {
     const Index width = settings.feedforward_width;
     if (model.kind == ModelSpec::Kind::feedforward && model.linear() && settings.matched && width != 0 &&
         width != features)
-      throw usage("-feedforward_width " + std::to_string(width) +
-                  ": identity layers that match W0 have the width of the " + std::to_string(features) +
-                  " features; leave it out, or give -feedforward_init random");
+      throw usage(
+          fmt::format("-feedforward_width {}: identity layers that match W0 have the width of the {} "
+                      "features; leave it out, or give -feedforward_init random",
+                      width, features));
   }
 }
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 
+#include "poise/base/brief.hpp"
 #include "poise/run/report.hpp"
 #include "poise_compare/study_file.hpp"
 
@@ -12,10 +12,7 @@ namespace poise {
 namespace {
 
 std::string number(double value) {
-  if (!std::isfinite(value)) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
+  return std::isfinite(value) ? brief(value, 3) : "-";
 }
 
 std::string spread_text(const std::vector<double>& values) {

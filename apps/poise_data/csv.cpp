@@ -1,5 +1,7 @@
 #include "poise_data/csv.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -100,8 +102,7 @@ class NumberReader {
   [[nodiscard]] std::string at(Index line, std::size_t column) const {
     std::string name;
     if (column < names_.size()) name = " (" + quoted(names_[column]) + ")";
-    return table_.path + ": line " + std::to_string(line) + ", column " + std::to_string(column) + name +
-           ": ";
+    return fmt::format("{}: line {}, column {}{}: ", table_.path, line, column, name);
   }
   [[nodiscard]] std::string why_not(const CsvField& field) const {
     const std::string cure =
@@ -208,9 +209,9 @@ CsvTable read_csv(const std::string& path, const CsvFormat& format,
       if (header) continue;
     }
     if (static_cast<Index>(fields.size()) != width)
-      throw bad_input(path + ": line " + std::to_string(records.line()) + ": has " +
-                      std::to_string(fields.size()) + " fields, the rows above " + std::to_string(width) +
-                      ": every row needs the same columns");
+      throw bad_input(
+          fmt::format("{}: line {}: has {} fields, the rows above {}: every row needs the same columns", path,
+                      records.line(), fields.size(), width));
     if (format.drop_missing && misses_a_value(fields, dropped)) {
       ++table.left_out;
       continue;
@@ -252,8 +253,9 @@ std::vector<Index> parse_columns(const std::string& text, Index columns,
       index = named - names.begin();
     }
     if (index < 0 || index >= columns)
-      throw bad_input("option " + option + ": column " + word + " is not one of the " +
-                      std::to_string(columns) + " columns (0 is the first, -1 the last)");
+      throw bad_input(
+          fmt::format("option {}: column {} is not one of the {} columns (0 is the first, -1 the last)",
+                      option, word, columns));
     if (std::find(chosen.begin(), chosen.end(), index) != chosen.end())
       throw bad_input("option " + option + ": column " + word + " is given twice");
     chosen.push_back(index);

@@ -142,8 +142,8 @@ void take_targets(const std::vector<Index>& columns, Samples& samples) {
 void read_targets(const CsvOptions& o, const std::string& path, Samples& samples) {
   CsvTable targets = read_csv(path, o.format);
   if (targets.rows != samples.table.rows)
-    throw bad_input(path + ": has " + std::to_string(targets.rows) + " rows, " + samples.table.path +
-                    " has " + std::to_string(samples.table.rows) + ": both need one row a sample");
+    throw bad_input(fmt::format("{}: has {} rows, {} has {}: both need one row a sample", path, targets.rows,
+                                samples.table.path, samples.table.rows));
   samples.block.outputs = targets.columns;
   samples.block.targets = std::move(targets.values);
   samples.target_names = std::move(targets.names);
@@ -186,8 +186,8 @@ RawLabels labels_of(const CsvTable& table) {
 void require_same_columns(const Samples& train_samples, const Samples& test_samples) {
   const CsvTable &train = train_samples.table, &test = test_samples.table;
   if (train.columns != test.columns)
-    throw bad_input(test.path + ": has " + std::to_string(test.columns) + " features, " + train.path +
-                    " has " + std::to_string(train.columns) + ": both need the same columns");
+    throw bad_input(fmt::format("{}: has {} features, {} has {}: both need the same columns", test.path,
+                                test.columns, train.path, train.columns));
   if (!train.names.empty() && !test.names.empty() && train.names != test.names)
     throw bad_input(test.path + ": its columns have other names than those of " + train.path +
                     ", or another order");

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -54,11 +56,10 @@ ImageSet open_set(const std::string& image_path, const std::string& label_path) 
   if (labels.item_size() != 1)
     throw bad_input(label_path + ": holds more than one byte a label: are -images and -labels swapped?");
   if (set.images.items() != labels.items())
-    throw bad_input(label_path + ": has " + std::to_string(labels.items()) + " labels, " + image_path +
-                    " has " + std::to_string(set.images.items()) +
-                    " images: the files do not belong together");
+    throw bad_input(fmt::format("{}: has {} labels, {} has {} images: the files do not belong together",
+                                label_path, labels.items(), image_path, set.images.items()));
   for (const std::uint8_t label : labels.next(labels.items())) {
-    set.raw.where.push_back(label_path + ": label " + std::to_string(set.raw.texts.size()) + " (from 0)");
+    set.raw.where.push_back(fmt::format("{}: label {} (from 0)", label_path, set.raw.texts.size()));
     set.raw.texts.push_back(std::to_string(label));
   }
   return set;
@@ -92,8 +93,8 @@ DatasetInfo describe(const IdxOptions& o, const ImageSet& train, const std::opti
   info.scale_factor = o.pixel_scale;
   if (!test) return info;
   if (test->images.item_size() != info.inputs)
-    throw bad_input(o.test_images + ": its images have " + std::to_string(test->images.item_size()) +
-                    " pixels, those of " + o.images + " " + std::to_string(info.inputs));
+    throw bad_input(fmt::format("{}: its images have {} pixels, those of {} {}", o.test_images,
+                                test->images.item_size(), o.images, info.inputs));
   info.test_samples = test->images.items();
   return info;
 }

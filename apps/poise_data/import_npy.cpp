@@ -24,8 +24,9 @@ struct Arrays {
 void require_finite(const NpyMatrix& matrix) {
   for (std::size_t i = 0; i < matrix.values.size(); ++i)
     if (!std::isfinite(matrix.values[i]))
-      throw bad_input(matrix.path + ": row " + std::to_string(i / static_cast<std::size_t>(matrix.columns)) +
-                      " (from 0) holds " + to_text(matrix.values[i]) + ": fill it in or leave the row out");
+      throw bad_input(fmt::format("{}: row {} (from 0) holds {}: fill it in or leave the row out",
+                                  matrix.path, i / static_cast<std::size_t>(matrix.columns),
+                                  to_text(matrix.values[i])));
 }
 
 void require_numbers(const NpyMatrix& matrix) {
@@ -35,20 +36,21 @@ void require_numbers(const NpyMatrix& matrix) {
 
 void require_rows(const NpyMatrix& answers, const NpyMatrix& features) {
   if (answers.rows != features.rows)
-    throw bad_input(answers.path + ": has " + std::to_string(answers.rows) + " rows, " + features.path +
-                    " has " + std::to_string(features.rows) + ": both need one row a sample");
+    throw bad_input(fmt::format("{}: has {} rows, {} has {}: both need one row a sample", answers.path,
+                                answers.rows, features.path, features.rows));
 }
 
 RawLabels raw_labels(const NpyMatrix& answers) {
   require_finite(answers);
   if (answers.columns != 1)
-    throw bad_input(answers.path + ": has " + std::to_string(answers.columns) +
-                    " columns; labels need one (numpy.argmax(array, axis=1) makes them from one-hot rows)");
+    throw bad_input(fmt::format(
+        "{}: has {} columns; labels need one (numpy.argmax(array, axis=1) makes them from one-hot rows)",
+        answers.path, answers.columns));
   RawLabels raw;
   for (Index row = 0; row < answers.rows; ++row) {
     const auto i = static_cast<std::size_t>(row);
     raw.texts.push_back(answers.texts.empty() ? to_text(answers.values[i]) : answers.texts[i]);
-    raw.where.push_back(answers.path + ": row " + std::to_string(row) + " (from 0)");
+    raw.where.push_back(fmt::format("{}: row {} (from 0)", answers.path, row));
   }
   return raw;
 }
@@ -74,9 +76,9 @@ DatasetContent content_of(Arrays train, Arrays test, const LabelOptions& labels)
   if (test.features) {
     content.test = block_of(test);
     if (content.test.inputs != content.train.inputs)
-      throw bad_input(test.features->path + ": has " + std::to_string(content.test.inputs) + " columns, " +
-                      train.features->path + " has " + std::to_string(content.train.inputs) +
-                      ": both need the same features");
+      throw bad_input(fmt::format("{}: has {} columns, {} has {}: both need the same features",
+                                  test.features->path, content.test.inputs, train.features->path,
+                                  content.train.inputs));
     if (test.labels.has_value() != train.labels.has_value() || content.test.outputs != content.train.outputs)
       throw bad_input(test.features->path +
                       ": the test set needs as many targets as the training set, or "

@@ -1,5 +1,7 @@
 #include "poise_data/labels.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -66,9 +68,10 @@ Index to_label(double value, Index classes, const std::string& where) {
         "it");
   const Index limit = classes > 0 ? classes : most_classes;
   if (value >= static_cast<double>(limit))
-    throw bad_input(where + ": the label " + to_text(value) + " is not below " + std::to_string(limit) +
-                    (classes > 0 ? ", the number of classes (-classes)"
-                                 : ", the most classes there may be: do the labels stand elsewhere?"));
+    throw bad_input(fmt::format("{}: the label {} is not below {}, {}", where, to_text(value), limit,
+                                classes > 0
+                                    ? "the number of classes (-classes)"
+                                    : "the most classes there may be: do the labels stand elsewhere?"));
   return static_cast<Index>(value);
 }
 
@@ -112,8 +115,8 @@ void number_labels(const RawLabels& train, const RawLabels& test, const LabelOpt
   Index classes = options.classes;
   if (mapped) {
     if (classes > 0 && classes != different)
-      throw bad_input("-classes " + std::to_string(classes) + ": there are " + std::to_string(different) +
-                      " different labels; leave it out");
+      throw bad_input(
+          fmt::format("-classes {}: there are {} different labels; leave it out", classes, different));
     classes = different;
     content.class_names.clear();
     for (const auto& [text, number] : numbers) content.class_names.push_back(text);
@@ -122,10 +125,11 @@ void number_labels(const RawLabels& train, const RawLabels& test, const LabelOpt
     for (const SampleBlock* set : {&content.train, &content.test})
       for (const Index label : set->labels) classes = std::max(classes, label + 1);
     if (classes > std::max(believed_classes, classes_a_label * different))
-      throw bad_input("the largest label is " + std::to_string(classes - 1) + ", but there are only " +
-                      std::to_string(different) +
-                      " different ones: is the label column an identifier or a number to be predicted? "
-                      "-map_labels true numbers the different labels, -classes states how many there are");
+      throw bad_input(fmt::format(
+          "the largest label is {}, but there are only {} different ones: is the label column an identifier "
+          "or a number to be predicted? -map_labels true numbers the different labels, -classes states how "
+          "many there are",
+          classes - 1, different));
   }
   content.train.outputs = content.test.outputs = classes;
 }

@@ -1,11 +1,11 @@
 #include "poise_data/show.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <sstream>
 #include <vector>
 
+#include "poise/base/brief.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/class_counts.hpp"
 #include "poise/io/dataset.hpp"
@@ -78,10 +78,9 @@ void show_features(std::ostream& out, const DatasetInfo& info, const std::vector
 void show_answers(std::ostream& out, const DatasetInfo& info, const Statistics& s, Index rows) {
   constexpr std::size_t most = 50;
   for (std::size_t k = 0; k < std::min(s.class_counts.size(), most); ++k) {
-    char share[16];
-    std::snprintf(share, sizeof share, "%.3g %%",
-                  100.0 * static_cast<double>(s.class_counts[k]) / static_cast<double>(rows));
-    out << "    class " << named(k, info.class_names) << ": " << s.class_counts[k] << ", " << share << "\n";
+    const double percent = 100.0 * static_cast<double>(s.class_counts[k]) / static_cast<double>(rows);
+    out << "    class " << named(k, info.class_names) << ": " << s.class_counts[k] << ", "
+        << brief(percent, 3) << " %\n";
   }
   for (std::size_t k = 0; k < std::min(s.targets.size(), most); ++k)
     out << "    target " << named(k, info.target_names) << ": min " << s.targets[k].low << ", max "

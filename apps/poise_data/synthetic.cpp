@@ -1,5 +1,7 @@
 #include "poise_data/synthetic.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -124,12 +126,12 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
     throw Error(ExitCode::bad_input, "option -classes needs at least two classes: give -outputs 2 or more",
                 true);
   if (p.teacher_rank > std::min(p.inputs, p.outputs))
-    throw Error(ExitCode::bad_input,
-                "option -teacher_rank " + std::to_string(p.teacher_rank) + ": a teacher of " +
-                    std::to_string(p.inputs) + " inputs and " + std::to_string(p.outputs) +
-                    " outputs has no such rank; give at most " +
-                    std::to_string(std::min(p.inputs, p.outputs)) + ", or 0 for the full one",
-                true);
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("option -teacher_rank {}: a teacher of {} inputs and {} outputs has no such rank; "
+                    "give at most {}, or 0 for the full one",
+                    p.teacher_rank, p.inputs, p.outputs, std::min(p.inputs, p.outputs)),
+        true);
   on_root(comm, [&] { require_output(output); });
 
   DatasetInfo info;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -64,10 +66,9 @@ void Sections::jacobians() {
                        const Theory& says) {
     table_.add({.name = name, .label = label, .value = value, .residual = residual, .theory = says});
   };
-  table_.note("equilibria of " + std::to_string(found.samples.size()) + " of " +
-              std::to_string(experiment_.problem().train.total) +
-              " training samples; largest rho at sample " + std::to_string(worst) +
-              ", largest norm at sample " + std::to_string(worst_norm));
+  table_.note(fmt::format(
+      "equilibria of {} of {} training samples; largest rho at sample {}, largest norm at sample {}",
+      found.samples.size(), experiment_.problem().train.total, worst, worst_norm));
   add("spectral_radius", "largest rho", largest.radius, largest.radius_residual, theory);
   add("norm", "largest |dh/dz|_2", largest.norm, largest.norm_residual, norm_theory);
   const Measured mean = measure(weights_, found.mean);

@@ -1,10 +1,13 @@
 #include "poise_spectrum/table.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "poise/base/agree.hpp"
+#include "poise/base/brief.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/durable.hpp"
 
@@ -42,15 +45,7 @@ Json json_of(const std::string& section, const Quantity& q) {
 }
 
 std::string shown(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
-
-std::string short_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1e", value);
-  return text;
+  return brief(value, 9);
 }
 
 std::string value_text(const Quantity& q) {
@@ -91,7 +86,8 @@ void Table::section(const std::string& name, const std::string& title) {
 void Table::add(const Quantity& q) {
   if (speaks_) {
     std::printf("  %s %s %s  %s\n", padded(q.label, 23).c_str(), padded(value_text(q), 28).c_str(),
-                padded(q.residual ? short_text(*q.residual) : "", 8).c_str(), theory_text(q.theory).c_str());
+                padded(q.residual ? fmt::format("{:.1e}", *q.residual) : "", 8).c_str(),
+                theory_text(q.theory).c_str());
     std::fflush(stdout);
   }
   quantities_.emplace_back(section_, q);

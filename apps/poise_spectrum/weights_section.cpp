@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -31,20 +33,12 @@ constexpr double rounding = 2.2e-16;
 /// matrix.
 constexpr double defective = 1e7;
 
-std::string digits(double value);
-
 /// What the condition makes of an error of the matrix.
 std::string condition_text(double condition, double error, double norm) {
   if (condition < defective)
-    return "condition " + digits(condition) + ": within " + digits(condition * error);
-  return "condition " + digits(condition) + ": defective, or nearly so; known to about " +
-         digits(std::sqrt(error * norm)) + " at best";
-}
-
-std::string digits(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
+    return fmt::format("condition {:.4g}: within {:.4g}", condition, condition * error);
+  return fmt::format("condition {:.4g}: defective, or nearly so; known to about {:.4g} at best", condition,
+                     std::sqrt(error * norm));
 }
 
 }  // namespace
@@ -114,8 +108,10 @@ void Sections::eigenvalues() {
     table_.add(quantity);
   }
   if (conditions.empty())
-    table_.note("conditions of the eigenvalues: W is wider than -dense_limit " +
-                std::to_string(settings_.dense_limit) + "; a residual alone says little of a non-normal W");
+    table_.note(
+        fmt::format("conditions of the eigenvalues: W is wider than -dense_limit {}; a residual alone says "
+                    "little of a non-normal W",
+                    settings_.dense_limit));
 }
 
 /// Of the nearest eigenvalue of the dense matrix; nothing if it is too wide.
@@ -136,8 +132,8 @@ std::vector<double> Sections::conditions_of(const Eigenvalues& found) const {
 // Henrici: ‖W‖_F² − Σ|λ|² is 0 for a normal W, and else the norm² of the nilpotent part of its Schur form.
 void Sections::departure_from_normality() {
   if (weights_.width() > settings_.dense_limit)
-    return table_.note("departure from normality: W is wider than -dense_limit " +
-                       std::to_string(settings_.dense_limit));
+    return table_.note(
+        fmt::format("departure from normality: W is wider than -dense_limit {}", settings_.dense_limit));
   double sum = 0.0;
   for (const auto& value : all_eigenvalues(weights_)) sum += std::norm(value);
   const double square = std::max(0.0, frobenius_ * frobenius_ - sum);
@@ -154,16 +150,15 @@ void Sections::iteration() {
     if (power.norm.value > largest) at = power.power;
     largest = std::max(largest, power.norm.value);
     if (power.power == 1 || 2 * power.power > settings_.power)
-      table_.add("power_norm_" + std::to_string(power.power), "|W^" + std::to_string(power.power) + "|_2",
-                 power.norm, {"", 0.0, "rho^k = " + digits(std::pow(radius_, power.power))});
+      table_.add(fmt::format("power_norm_{}", power.power), fmt::format("|W^{}|_2", power.power), power.norm,
+                 {"", 0.0, fmt::format("rho^k = {:.4g}", std::pow(radius_, power.power))});
   }
   if (radius_ >= 1.0)
     return table_.note("rho >= 1: z <- W z + u does not converge, so it has no distance to instability");
-  table_.add(
-      {.name = "largest_power_norm",
-       .label = "largest |W^k|_2",
-       .value = largest,
-       .theory = {"", 0.0, "k = " + std::to_string(at) + "; above 1, errors of z <- W z + u grow first"}});
+  table_.add({.name = "largest_power_norm",
+              .label = "largest |W^k|_2",
+              .value = largest,
+              .theory = {"", 0.0, fmt::format("k = {}; above 1, errors of z <- W z + u grow first", at)}});
   const IterationStability found = iteration_stability(weights_, range_radius_, settings_.points);
   table_.add({.name = "distance_to_instability",
               .label = "distance to instability",
@@ -175,8 +170,9 @@ void Sections::iteration() {
               .label = "Kreiss constant",
               .value = found.kreiss_low,
               .theory = {"", 0.0, "at least; also a lower bound of sup |W^k|_2"}});
-  table_.note("how much eigenvalues mislead: r/rho = " + digits(range_radius_ / radius_) +
-              ", (1 - rho)/distance = " + digits((1.0 - radius_) / found.distance_high) + " (1: not at all)");
+  table_.note(
+      fmt::format("how much eigenvalues mislead: r/rho = {:.4g}, (1 - rho)/distance = {:.4g} (1: not at all)",
+                  range_radius_ / radius_, (1.0 - radius_) / found.distance_high));
 }
 
 }  // namespace poise

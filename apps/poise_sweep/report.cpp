@@ -1,17 +1,14 @@
 #include "poise_sweep/report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "poise/base/brief.hpp"
 
 namespace poise {
 namespace {
-
-std::string brief(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
 
 std::string spread(std::vector<double> values) {
   std::erase_if(values, [](double v) { return std::isnan(v); });
@@ -19,8 +16,8 @@ std::string spread(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
   const double median = values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-  if (values.front() == values.back()) return brief(median);
-  return brief(median) + " [" + brief(values.front()) + ", " + brief(values.back()) + "]";
+  if (values.front() == values.back()) return brief(median, 3);
+  return fmt::format("{:.3g} [{:.3g}, {:.3g}]", median, values.front(), values.back());
 }
 
 using Lines = std::vector<std::vector<std::string>>;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "poise/base/brief.hpp"
 #include "poise/dynamics/descent.hpp"
 #include "poise/theory/step_limit.hpp"
 #include "poise_sweep/follow.hpp"
@@ -150,9 +151,7 @@ std::string range_of(const Table& table, const std::string& column, double base)
       low = std::min(low, table.at(row, column));
       high = std::max(high, table.at(row, column));
     }
-  char text[64];
-  std::snprintf(text, sizeof text, "%.3g to %.3g", low, high);
-  return text;
+  return brief(low, 3) + " to " + brief(high, 3);
 }
 
 Verdict judge(const Table& table) {

@@ -1,7 +1,8 @@
 #include "poise/audit/box_rates.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 
 #include "poise/audit/run_checkpoints.hpp"
 #include "poise/base/log_event.hpp"
@@ -36,10 +37,7 @@ std::string BoxRates::solve() {
   for (std::size_t k = 0; k < points_.size(); ++k)
     points_[k].uncertainty = rates->measure(weights_[k].data(), points_[k].sample);
   kappa_ = rates->kappa_outputs();
-  char text[96];
-  std::snprintf(text, sizeof text, "L* = %.6g on |W_ij| <= %.4g", rates->optimum().loss,
-                rates->optimum().box);
-  statement_ = text;
+  statement_ = fmt::format("L* = {:.6g} on |W_ij| <= {:.4g}", rates->optimum().loss, rates->optimum().box);
   return rates->obstacle();
 }
 

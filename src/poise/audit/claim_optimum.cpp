@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "poise/audit/claims.hpp"
+#include "poise/base/brief.hpp"
 #include "poise/theory/least_squares_reference.hpp"
 #include "poise/theory/row_slices.hpp"
 
@@ -40,9 +40,7 @@ class OptimumClaim final : public Claim {
     loss.add(std::abs(residual_loss_ - optimal_loss_), loss_allowance_, -1);
     gradient.add(gradient_norm_, gradient_allowance_, -1);
     Row row = loss.row("optimum", loss_claim, "5.2");
-    char text[64];
-    std::snprintf(text, sizeof text, "L* = %.10g", subject_.problem().loss_unit * optimal_loss_);
-    row.note = text;
+    row.note = "L* = " + brief(subject_.problem().loss_unit * optimal_loss_, 10);
     table.add(row);
     table.add(gradient.row("optimum_gradient", gradient_claim, "5.2"));
   }

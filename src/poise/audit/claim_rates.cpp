@@ -1,5 +1,6 @@
+#include <fmt/format.h>
+
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "poise/audit/box_rates.hpp"
@@ -17,10 +18,9 @@ constexpr double resolved = 100.0;  // an excess above so many times its uncerta
 std::string known_of(const ClassificationRates& rates) {
   const ConvexOptimum& optimum = rates.optimum();
   if (!optimum.attained) return "L* = 0: the data are separable";
-  char known[96];
-  std::snprintf(known, sizeof known, "L* = %.6g within %.1g", optimum.loss, optimum.error_bound);
+  const std::string known = fmt::format("L* = {:.6g} within {:.1g}", optimum.loss, optimum.error_bound);
   const std::string obstacle = rates.obstacle();
-  return obstacle.empty() ? known : known + ("; " + obstacle);
+  return obstacle.empty() ? known : known + "; " + obstacle;
 }
 
 /// What the audit of Theorem 1 measures at every point that is seen, and the bounds over all of them. Squared
@@ -133,9 +133,7 @@ class RatesClaim final : public Claim {
   }
 
   [[nodiscard]] std::string radius_text() const {
-    char text[32];
-    std::snprintf(text, sizeof text, "R = %.4g", classification_->radius());
-    return text;
+    return fmt::format("R = {:.4g}", classification_->radius());
   }
 
   [[nodiscard]] std::string no_theorem() const {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <optional>
 
 #include "poise/audit/claims.hpp"
+#include "poise/base/brief.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/theory/step_limit.hpp"
 
@@ -38,10 +38,7 @@ class StepLimitClaim final : public Claim {
                          exception());
     if (row.state != RowState::does_not_apply) {
       row.state = RowState::observed;
-      char text[96];
-      std::snprintf(text, sizeof text, "the flow's rate is guaranteed to first order below %.4g",
-                    guaranteed_);
-      row.note = text;
+      row.note = "the flow's rate is guaranteed to first order below " + brief(guaranteed_, 4);
     }
     table.add(std::move(row));
   }

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "poise/base/brief.hpp"
 
 namespace poise {
 namespace {
 
-std::string brief(double value) {
-  if (std::isnan(value)) return "NaN";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
+std::string shown(double value) {
+  return std::isnan(value) ? "NaN" : brief(value, 4);
 }
 
 /// How near to failing, from 0; above 1 it has failed.
@@ -110,8 +108,8 @@ std::string VerdictTable::text() const {
       text += padded("-", 11) + padded("-", 14) + "does not apply: " + row.note + "\n";
       continue;
     }
-    text += padded(brief(row.measured), 11) +
-            padded(std::isnan(row.required) ? "-" : row.relation + " " + brief(row.required), 14);
+    text += padded(shown(row.measured), 11) +
+            padded(std::isnan(row.required) ? "-" : row.relation + " " + shown(row.required), 14);
     const bool failed = row.state == RowState::not_held;
     const bool plain = row.state == RowState::held;
     text += failed ? "NO" : plain ? "yes" : to_string(row.state);

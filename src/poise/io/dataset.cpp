@@ -1,5 +1,7 @@
 #include "poise/io/dataset.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -53,9 +55,10 @@ Defect find_missing(const std::string& name, const Packing& packing, const std::
     const std::string why = packing.why_missing(stored[place]);
     if (why.empty()) continue;
     const Index row = begin + static_cast<Index>(place) / width;
-    return {row, name + ": row " + std::to_string(row) + ", column " +
-                     std::to_string(static_cast<Index>(place) % width) + " holds " + to_text(stored[place]) +
-                     ", which " + why + ": the value is missing; " + cure + " (rows count from 0)"};
+    return {row,
+            fmt::format("{}: row {}, column {} holds {}, which {}: the value is missing; {} (rows count "
+                        "from 0)",
+                        name, row, static_cast<Index>(place) % width, to_text(stored[place]), why, cure)};
   }
   return {};
 }
@@ -72,8 +75,8 @@ Defect find_not_finite(const std::string& name, const std::vector<double>& value
   if (bad == values.end()) return {};
   const Index place = bad - values.begin();
   const Index row = begin + place / width;
-  return {row, name + ": row " + std::to_string(row) + ", column " + std::to_string(place % width) +
-                   " holds " + to_text(*bad) + "; " + cure + " (rows count from 0)"};
+  return {row, fmt::format("{}: row {}, column {} holds {}; {} (rows count from 0)", name, row, place % width,
+                           to_text(*bad), cure)};
 }
 
 Defect find_bad_label(const std::string& name, const std::vector<Index>& labels, Index classes, Index begin) {
@@ -81,9 +84,9 @@ Defect find_bad_label(const std::string& name, const std::vector<Index>& labels,
                                 [&](Index c) { return c != missing_label && (c < 0 || c >= classes); });
   if (bad == labels.end()) return {};
   const Index row = begin + (bad - labels.begin());
-  return {row, name + ": row " + std::to_string(row) + " holds the label " + std::to_string(*bad) +
-                   ", outside [0, " + std::to_string(classes) +
-                   "); correct it, or the attribute 'classes' of /labels (rows count from 0)"};
+  return {row, fmt::format("{}: row {} holds the label {}, outside [0, {}); correct it, or the attribute "
+                           "'classes' of /labels (rows count from 0)",
+                           name, row, *bad, classes)};
 }
 
 void set_one_hot(SampleBlock& block) {
@@ -117,9 +120,8 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   SampleBlock block{rows.begin, rows.size(), info_.inputs, info_.outputs, {}, {}, {}};
   agree(comm_, [&] {
     if (rows.begin < 0 || rows.end < rows.begin || rows.end > available)
-      throw bad_input("data file '" + info_.path + "': rows [" + std::to_string(rows.begin) + ", " +
-                      std::to_string(rows.end) + ") asked of /" + prefix + "features, which has " +
-                      std::to_string(available));
+      throw bad_input(fmt::format("data file '{}': rows [{}, {}) asked of /{}features, which has {}",
+                                  info_.path, rows.begin, rows.end, prefix, available));
     block.features.resize(static_cast<std::size_t>(block.inputs * block.count));
     block.targets.resize(static_cast<std::size_t>(block.outputs * block.count));
     if (info_.classification) block.labels.resize(static_cast<std::size_t>(block.count));
@@ -162,11 +164,11 @@ void Dataset::read_labels(const H5File& file, Range rows, const std::string& nam
     const double label = packing.unpacked(stored[i]);
     const bool missing = missing_ == Missing::keep && std::isnan(label);
     if (!missing && !(std::floor(label) == label && std::abs(label) < 0x1p53)) {
-      broken = {rows.begin + static_cast<Index>(i),
-                where + ": row " + std::to_string(rows.begin + static_cast<Index>(i)) + " holds the label " +
-                    to_text(label) +
-                    ", which is no whole number; store the classes as 0, 1, 2, ..., or the "
-                    "numbers as /targets (rows count from 0)"};
+      broken = {
+          rows.begin + static_cast<Index>(i),
+          fmt::format("{}: row {} holds the label {}, which is no whole number; store the classes as 0, "
+                      "1, 2, ..., or the numbers as /targets (rows count from 0)",
+                      where, rows.begin + static_cast<Index>(i), to_text(label))};
       break;
     }
     block.labels[i] = missing ? missing_label : static_cast<Index>(label);

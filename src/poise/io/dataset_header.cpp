@@ -1,5 +1,7 @@
 #include "poise/io/dataset_header.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -97,8 +99,8 @@ class Validator {
                                                Index wanted, const std::string& of_what) const {
     if (!names) return {};
     if (static_cast<Index>(names->size()) != wanted)
-      fail(set + " has " + std::to_string(names->size()) + " names, not " + std::to_string(wanted) +
-           ": it needs one for each " + of_what + ", or leave it out");
+      fail(fmt::format("{} has {} names, not {}: it needs one for each {}, or leave it out", set,
+                       names->size(), wanted, of_what));
     std::vector<std::string> printable = *names;  // a name must not steer a terminal or break a table
     for (std::string& name : printable)
       std::replace_if(
@@ -115,15 +117,15 @@ class Validator {
                           : " holds neither reals nor integers: store numbers"));
     if (name == "targets" && shape.dims.size() == 1) return;  // of one output
     if (shape.dims.size() != dimensions)
-      fail(
-          what + " has " + std::to_string(shape.dims.size()) + " dimensions; it needs " +
-          (labels ? "one: [samples]" : "two, one row a sample: reshape it, a single column to [samples, 1]"));
+      fail(fmt::format(
+          "{} has {} dimensions; it needs {}", what, shape.dims.size(),
+          labels ? "one: [samples]" : "two, one row a sample: reshape it, a single column to [samples, 1]"));
   }
 
   void require_rows(const SetHeader& set, const std::string& name, const H5Shape& shape) const {
     if (shape.dims[0] != set.features->dims[0])
-      fail(set.prefix + name + " has " + std::to_string(shape.dims[0]) + " rows, " + set.prefix +
-           "features has " + std::to_string(set.features->dims[0]) + ": both need one row a sample");
+      fail(fmt::format("{0}{1} has {2} rows, {0}features has {3}: both need one row a sample", set.prefix,
+                       name, shape.dims[0], set.features->dims[0]));
   }
 
   /// The number of targets or classes of `set`.
@@ -148,8 +150,8 @@ class Validator {
       fail(set.prefix + "labels lacks the attribute 'classes', the number of classes: add it as an integer");
     }
     if (*set.classes < 1 || *set.classes > most_classes)
-      fail("the attribute 'classes' of " + set.prefix + "labels is " + std::to_string(*set.classes) +
-           "; it must be from 1 to " + std::to_string(most_classes));
+      fail(fmt::format("the attribute 'classes' of {}labels is {}; it must be from 1 to {}", set.prefix,
+                       *set.classes, most_classes));
     return *set.classes;
   }
 
@@ -157,18 +159,19 @@ class Validator {
   void require_proportion(const DatasetInfo& info) const {
     const Index most = static_cast<Index>(header_.bytes * largest_expansion / sizeof(double));
     if (info.outputs > most / std::max(info.samples, info.test_samples))
-      fail("the attribute 'classes' of /labels is " + std::to_string(info.outputs) +
-           ", which is out of proportion to a file of " + std::to_string(header_.bytes) +
-           " bytes: set it to the number of classes");
+      fail(
+          fmt::format("the attribute 'classes' of /labels is {}, which is out of proportion to a file of {} "
+                      "bytes: set it to the number of classes",
+                      info.outputs, header_.bytes));
   }
 
   void require_teacher(const DatasetInfo& info) const {
     const H5Shape& shape = *header_.teacher;
     const bool numbers = shape.kind == H5Kind::real || shape.kind == H5Kind::integer;
     if (!numbers || shape.dims != std::vector<Index>{info.outputs, info.inputs})
-      fail("/teacher " + dims_text(shape) + " is not a matrix of numbers [outputs, inputs] = [" +
-           std::to_string(info.outputs) + ", " + std::to_string(info.inputs) +
-           "]: correct it, or leave it out");
+      fail(fmt::format(
+          "/teacher {} is not a matrix of numbers [outputs, inputs] = [{}, {}]: correct it, or leave it out",
+          dims_text(shape), info.outputs, info.inputs));
   }
 
   void add_test(DatasetInfo& info) const {
@@ -181,14 +184,14 @@ class Validator {
     }
     require_numbers(test, "features", *test.features, 2);
     if (test.features->dims[1] != info.inputs)
-      fail("/test_features has " + std::to_string(test.features->dims[1]) + " columns, /features has " +
-           std::to_string(info.inputs) + ": both need the same features");
+      fail(fmt::format("/test_features has {} columns, /features has {}: both need the same features",
+                       test.features->dims[1], info.inputs));
     const Index outputs = require_answers(test);
     if (test.labels.has_value() != info.classification)
       fail("mixes /labels and /targets: training and test set need the same kind");
     if (outputs != info.outputs)
-      fail("the test set has " + std::to_string(outputs) + (info.classification ? " classes" : " targets") +
-           ", the training set " + std::to_string(info.outputs) + ": both need the same");
+      fail(fmt::format("the test set has {} {}, the training set {}: both need the same", outputs,
+                       info.classification ? "classes" : "targets", info.outputs));
     info.test_features_packing = test.features_packing;
     info.test_answers_packing = test.answers_packing;
     info.test_samples = test.features->dims[0];

@@ -1,5 +1,7 @@
 #include "poise/model/feature_map.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -41,8 +43,9 @@ void require_usual_size(const FeatureOptions& options, const ColumnStatistics& i
     largest = std::max(largest, size);
     if (size > largest_square_root)
       throw Error(ExitCode::bad_input,
-                  "-features identity: input " + std::to_string(j) + " reaches " + to_text(size) +
-                      ", whose square is no number; give it in another unit, or take -features whiten",
+                  fmt::format("-features identity: input {} reaches {}, whose square is no number; give it "
+                              "in another unit, or take -features whiten",
+                              j, to_text(size)),
                   true);
   }
   if (largest < 1.0 / largest_square_root)
@@ -61,8 +64,8 @@ std::vector<double> input_scales(const FeatureOptions& options, const ColumnStat
     if (!options.standardise) scale[j] = largest;
     if (scale[j] < 1.0 / largest_scale || scale[j] > largest_scale)
       throw Error(ExitCode::bad_input,
-                  "input " + std::to_string(j) + " varies by " + to_text(scale[j]) + ", too " +
-                      (scale[j] > 1.0 ? "much" : "little") + " to be scaled to 1; give it in another unit",
+                  fmt::format("input {} varies by {}, too {} to be scaled to 1; give it in another unit", j,
+                              to_text(scale[j]), scale[j] > 1.0 ? "much" : "little"),
                   true);
   }
   return scale;
@@ -183,9 +186,9 @@ void FeatureMap::fit_whitening(const ProcessGrid& grid, const FeatureOptions& op
     throw Error(ExitCode::bad_input, "-features whiten: no input varies over the training samples", true);
   if (options.width > kept)
     throw Error(ExitCode::bad_input,
-                "-features_width " + std::to_string(options.width) + ": the inputs vary in only " +
-                    std::to_string(kept) + " directions above -features_rank_cut " +
-                    to_text(options.rank_cut),
+                fmt::format("-features_width {}: the inputs vary in only {} directions above "
+                            "-features_rank_cut {}",
+                            options.width, kept, to_text(options.rank_cut)),
                 true);
   const Index rank = options.width > 0 ? options.width : kept;
   width_ = (options.zca ? d : rank) + (constant_ ? 1 : 0);

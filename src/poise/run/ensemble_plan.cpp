@@ -1,5 +1,7 @@
 #include "poise/run/ensemble_plan.hpp"
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "poise/base/agree.hpp"
@@ -67,8 +69,9 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
   options.reject_undeclared();
   if (train.data.empty()) throw usage("-data FILE is missing");
   if (settings.ranks % train.feature_ranks != 0)
-    throw usage("-grid_feature_ranks " + std::to_string(train.feature_ranks) + " does not divide the " +
-                std::to_string(settings.ranks) + " ranks of a member (-ensemble_ranks)");
+    throw usage(
+        fmt::format("-grid_feature_ranks {} does not divide the {} ranks of a member (-ensemble_ranks)",
+                    train.feature_ranks, settings.ranks));
   if (!settings.resume) data.check(train);
   return options.resolved();
 }
@@ -99,8 +102,8 @@ EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {
   int ranks = 1;
   check_mpi(MPI_Comm_size(comm, &ranks));
   if (ranks % settings.ranks != 0)
-    throw usage("-ensemble_ranks " + std::to_string(settings.ranks) + " does not divide the " +
-                std::to_string(ranks) + " ranks of this run");
+    throw usage(
+        fmt::format("-ensemble_ranks {} does not divide the {} ranks of this run", settings.ranks, ranks));
   EnsemblePlan plan;
   plan.text = read_table(comm, settings.file);
   const NamedOptions common = take_unused_options();

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "poise/base/brief.hpp"
 #include "poise/base/warn.hpp"
 #include "poise/io/class_counts.hpp"
 #include "poise/run/report.hpp"
@@ -15,9 +16,7 @@ constexpr double little_kept = 0.5;
 constexpr double imbalance = 5.0;
 
 std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g %%", 100.0 * share);
-  return text;
+  return brief(100.0 * share, 3) + " %";
 }
 
 /// "3 (age), 5": inputs by number and name; long lists are cut.

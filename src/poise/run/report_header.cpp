@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "poise/base/brief.hpp"
 #include "poise/base/version.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/run/report.hpp"
@@ -83,11 +84,7 @@ void Report::print_gradient() const {
   std::string text = network.objective + " objective";
   if (network.objective == "unrolled") text += " of " + plural(network.depth, "layer");
   text += ", gradient " + experiment_.network().gradient_label();
-  if (warm_bytes_ > 0.0) {
-    char memory[64];
-    std::snprintf(memory, sizeof memory, ", warm starts take %.3g MB a rank", warm_bytes_ / 1e6);
-    text += memory;
-  }
+  if (warm_bytes_ > 0.0) text += ", warm starts take " + brief(warm_bytes_ / 1e6, 3) + " MB a rank";
   std::printf("  loss      %s, %s over the samples, %s\n", settings_.loss->name().c_str(),
               settings_.mean ? "mean" : "sum", text.c_str());
   print_solvers();

@@ -1,5 +1,7 @@
 #include "poise/run/training_data.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -30,11 +32,9 @@ Index outputs_for(const Loss& loss, const DatasetInfo& info) {
   }
   if (loss.targets() == Targets::binary) {
     if (info.classification && info.outputs != 2)
-      throw refuse("the data have " + std::to_string(info.outputs) +
-                   " classes, not 2; use -loss cross_entropy");
+      throw refuse(fmt::format("the data have {} classes, not 2; use -loss cross_entropy", info.outputs));
     if (!info.classification && info.outputs != 1)
-      throw refuse("the data have " + std::to_string(info.outputs) +
-                   " target columns; one of 0 and 1 is needed");
+      throw refuse(fmt::format("the data have {} target columns; one of 0 and 1 is needed", info.outputs));
     return 1;
   }
   return info.outputs;
@@ -95,12 +95,13 @@ std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* 
 Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
   const Index outputs = outputs_for(*settings.loss, info);
   if (settings.train_samples > info.samples)
-    throw usage("-train_samples " + std::to_string(settings.train_samples) + ": " + settings.data +
-                " holds only " + std::to_string(info.samples));
+    throw usage(fmt::format("-train_samples {}: {} holds only {}", settings.train_samples, settings.data,
+                            info.samples));
   const Index total = settings.train_samples > 0 ? settings.train_samples : info.samples;
   if (settings.batch > total)
-    throw usage("-batch " + std::to_string(settings.batch) + " is larger than the " + std::to_string(total) +
-                " training samples; choose at most so many, or 0 for all");
+    throw usage(
+        fmt::format("-batch {} is larger than the {} training samples; choose at most so many, or 0 for all",
+                    settings.batch, total));
   return outputs;
 }
 
@@ -221,11 +222,11 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
   const Index inputs = checkpoint.integer("/features", "inputs");
   if (width < 1)
     throw Error(ExitCode::bad_input,
-                checkpoint.path() + ": a width of " + std::to_string(width) + ": it is damaged", true);
+                fmt::format("{}: a width of {}: it is damaged", checkpoint.path(), width), true);
   if (inputs != info_.inputs)
     throw Error(ExitCode::bad_input,
-                checkpoint.path() + ": made for " + std::to_string(inputs) + " inputs (-data " +
-                    data_of(checkpoint) + "), but " + settings.data + " has " + std::to_string(info_.inputs),
+                fmt::format("{}: made for {} inputs (-data {}), but {} has {}", checkpoint.path(), inputs,
+                            data_of(checkpoint), settings.data, info_.inputs),
                 true);
   const FeatureKind kind = settings.features.kind;
   const bool constant = checkpoint.integer("/features", "constant") != 0;
@@ -234,8 +235,8 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
   if (kind == FeatureKind::identity) {
     if (width != inputs + (constant ? 1 : 0))
       throw Error(ExitCode::bad_input,
-                  checkpoint.path() + ": a width of " + std::to_string(width) + " does not fit " +
-                      std::to_string(inputs) + " inputs taken as they are",
+                  fmt::format("{}: a width of {} does not fit {} inputs taken as they are", checkpoint.path(),
+                              width, inputs),
                   true);
   } else {
     checkpoint.require_dims("/features/transform", {width, inputs});

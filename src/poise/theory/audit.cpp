@@ -1,10 +1,11 @@
 #include "poise/theory/audit.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstdio>
 
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
@@ -30,30 +31,29 @@ bool finite(const AuditSample& sample) {
          !std::isnan(sample.integration_error) && std::isfinite(sample.lambda_floor);
 }
 
-std::string brief(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
-
 }  // namespace
 
 std::string Violation::text(const std::string& theorem, const std::string& matrix) const {
-  const std::string where = "at t = " + to_text(t) + " (step " + std::to_string(step) + ") ";
+  const std::string where = fmt::format("at t = {} (step {}) ", to_text(t), step);
   const double missing = std::abs(measured - required) - allowance;
-  const std::string by = ", with " + brief(allowance) +
-                         " allowed for integration, eigenvalues and rounding: off by " + brief(missing) +
-                         (required > 0.0 ? " (" + brief(100.0 * missing / required) + " %)" : "");
+  const std::string by = fmt::format(
+      ", with {:.6g} allowed for integration, eigenvalues and rounding: off by {:.6g}{}", allowance, missing,
+      required > 0.0 ? fmt::format(" ({:.6g} %)", 100.0 * missing / required) : "");
   switch (kind) {
     case Kind::bound:
-      return where + "the excess loss is " + brief(measured) + ", above the bound " + brief(required) +
-             " of " + theorem + by;
+      return where +
+             fmt::format("the excess loss is {:.6g}, above the bound {:.6g} of {}", measured, required,
+                         theorem) +
+             by;
     case Kind::bound_integrated:
-      return where + "the excess loss is " + brief(measured) + ", above the integrated bound " +
-             brief(required) + by;
+      return where +
+             fmt::format("the excess loss is {:.6g}, above the integrated bound {:.6g}", measured, required) +
+             by;
     case Kind::floor:
-      return where + "the smallest eigenvalue of " + matrix + " is " + brief(measured) +
-             ", below its floor " + brief(required) + by;
+      return where +
+             fmt::format("the smallest eigenvalue of {} is {:.6g}, below its floor {:.6g}", matrix, measured,
+                         required) +
+             by;
     case Kind::not_finite:
       break;
   }
@@ -177,21 +177,23 @@ std::string RateAudit::why_not_verified(const std::string& times) const {
   if (state_.unstated > 0.0)
     return text + "the integrator states no error, so the flow may be elsewhere; take -flow_ts_type rk";
   if (state_.unverified > 0.0)
-    text += "at " + std::to_string(unverified()) + " of " + times +
-            ", first at t = " + to_text(state_.first_unverified) +
-            ", the excess is above the bound, by a factor of up to " + brief(state_.largest_excess_ratio) +
-            ", and the integration error that may explain it is larger than the bound";
+    text += fmt::format(
+        "at {} of {}, first at t = {}, the excess is above the bound, by a factor of up to {:.6g}, and the "
+        "integration error that may explain it is larger than the bound",
+        unverified(), times, to_text(state_.first_unverified), state_.largest_excess_ratio);
   else
     text += "the stated integration error is larger than the bound at all " + times + " after the start";
   const double factor = std::pow(10.0, std::ceil(std::log10(state_.largest_error_ratio)) + 1.0);
   constexpr double most_factor = 1e7;  // from the default 1e-8 to the rounding of doubles
-  text += "; the error is up to " + brief(state_.largest_error_ratio) + " times the bound: ";
-  if (factor <= most_factor) return text + "divide -flow_ts_rtol and -flow_ts_atol by " + brief(factor);
+  text += fmt::format("; the error is up to {:.6g} times the bound: ", state_.largest_error_ratio);
+  if (factor <= most_factor)
+    return text + fmt::format("divide -flow_ts_rtol and -flow_ts_atol by {:.6g}", factor);
   return text +
-         "no tolerance of double precision makes up for that (-flow_ts_rtol and -flow_ts_atol divided by " +
-         brief(factor) +
-         "); bring targets and features to usual sizes (-scale_targets, -features whiten), or end "
-         "the flow earlier (-time)";
+         fmt::format(
+             "no tolerance of double precision makes up for that (-flow_ts_rtol and -flow_ts_atol "
+             "divided by {:.6g}); bring targets and features to usual sizes (-scale_targets, -features "
+             "whiten), or end the flow earlier (-time)",
+             factor);
 }
 
 std::string to_string(AuditOutcome outcome) {
@@ -216,8 +218,8 @@ std::string RateAudit::verdict() const {
   if (points() == 0) return constants_.theorem + ": nothing was audited";
   const std::string times = std::to_string(points()) + " audited times";
   if (!held())
-    return constants_.theorem + " is violated at " + std::to_string(violations()) + " of " + times +
-           "; first " + first_->text(constants_.theorem, constants_.matrix);
+    return fmt::format("{} is violated at {} of {}; first {}", constants_.theorem, violations(), times,
+                       first_->text(constants_.theorem, constants_.matrix));
   if (outcome() == AuditOutcome::not_verified) return why_not_verified(times);
   const std::string tightness = tightness_text();
   return "bound held at all " + times + (tightness.empty() ? "" : "; " + tightness);
@@ -225,10 +227,10 @@ std::string RateAudit::verdict() const {
 
 std::string RateAudit::tightness_text() const {
   if (!std::isfinite(state_.smallest_tightness)) return "";
-  std::string text = "measured over guaranteed exponent at least " + brief(state_.smallest_tightness);
+  std::string text =
+      fmt::format("measured over guaranteed exponent at least {:.6g}", state_.smallest_tightness);
   if (state_.measured > 0.0 && state_.measured < state_.later)
-    text += " (at the " + std::to_string(static_cast<std::int64_t>(state_.measured)) +
-            " where the excess is above its uncertainty)";
+    text += fmt::format(" (at the {:.0f} where the excess is above its uncertainty)", state_.measured);
   return text;
 }
 
@@ -245,8 +247,9 @@ void RateAudit::restore(std::span<const double> numbers) {
   std::array<double, sizeof(State) / sizeof(double)> state{};
   const std::size_t stored = numbers.size() - std::min(numbers.size(), violation_size);
   if (stored != state.size() && stored != old_state_size)
-    throw bad_input("the stored state of the audit has " + std::to_string(numbers.size()) + " numbers, not " +
-                    std::to_string(state.size() + violation_size) + ": it is from another version");
+    throw bad_input(
+        fmt::format("the stored state of the audit has {} numbers, not {}: it is from another version",
+                    numbers.size(), state.size() + violation_size));
   state = std::bit_cast<std::array<double, sizeof(State) / sizeof(double)>>(State{});
   std::copy_n(numbers.begin(), stored, state.begin());
   state_ = std::bit_cast<State>(state);

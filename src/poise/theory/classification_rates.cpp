@@ -1,21 +1,12 @@
 #include "poise/theory/classification_rates.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <utility>
 
 namespace poise {
-namespace {
-
-std::string brief(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
-
-}  // namespace
-
 ClassificationRates::ClassificationRates(ShallowLoss& loss, ConvexOptimum optimum)
     : loss_(loss),
       optimum_(std::move(optimum)),
@@ -44,15 +35,18 @@ double ClassificationRates::measure(const double* w, AuditSample& sample) {
 
 std::string ClassificationRates::obstacle() const {
   if (!constants_)
-    return "no comparator, so no a-priori constant: the excess is the loss itself, with the measured "
-           "constant; for the optimum over a box take |W_ij| <= " +
-           brief(largest_entry_) + " or more";
+    return fmt::format(
+        "no comparator, so no a-priori constant: the excess is the loss itself, with the measured constant; "
+        "for the optimum over a box take |W_ij| <= {:.3g} or more",
+        largest_entry_);
   if (optimum_.constrained() && largest_entry_ > optimum_.box)
-    return "W left the box |W_ij| <= " + brief(optimum_.box) + " of the optimum (it reached " +
-           brief(largest_entry_) + "): no a-priori constant; take a larger box";
+    return fmt::format(
+        "W left the box |W_ij| <= {:.3g} of the optimum (it reached {:.3g}): no a-priori constant; take a "
+        "larger box",
+        optimum_.box, largest_entry_);
   if (!constants_->full_rank())
-    return "the features have rank " + std::to_string(constants_->rank()) + ", not their number " +
-           std::to_string(loss_.layout().width()) + ": no a-priori constant";
+    return fmt::format("the features have rank {}, not their number {}: no a-priori constant",
+                       constants_->rank(), loss_.layout().width());
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "poise/theory/convex_optimum.hpp"
 
+#include <fmt/format.h>
+
 #include <petsctao.h>
 
 #include <algorithm>
@@ -176,11 +178,14 @@ void consult_convex_optimum(MPI_Comm comm) {
 
 std::string ConvexOptimum::statement() const {
   if (!attained)
-    return "the data are separable (margin " + brief(margin) +
-           " at weights of norm 1): the infimum of the loss is 0 and not attained";
-  const std::string where = constrained() ? " over |W_ij| <= " + brief(box) : "";
-  return "the optimum of the convex problem" + where + " is " + to_text(loss) + ", proved to " +
-         brief(error_bound) + ", with weights of norm " + brief(norm);
+    return fmt::format(
+        "the data are separable (margin {:.6g} at weights of norm 1): the infimum of the loss is 0 and not "
+        "attained",
+        margin);
+  const std::string where = constrained() ? fmt::format(" over |W_ij| <= {:.6g}", box) : "";
+  return fmt::format(
+      "the optimum of the convex problem{} is {}, proved to {:.6g}, with weights of norm {:.6g}", where,
+      to_text(loss), error_bound, norm);
 }
 
 }  // namespace poise

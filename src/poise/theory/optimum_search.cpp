@@ -1,8 +1,9 @@
 #include "poise/theory/optimum_search.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include "poise/base/check.hpp"
@@ -37,12 +38,6 @@ void remove_means(Index rows, Index q, double* w) {
 }
 
 }  // namespace
-
-std::string brief(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
 
 OptimumSearch::OptimumSearch(ShallowLoss& loss, const ConvexOptimumSettings& settings)
     : loss_(loss),
@@ -131,19 +126,21 @@ OptimumSearch::Verdict OptimumSearch::judge(const double* w) {
 }
 
 Error OptimumSearch::no_proof(const std::string& reason) const {
+  const std::string ended = fmt::format(
+      "L* was not found to {:.6g}: TAO (optimum_) ended with {} at a gradient of norm {:.6g} (rounding "
+      "{:.6g}) and weights of norm {:.6g}",
+      settings_.tolerance, reason, last_norm_, last_rounding_, last_w_norm_);
   return {
       ExitCode::failed,
-      "L* was not found to " + brief(settings_.tolerance) + ": TAO (optimum_) ended with " + reason +
-          " at a gradient of norm " + brief(last_norm_) + " (rounding " + brief(last_rounding_) +
-          ") and weights of norm " + brief(last_w_norm_) +
-          (std::isfinite(best_bound_)
-               ? ", where the error bound is " + brief(best_bound_) +
-                     "; ask for a looser tolerance or whitened features"
-               : ": there is no error bound, most probably because the classes are separable in part, so "
-                 "that "
-                 "L* is an infimum that no W attains, at most " +
-                     to_text(known_.loss) +
-                     "; ask for the optimum in a box, or, if they are not separable, for whitened features"),
+      ended + (std::isfinite(best_bound_)
+                   ? fmt::format(", where the error bound is {:.6g}; ask for a looser tolerance or whitened "
+                                 "features",
+                                 best_bound_)
+                   : ": there is no error bound, most probably because the classes are separable in part, so "
+                     "that L* is an infimum that no W attains, at most " +
+                         to_text(known_.loss) +
+                         "; ask for the optimum in a box, or, if they are not separable, for whitened "
+                         "features"),
       true};
 }
 

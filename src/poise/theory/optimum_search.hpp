@@ -9,9 +9,6 @@
 
 namespace poise {
 
-/// Six digits, for a sentence.
-[[nodiscard]] std::string brief(double value);
-
 /// What is known of L₀ on the way to its optimum, whatever the minimiser: loss and gradient at the point in
 /// hand, and whether that point ends the search. All blocks are slice rows x q.
 class OptimumSearch {

@@ -1,5 +1,7 @@
 #include "poise/theory/tangent_gram.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -67,11 +69,11 @@ TangentGram::TangentGram(const ParameterLayout& layout, const Problem& problem, 
   const double needed = bytes(layout, samples());
   if (samples() < 1) throw refusal("the Gram matrix of the tangents needs training samples: there are none");
   if (needed > max_bytes)
-    throw refusal("the Gram matrix of the tangents of " + std::to_string(samples()) + " samples with " +
-                  std::to_string(output_count()) + " outputs would take " +
-                  std::to_string(static_cast<Index>(needed / 1048576.0)) + " MB on a rank, more than the " +
-                  std::to_string(static_cast<Index>(max_bytes / 1048576.0)) +
-                  " MB allowed: use fewer samples (-train_samples), more ranks or a smaller width");
+    throw refusal(fmt::format(
+        "the Gram matrix of the tangents of {} samples with {} outputs would take {} MB on a rank, more than "
+        "the {} MB allowed: use fewer samples (-train_samples), more ranks or a smaller width",
+        samples(), output_count(), static_cast<Index>(needed / 1048576.0),
+        static_cast<Index>(max_bytes / 1048576.0)));
   tangents_.resize(static_cast<std::size_t>(parameters_ * size()));
   k_.resize(static_cast<std::size_t>(size() * size()));
   f_.resize(static_cast<std::size_t>(size()));

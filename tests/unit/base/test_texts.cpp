@@ -1,0 +1,46 @@
+#include <gtest/gtest.h>
+#include <mpi.h>
+
+#include <cstdio>
+#include <limits>
+
+#include "poise/base/brief.hpp"
+#include "poise/base/options.hpp"
+#include "poise/base/warn.hpp"
+
+namespace poise {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+TEST(Brief, GivesTheDigitsOfPrintf) {
+  for (const double value : {0.0, -0.0, 1.0, -1.5, 1.0 / 3.0, 123456.7, 1234567.8, 9.9999996e5, 1e-4, 1e-5,
+                             2.5, 0.125, 1e300, 5e-324, infinity, -infinity, nan})
+    for (const int digits : {1, 3, 4, 6, 9, 10}) {
+      char expected[32];
+      std::snprintf(expected, sizeof expected, "%.*g", digits, value);
+      EXPECT_EQ(brief(value, digits), expected);
+    }
+}
+
+TEST(JsonNumber, IsNullWhereJsonHasNone) {
+  EXPECT_EQ(json_number(32.0), "32");
+  EXPECT_EQ(json_number(0.1), "0.1");
+  for (const double none : {infinity, -infinity, nan}) EXPECT_EQ(json_number(none), "null");
+}
+
+TEST(Warn, IsSaidByTheFirstRankOfAGroupAlone) {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  testing::internal::CaptureStderr();
+  warn(MPI_COMM_WORLD, "100% of \"it\"");
+  warn(MPI_COMM_SELF, "here");
+  warn("there");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            std::string(rank == 0 ? "poise: warning: 100% of \"it\"\n" : "") +
+                "poise: warning: here\npoise: warning: there\n");
+}
+
+}  // namespace
+}  // namespace poise
