@@ -46,9 +46,9 @@ enum class Missing { refuse, keep };
 /// The label of a row whose label is missing (Missing::keep).
 inline constexpr Index missing_label = std::numeric_limits<Index>::min();
 
-/// Reader of the data schema (data/README.md, "Schema"): /features [n, d]; /targets [n, q] or [n], or /labels [n]
-/// with the attribute `classes`; optional /test_features with /test_targets or /test_labels, /teacher [q, d],
-/// and the names /input_names [d], /target_names [q], /class_names [classes]. Packed numbers are unpacked
+/// Reader of the data schema (data/README.md, "Schema"): /features [n, d]; /targets [n, q] or [n], or /labels
+/// [n] with the attribute `classes`; optional /test_features with /test_targets or /test_labels, /teacher [q,
+/// d], and the names /input_names [d], /target_names [q], /class_names [classes]. Packed numbers are unpacked
 /// (Packing). A file without the attribute `schema` is read too, another schema is an error. Ranks read their
 /// own rows only.
 class Dataset {
