@@ -36,7 +36,7 @@ have() {
       clang++ -fsanitize=fuzzer,address -x c++ - -o /dev/null ;;
     slurm-wlm) command -v slurmctld && command -v slurmd && command -v sbatch && command -v srun ;;
     munge) command -v munged ;;
-    valgrind) command -v valgrind ;;
+    valgrind | doxygen) command -v "$1" ;;
     python3-h5py) "$python" -c 'import h5py' ;;
     python3-matplotlib) "$python" -c 'import matplotlib' ;;
     python3-numpy) "$python" -c 'import numpy' ;;
@@ -74,6 +74,7 @@ packages=(
   "clang|Clang, for the fuzz tests (optional)"
   "libclang-rt-dev|libFuzzer and the sanitizers of Clang, for the same tests (optional)"
   "valgrind|memory errors, for tests/valgrind.sh (optional)"
+  "doxygen|HTML of the public headers (optional)"
   "python3-numpy|Python NumPy, for the figures"
   "python3-h5py|Python h5py, for the figures"
   "python3-matplotlib|Python Matplotlib, for the figures"
@@ -91,7 +92,7 @@ find_missing() {
 
 # The build does without these.
 is_optional() {
-  case $1 in ccache | git | slurm-wlm | munge | clang | libclang-rt-dev | valgrind) ;; *) return 1 ;; esac
+  case $1 in ccache | git | slurm-wlm | munge | clang | libclang-rt-dev | valgrind | doxygen) ;; *) return 1 ;; esac
 }
 
 only_optional_missing() {

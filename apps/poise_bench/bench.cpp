@@ -11,7 +11,7 @@
 #include "poise_bench/output.hpp"
 #include "poise_bench/scaling.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 using Reports = std::vector<BenchReport>;
@@ -127,4 +127,4 @@ ExitCode run_bench(Options& options, MPI_Comm comm) {
   return ExitCode::done;
 }
 
-}  // namespace poise
+}  // namespace poise::bench

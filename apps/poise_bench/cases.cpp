@@ -8,7 +8,7 @@
 #include "poise/theory/smallest_eigenvalue.hpp"
 #include "poise_bench/gradient_case.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 /// What the speed of the collapsed gradients is stated for.
@@ -132,4 +132,4 @@ std::unique_ptr<BenchCase> make_case(const std::string& name, Workload& workload
   return std::make_unique<EquilibriumCase>(workload, settings);
 }
 
-}  // namespace poise
+}  // namespace poise::bench

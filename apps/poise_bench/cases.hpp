@@ -5,7 +5,7 @@
 
 #include "poise_bench/workload.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// What one run of a case did.
 struct Work {
@@ -50,4 +50,4 @@ class BenchCase {
 [[nodiscard]] std::unique_ptr<BenchCase> make_case(const std::string& name, Workload& workload,
                                                    const BenchSettings& settings);
 
-}  // namespace poise
+}  // namespace poise::bench

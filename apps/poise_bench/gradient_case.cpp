@@ -5,7 +5,7 @@
 #include "poise/base/check.hpp"
 #include "poise/petsc/temporary_options.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 /// Flops on this rank of `columns` products, `outer` outer products of the gradient and the readout with its
@@ -123,4 +123,4 @@ std::unique_ptr<BenchCase> make_krylov(Workload& workload, const BenchSettings& 
   return std::make_unique<EquilibriumCase>(workload, settings);
 }
 
-}  // namespace poise
+}  // namespace poise::bench

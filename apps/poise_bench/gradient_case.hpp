@@ -5,7 +5,7 @@
 #include "poise/objective/unrolled_objective.hpp"
 #include "poise_bench/cases.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// Products with matrices, on this rank.
 struct ProductCount {
@@ -55,4 +55,4 @@ class UnrolledCase final : public BenchCase {
 /// newtonls and gmres, unless the options choose others. Collective.
 [[nodiscard]] std::unique_ptr<BenchCase> make_krylov(Workload& workload, const BenchSettings& settings);
 
-}  // namespace poise
+}  // namespace poise::bench

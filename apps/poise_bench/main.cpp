@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
   return poise::run_options_program(
       argc, argv, usage,
       [](poise::Options& options) {
-        (void)poise::BenchSettings::from(options);
-        poise::declare_bench_solvers(options);
+        (void)poise::bench::BenchSettings::from(options);
+        poise::bench::declare_bench_solvers(options);
       },
-      poise::run_bench);
+      poise::bench::run_bench);
 }

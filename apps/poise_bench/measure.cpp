@@ -10,7 +10,7 @@
 #include "poise/base/check.hpp"
 #include "poise/linalg/blas.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 double sum(MPI_Comm comm, double value) {
@@ -156,4 +156,4 @@ PeakMemory peak_memory(MPI_Comm comm) {
   return peak;
 }
 
-}  // namespace poise
+}  // namespace poise::bench

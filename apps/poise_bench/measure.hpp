@@ -6,7 +6,7 @@
 
 #include "poise_bench/cases.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// A square product of large matrices on every rank at the same time: the rate the others are compared with.
 class DgemmProbe {
@@ -64,4 +64,4 @@ struct PeakMemory {
 /// Collective. The largest value of the ranks.
 [[nodiscard]] double largest(MPI_Comm comm, double value);
 
-}  // namespace poise
+}  // namespace poise::bench

@@ -8,7 +8,7 @@
 #include "poise_bench/gradient_case.hpp"
 #include "poise_bench/scaling.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 /// Collective. Makes a case, runs it and reports by how much this took more memory, on the rank where it grew
@@ -94,4 +94,4 @@ std::vector<BenchReport> measure_depth_memory(const BenchSettings& general, MPI_
   return reports;
 }
 
-}  // namespace poise
+}  // namespace poise::bench

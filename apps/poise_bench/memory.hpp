@@ -3,7 +3,7 @@
 #include "poise/base/options.hpp"
 #include "poise_bench/report.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// Collective. -case memory: rank 0 alone with its n samples, then all ranks with n each: rank 0 must not
 /// grow by what others hold.
@@ -15,4 +15,4 @@ namespace poise {
 [[nodiscard]] std::vector<BenchReport> measure_depth_memory(const BenchSettings& settings, MPI_Comm comm,
                                                             const Options& options);
 
-}  // namespace poise
+}  // namespace poise::bench

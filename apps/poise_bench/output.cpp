@@ -13,7 +13,7 @@
 #include "poise/base/version.hpp"
 #include "poise/io/durable.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 std::string text_of(const H5Value& value) {
@@ -81,4 +81,4 @@ void write_output(const std::string& path, const std::vector<BenchReport>& repor
   replace_file(path, path.ends_with(".csv") ? csv(reports) : hdf5(path, reports));
 }
 
-}  // namespace poise
+}  // namespace poise::bench

@@ -5,7 +5,7 @@
 
 #include "poise_bench/report.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// Throws bad_input unless the name is empty or ends in .csv or .h5. Not collective.
 void check_output_name(const std::string& path);
@@ -16,4 +16,4 @@ void check_output(MPI_Comm comm, const std::string& path);
 /// has none) or a group with attributes (HDF5) a report. Nothing for an empty name.
 void write_output(const std::string& path, const std::vector<BenchReport>& reports);
 
-}  // namespace poise
+}  // namespace poise::bench

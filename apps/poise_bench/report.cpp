@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -97,4 +97,4 @@ std::string BenchReport::json() const {
   return line;
 }
 
-}  // namespace poise
+}  // namespace poise::bench

@@ -7,7 +7,7 @@
 #include "poise/io/hdf5.hpp"
 #include "poise_bench/measure.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// What is printed of one case: a line of a table and one line of JSON. Files get the same entries.
 class BenchReport {
@@ -31,4 +31,4 @@ class BenchReport {
   std::string row_;
 };
 
-}  // namespace poise
+}  // namespace poise::bench

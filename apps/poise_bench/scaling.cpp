@@ -7,7 +7,7 @@
 
 #include "poise/base/check.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 /// A case on all ranks, and on rank 0 one of its own.
@@ -94,4 +94,4 @@ BenchReport measure_scaling(const BenchSettings& general, MPI_Comm comm, const O
   return report;
 }
 
-}  // namespace poise
+}  // namespace poise::bench

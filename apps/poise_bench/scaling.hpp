@@ -3,7 +3,7 @@
 #include "poise/base/options.hpp"
 #include "poise_bench/report.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// Collective. -case scaling: a case on rank 0 alone and on all ranks, in turn, so that noise hits both.
 /// Strong: the same problem. Weak: n samples for rank 0 alone and n P on all P ranks. A rank then does the
@@ -14,4 +14,4 @@ namespace poise {
 /// Collective. Waits without taking the processor from the ranks that still work.
 void patient_barrier(MPI_Comm comm);
 
-}  // namespace poise
+}  // namespace poise::bench

@@ -9,7 +9,7 @@
 #include "poise/run/solvers.hpp"
 #include "poise_bench/output.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 constexpr double most = 1e9;
@@ -135,4 +135,4 @@ void declare_bench_solvers(Options& options) {
                             {"spec_state_"}});
 }
 
-}  // namespace poise
+}  // namespace poise::bench

@@ -7,7 +7,7 @@
 #include "poise/base/options.hpp"
 #include "poise/model/loss.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// Every option of poise-bench that is not PETSc's own. Zero stands for "the case's own default": see `of`.
 struct BenchSettings {
@@ -30,4 +30,4 @@ struct BenchSettings {
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-bench uses.
 void declare_bench_solvers(Options& options);
 
-}  // namespace poise
+}  // namespace poise::bench

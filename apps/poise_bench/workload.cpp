@@ -2,7 +2,7 @@
 
 #include "poise/base/random.hpp"
 
-namespace poise {
+namespace poise::bench {
 namespace {
 
 /// Standard normal features; labels, or for the squared loss standard normal targets.
@@ -54,4 +54,4 @@ Workload::Workload(MPI_Comm comm, const std::string& case_name, const BenchSetti
   layout.initialise(theta.get(), settings.seed, settings.init_scale_a, settings.init_scale_b);
 }
 
-}  // namespace poise
+}  // namespace poise::bench

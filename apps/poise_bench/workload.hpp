@@ -7,7 +7,7 @@
 #include "poise/objective/sample_set.hpp"
 #include "poise_bench/settings.hpp"
 
-namespace poise {
+namespace poise::bench {
 
 /// The model that a case is about, its samples and what its equilibria are solved to.
 struct Recipe {
@@ -35,4 +35,4 @@ struct Workload {
   VecHandle theta, gradient;
 };
 
-}  // namespace poise
+}  // namespace poise::bench

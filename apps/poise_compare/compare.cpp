@@ -14,7 +14,7 @@
 #include "poise_compare/study_file.hpp"
 #include "poise_compare/study_report.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 void require_fitting(MPI_Comm comm, const CompareSettings& settings) {
@@ -115,4 +115,4 @@ ExitCode compare(Options& options, MPI_Comm comm) {
   return ExitCode::done;
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-namespace poise {
+namespace poise::compare {
 
 double heap_bytes() {
   const struct mallinfo2 info = mallinfo2();
@@ -12,4 +12,4 @@ double heap_bytes() {
   return bytes > 0.0 ? bytes : std::numeric_limits<double>::quiet_NaN();
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -8,7 +8,7 @@
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 /// A block of the parameters, column-major: m x its columns.
@@ -110,4 +110,4 @@ void set_identity(const ParameterLayout& layout, const ParameterBlock& block, Ve
   }
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -4,7 +4,7 @@
 
 #include "poise/model/parameter_layout.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 // W (q x m, column-major) of f = W φ(x) for the linear models. Parameters are all rows of θ, row-major, as
 // `gather_rows` gives them. Not collective but where it says so.
@@ -31,4 +31,4 @@ void set_readout(const ParameterLayout& layout, const std::vector<double>& w, Ve
 /// A block of θ := the identity (its entries (i, i) for all of its columns).
 void set_identity(const ParameterLayout& layout, const ParameterBlock& block, Vec theta);
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
   return poise::run_options_program(
       argc, argv, usage,
       [](poise::Options& options) {
-        (void)poise::CompareSettings::from(options);
-        poise::declare_compare_solvers(options);
+        (void)poise::compare::CompareSettings::from(options);
+        poise::compare::declare_compare_solvers(options);
       },
-      poise::compare);
+      poise::compare::compare);
 }

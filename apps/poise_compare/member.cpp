@@ -12,7 +12,7 @@
 #include "poise_compare/heap.hpp"
 #include "poise_compare/member_network.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -156,4 +156,4 @@ Score score_linear(const ProcessGrid& grid, const Problem& problem, const Sample
           static_cast<double>(sum.correct) / static_cast<double>(samples.total)};
 }
 
-}  // namespace poise
+}  // namespace poise::compare

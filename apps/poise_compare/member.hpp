@@ -8,7 +8,7 @@
 #include "poise/objective/sample_set.hpp"
 #include "poise_compare/settings.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// What is kept of one model trained from one seed.
 struct MemberRecord {
@@ -37,4 +37,4 @@ struct MemberRecord {
 [[nodiscard]] Score score_linear(const ProcessGrid& grid, const Problem& problem, const SampleSet& samples,
                                  const std::vector<double>& w);
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -10,7 +10,7 @@
 #include "poise/objective/unrolled_objective.hpp"
 #include "poise_compare/linear_weight.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 /// The linear equation, THEORY.md 2.1.
@@ -171,4 +171,4 @@ std::vector<double> initial_weight(const MemberInput& input, const CompareSettin
   return gather_rows(layout, slice.data(), q);
 }
 
-}  // namespace poise
+}  // namespace poise::compare

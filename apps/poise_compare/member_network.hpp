@@ -8,7 +8,7 @@
 #include "poise/objective/sample_set.hpp"
 #include "poise_compare/settings.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// One of the compared models on a group of ranks: parameters, objective, start, and W where it is linear.
 class MemberNetwork {
@@ -49,4 +49,4 @@ struct MemberInput {
 /// Collective on the world of the grid. W0 = B0 U⁻¹ of the implicit model from the seed, on every rank.
 [[nodiscard]] std::vector<double> initial_weight(const MemberInput& input, const CompareSettings& settings);
 
-}  // namespace poise
+}  // namespace poise::compare

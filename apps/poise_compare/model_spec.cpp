@@ -1,6 +1,6 @@
 #include "poise_compare/model_spec.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 std::string ModelSpec::name() const {
   switch (kind) {
@@ -22,4 +22,4 @@ double ModelSpec::cost() const {
   return 1.0 + static_cast<double>(depth);
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -5,7 +5,7 @@
 #include "poise/base/process_grid.hpp"
 #include "poise/model/activation.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// One of the models that are compared.
 struct ModelSpec {
@@ -27,4 +27,4 @@ struct ModelSpec {
   [[nodiscard]] double cost() const;
 };
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -9,7 +9,7 @@
 #include "poise_compare/member_network.hpp"
 #include "poise_compare/spectrum.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 /// A block of Wᵀ (slice rows x q) as the whole W.
@@ -98,4 +98,4 @@ std::vector<double> teacher_in_features(const FeatureMap& features, Index output
   return w;
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -5,7 +5,7 @@
 #include "poise/run/training_data.hpp"
 #include "poise_compare/settings.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// What the paths of W are measured against. Matrices are q x m, column-major, on every rank.
 struct CompareReference {
@@ -26,4 +26,4 @@ struct CompareReference {
 [[nodiscard]] std::vector<double> teacher_in_features(const FeatureMap& features, Index outputs,
                                                       const std::vector<double>& teacher);
 
-}  // namespace poise
+}  // namespace poise::compare

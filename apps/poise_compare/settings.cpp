@@ -10,7 +10,7 @@
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 constexpr double most_layers = 100000;
@@ -159,4 +159,4 @@ void declare_compare_solvers(Options& options) {
   declare_solvers(options, {{"collapsed_"}});
 }
 
-}  // namespace poise
+}  // namespace poise::compare

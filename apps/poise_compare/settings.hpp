@@ -8,7 +8,7 @@
 #include "poise/run/settings.hpp"
 #include "poise_compare/model_spec.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// Every option of poise-compare that is not PETSc's own. Data, features and loss are named and read as those
 /// of poise-train; the features belong to -seed alone, so that all members see the same problem.
@@ -43,4 +43,4 @@ struct CompareSettings {
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-compare uses.
 void declare_compare_solvers(Options& options);
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -11,7 +11,7 @@
 
 #include "poise/base/error.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -128,4 +128,4 @@ std::vector<double> solve_from_right(Index q, Index k, Index d, const std::vecto
   return w;
 }
 
-}  // namespace poise
+}  // namespace poise::compare

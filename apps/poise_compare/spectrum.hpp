@@ -4,7 +4,7 @@
 
 #include "poise/base/process_grid.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 // Measures of small dense matrices that a rank holds whole, column-major. Not collective.
 
@@ -36,4 +36,4 @@ struct Spectrum {
 [[nodiscard]] std::vector<double> solve_from_right(Index q, Index k, Index d, const std::vector<double>& t,
                                                    const std::vector<double>& m);
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -7,7 +7,7 @@
 #include "poise/base/error.hpp"
 #include "poise_compare/spectrum.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -118,4 +118,4 @@ Spread spread_of(std::vector<double> values) {
   return {0.5 * (values[(n - 1) / 2] + values[n / 2]), values.front(), values.back()};
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -8,7 +8,7 @@
 #include "poise_compare/reference.hpp"
 #include "poise_compare/settings.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// A finished study: what the members returned and what their paths are measured to be. Arrays are row-major
 /// [models, seeds] or [models, seeds, times]; NaN: there is no such thing, or the member failed.
@@ -47,4 +47,4 @@ struct Spread {
 };
 [[nodiscard]] Spread spread_of(std::vector<double> values);
 
-}  // namespace poise
+}  // namespace poise::compare

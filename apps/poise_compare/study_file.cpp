@@ -11,7 +11,7 @@
 #include "poise/io/hdf5.hpp"
 #include "poise/run/date.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 template <class A, class B, class C>
@@ -127,4 +127,4 @@ void StudyDirectory::write(const Study& study, const Config& config, bool weight
   });
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -9,7 +9,7 @@
 #include "poise/io/run_directory.hpp"
 #include "poise_compare/study.hpp"
 
-namespace poise {
+namespace poise::compare {
 
 /// The directory of a study: DIR/compare.h5, DIR/options.txt, DIR/figures/.
 ///
@@ -40,4 +40,4 @@ class StudyDirectory {
 /// Which members failed and why, a line each.
 [[nodiscard]] std::string failures_of(const Study& study);
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -8,7 +8,7 @@
 #include "poise/run/report.hpp"
 #include "poise_compare/study_file.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 std::string number(double value) {
@@ -126,4 +126,4 @@ std::string study_report(const Study& study, const CompareReference& reference,
   return failures.empty() ? text : text + "FAILED\n" + failures + "\n";
 }
 
-}  // namespace poise
+}  // namespace poise::compare

@@ -7,7 +7,7 @@
 
 #include "poise/base/error.hpp"
 
-namespace poise {
+namespace poise::data {
 ByteReader::ByteReader(std::string path) : path_(std::move(path)) {
   std::error_code code;
   const auto status = std::filesystem::status(path_, code);
@@ -87,4 +87,4 @@ std::string quoted(const std::string& text) {
   return "'" + shown + (text.size() > shown.size() ? "..." : "") + "'";
 }
 
-}  // namespace poise
+}  // namespace poise::data

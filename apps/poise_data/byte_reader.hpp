@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace poise {
+namespace poise::data {
 
 /// Reads a plain or gzip-compressed file (zlib tells them apart), or bytes in memory, from the beginning.
 /// Serial. Every error is bad_input and names the file. What it reads is not trusted: sizes found in a header
@@ -48,4 +48,4 @@ class ByteReader {
 /// Text for an error message: at most 40 characters, unprintable ones as '?'.
 [[nodiscard]] std::string quoted(const std::string& text);
 
-}  // namespace poise
+}  // namespace poise::data

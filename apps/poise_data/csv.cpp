@@ -12,7 +12,7 @@
 #include "poise/base/error.hpp"
 #include "poise_data/csv_record.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 using Fields = std::vector<CsvField>;
@@ -263,4 +263,4 @@ std::vector<Index> parse_columns(const std::string& text, Index columns,
   return chosen;
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -7,7 +7,7 @@
 #include "poise/base/options.hpp"
 #include "poise/base/process_grid.hpp"
 
-namespace poise {
+namespace poise::data {
 
 enum class CsvHeader { detect, yes, no };
 enum class CsvDecimal { detect, point, comma };
@@ -74,4 +74,4 @@ struct CsvTable {
 /// A number as a table or a command line has it, with a sign and blanks around it; nothing if it is none.
 [[nodiscard]] bool is_number(const std::string& text, double& value);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -4,7 +4,7 @@
 
 #include "poise/base/error.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 /// No table has longer lines, but a compressed file of one megabyte may hold one of a gigabyte.
@@ -126,4 +126,4 @@ bool CsvRecords::next(std::vector<CsvField>& fields) {
   return true;
 }
 
-}  // namespace poise
+}  // namespace poise::data

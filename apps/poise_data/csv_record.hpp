@@ -6,7 +6,7 @@
 #include "poise/base/process_grid.hpp"
 #include "poise_data/text_stream.hpp"
 
-namespace poise {
+namespace poise::data {
 
 struct CsvField {
   std::string text;  ///< without quotes, and without blanks around it unless they are quoted
@@ -41,4 +41,4 @@ void split_record(const std::string& record, char separator, std::vector<CsvFiel
 /// The texts of its fields.
 [[nodiscard]] std::vector<std::string> split_fields(const std::string& record, char separator);
 
-}  // namespace poise
+}  // namespace poise::data

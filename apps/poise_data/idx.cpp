@@ -4,7 +4,7 @@
 
 #include "poise/base/error.hpp"
 
-namespace poise {
+namespace poise::data {
 
 IdxReader::IdxReader(const std::string& path) : file_(path) {
   std::array<std::uint8_t, 4> head{};
@@ -38,4 +38,4 @@ std::vector<std::uint8_t> IdxReader::next(Index count) {
   return values;
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -7,7 +7,7 @@
 #include "poise/base/process_grid.hpp"
 #include "poise_data/byte_reader.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// An IDX file of bytes (the format of MNIST), plain or .gz, read item by item, so that memory stays small.
 /// Serial. The header is four bytes 0 0 type dimensions, then each extent as a big-endian 32-bit number.
@@ -32,4 +32,4 @@ class IdxReader {
   Index position_ = 0;
 };
 
-}  // namespace poise
+}  // namespace poise::data

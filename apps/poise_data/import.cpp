@@ -4,7 +4,7 @@
 
 #include "poise/base/error.hpp"
 
-namespace poise {
+namespace poise::data {
 
 DatasetInfo import_dataset(Options& options, bool declare_only) {
   struct Importer {
@@ -38,4 +38,4 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
   return chosen->run(options, false);
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -3,7 +3,7 @@
 #include "poise/base/options.hpp"
 #include "poise/io/dataset.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// An importer declares its options, reads its files and writes the data set. Serial, on a communicator of
 /// one rank. Throws bad_input for wrong options and for everything that is wrong with the files, and then
@@ -20,4 +20,4 @@ DatasetInfo import_h5(Options& options, bool declare_only = false);
 /// `poise-data import`: runs the importer that -csv, -images, -npy_features, -npz or -h5 chooses.
 DatasetInfo import_dataset(Options& options, bool declare_only = false);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -12,7 +12,7 @@
 #include "poise_data/output.hpp"
 #include "poise_data/samples.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 struct CsvOptions {
@@ -268,4 +268,4 @@ DatasetInfo import_csv(Options& options, bool declare_only) {
   return write_split(std::move(content), o.split, o.output);
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -8,7 +8,7 @@
 #include "poise_data/labels.hpp"
 #include "poise_data/output.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 bool is_whole(const SampleBlock& block, Index row) {
@@ -95,4 +95,4 @@ DatasetInfo import_h5(Options& options, bool declare_only) {
   return write_split(std::move(content), {}, named);
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -10,7 +10,7 @@
 #include "poise_data/output.hpp"
 #include "poise_data/samples.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 struct IdxOptions {
@@ -133,4 +133,4 @@ DatasetInfo import_idx(Options& options, bool declare_only) {
   return info;
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -13,7 +13,7 @@
 #include "poise_data/output.hpp"
 #include "poise_data/samples.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 /// One set of samples as arrays: its features, and targets or labels.
@@ -189,4 +189,4 @@ DatasetInfo import_npz(Options& options, bool declare_only) {
   return write_split(content_of(std::move(train), std::move(test), of_labels), split, output);
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -12,7 +12,7 @@
 #include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 /// So many classes are believed whatever the labels are; beyond, at most this many for each different label.
@@ -142,4 +142,4 @@ void warn_of_classes(const DatasetContent& content) {
     warn(warning);
 }
 
-}  // namespace poise
+}  // namespace poise::data

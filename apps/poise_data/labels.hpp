@@ -6,7 +6,7 @@
 #include "poise/base/options.hpp"
 #include "poise/io/dataset_writer.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// What users say of the classes.
 struct LabelOptions {
@@ -33,4 +33,4 @@ void number_labels(const RawLabels& train, const RawLabels& test, const LabelOpt
 /// Warns on stderr of classes without samples (class_warnings). Not collective.
 void warn_of_classes(const DatasetContent& content);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -11,7 +11,7 @@
 #include "poise/base/error.hpp"
 #include "poise_data/text_stream.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 struct Header {
@@ -231,4 +231,4 @@ NpyMatrix read_npy(ByteReader& file) {
   return matrix;
 }
 
-}  // namespace poise
+}  // namespace poise::data

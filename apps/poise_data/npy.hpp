@@ -6,7 +6,7 @@
 #include "poise/base/process_grid.hpp"
 #include "poise_data/byte_reader.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// The numbers of an NPY file as a matrix, row-major: one row for each index of the first dimension, the
 /// other dimensions flattened. A one-dimensional array has one column.
@@ -26,4 +26,4 @@ struct NpyMatrix {
 /// The same from bytes, of a member of an NPZ file for example.
 [[nodiscard]] NpyMatrix read_npy(ByteReader& file);
 
-}  // namespace poise
+}  // namespace poise::data

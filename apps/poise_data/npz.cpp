@@ -9,7 +9,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 constexpr std::uint64_t deflate_limit = 1032;  // no deflate stream expands by more
@@ -164,4 +164,4 @@ NpyMatrix NpzFile::read(const std::string& name) const {
   throw bad_input(path_ + ": has no array '" + name + "'; it has " + all);
 }
 
-}  // namespace poise
+}  // namespace poise::data

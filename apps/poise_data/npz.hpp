@@ -5,7 +5,7 @@
 
 #include "poise_data/npy.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// An NPZ file, which is a ZIP file of NPY arrays, stored or deflated. Serial; sizes that it claims are
 /// checked before memory is reserved, and its checksums are verified. Throws bad_input.
@@ -36,4 +36,4 @@ class NpzFile {
   std::vector<Member> members_;
 };
 
-}  // namespace poise
+}  // namespace poise::data

@@ -6,7 +6,7 @@
 #include "poise/base/error.hpp"
 #include "poise_data/labels.hpp"
 
-namespace poise {
+namespace poise::data {
 
 Output declare_output(Options& options) {
   Output output;
@@ -48,4 +48,4 @@ std::string summary_of(const DatasetInfo& info) {
          info.feature_type + "), " + plural(info.outputs, info.classification ? "class" : "target");
 }
 
-}  // namespace poise
+}  // namespace poise::data

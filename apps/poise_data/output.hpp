@@ -6,7 +6,7 @@
 #include "poise/io/dataset.hpp"
 #include "poise_data/samples.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// Where a new data set goes, and what is said about it.
 struct Output {
@@ -30,4 +30,4 @@ void require_output(const Output& output);
 /// One line that says what was written.
 [[nodiscard]] std::string summary_of(const DatasetInfo& info);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -8,7 +8,7 @@
 #include "poise_data/show.hpp"
 #include "poise_data/synthetic.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 constexpr const char* usage =
@@ -63,4 +63,4 @@ std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words,
                     (near.empty() ? "" : ", did you mean '" + near + "'?"));
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace poise {
+namespace poise::data {
 
 /// The program poise-data without its frame: `words` are what the command line holds before the first option
 /// (import, synthetic, or show FILE), the options stand in PETSc's database. Collective on `comm`. Returns
@@ -13,4 +13,4 @@ namespace poise {
 [[nodiscard]] std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words,
                                          bool help_requested);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -8,7 +8,7 @@
 #include "poise/base/option_rules.hpp"
 #include "poise/base/random.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 /// The `wanted` rows with the smallest random numbers of the seed.
@@ -110,4 +110,4 @@ void split_samples(DatasetContent& content, const TestSplit& split) {
   }
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -6,7 +6,7 @@
 #include "poise/base/options.hpp"
 #include "poise/io/dataset_writer.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// The samples held out for the test.
 struct TestSplit {
@@ -31,4 +31,4 @@ struct TestSplit {
 /// file.
 void split_samples(DatasetContent& content, const TestSplit& split);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -10,7 +10,7 @@
 #include "poise/io/class_counts.hpp"
 #include "poise/io/dataset.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 struct Column {
@@ -138,4 +138,4 @@ std::string show_dataset(const std::string& path) {
   return out.str();
 }
 
-}  // namespace poise
+}  // namespace poise::data

@@ -13,7 +13,7 @@
 #include "poise/io/dataset_writer.hpp"
 #include "poise_data/output.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 constexpr Index block_values = 1 << 20;  // 8 MB of features at a time
@@ -144,4 +144,4 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
   return write_synthetic(comm, p, info);
 }
 
-}  // namespace poise
+}  // namespace poise::data

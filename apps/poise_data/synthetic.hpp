@@ -5,7 +5,7 @@
 #include "poise/base/options.hpp"
 #include "poise/io/dataset.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1). A teacher of
 /// rank r is W = G H / sqrt(r d), G (q x r) and H (r x d) ~ N(0, 1): entries of the same variance.
@@ -26,4 +26,4 @@ DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& problem, Data
 /// Collective on `comm`. `poise-data synthetic`: declares its options and writes the file.
 DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only = false);
 
-}  // namespace poise
+}  // namespace poise::data

@@ -2,7 +2,7 @@
 
 #include "poise/base/error.hpp"
 
-namespace poise {
+namespace poise::data {
 
 TextStream::TextStream(const std::string& path) : bytes_(path) {
   // The first three bytes tell the encoding; what is no mark is text.
@@ -65,4 +65,4 @@ int TextStream::get() {
   return '\n';
 }
 
-}  // namespace poise
+}  // namespace poise::data

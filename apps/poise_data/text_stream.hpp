@@ -4,7 +4,7 @@
 
 #include "poise_data/byte_reader.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// The characters of a text file, plain or .gz, as UTF-8 with line ends LF, whatever the file has: UTF-8 or
 /// UTF-16 (told by its byte order mark), CR LF, LF or CR. Serial; throws as ByteReader.
@@ -32,4 +32,4 @@ class TextStream {
 /// Appends a character as UTF-8.
 void append_utf8(std::string& text, unsigned long code_point);
 
-}  // namespace poise
+}  // namespace poise::data

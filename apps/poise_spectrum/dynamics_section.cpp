@@ -1,7 +1,7 @@
 #include "poise/theory/dynamics_spectrum.hpp"
 #include "poise_spectrum/sections.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 void Sections::dynamics() {
   table_.section("dynamics", "D of d vec(W)/dt = -D vec(grad L0(W)) (THEORY.md 4)");
@@ -24,4 +24,4 @@ void Sections::dynamics() {
   table_.add({.name = "condition", .label = "condition", .value = largest.value / smallest.lambda_min});
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

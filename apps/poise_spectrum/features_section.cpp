@@ -1,7 +1,7 @@
 #include "poise/theory/feature_spectrum.hpp"
 #include "poise_spectrum/sections.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 void Sections::features() {
   const Problem& problem = experiment_.problem();
@@ -23,4 +23,4 @@ void Sections::features() {
     table_.note("kappa: no global one for this loss (5.3)");
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

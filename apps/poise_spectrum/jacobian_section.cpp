@@ -6,7 +6,7 @@
 #include "poise/theory/sampled_slopes.hpp"
 #include "poise_spectrum/sections.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 namespace {
 
 constexpr double eigenvalue_tolerance = 1e-10;
@@ -76,4 +76,4 @@ void Sections::jacobians() {
   add("mean_norm", "norm, mean slopes", mean.norm, mean.norm_residual, norm_theory);
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -19,8 +19,8 @@ int main(int argc, char** argv) {
       argc, argv, usage,
       [](poise::Options& options) {
         poise::declare_stored_run(options);
-        (void)poise::SpectrumSettings::from(options);
-        poise::declare_spectrum_solvers(options);
+        (void)poise::spectrum::SpectrumSettings::from(options);
+        poise::spectrum::declare_spectrum_solvers(options);
       },
-      poise::spectrum);
+      poise::spectrum::spectrum);
 }

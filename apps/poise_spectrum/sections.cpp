@@ -6,7 +6,7 @@
 #include "poise/run/usage.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 Sections::Sections(Experiment& experiment, const TrainSettings& run, const SpectrumSettings& settings,
                    Table& table)
@@ -63,4 +63,4 @@ void Sections::report() {
   features();
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

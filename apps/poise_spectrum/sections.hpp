@@ -10,7 +10,7 @@
 #include "poise_spectrum/settings.hpp"
 #include "poise_spectrum/table.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 /// The sections of the report on one checkpoint.
 class Sections {
@@ -57,4 +57,4 @@ class Sections {
   double frobenius_ = 0.0, radius_ = 0.0, range_radius_ = 0.0, largest_of_u_ = 0.0;
 };
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -2,7 +2,7 @@
 
 #include "poise/run/solvers.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 SpectrumSettings SpectrumSettings::from(Options& o) {
   SpectrumSettings s;
@@ -39,4 +39,4 @@ void declare_spectrum_solvers(Options& options) {
                             {"collapsed_"}});
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

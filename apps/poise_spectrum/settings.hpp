@@ -4,7 +4,7 @@
 
 #include "poise/base/options.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 /// The options of poise-spectrum that are not those of a run.
 struct SpectrumSettings {
@@ -19,4 +19,4 @@ struct SpectrumSettings {
 /// Declares the prefixes of the solvers that poise-spectrum uses.
 void declare_spectrum_solvers(Options& options);
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -7,7 +7,7 @@
 #include "poise/theory/resolvent.hpp"
 #include "poise_spectrum/sections.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 void Sections::shifted_weights() {
   table_.section("shifted_weights", "U = I - W");
@@ -62,4 +62,4 @@ void Sections::inverse_norm() {
               .theory = {"=", 1.0 / (1.0 - shape_.gamma), "1/(1 - gamma) (7.1)"}});
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -9,7 +9,7 @@
 #include "poise/run/stored_run.hpp"
 #include "poise_spectrum/sections.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 namespace {
 
 /// Before the long part.
@@ -76,4 +76,4 @@ ExitCode spectrum(Options& options, MPI_Comm comm) {
   return ExitCode::done;
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -11,7 +11,7 @@
 #include "poise/base/options.hpp"
 #include "poise/io/durable.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -130,4 +130,4 @@ void Table::write(MPI_Comm comm, const std::string& path) const {
   on_root(comm, [&] { replace_file(path, json()); });
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

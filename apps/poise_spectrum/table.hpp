@@ -10,7 +10,7 @@
 
 #include "poise/theory/spectral_solvers.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 
 /// What theory says of a quantity: "<= 0.8", and where it says so.
 struct Theory {
@@ -63,4 +63,4 @@ class Table {
   std::vector<std::pair<std::string, std::string>> notes_;
 };
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -9,7 +9,7 @@
 #include "poise/theory/resolvent.hpp"
 #include "poise_spectrum/sections.hpp"
 
-namespace poise {
+namespace poise::spectrum {
 namespace {
 
 /// Of the eigenvalues' backward error, relative to ‖W‖_F.
@@ -175,4 +175,4 @@ void Sections::iteration() {
                   range_radius_ / radius_, (1.0 - radius_) / found.distance_high));
 }
 
-}  // namespace poise
+}  // namespace poise::spectrum

@@ -6,7 +6,7 @@
 #include "poise_sweep/follow.hpp"
 #include "poise_sweep/study.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 /// Rounding of W and W_H, relative: sums of m terms behind the condition number (1 + γ)/(1 − γ) of U.
@@ -198,4 +198,4 @@ Study depth_study(const SweepSettings& sweep) {
   return study;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -6,7 +6,7 @@
 
 #include "poise/base/check.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 /// As RateAudit: a ratio of exponents counts where both are resolved.
@@ -77,4 +77,4 @@ Followed follow(Experiment& experiment, const FollowSettings& settings, const In
   return result;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

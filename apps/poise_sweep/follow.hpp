@@ -5,7 +5,7 @@
 
 #include "poise/run/experiment.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 /// What the audit of a member's run came to.
 struct Followed {
@@ -38,4 +38,4 @@ struct FollowSettings {
 [[nodiscard]] Followed follow(Experiment& experiment, const FollowSettings& settings,
                               const Inspect& inspect = {});
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -11,7 +11,7 @@
 #include "poise_sweep/follow.hpp"
 #include "poise_sweep/study.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 // Values of the column "kind".
@@ -218,4 +218,4 @@ Study inexact_study(const SweepSettings& sweep) {
   return study;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

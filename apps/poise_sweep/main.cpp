@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
   return poise::run_options_program(
       argc, argv, usage,
       [](poise::Options& options) {
-        (void)poise::SweepSettings::from(options);
-        poise::declare_sweep_solvers(options);
+        (void)poise::sweep::SweepSettings::from(options);
+        poise::sweep::declare_sweep_solvers(options);
       },
-      poise::run_sweep);
+      poise::sweep::run_sweep);
 }

@@ -7,7 +7,7 @@
 
 #include "poise/run/usage.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 bool inside(double value, Bounds bounds) {
@@ -53,4 +53,4 @@ std::vector<double> read_integers(Options& options, const std::string& name, con
   return read(options, name, initial, bounds, true, help);
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -5,7 +5,7 @@
 
 #include "poise/base/options.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 /// The text of option `name`, "0.1,0.5,0.9", as numbers in their order. Throws bad_input, which names the
 /// option, if the list is empty, or an entry is no number, out of range or there twice. Not collective.
@@ -17,4 +17,4 @@ namespace poise {
                                                 const std::string& initial, Bounds bounds,
                                                 const std::string& help);
 
-}  // namespace poise
+}  // namespace poise::sweep

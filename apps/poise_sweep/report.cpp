@@ -7,7 +7,7 @@
 
 #include "poise/base/brief.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 std::string spread(std::vector<double> values) {
@@ -60,4 +60,4 @@ std::string table_text(const Study& study, const Table& table) {
   return text;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -6,7 +6,7 @@
 #include "poise/run/usage.hpp"
 #include "poise_sweep/number_list.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 constexpr double most = 1e15;  // integers that a double holds exactly
@@ -145,4 +145,4 @@ void declare_sweep_solvers(Options& options) {
                             {"limit_features_"}});
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -6,7 +6,7 @@
 #include "poise/base/options.hpp"
 #include "poise/run/settings.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 /// Every option of poise-sweep that is not PETSc's own. The loss is squared, whose optimum L* is known.
 struct SweepSettings {
@@ -37,4 +37,4 @@ struct SweepSettings {
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-sweep uses.
 void declare_sweep_solvers(Options& options);
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -9,7 +9,7 @@
 #include "poise_sweep/follow.hpp"
 #include "poise_sweep/study.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 // Values of the column "base": what -step_factors multiply; `largest` is found by bisection.
@@ -238,4 +238,4 @@ Study step_size_study(const SweepSettings& sweep) {
   return study;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-namespace poise {
+namespace poise::sweep {
 
 Study make_study(const SweepSettings& settings) {
   if (settings.study == "step_size") return step_size_study(settings);
@@ -31,4 +31,4 @@ std::vector<double> counting(std::uint64_t count) {
   return numbers;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

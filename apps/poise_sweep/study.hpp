@@ -8,7 +8,7 @@
 #include "poise_sweep/settings.hpp"
 #include "poise_sweep/table.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 /// What a sweep comes to.
 struct Verdict {
@@ -42,4 +42,4 @@ struct Study {
 /// 0, 1, …, count − 1.
 [[nodiscard]] std::vector<double> counting(std::uint64_t count);
 
-}  // namespace poise
+}  // namespace poise::sweep

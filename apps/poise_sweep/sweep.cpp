@@ -17,7 +17,7 @@
 #include "poise_sweep/study.hpp"
 #include "poise_sweep/sweep_file.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 /// Collective. What no member could run with is bad input, before anything runs.
@@ -118,4 +118,4 @@ ExitCode run_sweep(Options& options, MPI_Comm comm) {
   return verdict.held && table.failures() == 0 ? ExitCode::done : ExitCode::failed;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -3,7 +3,7 @@
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 void write_sweep(const std::string& path, const Table& table, const RunFile::Named& attributes,
                  const RunFile::Config& config) {
@@ -27,4 +27,4 @@ void write_sweep(const std::string& path, const Table& table, const RunFile::Nam
   replace_file(path, file.image());
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

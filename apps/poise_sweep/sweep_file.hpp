@@ -7,7 +7,7 @@
 #include "poise/io/run_file.hpp"
 #include "poise_sweep/table.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 /// Not collective: for one rank. Writes DIR/sweep.h5, schema "poise-sweep-1", atomically: /members/<column>,
 /// a 1-D data set a column with a row for every member and its meaning as the attribute "meaning"; /errors
@@ -16,4 +16,4 @@ namespace poise {
 void write_sweep(const std::string& path, const Table& table, const RunFile::Named& attributes,
                  const RunFile::Config& config);
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -8,7 +8,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 Table::Table(std::vector<Column> parameters, const std::vector<Column>& results,
              const std::vector<std::vector<double>>& members, const std::vector<MemberResult>& done)
@@ -88,4 +88,4 @@ std::string of_members(std::size_t some, std::size_t all) {
   return std::to_string(some) + " of " + std::to_string(all) + " members";
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -5,7 +5,7 @@
 
 #include "poise/base/ensemble.hpp"
 
-namespace poise {
+namespace poise::sweep {
 
 struct Column {
   std::string name;
@@ -49,4 +49,4 @@ class Table {
 /// "3 of 5 members"
 [[nodiscard]] std::string of_members(std::size_t some, std::size_t all);
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -3,7 +3,7 @@
 #include "poise_sweep/follow.hpp"
 #include "poise_sweep/study.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 TrainSettings settings_of(const SweepSettings& sweep, const std::vector<double>& p) {
@@ -84,4 +84,4 @@ Study width_study(const SweepSettings& sweep) {
   return study;
 }
 
-}  // namespace poise
+}  // namespace poise::sweep

@@ -68,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::set("-out", out.path());
   fuzz::set("-force", "true");
   Options options;
-  if (!fuzz::accepts([&] { (void)import_dataset(options); })) return 0;
+  if (!fuzz::accepts([&] { (void)poise::data::import_dataset(options); })) return 0;
   const Dataset set(MPI_COMM_SELF, out.path());  // what was imported can be read
   (void)set.read_train({0, set.info().samples});
   return 0;

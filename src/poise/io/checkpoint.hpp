@@ -21,7 +21,7 @@ namespace poise {
 // attributes (name, type, value). `complete` is written after the data. A reader verifies all of it before it
 // gives anything out.
 
-/// Collective. Writes `folder`/step-<step>.h5 with all ranks, atomically: a hidden temporary file is written,
+/// Collective. Writes `folder`/step-STEP.h5 with all ranks, atomically: a hidden temporary file is written,
 /// flushed to disk by every rank and renamed by rank 0. Then `latest` (a text file with the newest name, a
 /// hint for people) is replaced, and only the newest `keep` checkpoints up to this step stay (0: all);
 /// checkpoints of later steps are not touched. Returns the path. Throws failure on all ranks if it cannot be

@@ -24,7 +24,7 @@ struct History {
   [[nodiscard]] std::vector<double> column(const std::string& name) const;
 };
 
-/// DIR/run.h5, schema "poise-run-1": /history/<column> (extendible 1-D sets with /history/t as dimension
+/// DIR/run.h5, schema "poise-run-1": /history/COLUMN (extendible 1-D sets with /history/t as dimension
 /// scale), /config (resolved options as text attributes), provenance as root attributes, and a group
 /// /attempts/0001, 0002, … with attributes for every attempt. Root and /config are those of the last attempt.
 /// The root attribute `checksum` has the CRC-32 of the whole file, which is verified when it is read again.

@@ -11,7 +11,7 @@ namespace poise {
 
 /// A trainable matrix of m rows: columns of the stored rows of θ.
 struct ParameterBlock {
-  std::string name;  ///< in checkpoints: /parameters/<name>
+  std::string name;  ///< in checkpoints: /parameters/NAME
   Index columns = 0;
   double scale = 1.0;  ///< entries start at this times N(0,1); 0: at zero
   Index offset = 0;    ///< first column in a stored row; set by ParameterLayout

@@ -8,7 +8,7 @@
 namespace poise {
 
 /// Collective. The trainings of a table, each on a group of ranks as `train` would do it alone, in
-/// RUN/<name>, its output in RUN/<name>/log.txt. Options that are not the ensemble's own come from the
+/// RUN/NAME, its output in RUN/NAME/log.txt. Options that are not the ensemble's own come from the
 /// database. A group that is free takes the next member; one that fails leaves the others alone. With
 /// `resume`, members that are done stay, others go on from their checkpoints or begin.
 ///

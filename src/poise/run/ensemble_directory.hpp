@@ -12,7 +12,7 @@
 
 namespace poise {
 
-/// The folder of an ensemble: DIR/<name>/ are run directories, DIR/ensemble.txt the table, DIR/ensemble.h5
+/// The folder of an ensemble: DIR/NAME/ are run directories, DIR/ensemble.txt the table, DIR/ensemble.h5
 /// the results of the last start, DIR/DONE there once all members are done.
 class EnsembleDirectory {
  public:

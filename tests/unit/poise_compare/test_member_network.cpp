@@ -8,7 +8,7 @@
 #include "poise_compare/spectrum.hpp"
 #include "support/problems.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 using namespace testing_support;
@@ -82,7 +82,7 @@ TEST_F(NetworkTest, ShallowAndMatchedDeepLinearNetworksStartAtTheWOfTheImplicitM
   const std::vector<double> w = start(implicit, settings()).weight;
   EXPECT_EQ(start(shallow, settings()).weight, w);
   for (const Index depth : {1, 3})
-    EXPECT_LE(poise::relative_distance(start(feedforward(depth, Activation::identity), settings()).weight, w),
+    EXPECT_LE(relative_distance(start(feedforward(depth, Activation::identity), settings()).weight, w),
               rounding);
 }
 
@@ -96,7 +96,7 @@ TEST_F(NetworkTest, TruncationsStartWithinGammaToTheDepthOfTheImplicitWInTheIndu
     EXPECT_LT(distance, last);
     last = distance;
   }
-  EXPECT_LE(poise::relative_distance(start(unrolled(80), s).weight, w), rounding);  // 0.6^80 = 2e-18
+  EXPECT_LE(relative_distance(start(unrolled(80), s).weight, w), rounding);  // 0.6^80 = 2e-18
 }
 
 TEST_F(NetworkTest, AMemberComesBackFromItsNumbers) {
@@ -115,4 +115,4 @@ TEST_F(NetworkTest, AMemberComesBackFromItsNumbers) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::compare

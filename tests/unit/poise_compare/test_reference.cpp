@@ -6,7 +6,7 @@
 #include "poise_compare/reference.hpp"
 #include "poise_compare/study.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 constexpr Index d = 4, q = 2, n = 30;
@@ -65,4 +65,4 @@ TEST(SpreadTest, MedianIsTheMiddleOrTheMeanOfTheTwoInTheMiddle) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::compare

@@ -7,7 +7,7 @@
 #include "poise/base/error.hpp"
 #include "poise_compare/spectrum.hpp"
 
-namespace poise {
+namespace poise::compare {
 namespace {
 
 constexpr double rounding = 1e-14;
@@ -84,4 +84,4 @@ TEST(SpectrumTest, SolvingFromTheRightUndoesAProductAndElseIsOrthogonalToTheRest
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::compare

@@ -15,7 +15,7 @@
 #include "poise_data/poise_data.hpp"
 #include "unit/io/temporary_folder.hpp"
 
-namespace poise {
+namespace poise::data {
 
 /// Runs poise-data as its main does, on files that the test makes itself. Collective on the world.
 class ImporterTest : public testing::Test {
@@ -109,4 +109,4 @@ std::string bytes_of(const std::vector<T>& values, bool swapped = false) {
   return bytes;
 }
 
-}  // namespace poise
+}  // namespace poise::data

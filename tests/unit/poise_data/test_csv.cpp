@@ -2,7 +2,7 @@
 
 #include "unit/poise_data/importer_fixture.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 class CsvTest : public ImporterTest {
@@ -273,4 +273,4 @@ TEST_F(CsvTest, AnIndexWithoutANameIsNoFeature) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::data

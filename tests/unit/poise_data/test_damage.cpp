@@ -2,7 +2,7 @@
 
 #include "unit/poise_data/importer_fixture.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 /// Damaged files are either read or refused with bad_input; nothing else may happen.
@@ -96,4 +96,4 @@ TEST_F(ImporterTest, CopiesWithoutMissingRowsStillRefuseLabelsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::data

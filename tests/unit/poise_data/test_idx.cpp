@@ -1,6 +1,6 @@
 #include "unit/poise_data/importer_fixture.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 class IdxTest : public ImporterTest {
@@ -101,4 +101,4 @@ TEST_F(IdxTest, ATruncatedCompressedFileLeavesNothingBehind) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::data

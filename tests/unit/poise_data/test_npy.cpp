@@ -1,6 +1,6 @@
 #include "unit/poise_data/importer_fixture.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 class NpyTest : public ImporterTest {
@@ -96,4 +96,4 @@ TEST_F(NpyTest, EveryDefectOfTheDataIsNamed) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::data

@@ -1,6 +1,6 @@
 #include "unit/poise_data/importer_fixture.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 /// data/ and what data/make.sh has made of data/raw anew; ctest runs the script before this test.
@@ -43,4 +43,4 @@ TEST_F(ShippedDataTest, TheShippedFilesHaveTheirDocumentedShapes) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::data

@@ -5,7 +5,7 @@
 #include "poise_data/synthetic.hpp"
 #include "unit/poise_data/importer_fixture.hpp"
 
-namespace poise {
+namespace poise::data {
 namespace {
 
 class SyntheticTest : public ImporterTest {
@@ -130,4 +130,4 @@ TEST_F(SyntheticTest, ShowStatesWhatTheFileHolds) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::data

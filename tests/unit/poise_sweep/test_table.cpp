@@ -7,7 +7,7 @@
 #include "poise_sweep/study.hpp"
 #include "support/given_options.hpp"
 
-namespace poise {
+namespace poise::sweep {
 namespace {
 
 using testing_support::GivenOptions;
@@ -70,4 +70,4 @@ TEST(SweepNumbers, WrongListsAreRefusedByName) {
 }
 
 }  // namespace
-}  // namespace poise
+}  // namespace poise::sweep

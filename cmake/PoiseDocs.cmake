@@ -1,0 +1,26 @@
+# cmake --build build --target docs: the public headers as HTML in build/docs/html. Warnings are errors.
+find_package(Doxygen QUIET)
+if(NOT DOXYGEN_FOUND)
+  add_custom_target(docs COMMAND ${CMAKE_COMMAND} -E echo "docs: Doxygen was not found when CMake ran; install the package doxygen and run cmake again"
+    COMMAND ${CMAKE_COMMAND} -E false VERBATIM)
+  return()
+endif()
+set(DOXYGEN_PROJECT_NAME Poise)
+set(DOXYGEN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/docs)
+set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR}/src)
+set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/src)
+set(DOXYGEN_FILE_PATTERNS *.hpp)
+set(DOXYGEN_EXTRACT_ALL YES)  # one docstring may speak for several declarations
+set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
+set(DOXYGEN_MARKDOWN_SUPPORT YES)
+set(DOXYGEN_AUTOLINK_SUPPORT NO)  # words such as #columns in comments are no links
+set(DOXYGEN_GENERATE_LATEX NO)
+set(DOXYGEN_HAVE_DOT NO)
+set(DOXYGEN_QUIET YES)
+set(DOXYGEN_WARN_IF_UNDOCUMENTED NO)
+set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
+doxygen_add_docs(docs ${PROJECT_SOURCE_DIR}/src COMMENT "Documentation of the public headers")
+if(POISE_TESTS)
+  add_test(NAME docs COMMAND ${DOXYGEN_EXECUTABLE} ${CMAKE_CURRENT_BINARY_DIR}/Doxyfile.docs WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(docs PROPERTIES LABELS install TIMEOUT 120)
+endif()
