@@ -87,6 +87,10 @@ code=0
 program 2 own_model -run "$scratch/parts.own_model" -resume -steps 70 -sine_gamma 0.6 2>"$scratch/changed" || code=$?
 [ "$code" -ne 0 ]
 grep -q 'sine_gamma' "$scratch/changed"
+code=0
+program 2 own_model -data "$digits" -model pointwise -sine_gamma 0.6 -time 0.1 -run "$scratch/without" 2>"$scratch/without.err" || code=$?
+[ "$code" -eq 2 ]
+grep -q -- '-sine_gamma 0.6 does not go with -model pointwise' "$scratch/without.err"
 refused own_model model sine
 
 # A loss, with which Theorem 1 has nothing to do.
