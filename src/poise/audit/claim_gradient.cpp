@@ -56,7 +56,7 @@ class GradientClaim final : public Claim {
 
   void judge(VerdictTable& table) override {
     Row row = worst_.row("gradient", "gradient equals central differences of the loss",
-                         subject_.linear() && subject_.network().objective == "collapsed" ? "3" : "3.2");
+                         subject_.linear() && subject_.network().is_collapsed() ? "3" : "3.2");
     if (has_kinks() && row.state != RowState::does_not_apply) row.note = "a small step aside of kinks";
     table.add(row);
   }

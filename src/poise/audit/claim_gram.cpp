@@ -5,9 +5,6 @@
 #include "poise/audit/claims.hpp"
 #include "poise/audit/rate_rows.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/objective/feedforward_objective.hpp"
-#include "poise/objective/shallow_objective.hpp"
-#include "poise/objective/unrolled_objective.hpp"
 #include "poise/theory/gram_audit.hpp"
 
 namespace poise {
@@ -24,24 +21,13 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
     std::unique_ptr<Objective> objective;
   };
   const auto owned = std::make_shared<Owned>();
-  const NetworkSettings& network = subject.network();
+  NetworkSettings network = subject.network();
+  network.panel = network.recompute_every = 0;
   const ParameterLayout& layout = subject.layout();
   const Index features = subject.experiment().data().features().width();
-  const Index panel =
-      EquilibriumObjective::default_panel(std::max<Index>(1, layout.width() / layout.grid().feature_ranks()));
   if (network.has_equilibrium_model()) owned->map = network.equilibrium_model()->make_map(layout, features);
-  if (network.objective == "feedforward")
-    owned->objective = std::make_unique<FeedforwardObjective>(
-        layout, problem, panel,
-        Feedforward{.depth = network.depth, .activation = network.activation, .features = features});
-  else if (network.objective == "shallow")
-    owned->objective = std::make_unique<ShallowObjective>(layout, problem, panel);
-  else if (network.objective == "unrolled")
-    owned->objective = std::make_unique<UnrolledObjective>(layout, *owned->map, problem, panel,
-                                                           Unrolled{.depth = network.depth});
-  else
-    owned->objective = std::make_unique<EquilibriumObjective>(
-        layout, *owned->map, problem, EquilibriumSettings{.warm_start = true, .samples = 1});
+  owned->objective = make_sample_objective(network, layout, owned->map.get(), problem, features,
+                                           EquilibriumSettings{.warm_start = true, .samples = 1});
   return {owned, owned->objective.get()};
 }
 
@@ -94,7 +80,7 @@ class GramClaim final : public Claim {
 
   [[nodiscard]] std::string exception() const {
     const TrainSettings& settings = subject_.settings();
-    if (subject_.linear() && settings.network.objective != "unrolled") return "Theorem 1 is about this model";
+    if (subject_.linear() && !settings.network.is_unrolled()) return "Theorem 1 is about this model";
     if (!subject_.problem().loss->least_squares()) return "its rate is linear for -loss squared only";
     if (!settings.network.backward.exact() || settings.network.jacobian_weight > 0.0)
       return "the run does not follow the gradient of its loss";

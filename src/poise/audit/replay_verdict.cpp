@@ -87,8 +87,7 @@ void Replay::compare(std::size_t k) {
   double late = arrival_.state.step == point.step ? std::abs(arrival_.state.t - point.t) : std::nan("");
   // Solves leave the error estimate, and so the step sizes, with their tolerance. Then the time decides.
   const double interval = point.t - start_state_.t;
-  if (flow && subject_.network().objective == "equilibrium" && late > clock_tolerance &&
-      late <= interval / 128.0) {
+  if (flow && subject_.network().solves_equilibria() && late > clock_tolerance && late <= interval / 128.0) {
     arrival_ = go(k, point.t, std::numeric_limits<Index>::max(), 0.0, {});
     late = std::abs(arrival_.state.t - point.t);
   }

@@ -59,8 +59,8 @@ double Subject::loss_noise(double loss) const {
   constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
   const double c = contraction();
   double accuracy = rounding * (1.0 + c) / (1.0 - c);  // of the outputs, relative to their size
-  if (network().objective == "collapsed") accuracy = std::max(accuracy, model_->weight_error());
-  if (network().objective == "equilibrium")
+  if (network().is_collapsed()) accuracy = std::max(accuracy, model_->weight_error());
+  if (network().solves_equilibria())
     accuracy = std::max(accuracy, 4.0 * exact_->equilibrium().rtol() * (1.0 + c) / (1.0 - c));
   if (!problem().loss->least_squares()) return accuracy * std::abs(loss);
   const double size = std::sqrt(targets_norm2_) + std::sqrt(std::max(0.0, loss));
@@ -76,8 +76,8 @@ double Subject::contraction() const {
 double Subject::gradient_accuracy() const {
   constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
   const double condition = (1.0 + contraction()) / (1.0 - contraction());
-  if (network().objective == "collapsed") return std::max(rounding, model_->weight_error()) * condition;
-  if (network().objective == "equilibrium") return 4.0 * exact_->equilibrium().rtol() * condition * condition;
+  if (network().is_collapsed()) return std::max(rounding, model_->weight_error()) * condition;
+  if (network().solves_equilibria()) return 4.0 * exact_->equilibrium().rtol() * condition * condition;
   return rounding;
 }
 

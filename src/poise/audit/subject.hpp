@@ -34,7 +34,7 @@ class Subject {
 
   /// Whether the run solves equilibria, or is what solving them would give.
   [[nodiscard]] bool has_equilibria() const {
-    return network().objective == "equilibrium" || network().objective == "collapsed";
+    return network().solves_equilibria() || network().is_collapsed();
   }
   /// The equilibrium map of such a run, apart from that of its objective.
   [[nodiscard]] EquilibriumMap& map() { return *map_; }

@@ -33,7 +33,7 @@ std::vector<ParameterBlock> parameter_blocks(const NetworkSettings& settings, In
   std::vector<ParameterBlock> blocks;
   if (settings.has_equilibrium_model())
     blocks = settings.equilibrium_model()->blocks(features, m);
-  else if (settings.objective == "feedforward")
+  else if (settings.is_feedforward())
     blocks = FeedforwardObjective::blocks(feedforward(settings, features), m);
   for (ParameterBlock& block : blocks)
     block.scale *= block.name == "V" ? settings.init_scale_v : settings.init_scale_a;
@@ -58,13 +58,18 @@ Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const P
     : settings_(settings.network),
       layout_(grid, state_width(settings_, features), problem.outputs,
               parameter_blocks(settings_, features)) {
-  if (settings_.objective == "collapsed" || settings.audit) {
+  if (settings_.is_collapsed() || settings.audit) {
     collapsed_ = std::make_unique<CollapsedModel>(layout_, settings_.gamma);
     shallow_loss_ = std::make_unique<ShallowLoss>(layout_, problem);
   }
-  if (settings_.has_equilibrium_model() && settings_.objective != "collapsed")
+  if (settings_.has_equilibrium_model() && !settings_.is_collapsed())
     map_ = settings_.equilibrium_model()->make_map(layout_, features);
-  build(settings, problem, features);
+  if (settings_.is_collapsed())
+    objective_ = std::make_unique<CollapsedObjective>(*collapsed_, *shallow_loss_);
+  else
+    objective_ = make_sample_objective(settings_, layout_, map_.get(), problem, features,
+                                       equilibrium_settings(settings, grid));
+  equilibrium_ = dynamic_cast<const EquilibriumObjective*>(objective_.get());
   if (settings_.gradient_check == 0) return;
   EquilibriumSettings exact = equilibrium_settings(settings, grid);
   exact.warm_start = false;
@@ -72,32 +77,24 @@ Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const P
   reference_ = std::make_unique<EquilibriumObjective>(layout_, *map_, problem, exact);
 }
 
-void Network::build(const TrainSettings& settings, const Problem& problem, Index features) {
-  const ProcessGrid& grid = layout_.grid();
-  const Index rows = std::max<Index>(1, layout_.width() / grid.feature_ranks());
-  const Index panel = settings_.panel > 0 ? settings_.panel : EquilibriumObjective::default_panel(rows);
-  const std::string& kind = settings_.objective;
-  if (kind == "collapsed") {
-    objective_ = std::make_unique<CollapsedObjective>(*collapsed_, *shallow_loss_);
-  } else if (kind == "unrolled") {
-    const Unrolled unrolled{.depth = settings_.depth, .recompute_every = settings_.recompute_every};
-    objective_ = std::make_unique<UnrolledObjective>(layout_, *map_, problem, panel, unrolled);
-  } else if (kind == "feedforward") {
-    objective_ =
-        std::make_unique<FeedforwardObjective>(layout_, problem, panel, feedforward(settings_, features));
-  } else if (kind == "shallow") {
-    objective_ = std::make_unique<ShallowObjective>(layout_, problem, panel);
-  } else {
-    auto objective =
-        std::make_unique<EquilibriumObjective>(layout_, *map_, problem, equilibrium_settings(settings, grid));
-    equilibrium_ = objective.get();
-    objective_ = std::move(objective);
-  }
+std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings,
+                                                 const ParameterLayout& layout, EquilibriumMap* map,
+                                                 const Problem& problem, Index features,
+                                                 const EquilibriumSettings& equilibrium) {
+  const Index rows = std::max<Index>(1, layout.width() / layout.grid().feature_ranks());
+  const Index panel = settings.panel > 0 ? settings.panel : EquilibriumObjective::default_panel(rows);
+  if (settings.is_feedforward())
+    return std::make_unique<FeedforwardObjective>(layout, problem, panel, feedforward(settings, features));
+  if (settings.is_shallow()) return std::make_unique<ShallowObjective>(layout, problem, panel);
+  if (!settings.is_unrolled())
+    return std::make_unique<EquilibriumObjective>(layout, *map, problem, equilibrium);
+  const Unrolled unrolled{.depth = settings.depth, .recompute_every = settings.recompute_every};
+  return std::make_unique<UnrolledObjective>(layout, *map, problem, panel, unrolled);
 }
 
 std::string Network::gradient_label() const {
   if (equilibrium_ != nullptr) return equilibrium_->gradient_label();
-  return settings_.objective == "unrolled" ? "exact of the unrolled network" : "exact";
+  return settings_.is_unrolled() ? "exact of the unrolled network" : "exact";
 }
 
 double Network::warm_bytes() const {

@@ -10,6 +10,16 @@
 
 namespace poise {
 
+/// Collective on the world. The objective of -objective as a sum over the samples of `problem`; for
+/// collapsed, which is no such sum, that of equilibrium, which has the same loss and gradient. `map`: of the
+/// equilibrium model; not used where there is none. `equilibrium`: for equilibria alone. All references must
+/// outlive the result. Throws bad_input.
+[[nodiscard]] std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings,
+                                                               const ParameterLayout& layout,
+                                                               EquilibriumMap* map, const Problem& problem,
+                                                               Index features,
+                                                               const EquilibriumSettings& equilibrium);
+
 /// What is trained: parameters, model and objective, built from the options.
 class Network {
  public:
@@ -40,8 +50,6 @@ class Network {
   [[nodiscard]] Certificate certificate(Vec theta);
 
  private:
-  void build(const TrainSettings& settings, const Problem& problem, Index features);
-
   NetworkSettings settings_;
   ParameterLayout layout_;
   std::unique_ptr<EquilibriumMap> map_;

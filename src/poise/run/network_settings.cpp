@@ -83,7 +83,7 @@ void NetworkSettings::read_objective(Options& o) {
                               "objective unrolled: keep every Kth layer only and compute the others again "
                               "on the way back; 0: keep all");
   // The default solver of a linear map is a direct one, which gains nothing from a start.
-  const bool direct = is_softmax_linear() && objective == "equilibrium";
+  const bool direct = is_softmax_linear() && solves_equilibria();
   warm_start = o.flag(
       "warm_start", !direct,
       "objective equilibrium: start equilibria and adjoints from those found before, which are kept in "
@@ -118,10 +118,10 @@ void NetworkSettings::read_objective(Options& o) {
 
 std::string NetworkSettings::description() const {
   const std::string layers = plural(depth, "layer");
-  if (objective == "shallow") return "shallow";
-  if (objective == "feedforward") return "feedforward, " + layers + ", " + to_string(activation);
+  if (is_shallow()) return "shallow";
+  if (is_feedforward()) return "feedforward, " + layers + ", " + to_string(activation);
   const std::string text = equilibrium_model()->description();
-  return objective == "unrolled" ? text + ", unrolled to " + layers : text;
+  return is_unrolled() ? text + ", unrolled to " + layers : text;
 }
 
 std::shared_ptr<const Model> NetworkSettings::equilibrium_model() const {

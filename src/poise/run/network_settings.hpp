@@ -35,14 +35,18 @@ struct NetworkSettings {
   /// What is trained, with the numbers that it has: "softmax_linear, gamma = 0.8", "feedforward, 3 layers,
   /// relu".
   [[nodiscard]] std::string description() const;
-  [[nodiscard]] bool has_equilibrium_model() const {
-    return objective != "feedforward" && objective != "shallow";
-  }
+  // Values of -objective.
+  [[nodiscard]] bool solves_equilibria() const { return objective == "equilibrium"; }
+  [[nodiscard]] bool is_collapsed() const { return objective == "collapsed"; }
+  [[nodiscard]] bool is_unrolled() const { return objective == "unrolled"; }
+  [[nodiscard]] bool is_feedforward() const { return objective == "feedforward"; }
+  [[nodiscard]] bool is_shallow() const { return objective == "shallow"; }
+  [[nodiscard]] bool has_equilibrium_model() const { return !is_feedforward() && !is_shallow(); }
   /// Whether the loss and its exact gradient are those of the deep equilibrium linear model, which is what
   /// Theorem 1 is about.
   [[nodiscard]] bool theorem_applies() const {
-    return is_softmax_linear() && (objective == "collapsed" || (objective == "equilibrium" &&
-                                                                backward.exact() && jacobian_weight == 0.0));
+    const bool exact = backward.exact() && jacobian_weight == 0.0;
+    return is_softmax_linear() && (is_collapsed() || (solves_equilibria() && exact));
   }
   [[nodiscard]] bool is_softmax_linear() const { return model == "softmax_linear"; }
   /// Whether the equation is z = a(Wz + u), a Pointwise of `shape`: true of all models that Poise brings.
@@ -51,7 +55,7 @@ struct NetworkSettings {
   [[nodiscard]] std::shared_ptr<const Model> equilibrium_model() const;
   /// Whether the state width is -width, not that of the features.
   [[nodiscard]] bool has_own_width() const {
-    return objective == "feedforward" || (has_equilibrium_model() && equilibrium_model()->has_own_width());
+    return is_feedforward() || (has_equilibrium_model() && equilibrium_model()->has_own_width());
   }
   /// Of a pointwise model on `features` features.
   [[nodiscard]] Pointwise::Shape shape(Index features) const {

@@ -82,7 +82,7 @@ std::string Report::certificate_text() const {
 void Report::print_gradient() const {
   const NetworkSettings& network = settings_.network;
   std::string text = network.objective + " objective";
-  if (network.objective == "unrolled") text += " of " + plural(network.depth, "layer");
+  if (network.is_unrolled()) text += " of " + plural(network.depth, "layer");
   text += ", gradient " + experiment_.network().gradient_label();
   if (warm_bytes_ > 0.0) text += ", warm starts take " + brief(warm_bytes_ / 1e6, 3) + " MB a rank";
   std::printf("  loss      %s, %s over the samples, %s\n", settings_.loss->name().c_str(),

@@ -126,7 +126,7 @@ void TrainSettings::read_run(Options& o) {
 std::string TrainSettings::beyond_the_theorem() const {
   if (!network.has_equilibrium_model()) return "-objective " + network.objective;
   if (!network.is_softmax_linear()) return "-model " + network.model;
-  if (network.objective == "unrolled") return "-objective unrolled";
+  if (network.is_unrolled()) return "-objective unrolled";
   if (!network.theorem_applies()) return "an inexact gradient or a penalty";
   if (!loss->has_proven_rate()) return "-loss " + loss->name();
   if (batch > 0) return "minibatches";
