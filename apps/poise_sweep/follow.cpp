@@ -9,27 +9,21 @@
 namespace poise::sweep {
 namespace {
 
-/// As RateAudit: a ratio of exponents counts where both are resolved.
-constexpr double resolved_exponent = 1e-6;
-/// Share of a bound for the eigenvalue's error and rounding: the exponent, below 20 here, times 3e-10.
-constexpr double bound_share = 1e-8;
-
 /// The smaller of a minimum and the tightness of one bound here; NaN stands for none yet.
-double smaller(double so_far, double tightness, double bound, const AuditPoint& point, double initial,
-               double rounding) {
-  const bool resolved = std::log(initial / bound) > resolved_exponent &&
-                        point.sample.excess > point.sample.integration_error + rounding;
-  return resolved ? std::fmin(so_far, tightness) : so_far;
+double smaller(double so_far, double tightness, const BoundCheck& check) {
+  return check.resolved ? std::fmin(so_far, tightness) : so_far;
 }
 
-/// Each bound by itself, with the allowances of RateAudit.
-void judge(const AuditPoint& point, double rounding, Followed& result) {
-  const double excess = point.sample.excess - point.sample.integration_error - rounding;
-  const bool held = excess <= point.row.bound * (1.0 + bound_share);
-  if (!held && result.first_violation < 0.0) result.first_violation = static_cast<double>(point.sample.step);
-  result.held = result.held && held;
-  result.held_integrated =
-      result.held_integrated && excess <= point.row.bound_integrated * (1.0 + bound_share);
+/// Each bound by itself.
+void judge(const AuditPoint& point, Followed& result) {
+  const AuditRow& row = point.row;
+  if (!row.check.held && result.first_violation < 0.0)
+    result.first_violation = static_cast<double>(point.sample.step);
+  result.held = result.held && row.check.held;
+  result.held_integrated = result.held_integrated && row.check_integrated.held;
+  result.tightness = smaller(result.tightness, row.tightness, row.check);
+  result.tightness_integrated =
+      smaller(result.tightness_integrated, row.tightness_integrated, row.check_integrated);
 }
 
 bool goes_on(FollowSettings::Stop stop, const AuditPoint& point, const Followed& result) {
@@ -54,11 +48,7 @@ Followed follow(Experiment& experiment, const FollowSettings& settings, const In
     result.final_excess = point.sample.excess;
     result.time = state.t;
     result.lambda_T = point.row.lambda_T;
-    result.tightness = smaller(result.tightness, point.row.tightness, point.row.bound, point,
-                               result.initial_excess, rounding);
-    result.tightness_integrated = smaller(result.tightness_integrated, point.row.tightness_integrated,
-                                          point.row.bound_integrated, point, result.initial_excess, rounding);
-    judge(point, rounding, result);
+    judge(point, result);
     result.reached = point.sample.excess <= std::max(settings.target * result.initial_excess, rounding);
     if (inspect && !inspect(state, gradient, evaluation, point)) return false;
     return !result.reached && goes_on(settings.stop, point, result);

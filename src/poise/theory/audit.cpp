@@ -69,6 +69,7 @@ AuditRow RateAudit::add(const AuditSample& sample) {
     state_.points += 1.0;
     row.kappa_measured = row.bound = row.bound_integrated = row.tightness = row.tightness_integrated =
         not_a_number;
+    row.check.held = row.check_integrated.held = false;
     row.lambda_T = state_.lambda_T;
     report(row, {Violation::Kind::not_finite, sample.step, sample.t, sample.excess, 0.0, 0.0});
     return row;
@@ -86,9 +87,9 @@ AuditRow RateAudit::add(const AuditSample& sample) {
   row.bound_integrated = state_.initial_excess * std::exp(-state_.integrated_exponent);
   const double measured_before = state_.measured;
   row.tightness =
-      compare(sample, Violation::Kind::bound, exponent, kappa * state_.lower_lambda_T * time, row);
+      compare(sample, Violation::Kind::bound, exponent, kappa * state_.lower_lambda_T * time, row, row.check);
   row.tightness_integrated = compare(sample, Violation::Kind::bound_integrated, state_.integrated_exponent,
-                                     state_.lower_integrated_exponent, row);
+                                     state_.lower_integrated_exponent, row, row.check_integrated);
   state_.measured = std::min(state_.measured, measured_before + 1.0);  // one time, not two bounds
   const double slack = floor_share * row.floor;
   if (sample.lambda_min < row.floor - slack)
@@ -121,20 +122,23 @@ void RateAudit::advance(const AuditSample& sample, double kappa_measured) {
 }
 
 double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, double exponent,
-                          double lower_exponent, AuditRow& row) {
+                          double lower_exponent, AuditRow& row, BoundCheck& check) {
   const double bound = state_.initial_excess * std::exp(-exponent);
   const double eigenvalue_error = bound * std::expm1(std::max(0.0, exponent - lower_exponent));
   const double other_allowance =
       eigenvalue_error + rounding_share * (1.0 + exponent) * bound + constants_.excess_rounding;
   const double allowance = other_allowance + sample.integration_error;
   const double allowed = bound + allowance;
-  if (sample.excess > allowed) report(row, {kind, sample.step, sample.t, sample.excess, bound, allowance});
+  check.held = !(sample.excess > allowed);
+  if (!check.held) report(row, {kind, sample.step, sample.t, sample.excess, bound, allowance});
   if (state_.points > 1.0) confirm(sample, bound, exponent, other_allowance);
   if (!(exponent > 0.0) || state_.initial_excess == 0.0) return not_a_number;
   state_.worst_margin = std::min(state_.worst_margin, 1.0 - sample.excess / allowed);
   const double tightness = std::log(state_.initial_excess / sample.excess) / exponent;
   // An extreme counts only where both exponents are resolved.
-  if (exponent > resolved_exponent && sample.excess > sample.integration_error + constants_.excess_rounding) {
+  check.resolved =
+      exponent > resolved_exponent && sample.excess > sample.integration_error + constants_.excess_rounding;
+  if (check.resolved) {
     state_.smallest_tightness = std::min(state_.smallest_tightness, tightness);
     state_.largest_tightness = std::max(state_.largest_tightness, tightness);
     state_.measured += 1.0;

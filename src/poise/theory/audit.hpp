@@ -36,6 +36,14 @@ struct AuditSample {
   double lambda_floor = 0.0;  ///< of this time, where it is above that of the constants
 };
 
+/// The comparison of an excess with one bound.
+struct BoundCheck {
+  bool held = true;  ///< the excess is at most the bound and its allowance (RateAudit)
+  /// Whether bound and excess can be told from E₀ and from 0: exponent above 1e-6, excess above its
+  /// uncertainty. Extremes of the tightness are over such times.
+  bool resolved = false;
+};
+
 /// One row of the audit's history.
 struct AuditRow {
   double kappa_measured = 0.0;    ///< κ_t; NaN if the excess is 0
@@ -47,6 +55,7 @@ struct AuditRow {
   double tightness = 0.0;
   double tightness_integrated = 0.0;
   bool held = true;  ///< nothing was violated here
+  BoundCheck check, check_integrated;
 };
 
 /// Something that Theorem 1 excludes, beyond integration error and rounding.
@@ -90,9 +99,11 @@ struct AuditPoint {
 /// exponent is resolved. (Later it may exceed the bound: as the excess vanishes, so does what was wrong with
 /// it, which the sum of local errors does not know.)
 ///
-/// Allowance: what the bound grows by that, + integration_error + `rounding_share` (1 + x) bound +
-/// excess_rounding, x the bound's exponent. The share covers the accuracy of λ_min and κ_t, which the
-/// exponential turns into x times their relative error.
+/// Allowance, the one of all programs: what the bound grows by that, + integration_error + `rounding_share`
+/// (1 + x) bound + excess_rounding, x the bound's exponent. Derivation: the bound is E₀ e^{−x}, x the
+/// integral of κ λ_min. A relative error δ of κ λ_min makes it E₀ e^{−x(1 − δ)} = bound e^{xδ}, which is
+/// bound (1 + xδ) for small xδ; rounding of E₀ and of the exponential adds a few ε of the bound. δ and ε are
+/// below `rounding_share`. The eigensolver's stated error is not in it: it is the first term.
 class RateAudit {
  public:
   static constexpr double rounding_share = 1e-10;
@@ -161,7 +172,7 @@ class RateAudit {
   void advance(const AuditSample& sample, double kappa_measured);
   /// Compares with one bound; returns its tightness.
   double compare(const AuditSample& sample, Violation::Kind kind, double exponent, double lower_exponent,
-                 AuditRow& row);
+                 AuditRow& row, BoundCheck& check);
   void confirm(const AuditSample& sample, double bound, double exponent, double other_allowance);
   void note_error_ratio(double error, double bound);
   void report(AuditRow& row, const Violation& violation);
