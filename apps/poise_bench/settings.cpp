@@ -86,6 +86,7 @@ void check(const BenchSettings& s) {
 }  // namespace
 
 BenchSettings BenchSettings::from(Options& o) {
+  const Options::Category category(o, "bench");
   BenchSettings s;
   read_cases(o, s);
   s.m = o.integer("m", 0, {0, most}, "state width; 0: 512, of hard 256");

@@ -70,6 +70,7 @@ std::vector<OptionRule> compare_rules() {
 }  // namespace
 
 CompareSettings CompareSettings::from(Options& o) {
+  const Options::Category category(o, "study");
   CompareSettings s;
   s.problem.read_data(o);
   // Declared first, so with another default than in poise-train: what is compared are the W of the data.

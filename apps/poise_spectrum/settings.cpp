@@ -5,6 +5,7 @@
 namespace poise::spectrum {
 
 SpectrumSettings SpectrumSettings::from(Options& o) {
+  const Options::Category category(o, "spectrum");
   SpectrumSettings s;
   s.count = o.integer("count", 6, {1, 1e6},
                       "leading eigenvalues of the recurrent weights W; a complex pair stays together, so "

@@ -32,6 +32,7 @@ std::vector<OptionRule> sweep_rules() {
 }  // namespace
 
 SweepSettings SweepSettings::from(Options& o) {
+  const Options::Category category(o, "study");
   SweepSettings s;
   s.study =
       o.choice("study", "width", {"width", "step_size", "inexact", "depth"},

@@ -11,11 +11,11 @@ from training import BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest
 BUILT = os.path.join(SOURCE, "build", "apps")
 
 
-def launch(program, *options, ranks=1):
+def launch(program, *options, ranks=1, environment=None):
     path = os.environ.get("POISE_" + program.upper(), os.path.join(BUILT, "poise-" + program))
     start = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster by itself
     return subprocess.run([*start, path, *map(str, options)], capture_output=True, text=True, timeout=patience(100),
-                          env=ENVIRONMENT)
+                          env={**ENVIRONMENT, **(environment or {})})
 
 
 # What a solver of a kind says, by the options behind its prefix.
@@ -133,6 +133,24 @@ class Diagnostics(TrainingTest):
         for words in ("types of Poise: meanfield, perron, picard, forwardbackward, peacemanrachford", "snes_patient",
                       "snes_mixing", "ksp_patient", "ksp_mixing", "-eq_alpha", "-eq_mixed_*", "-adj_mixed_*"):
             self.assertIn(words, done.stdout)
+
+    def test_the_help_is_by_category_and_fits_the_terminal(self):
+        whole = launch("train", "-help")
+        shown = re.findall(r"^(\w+):$", whole.stdout, re.MULTILINE)
+        self.assertEqual(shown, ["data", "features", "model", "objective", "loss", "dynamics", "run", "ensemble"])
+        for category, option, other in (("model", "  -gamma (0.8; a number in (0, 1))", "-time"),
+                                        ("solvers", "  -eq_*", "-gamma ("), ("run", "  -resume (", "-gamma (")):
+            part = launch("train", "-help", category)
+            self.assertEqual(part.returncode, DONE)
+            self.assertIn(option, part.stdout)
+            self.assertNotIn(other, part.stdout)
+            self.assertIn(part.stdout.strip(), whole.stdout)
+        unknown = launch("train", "-help", "modell")
+        self.assertEqual(unknown.returncode, BAD_INPUT)
+        self.assertIn("-help modell: there is no such category; choose data, features, model", unknown.stderr)
+        narrow = launch("train", "-help", environment={"COLUMNS": "72"})
+        self.assertEqual("".join(narrow.stdout.split()), "".join(whole.stdout.split()))
+        self.assertLessEqual(max(len(line) for line in narrow.stdout.splitlines() if "|" not in line), 72)
 
     def test_solvers_that_run_are_heard(self):
         for name, (program, options, solvers) in PRINTED.items():

@@ -77,6 +77,7 @@ ExitCode report(MPI_Comm comm, const VerdictTable& table, const AuditFacts& fact
 }  // namespace
 
 AuditOptions AuditOptions::from(Options& options) {
+  const Options::Category category(options, "audit");
   AuditOptions own;
   own.run = options.text("run", "", "the run directory to check");
   own.json = options.text("json", "", "also write the verdict to this file, as JSON");

@@ -1,11 +1,14 @@
 #include "poise/base/options.hpp"
 
 #include <petscsys.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <numeric>
 #include <sstream>
@@ -158,6 +161,34 @@ Number parse(const Setting& setting) {
   return value;
 }
 
+constexpr const char* solver_category = "solvers";
+
+/// Of the variable COLUMNS, else of the terminal; 0 if neither is known.
+std::size_t terminal_width() {
+  if (const char* columns = std::getenv("COLUMNS")) return std::strtoul(columns, nullptr, 10);
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/// Breaks lines at blanks; what follows keeps the indentation of its line. Width 0: unchanged.
+std::string wrapped(const std::string& text, std::size_t width) {
+  constexpr std::size_t narrowest = 40;
+  if (width < narrowest) return text;
+  std::string out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
+    while (line.size() > width) {
+      const std::size_t blank = line.rfind(' ', width);
+      if (blank == std::string::npos || blank <= indent) break;
+      out += line.substr(0, blank) + "\n";
+      line = std::string(indent, ' ') + line.substr(blank + 1);
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> unused_options() {
@@ -226,7 +257,7 @@ Setting& Options::declare(const std::string& name, const std::string& initial, c
   char value[PETSC_MAX_PATH_LEN] = "";
   PetscBool given = PETSC_FALSE;
   check(PetscOptionsGetString(nullptr, nullptr, ("-" + name).c_str(), value, sizeof value, &given));
-  settings_.push_back({name, given ? value : initial, initial, range, help, given == PETSC_TRUE});
+  settings_.push_back({name, given ? value : initial, initial, range, help, given == PETSC_TRUE, category_});
   return settings_.back();
 }
 
@@ -391,30 +422,58 @@ std::vector<std::pair<std::string, std::string>> Options::resolved() const {
   return resolved;
 }
 
-std::string Options::help(const std::string& usage) const {
+std::vector<std::string> Options::categories() const {
+  std::vector<std::string> words;
+  for (const auto& setting : settings_)
+    if (std::find(words.begin(), words.end(), setting.category) == words.end())
+      words.push_back(setting.category);
+  if (!solvers_.empty()) words.emplace_back(solver_category);
+  return words;
+}
+
+std::string Options::solvers_help() const {
   std::ostringstream out;
-  out << usage << "\n\nOptions (default; range):\n";
-  for (const auto& s : settings_) {
-    out << "  -" << s.name << " (" << (s.initial.empty() ? "none" : s.initial) << "; " << s.range
-        << ")\n      " << s.help << "\n";
+  out << "\nSolvers of PETSc and SLEPc take all of their options behind a prefix";
+  for (const auto& [kind, names] : petsc_names)
+    if (kind == solvers_.front().kind) out << ", such as -" << solvers_.front().prefix << names.front();
+  out << ":\n";
+  for (const auto& s : solvers_) {
+    const std::string name = "-" + s.prefix + "*";
+    out << "  " << name << std::string(std::max<std::size_t>(14, name.size()) - name.size() + 1, ' ')
+        << s.kind << "; default: " << s.defaults << "\n";
   }
-  if (!solvers_.empty()) {
-    out << "\nSolvers of PETSc and SLEPc take all of their options behind a prefix";
-    for (const auto& [kind, names] : petsc_names)
-      if (kind == solvers_.front().kind) out << ", such as -" << solvers_.front().prefix << names.front();
-    out << ":\n";
-    for (const auto& s : solvers_) {
-      const std::string name = "-" + s.prefix + "*";
-      out << "  " << name << std::string(std::max<std::size_t>(14, name.size()) - name.size() + 1, ' ')
-          << s.kind << "; default: " << s.defaults << "\n";
-    }
-  }
-  out << "\nOptions may also stand in a file (-options_file FILE) or in the variable PETSC_OPTIONS; the "
-         "command "
-         "line wins.\nA flag alone means true. Of PETSc's own: -log_view (times), -help petsc (all of "
-         "PETSc's).\n"
-         "Exit codes: 0 done, 1 a failed audit or solve, 2 bad usage or input, 75 stopped on request.\n";
   return out.str();
+}
+
+std::string Options::help(const std::string& usage, const std::string& category) const {
+  const std::vector<std::string> all = categories();
+  const bool known = std::find(all.begin(), all.end(), category) != all.end();
+  if (!category.empty() && !known)
+    throw Error(ExitCode::bad_input,
+                "-help " + category + ": there is no such category; choose " + join(all, ", ") +
+                    ", or petsc for the options of PETSc itself",
+                true);
+  std::string text = category.empty() ? usage + "\n\nOptions (default; range) by category:\n" : "";
+  for (const auto& word : all) {
+    if ((!category.empty() && word != category) || word == solver_category) continue;
+    text += (text.empty() ? "" : "\n") + word + ":\n";
+    for (const auto& s : settings_)
+      if (s.category == word)
+        text += "  -" + s.name + " (" + (s.initial.empty() ? "none" : s.initial) + "; " + s.range +
+                ")\n      " + s.help + "\n";
+  }
+  if (!solvers_.empty() && (category.empty() || category == solver_category)) text += solvers_help();
+  if (category.empty())
+    text +=
+        "\nOptions may also stand in a file (-options_file FILE) or in the variable PETSC_OPTIONS; the "
+        "command "
+        "line wins.\nA flag alone means true. -help CATEGORY lists one of " +
+        join(all, ", ") +
+        ". Of PETSc's own: -log_view (times), -help petsc (all of PETSc's).\n"
+        "Exit codes: 0 done, 1 a failed audit or solve, 2 bad usage or input, 3 done but not verified, 75 "
+        "stopped "
+        "on request.\n";
+  return wrapped(text, terminal_width());
 }
 
 }  // namespace poise

@@ -24,7 +24,8 @@ struct Setting {
   std::string initial;  ///< the default
   std::string range;    ///< for -help
   std::string help;
-  bool given = false;  ///< set by the user
+  bool given = false;    ///< set by the user
+  std::string category;  ///< of -help; see Options::Category
 };
 
 /// Declares options and reads them from the PETSc options database (command line, -options_file, YAML,
@@ -42,6 +43,21 @@ class Options {
   std::string text(const std::string& name, const std::string& initial, const std::string& help);
   std::string choice(const std::string& name, const std::string& initial,
                      const std::vector<std::string>& choices, const std::string& help);
+
+  /// While it lives, what is declared belongs to this category of -help: one word. Elsewhere: "program".
+  class Category {
+   public:
+    Category(Options& options, std::string word) : options_(options), before_(std::move(word)) {
+      std::swap(options_.category_, before_);
+    }
+    ~Category() { std::swap(options_.category_, before_); }
+    Category(const Category&) = delete;
+    Category& operator=(const Category&) = delete;
+
+   private:
+    Options& options_;
+    std::string before_;
+  };
 
   /// Declares that a PETSc solver with this options prefix exists in the program: for -help and for misspelt
   /// names. `kind` is SNES, KSP, TS, EPS, SVD or TAO.
@@ -61,8 +77,10 @@ class Options {
   /// Declared options as "name value", then the user's options for PETSc's solvers: an -options_file of this
   /// run.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> resolved() const;
-  /// The text of -help.
-  [[nodiscard]] std::string help(const std::string& usage) const;
+  /// The text of -help, by categories, or of `-help CATEGORY`. Lines are broken at the width of the terminal,
+  /// or at the variable COLUMNS; not at all where neither is known. Throws bad_input that lists the
+  /// categories if there is none of that name.
+  [[nodiscard]] std::string help(const std::string& usage, const std::string& category = {}) const;
 
  private:
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
@@ -81,8 +99,11 @@ class Options {
   struct Solver {
     std::string prefix, kind, defaults;
   };
+  [[nodiscard]] std::vector<std::string> categories() const;
+  [[nodiscard]] std::string solvers_help() const;
   std::vector<Setting> settings_;
   std::vector<Solver> solvers_;
+  std::string category_ = "program";
 };
 
 /// Not collective. Names and values in PETSc's database that nothing has asked for yet. Looking does not

@@ -98,6 +98,7 @@ std::string to_string(FeatureKind kind) {
 }
 
 FeatureOptions FeatureOptions::from(Options& options, std::uint64_t seed) {
+  const Options::Category category(options, "features");
   FeatureOptions f;
   f.kind = parse_features(
       options.choice("features", "whiten", kind_names,

@@ -81,9 +81,10 @@ Session::Session(int argc, char** argv) {
     }
     if (argument == "-help" || argument == "--help" || argument == "-h") {
       help_requested_ = true;
-      const bool petsc_too = i + 1 < argc && std::strcmp(argv[i + 1], "petsc") == 0;
-      if (!petsc_too) continue;
-      ++i;
+      if (i + 1 == argc || argv[i + 1][0] == '-') continue;
+      help_category_ = argv[++i];
+      if (help_category_ != "petsc") continue;
+      help_category_.clear();
       arguments_.emplace_back("-help");
     } else {
       arguments_.push_back(argument);
@@ -167,7 +168,7 @@ int run_options_program(int argc, char** argv, const std::string& usage,
     declare(options);
     int rank = 0;
     check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
-    if (rank == 0) std::fputs(options.help(usage).c_str(), stdout);
+    if (rank == 0) std::fputs(options.help(usage, session.help_category()).c_str(), stdout);
     return ExitCode::done;
   });
 }

@@ -21,6 +21,8 @@ class Session {
   Session& operator=(const Session&) = delete;
   [[nodiscard]] bool version_requested() const { return version_requested_; }
   [[nodiscard]] bool help_requested() const { return help_requested_; }
+  /// The word behind -help; empty: none, or petsc.
+  [[nodiscard]] const std::string& help_category() const { return help_category_; }
   /// What the command line holds before the first option ("import", "show FILE"), then every word that is
   /// neither an option nor the value of one.
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
@@ -29,6 +31,7 @@ class Session {
   std::vector<std::string> arguments_;
   std::vector<char*> pointers_;
   std::vector<std::string> words_;
+  std::string help_category_;
   bool help_requested_ = false, version_requested_ = false;
 };
 

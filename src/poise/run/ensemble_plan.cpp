@@ -79,6 +79,7 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
 }  // namespace
 
 EnsembleSettings EnsembleSettings::from(Options& o) {
+  const Options::Category category(o, "ensemble");
   EnsembleSettings s;
   s.file =
       o.text("ensemble", "",

@@ -35,6 +35,7 @@ void NetworkSettings::read_own_models(Options& o) {
 }
 
 void NetworkSettings::read_model(Options& o) {
+  const Options::Category category(o, "model");
   std::vector<std::string> names{"softmax_linear", "pointwise", "monotone"};
   std::string help =
       "the equilibrium equation, output B z; softmax_linear: z = gamma softmax(A) z + "
@@ -78,6 +79,7 @@ void NetworkSettings::read_model(Options& o) {
 }
 
 void NetworkSettings::read_objective(Options& o) {
+  const Options::Category category(o, "objective");
   depth = o.integer("depth", 10, {1, 1e6}, "objectives unrolled and feedforward: number of layers");
   recompute_every = o.integer("recompute_every", 0, {0, 1e6},
                               "objective unrolled: keep every Kth layer only and compute the others again "

@@ -23,6 +23,7 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 void TrainSettings::read_data(Options& o) {
+  const Options::Category category(o, "data");
   data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   seed = static_cast<std::uint64_t>(
@@ -31,6 +32,7 @@ void TrainSettings::read_data(Options& o) {
 }
 
 void TrainSettings::read_loss(Options& o) {
+  const Options::Category category(o, "loss");
   loss = find_loss(o.choice("loss", "squared", loss_names(), "loss of a sample" + loss_help()));
   mean = o.choice("loss_scale", "mean", {"mean", "sum"},
                   "the loss is the mean or the sum of the samples' losses") == "mean";
@@ -57,6 +59,7 @@ TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& re
 }
 
 void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
+  const Options::Category category(o, "dynamics");
   dynamics =
       kinds.find(o.choice("dynamics", "flow", kinds.names(), "how the parameters move" + kinds.help()));
   steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps");
@@ -82,6 +85,7 @@ void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
 
 void TrainSettings::read_run(Options& o) {
   const std::string beyond = beyond_the_theorem();
+  const Options::Category category(o, "run");
   audit = o.flag("audit", beyond.empty(),
                  "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code "
                  "1). The default is true where the theorem applies");
