@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "poise/base/check.hpp"
-#include "poise/petsc/temporary_options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise::bench {
 namespace {

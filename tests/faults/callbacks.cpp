@@ -12,7 +12,7 @@
 #include "poise/dynamics/flow.hpp"
 #include "poise/dynamics/minimise.hpp"
 #include "poise/petsc/session.hpp"
-#include "poise/petsc/shell_preconditioner.hpp"
+#include "poise/petsc/shell_operator.hpp"
 #include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 #include "poise/theory/spectral_solvers.hpp"

@@ -7,6 +7,14 @@
 
 namespace poise {
 
+void create_eigensolver(MPI_Comm comm, const char* prefix, EPS* eps) {
+  check(EPSCreate(comm, eps));
+  check(EPSSetOptionsPrefix(*eps, prefix));
+  DS projected = nullptr;
+  check(EPSGetDS(*eps, &projected));
+  check(DSSetParallel(projected, DS_PARALLEL_SYNCHRONIZED));
+}
+
 EigenRun run_eigensolver(EPS eps, Vec start) {
   EigenRun run;
   PetscInt pairs = 0;

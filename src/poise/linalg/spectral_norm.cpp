@@ -10,7 +10,6 @@
 #include "poise/base/log_event.hpp"
 #include "poise/base/random.hpp"
 #include "poise/linalg/eigenproblem.hpp"
-#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/base/petsc_versions.hpp"

@@ -10,7 +10,7 @@
 namespace poise {
 
 /// Move-only owner of a PETSc or SLEPc object. `get()` gives the raw handle, so the whole PETSc API stays
-/// usable; `out()` is for functions that create into a pointer. The destructor never throws.
+/// usable; `out()` is for functions that create an object through a pointer. The destructor never throws.
 template <class T, auto Destroy>
 class Handle {
  public:
@@ -28,7 +28,7 @@ class Handle {
   }
 
   [[nodiscard]] T get() const noexcept { return object_; }
-  /// Frees what is held and returns the place for a new object.
+  /// Destroys the held object, if any, and returns where to store a new one.
   [[nodiscard]] T* out() noexcept {
     if (object_ != nullptr) (void)Destroy(&object_);
     object_ = nullptr;

@@ -12,8 +12,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/requirements.hpp"
 #include "poise/base/version.hpp"
-#include "poise/petsc/options_file.hpp"
-#include "poise/petsc/own_options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise {
 namespace {
@@ -24,27 +23,28 @@ bool is_number(const std::string& argument) {
          (std::isdigit(static_cast<unsigned char>(argument[1])) != 0 || argument[1] == '.');
 }
 
-/// Open MPI's own MPI-IO, ompio, takes a write that fails for one of 0 bytes without an error (4.1): HDF5
-/// then waits in itself. ROMIO, which most MPI libraries have, tells. A user's choice stays. Before MPI
-/// starts.
+/// Makes Open MPI use ROMIO for MPI-IO; a user's choice stays. Its default, ompio (4.1), reports a failed
+/// write as a write of 0 bytes without an error, and HDF5 then hangs; ROMIO returns the error. Call this
+/// before MPI starts.
 void prefer_romio() {
   ::setenv("OMPI_MCA_io", "^ompio", 0);
 }
 
-/// MPI for the life of a program.
+/// Starts MPI, and ends it in the destructor.
 class Mpi {
  public:
   Mpi() {
     int provided = 0;
     prefer_romio();
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);  // as PETSc does
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);  // the level that PETSc asks for
   }
   ~Mpi() { MPI_Finalize(); }
   Mpi(const Mpi&) = delete;
   Mpi& operator=(const Mpi&) = delete;
 };
 
-/// The exit code of `body`. What all ranks know is told by rank 0; what one rank met alone ends the world.
+/// The exit code of `body`. Rank 0 prints an error that all ranks throw; an error of one rank aborts all
+/// ranks.
 int run_and_report(const std::function<ExitCode()>& body) {
   try {
     return static_cast<int>(body());
@@ -71,7 +71,7 @@ Session::Session(int argc, char** argv) {
   bool after_value = false;
   for (; i < argc; ++i) {
     const std::string argument = argv[i];
-    // PETSc would ignore a word behind a value, so that what it was meant for is silently left out.
+    // PETSc would silently ignore a word behind a value. Such words are kept, to be refused later.
     const bool is_value = argument.empty() || argument[0] != '-' || is_number(argument);
     if (is_value && after_value) words_.push_back(argument);
     after_value = is_value;
@@ -95,8 +95,8 @@ Session::Session(int argc, char** argv) {
   prefer_romio();
   auto count = static_cast<int>(arguments_.size());
   char** pointers = pointers_.data();
-  // PETSc's handlers would answer TERM with its own error report, and replace those of the program. What is
-  // wrong in memory is reported by MPI.
+  // PETSc's signal handlers would replace the program's, and answer TERM with an error report. Crashes by bad
+  // memory accesses are reported by MPI.
   (void)PetscOptionsSetValue(nullptr, "-no_signal_handler", nullptr);
   if (SlepcInitialize(&count, &pointers, nullptr, nullptr) != 0)
     abort_world(std::make_exception_ptr(bad_input("PETSc could not start: see above")));
@@ -128,8 +128,8 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
       return ExitCode::done;
     });
     std::fflush(stdout);
-    // No rank finalizes while another can still abort: there Open MPI 4.1's mpirun hangs or crashes, now and
-    // then.
+    // No rank may finalize MPI while another rank can still abort: Open MPI 4.1's mpirun then sometimes hangs
+    // or crashes.
     MPI_Barrier(MPI_COMM_WORLD);
   }
   return code;
@@ -137,7 +137,8 @@ int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& 
 
 namespace {
 
-/// What is missing may be there under a name that is nearly right.
+/// Runs the program. If an option is missing, the user may have misspelt it: then the message also names the
+/// unknown options.
 ExitCode run_or_name_misspelt(Options& options, const std::function<void(Options&)>& declare,
                               const std::function<ExitCode(Options&, MPI_Comm)>& run) {
   try {

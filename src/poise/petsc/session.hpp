@@ -11,8 +11,9 @@
 
 namespace poise {
 
-/// Owns MPI, PETSc and SLEPc for the life of a program. `-help` alone is kept from PETSc, so that the program
-/// can print its own list; `-help petsc` also prints the options of PETSc's solvers.
+/// Starts PETSc and SLEPc, and MPI unless it runs already; the destructor ends them. PETSc does not see a
+/// `-help` without a word behind it, so that the program can print its own list; `-help petsc` also prints
+/// the options of PETSc's solvers.
 class Session {
  public:
   Session(int argc, char** argv);
@@ -21,10 +22,10 @@ class Session {
   Session& operator=(const Session&) = delete;
   [[nodiscard]] bool version_requested() const { return version_requested_; }
   [[nodiscard]] bool help_requested() const { return help_requested_; }
-  /// The word behind -help; empty: none, or petsc.
+  /// The word behind -help; empty if there is none or if it is petsc.
   [[nodiscard]] const std::string& help_category() const { return help_category_; }
-  /// What the command line holds before the first option ("import", "show FILE"), then every word that is
-  /// neither an option nor the value of one.
+  /// The words of the command line before the first option ("import", "show FILE"), then every later word
+  /// that is neither an option nor the value of an option.
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
 
  private:
@@ -35,12 +36,13 @@ class Session {
   bool help_requested_ = false, version_requested_ = false;
 };
 
-/// The frame of every main: starts a Session, runs `program`, turns errors into one message and an exit code
-/// that is the same on every rank. An error that not all ranks share aborts the world; nothing hangs.
+/// The frame of every main: starts MPI and a Session, runs `program`, and turns an error into one message and
+/// an exit code that is the same on every rank. An error that not all ranks share aborts all ranks, so that
+/// none waits forever.
 int run_program(int argc, char** argv, const std::function<ExitCode(Session&)>& program);
 
-/// The frame of a main that takes nothing but options: `-help` prints `usage` and what `declare` declares,
-/// anything before the first option is an error, else `run` runs on MPI_COMM_WORLD.
+/// The frame of a main that takes only options. `-help` prints `usage` and the options that `declare`
+/// declares; a word that is not an option is an error; else `run` is called with MPI_COMM_WORLD.
 int run_options_program(int argc, char** argv, const std::string& usage,
                         const std::function<void(Options&)>& declare,
                         const std::function<ExitCode(Options&, MPI_Comm)>& run);

@@ -1,8 +1,8 @@
 #include "poise/petsc/shell_operator.hpp"
 
 #include "poise/base/check.hpp"
-#include "poise/petsc/vec.hpp"
 #include "poise/base/petsc_versions.hpp"
+#include "poise/petsc/vec.hpp"
 
 namespace poise {
 namespace {
@@ -35,6 +35,21 @@ ShellOperator::ShellOperator(MPI_Comm comm, Index local_size, LinearMap apply, L
   if (maps_->apply_transpose)
     check(MatShellSetOperation(mat_.get(), MATOP_MULT_TRANSPOSE,
                                reinterpret_cast<ShellFunction>(multiply_transpose)));
+}
+
+void set_shell_preconditioner(PC pc, const LinearMap& apply) {
+  check(PCSetType(pc, PCSHELL));
+  check(PCShellSetContext(pc, const_cast<LinearMap*>(&apply)));  // the C interface has no const
+  check(PCShellSetApply(
+      pc, +[](PC self, Vec x, Vec y) -> PetscErrorCode {
+        return guarded([&] {
+          void* context = nullptr;
+          check(PCShellGetContext(self, &context));
+          const ReadArray in(x);
+          WriteArray out(y);
+          (*static_cast<const LinearMap*>(context))(in.data(), out.data());
+        });
+      }));
 }
 
 }  // namespace poise

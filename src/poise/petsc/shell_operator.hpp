@@ -1,5 +1,7 @@
 #pragma once
 
+#include <petscpc.h>
+
 #include <functional>
 #include <memory>
 
@@ -8,12 +10,12 @@
 
 namespace poise {
 
-/// y = Op(x) on the local entries of two Vecs; may communicate on the operator's communicator.
+/// y = Op(x) on the local entries of two Vecs. The function may communicate on the operator's communicator.
 using LinearMap = std::function<void(const double* x, double* y)>;
 
 /// The one adapter between C++ functions and PETSc's solvers: a square shell Mat whose products are `apply`
-/// and, if given, `apply_transpose`. Owns copies of the functions. Exceptions in them reach the caller of the
-/// solve.
+/// and, if given, `apply_transpose`. Owns copies of the functions. An exception in a function reaches the
+/// caller of the solve.
 class ShellOperator {
  public:
   /// Collective on `comm`; each rank holds `local_size` rows.
@@ -24,8 +26,12 @@ class ShellOperator {
   struct Maps {
     LinearMap apply, apply_transpose;
   };
-  std::unique_ptr<Maps> maps_;  // the Mat points here, so the address must survive a move of the operator
+  std::unique_ptr<Maps> maps_;  // on the heap: the Mat points here, also after a move of the operator
   MatHandle mat_;
 };
+
+/// Not collective. Makes `pc` a shell preconditioner that calls `apply`; `apply` must outlive `pc`. An
+/// exception in `apply` reaches the caller of the solve.
+void set_shell_preconditioner(PC pc, const LinearMap& apply);
 
 }  // namespace poise

@@ -1,5 +1,7 @@
 #include "poise/petsc/solver_options.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
@@ -13,7 +15,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/silent.hpp"
-#include "poise/petsc/own_options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise {
 namespace {
@@ -21,8 +23,8 @@ namespace {
 using Asked = Diagnostic::Asked;
 using Value = Diagnostic::Value;
 
-/// A solver, or an object inside of one, with the class of the diagnostics that it asks for. Objects that
-/// only must be silent have none.
+/// A solver, or an object inside it, with the class of its diagnostics in diagnostics.hpp; empty for an
+/// object that only has to be silenced.
 struct Part {
   PetscObject object;
   std::string diagnostics = {};
@@ -54,26 +56,28 @@ bool is_given(const std::string& prefix, const std::string& name) {
   return given == PETSC_TRUE;
 }
 
-/// PETSc counts an option as used once it was asked for.
+/// Asks for the diagnostics that are given, because PETSc counts an option as used once it was asked for.
 void ask(const std::string& prefix, const std::string& object) {
   for (const Diagnostic& one : diagnostics(object)) {
     if (one.asked != Asked::always || !is_given(prefix, one.name)) continue;
     if (one.value == Value::unfit)
-      throw Error(ExitCode::bad_input,
-                  "option -" + prefix + one.name +
-                      " wants what this solver has not: a mesh (DM), residuals, or the entries or a norm of "
-                      "its matrix; leave it out",
-                  true);
+      throw Error(
+          ExitCode::bad_input,
+          fmt::format("option -{}{} needs something that this solver does not have: a mesh (DM), residuals, "
+                      "or the entries or a norm of its matrix; leave the option out",
+                      prefix, one.name),
+          true);
   }
 }
 
-/// PETSc asks for options of some objects that it then does not use.
+/// Refuses diagnostics of objects that PETSc makes and sets from options, but then does not use.
 void refuse(const std::string& prefix, std::initializer_list<const char*> objects, const std::string& why) {
   for (const char* object : objects)
     for (const Diagnostic& one : diagnostics(object))
       if (is_given(prefix, one.name))
         throw Error(ExitCode::bad_input,
-                    "option -" + prefix + one.name + " would print nothing: " + why + "; leave it out", true);
+                    fmt::format("option -{}{} would print nothing: {}; leave it out", prefix, one.name, why),
+                    true);
 }
 
 void add(Parts& parts, KSP ksp);
@@ -169,9 +173,14 @@ void add(Parts& parts, Tao tao) {
   add(parts, ksp);
 }
 
-/// How a diagnostic stands in the options of a silent solver: not at all where all of its objects ask for it,
-/// so that it counts as used here, too; else with a value that prints nothing.
-enum class Silenced { stays, goes, nowhere, off };
+/// What happens to an option in the database of a silent solver. A diagnostic that every object of its class
+/// asks for is left out, and so counts as used; any other diagnostic gets a value that prints nothing.
+enum class Silenced {
+  stays,    ///< no diagnostic: its value does not change
+  goes,     ///< is left out
+  nowhere,  ///< prints to /dev/null
+  off       ///< is false
+};
 
 Silenced silenced(const std::string& name) {
   for (const char* object : {"SNES", "SNESJacobian", "SNESLineSearch", "KSP", "TS", "TAO", "TAOHessian",
@@ -198,7 +207,7 @@ NamedOptions silent_options() {
   return options;
 }
 
-/// Gives a database to an object, with which it ends.
+/// Gives a database to an object; it is destroyed with the object.
 void hand_over(PetscOptions database, PetscObject object) {
   PetscContainer container = nullptr;
   MPI_Comm comm = MPI_COMM_NULL;
@@ -221,8 +230,8 @@ void hand_over(PetscOptions database, PetscObject object) {
   check(PetscContainerDestroy(&container));
 }
 
-/// Inner solvers of preconditioners are set from options only when they are set up, which is after
-/// Options::reject_unknown.
+/// Sets the solvers inside preconditioners from options. PETSc does so only when it sets them up, which is
+/// after Options::reject_unknown.
 void set_inner_solvers(const Parts& parts) {
   for (const Part& part : parts) {
     if (part.object == nullptr || !has_type(part.object, {PCKSP})) continue;
@@ -232,7 +241,7 @@ void set_inner_solvers(const Parts& parts) {
   }
 }
 
-/// The default database is another one for the life of this object.
+/// Makes `database` the default one for the life of this object.
 class Pushed {
  public:
   explicit Pushed(PetscOptions database) { check(PetscOptionsPush(database)); }
@@ -248,8 +257,8 @@ Parts parts_of(Solver solver) {
   return parts;
 }
 
-/// SetFromOptions with a database that asks for no output, which stays the one of the solver and of all that
-/// it makes later. What it has used of it counts as used of the real one.
+/// Sets a solver from a database that asks for no output. The solver, and all objects that it makes later,
+/// keep this database. Options that were used in it count as used in the real one.
 template <class Solver>
 void set_silently(Solver solver, PetscErrorCode (*set)(Solver)) {
   PetscOptions database = nullptr;
@@ -284,8 +293,8 @@ void refuse_reserved(const Parts& parts) {
   for (const Part& part : parts)
     if (std::find(names.begin(), names.end(), type_of(part.object)) != names.end())
       throw Error(ExitCode::bad_input,
-                  type_option(part.object) + " is for " + reserved().purpose +
-                      " alone; choose one of PETSc's types here",
+                  fmt::format("{} is for {} only; choose one of PETSc's types here", type_option(part.object),
+                              reserved().purpose),
                   true);
 }
 

@@ -10,14 +10,15 @@
 
 namespace poise {
 
-/// Whether a solver may have the types that `reserve_types` has named.
+/// Whether a solver may be of the types that `reserve_types` has named.
 enum class ReservedTypes { refused, allowed };
 
-/// Not collective. Declares types of SNES, KSP and PC that need more than PETSc gives a solver, so that
-/// set_from_options refuses them, by the option, for solvers that do not have it.
+/// Not collective. Declares types of SNES, KSP and PC that only some solvers of Poise can have, because they
+/// need more than PETSc gives a solver. For all other solvers set_from_options refuses them and names the
+/// option. `purpose`: the solvers that can have them.
 void reserve_types(const std::vector<const char*>& names, const char* purpose);
 
-/// Not collective. The type of an object, empty if it has none; and the option that chooses it:
+/// Not collective. The type of an object, empty if it has none; and the option that chooses this type:
 /// "-eq_snes_type picard".
 [[nodiscard]] std::string type_of(PetscObject object);
 [[nodiscard]] std::string type_option(PetscObject object);
@@ -30,20 +31,20 @@ template <class Solver>
   return type_option(reinterpret_cast<PetscObject>(solver));
 }
 
-/// Not collective. The solvers that a SNES asks for corrections: its nonlinear preconditioner and the members
-/// of a composite.
+/// Not collective. The solvers inside a SNES: its nonlinear preconditioner and the members of a composite.
 [[nodiscard]] std::vector<SNES> inner_solvers(SNES snes);
 
-/// Collective. Sets a solver from the options database, in the place of KSPSetFromOptions and its likes; call
-/// it once the solver has its prefix, type and operators. Beyond what PETSc does:
-///  - Every option by which this solver and those inside of it tell what they do (diagnostics.hpp) counts as
-///    used, though PETSc asks for many of them only while it solves: Options::reject_unknown, which comes
-///    before that, refuses those of solvers that do not run.
-///  - One that is for an object which this solver has, but does not use, is bad_input.
-///  - Reserved types are bad_input, unless they are allowed.
-///  - On a silent communicator (silent.hpp) the solver prints nothing, now and later. What it computes and
-///    which options count as used is the same as elsewhere.
-/// Monitors and viewers that are set by functions are not touched, if they are set afterwards.
+/// Collective. Sets a solver from the options database; use it instead of KSPSetFromOptions,
+/// SNESSetFromOptions, and so on. Call it once the solver has its prefix, type and operators. Beyond what
+/// PETSc does:
+///  - Every option that makes this solver, or a solver inside it, print something (diagnostics.hpp) counts as
+///    used. PETSc reads many of them only while it solves, which is after Options::reject_unknown has refused
+///    the unused options.
+///  - Such an option for an object that this solver has, but does not use, is bad_input.
+///  - A reserved type is bad_input, unless `types` allows it.
+///  - On a silent communicator (silent.hpp) the solver prints nothing, now and later. Its results, and the
+///    options that count as used, do not depend on this.
+/// Monitors and viewers that are set by functions after this call stay.
 void set_from_options(KSP ksp, ReservedTypes types = ReservedTypes::refused);
 void set_from_options(SNES snes, ReservedTypes types = ReservedTypes::refused);
 void set_from_options(TS ts);

@@ -1,7 +1,8 @@
 #include "poise/petsc/vec.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
-#include <string>
 
 #include "poise/base/error.hpp"
 
@@ -24,7 +25,7 @@ void require_finite(Vec vec, const char* what) {
   check(VecNorm(vec, NORM_2, &norm));
   if (std::isfinite(norm)) return;
   throw Error(ExitCode::failed,
-              std::string(what) + " holds NaN or Inf: reduce the step size or the tolerance", true);
+              fmt::format("{} holds NaN or Inf: reduce the step size or the tolerance", what), true);
 }
 
 }  // namespace poise

@@ -55,8 +55,8 @@ class WriteArray {
   std::size_t size_ = 0;
 };
 
-/// A Vec whose local entries are an array of the caller's (of its local size) while this lives: no copy. Not
-/// collective.
+/// While this object lives, the local entries of `vec` are the caller's `array` of the same size, without a
+/// copy. Not collective.
 class PlacedArray {
  public:
   PlacedArray(Vec vec, double* array) : vec_(vec) { check(VecPlaceArray(vec, array)); }
@@ -70,9 +70,9 @@ class PlacedArray {
 
 /// Collective. A new Vec with `local_size` entries on this rank.
 [[nodiscard]] VecHandle create_vec(MPI_Comm comm, Index local_size);
-/// Collective. A new Vec of the same layout, entries unset.
+/// Collective. A new Vec of the same layout; its entries are not set.
 [[nodiscard]] VecHandle duplicate(Vec vec);
-/// Collective. Throws failure, naming `what`, if any rank's part holds a NaN or an Inf.
+/// Collective. Throws failure, which names `what`, if an entry on any rank is NaN or Inf.
 void require_finite(Vec vec, const char* what);
 
 }  // namespace poise

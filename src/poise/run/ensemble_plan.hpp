@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "poise/base/options.hpp"
-#include "poise/petsc/own_options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "poise/petsc/own_options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise {
 

@@ -6,7 +6,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
-#include "poise/petsc/own_options.hpp"
+#include "poise/petsc/options_database.hpp"
 #include "poise/run/resume.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/usage.hpp"

@@ -5,7 +5,6 @@
 #include "poise/base/check.hpp"
 #include "poise/base/random.hpp"
 #include "poise/linalg/eigenproblem.hpp"
-#include "poise/petsc/eigensolver.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/base/petsc_versions.hpp"

@@ -9,7 +9,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
-#include "poise/petsc/shell_preconditioner.hpp"
+#include "poise/petsc/shell_operator.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/base/petsc_versions.hpp"

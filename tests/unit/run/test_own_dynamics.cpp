@@ -4,7 +4,7 @@
 #include "poise/dynamics/dynamics_registry.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/run_file.hpp"
-#include "poise/petsc/own_options.hpp"
+#include "poise/petsc/options_database.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/run/train.hpp"
 #include "unit/io/temporary_folder.hpp"

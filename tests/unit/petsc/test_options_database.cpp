@@ -1,15 +1,15 @@
 #include <gtest/gtest.h>
+#include <petscsys.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/petsc/options_file.hpp"
-#include "poise/petsc/own_options.hpp"
-#include "poise/petsc/temporary_options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise {
 namespace {
@@ -114,13 +114,13 @@ TEST(OptionsFile, AFaultIsNamedWithItsLineAndCure) {
       {"-a -b\n", ":1: -a and -b stand on one line"},
       {"\n# x\nb 2\n", ":3: 'b' is not an option: options start with a dash"},
       {"-1 2\n", ":1: '-1' is not an option"},
-      {"-a my file\n", ":1: -a has more than one value: put one that has blanks in it between two \""},
+      {"-a my file\n", ":1: -a has more than one value: put a value that contains blanks between two \""},
       {"-a \"my # file\"\n", ":1: a \" is not closed"},
       {"alias -a\n", ":1: an alias is: alias -NEW -OLD"},
       {"-options_file\n", ":1: -options_file needs the name of a file"},
       {"-prefix_push\n", ":1: -prefix_push needs a value"},
       {"-options_file /none.opts\n", ":1: -options_file: file '/none.opts' does not exist"},
-      {std::string("-a\0b\n", 5), "is not a file of options but a binary one"}};
+      {std::string("-a\0b\n", 5), "is a binary file, not a file of options"}};
   for (const auto& [content, words] : cases)
     EXPECT_NE(refusal(content).find(words), std::string::npos) << refusal(content);
 }
@@ -129,6 +129,31 @@ TEST(OptionsFile, OneThatNamesItselfEnds) {
   const auto path =
       std::filesystem::temp_directory_path() / ("poise-refused-" + std::to_string(getppid()));  // of refusal
   EXPECT_NE(refusal("-options_file " + path.string()).find("name each other without end"), std::string::npos);
+}
+
+/// "-" if the option is not set.
+std::string value_of(const char* name) {
+  char value[64] = "";
+  PetscBool set = PETSC_FALSE;
+  check(PetscOptionsGetString(nullptr, nullptr, name, value, sizeof value, &set));
+  return set == PETSC_TRUE ? value : "-";
+}
+
+TEST(TemporaryOptionsTest, OptionsAreSetForAScopeAndThenAsBefore) {
+  check(PetscOptionsSetValue(nullptr, "-given", "users"));
+  {
+    const TemporaryOptions kept({{"-given", "ours"}, {"-fresh", "ours"}}, TemporaryOptions::keep);
+    EXPECT_EQ(value_of("-given"), "users");
+    EXPECT_EQ(value_of("-fresh"), "ours");
+    {
+      const TemporaryOptions replaced({{"-given", "inner"}}, TemporaryOptions::replace);
+      EXPECT_EQ(value_of("-given"), "inner");
+    }
+    EXPECT_EQ(value_of("-given"), "users");
+  }
+  EXPECT_EQ(value_of("-given"), "users");
+  EXPECT_EQ(value_of("-fresh"), "-");
+  check(PetscOptionsClearValue(nullptr, "-given"));
 }
 
 }  // namespace
