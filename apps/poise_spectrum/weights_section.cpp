@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "poise/linalg/all_eigenvalues.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 #include "poise/theory/numerical_range.hpp"
 #include "poise/theory/resolvent.hpp"
 #include "poise_spectrum/sections.hpp"

@@ -7,7 +7,6 @@
 #include "poise/base/log_event.hpp"
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/linalg/row_products.hpp"
 
 namespace poise {
 namespace {

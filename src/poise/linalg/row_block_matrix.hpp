@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
-#include "poise/linalg/aligned.hpp"
+#include "poise/linalg/blas.hpp"
 #include "poise/linalg/petsc_product.hpp"
 
 namespace poise {

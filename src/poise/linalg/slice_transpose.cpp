@@ -8,7 +8,8 @@
 namespace poise {
 namespace {
 
-/// Rows and columns of a tile: one of the two sides is read across cache lines, which then stay in cache.
+/// Rows and columns of a tile. One of the two matrices is visited across its cache lines; a small tile keeps
+/// these lines in cache.
 constexpr Index tile = 16;
 
 /// out (cols x rows, stride_out) = transpose of in (rows x cols, stride_in), both row-major.
@@ -31,7 +32,7 @@ SliceTranspose::SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets)
   const auto own = static_cast<std::size_t>(rank);
   rows_ = offsets[own + 1] - offsets[own];
   for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
-    (void)mpi_count((offsets[r + 1] - offsets[r]) * m);  // of every rank: all ranks throw
+    (void)mpi_count((offsets[r + 1] - offsets[r]) * m);  // checked for every rank, so that all ranks throw
     counts_.push_back(static_cast<int>(rows_ * (offsets[r + 1] - offsets[r])));
     displacements_.push_back(static_cast<int>(rows_ * offsets[r]));
   }
@@ -43,7 +44,7 @@ SliceTranspose::SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets)
 void SliceTranspose::apply(const double* rows, Index stride, double* out) {
   const Index m = offsets_.back();
   if (counts_.size() == 1) return transpose_tiles(m, m, rows, stride, out, m);
-  // The block that rank r needs is sent as it stands in Mᵀ's columns: its columns of M, one after the other.
+  // Rank r gets its columns of this rank's rows of M, one column after the other.
   transpose_tiles(rows_, m, rows, stride, send_.data(), rows_);
   check_mpi(MPI_Alltoallv(send_.data(), counts_.data(), displacements_.data(), MPI_DOUBLE, receive_.data(),
                           counts_.data(), displacements_.data(), MPI_DOUBLE, comm_));

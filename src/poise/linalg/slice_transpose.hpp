@@ -13,11 +13,12 @@ namespace poise {
 class SliceTranspose {
  public:
   /// `offsets`: size of comm + 1 numbers from 0 to m; rank r holds rows [o[r], o[r+1]) =: m_r of them, which
-  /// may be none. `comm` must outlive this object. Throws failure if a rank's rows exceed what MPI can count.
+  /// may be none. `comm` must outlive this object. Throws failure if the rows of a rank have more entries
+  /// than MPI can count.
   SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets);
 
-  /// Collective. This rank's rows of M (m_r x m, row-major, `stride` entries from row to row) to its rows of
-  /// Mᵀ (m_r x m, row-major); they must not overlap.
+  /// Collective. Computes this rank's rows of Mᵀ (`out`, m_r x m, row-major) from its rows of M (m_r x m,
+  /// row-major, `stride` entries from row to row); the two must not overlap.
   void apply(const double* rows, Index stride, double* out);
 
  private:

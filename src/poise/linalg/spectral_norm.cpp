@@ -17,13 +17,14 @@
 namespace poise {
 namespace {
 
-/// Basis of a restart cycle: random matrices have a dense edge of the spectrum, which a small basis resolves
-/// slowly.
+/// Size of the basis of a restart cycle. The largest singular values of random matrices lie close together,
+/// so that a small basis converges slowly.
 constexpr Index basis = 40;
 constexpr PetscInt restarts = 1000;
 constexpr double default_tolerance = 1e-12;
-/// Size of the random part of a start, relative to the vector found before. From an exact singular vector a
-/// Krylov space ends at once and learns of a value that has overtaken it from rounding alone.
+/// Size of the random part of the start vector, relative to the last singular vector. Started from an exact
+/// singular vector alone, a Krylov space ends at once and can miss another singular value that has become the
+/// largest.
 constexpr double random_part = 1e-2;
 
 }  // namespace
@@ -83,7 +84,9 @@ double SpectralNorm::compute() {
   frobenius_ = frobenius_norm();
   if (!std::isfinite(frobenius_))
     throw Error(ExitCode::failed,
-                "the spectral norm (svd_) of weights that hold a NaN or an Inf, or overflow", true);
+                "the spectral norm (svd_) cannot be computed: the weights hold a NaN or an Inf, or their "
+                "norm overflows",
+                true);
   if (frobenius_ > 0.0) return solve();
   std::fill(left_.begin(), left_.end(), 0.0);
   std::fill(right_.begin(), right_.end(), 0.0);
@@ -91,7 +94,7 @@ double SpectralNorm::compute() {
 }
 
 double SpectralNorm::solve() {
-  // The matrix changed behind the shell: setting it again makes EPS forget what it found.
+  // The matrix behind the shell has changed: setting the operator again makes EPS forget its last result.
   check(EPSSetOperators(eps_.get(), square_.get(), nullptr));
   set_start();
   solve_eigenproblem(eps_.get(), vector_.get(), 1, [](const EigenRun& run) {

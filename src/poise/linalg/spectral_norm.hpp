@@ -9,26 +9,27 @@
 
 namespace poise {
 
-/// ‖M‖₂ of a square matrix in row blocks with its singular vectors, ‖M‖₂ = uᵀMv: its gradient is uvᵀ where
-/// the largest singular value is simple. By SLEPc's Krylov-Schur method on MᵀM, which loses no digits at this
-/// end of the spectrum, options prefix `svd_` (EPS). The bidiagonalisations of SLEPc's SVD are not used: on
-/// matrices of low rank they break down, and have given values that are no singular values. The residual,
-/// relative to ‖M‖₂², is 1e-12 by default, because a gradient through the norm inherits the error of u and v,
-/// which is the residual over the relative gap to the next singular value.
+/// ‖M‖₂ of a square matrix in row blocks, with its singular vectors: ‖M‖₂ = uᵀMv, and the gradient of the
+/// norm is uvᵀ if the largest singular value is simple. Computed by SLEPc's Krylov-Schur method on MᵀM, which
+/// loses no digits for the largest singular value; options prefix `svd_` (EPS). The bidiagonalisations of
+/// SLEPc's SVD are not used: on matrices of low rank they break down, and have returned numbers that are not
+/// singular values. The residual relative to ‖M‖₂² is 1e-12 by default, because a gradient through the norm
+/// inherits the error of u and v, which is the residual divided by the relative gap to the next singular
+/// value.
 class SpectralNorm {
  public:
   /// Collective on the communicator of `matrix`, which must be square and outlive this object.
   explicit SpectralNorm(const RowBlockMatrix& matrix);
-  SpectralNorm(const SpectralNorm&) = delete;  // SLEPc holds pointers to it
+  SpectralNorm(const SpectralNorm&) = delete;  // SLEPc holds pointers to this object
   SpectralNorm& operator=(const SpectralNorm&) = delete;
 
-  /// Collective. ‖M‖₂ of the matrix as it is now; starts from the singular vector found before, the first
-  /// time from random numbers that do not depend on the ranks. Throws failure if the matrix holds a NaN or an
-  /// Inf, or if the solver does not converge.
+  /// Collective. ‖M‖₂ of the present entries of the matrix. The solver starts from the singular vector of the
+  /// last call; the first call starts from random numbers that do not depend on the ranks. Throws failure if
+  /// the matrix holds a NaN or an Inf, or if the solver does not converge.
   double compute();
-  /// Not collective. The next `compute` starts as the first one does.
+  /// Not collective. The next `compute` starts like the first one.
   void forget();
-  /// Left and right singular vector of the last `compute`, this rank's rows; 0 for M = 0.
+  /// This rank's rows of the left and the right singular vector of the last `compute`; 0 if M = 0.
   [[nodiscard]] const std::vector<double>& left() const { return left_; }
   [[nodiscard]] const std::vector<double>& right() const { return right_; }
 

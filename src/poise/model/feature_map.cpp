@@ -12,7 +12,7 @@
 #include "poise/base/mpi_count.hpp"
 #include "poise/base/random.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 
 namespace poise {
 namespace {

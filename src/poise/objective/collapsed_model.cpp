@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "poise/base/log_event.hpp"
-#include "poise/linalg/row_products.hpp"
+#include "poise/linalg/blas.hpp"
 #include "poise/model/softmax.hpp"
 
 namespace poise {

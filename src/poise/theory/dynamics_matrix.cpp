@@ -13,7 +13,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 #include "poise/theory/row_slices.hpp"
 
 namespace poise {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "poise/base/random.hpp"
-#include "poise/linalg/row_products.hpp"
+#include "poise/linalg/blas.hpp"
 
 namespace poise {
 namespace {

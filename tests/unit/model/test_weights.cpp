@@ -5,7 +5,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/random.hpp"
-#include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 #include "poise/model/weights.hpp"
 #include "support/problems.hpp"
 

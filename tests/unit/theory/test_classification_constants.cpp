@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "poise/base/error.hpp"
-#include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 #include "poise/model/classification_loss.hpp"
 #include "poise/theory/classification_rates.hpp"
 #include "unit/theory/classification_problems.hpp"

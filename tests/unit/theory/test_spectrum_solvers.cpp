@@ -5,7 +5,7 @@
 #include <string>
 
 #include "poise/base/error.hpp"
-#include "poise/linalg/all_eigenvalues.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 #include "poise/theory/spectral_solvers.hpp"
 #include "unit/theory/known_spectra.hpp"
 

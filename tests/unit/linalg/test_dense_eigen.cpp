@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "poise/linalg/symmetric_eigen.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 
 namespace poise {
 namespace {

@@ -1,17 +1,19 @@
-#include "poise/linalg/all_eigenvalues.hpp"
+#include "poise/linalg/dense_eigen.hpp"
 
+#include <fmt/format.h>
 #include <petscsys.h>
 #include <petscblaslapack.h>
 
 #include <algorithm>
-#include <string>
+#include <cmath>
+#include <utility>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/mpi_count.hpp"
 
-// PETSc does not declare the driver that gives conditions.
+// PETSc does not declare the driver that computes condition numbers.
 extern "C" void dgeevx_(const char*, const char*, const char*, const char*, const PetscBLASInt*, double*,
                         const PetscBLASInt*, double*, double*, double*, const PetscBLASInt*, double*,
                         const PetscBLASInt*, PetscBLASInt*, PetscBLASInt*, double*, double*, double*, double*,
@@ -20,7 +22,66 @@ extern "C" void dgeevx_(const char*, const char*, const char*, const char*, cons
 namespace poise {
 namespace {
 
-/// The rows on rank 0, row-major: to LAPACK the transpose, which has the same eigenvalues.
+/// LAPACK's order is ascending with arbitrary signs. The order here is descending, with a fixed sign of each
+/// vector, so that features do not depend on the LAPACK library.
+void order_and_sign(Index n, std::vector<double>& values, std::vector<double>& vectors) {
+  std::reverse(values.begin(), values.end());
+  for (Index left = 0, right = n - 1; left < right; ++left, --right)
+    std::swap_ranges(vectors.begin() + left * n, vectors.begin() + (left + 1) * n,
+                     vectors.begin() + right * n);
+  for (Index k = 0; k < n; ++k) {
+    double* column = vectors.data() + k * n;
+    const double* largest =
+        std::max_element(column, column + n, [](double a, double b) { return std::abs(a) < std::abs(b); });
+    if (*largest < 0.0) std::transform(column, column + n, column, [](double v) { return -v; });
+  }
+}
+
+/// `matrix` becomes the eigenvectors (job "V") or is lost ("N").
+void decompose_symmetric(const char* job, Index n, std::vector<double>& matrix, std::vector<double>& values) {
+  const auto size = static_cast<PetscBLASInt>(n);
+  PetscBLASInt length = -1;  // first ask how much work space is best
+  PetscBLASInt info = 0;
+  double best = 0.0;
+  LAPACKsyev_(job, "L", &size, matrix.data(), &size, values.data(), &best, &length, &info);
+  length = static_cast<PetscBLASInt>(best);
+  std::vector<double> work(static_cast<std::size_t>(length));
+  LAPACKsyev_(job, "L", &size, matrix.data(), &size, values.data(), work.data(), &length, &info);
+  if (info != 0)
+    throw failure(fmt::format("eigenvalues of a symmetric matrix: LAPACK syev returned {}", info));
+}
+
+}  // namespace
+
+SymmetricEigen symmetric_eigen(Index n, std::vector<double> matrix) {
+  SymmetricEigen eigen{std::vector<double>(static_cast<std::size_t>(n)), std::move(matrix)};
+  if (n == 0) return eigen;
+  decompose_symmetric("V", n, eigen.vectors, eigen.values);
+  order_and_sign(n, eigen.values, eigen.vectors);
+  return eigen;
+}
+
+SymmetricEigen symmetric_eigen(MPI_Comm comm, Index n, std::vector<double> matrix) {
+  const auto size = static_cast<std::size_t>(n);
+  SymmetricEigen eigen{std::vector<double>(size), std::vector<double>(size * size)};
+  on_root(comm, [&] { eigen = symmetric_eigen(n, std::move(matrix)); });
+  check_mpi(MPI_Bcast(eigen.values.data(), static_cast<int>(n), MPI_DOUBLE, 0, comm));
+  check_mpi(MPI_Bcast(eigen.vectors.data(), mpi_count(n * n), MPI_DOUBLE, 0, comm));
+  return eigen;
+}
+
+std::vector<double> symmetric_eigenvalues(MPI_Comm comm, Index n, std::vector<double> matrix) {
+  std::vector<double> values(static_cast<std::size_t>(n));
+  if (n == 0) return values;
+  on_root(comm, [&] { decompose_symmetric("N", n, matrix, values); });
+  check_mpi(MPI_Bcast(values.data(), mpi_count(n), MPI_DOUBLE, 0, comm));
+  return values;
+}
+
+namespace {
+
+/// All rows, gathered on rank 0, row-major. LAPACK reads them as the transpose, which has the same
+/// eigenvalues.
 std::vector<double> gather_rows(const RowBlockMatrix& matrix, bool root) {
   std::vector<int> counts;
   std::vector<int> displacements;
@@ -35,7 +96,7 @@ std::vector<double> gather_rows(const RowBlockMatrix& matrix, bool root) {
   return all;
 }
 
-/// Eigenvalues, and, unless `conditions` is null, |yᴴx| of each.
+/// Computes the eigenvalues and, unless `conditions` is null, |yᴴx| of each.
 void decompose(Index m, std::vector<double>& matrix, double* real, double* imaginary, double* conditions) {
   const auto n = static_cast<PetscBLASInt>(m);
   const char* vectors = conditions != nullptr ? "V" : "N";
@@ -48,7 +109,7 @@ void decompose(Index m, std::vector<double>& matrix, double* real, double* imagi
   double norm = 0.0, best = 0.0;
   std::vector<double> work(1);
   for (int call = 0; call < 2; ++call) {
-    // Not balanced: the condition of an eigenvalue of a scaled matrix is another one.
+    // Without balancing: scaling the matrix would change the condition numbers.
     dgeevx_("N", vectors, vectors, sense, &n, matrix.data(), &n, real, imaginary, left.data(), &stride,
             right.data(), &stride, &low, &high, scale.data(), &norm,
             conditions != nullptr ? conditions : unused.data(), unused.data(),
@@ -56,10 +117,10 @@ void decompose(Index m, std::vector<double>& matrix, double* real, double* imagi
     length = static_cast<PetscBLASInt>(best);
     work.resize(static_cast<std::size_t>(length));
   }
-  if (info != 0) throw failure("eigenvalues of a matrix: LAPACK geevx returned " + std::to_string(info));
+  if (info != 0) throw failure(fmt::format("eigenvalues of a matrix: LAPACK geevx returned {}", info));
 }
 
-/// Real parts, imaginary parts and |yᴴx| of all, the same on every rank.
+/// Real parts, imaginary parts and |yᴴx| of all eigenvalues, the same on every rank.
 std::vector<double> decompose(const RowBlockMatrix& matrix, bool with_conditions) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(matrix.comm(), &rank));
