@@ -1,15 +1,15 @@
-// Not compiled with -ffast-math: relu must tell a NaN from a negative number. What needs vectorised
-// exponentials is in smooth_activation.cpp.
+// Not compiled with -ffast-math: relu must tell a NaN from a negative number. The activations that need
+// vectorised exponentials are in exponentials.cpp.
 #include "poise/model/activation.hpp"
 
 #include "poise/base/error.hpp"
-#include "poise/model/smooth_activation.hpp"
+#include "poise/model/exponentials.hpp"
 
 namespace poise {
 namespace {
 
-// ivdep: an output may be an input, entry by entry, which the compiler's test for overlap would send to a
-// scalar loop.
+// ivdep: an output may be one of the inputs. Without ivdep the compiler's test for overlap would then choose
+// a scalar loop.
 template <class F>
 void map(Index n, const double* x, double* y, F f) {
 #pragma GCC ivdep
@@ -21,7 +21,7 @@ void map_sum(Index n, const double* x, const double* u, double* y, F f) {
   for (Index i = 0; i < n; ++i) y[i] = f(x[i] + u[i]);
 }
 
-// The comparisons are false for a NaN, which is then what the last branch returns.
+// The comparisons are false for a NaN, so that the last branch returns the NaN.
 double same(double x) {
   return x;
 }
@@ -37,7 +37,7 @@ double relu_slope(double y) {
 double leaky_relu_slope(double y) {
   return y > 0.0 ? 1.0 : (y <= 0.0 ? leaky_slope : y);
 }
-/// A constant, but NaN for NaN: 0·y would be NaN for an infinity too, and that is what it should be.
+/// 0, but NaN for NaN, and also for an infinity, as it should be.
 double zero_of(double y) {
   return 0.0 * y;
 }

@@ -7,9 +7,9 @@
 
 namespace poise {
 
-/// The activations a of THEORY.md 2.2, all 1-Lipschitz and not decreasing. Their first two derivatives are
-/// functions of the value y = a(x), so a linearisation needs no second product with the weights. relu and
-/// leaky_relu take the derivative of the left side at their kink.
+/// The activations a of THEORY.md 2.2. All are 1-Lipschitz and do not decrease. Their first two derivatives
+/// are functions of the value y = a(x), so that a linearisation needs no second product with the weights. At
+/// their kink, relu and leaky_relu take the derivative from the left.
 enum class Activation { identity, tanh, relu, leaky_relu, softplus, sigmoid };
 
 /// Slope of leaky_relu where x < 0.
@@ -21,8 +21,8 @@ inline constexpr double leaky_slope = 0.01;
 /// The largest slope of a: 1, or 1/4 for sigmoid.
 [[nodiscard]] double largest_slope(Activation activation);
 
-// All of the following work entry by entry on n numbers with vector instructions, let NaN through and are not
-// collective. An output may be one of the inputs.
+// All of the following functions work entry by entry on n numbers with vector instructions, and give NaN for
+// NaN. An output may be one of the inputs. Not collective.
 
 /// y = a(x).
 void activate(Activation activation, Index n, const double* x, double* y);
@@ -30,7 +30,7 @@ void activate(Activation activation, Index n, const double* x, double* y);
 void activate_sum(Activation activation, Index n, const double* x, const double* u, double* y);
 /// slope = a'(x) from y = a(x).
 void activation_slope(Activation activation, Index n, const double* y, double* slope);
-/// curvature = a''(x) from y = a(x); 0 for the piecewise linear ones.
+/// curvature = a''(x) from y = a(x); 0 for identity, relu and leaky_relu.
 void activation_curvature(Activation activation, Index n, const double* y, double* curvature);
 
 }  // namespace poise

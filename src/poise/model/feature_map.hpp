@@ -8,7 +8,7 @@
 #include "poise/base/options.hpp"
 #include "poise/base/process_grid.hpp"
 #include "poise/linalg/dense_eigen.hpp"
-#include "poise/model/column_statistics.hpp"
+#include "poise/model/scales.hpp"
 
 namespace poise {
 

@@ -9,24 +9,24 @@
 
 namespace poise {
 
-/// A trainable matrix of m rows: columns of the stored rows of θ.
+/// A trainable matrix of m rows, stored as some columns of the rows of θ.
 struct ParameterBlock {
   std::string name;  ///< in checkpoints: /parameters/NAME
   Index columns = 0;
-  double scale = 1.0;  ///< entries start at this times N(0,1); 0: at zero
+  double scale = 1.0;  ///< entries start at this number times N(0,1); with 0 they start at zero
   Index offset = 0;    ///< first column in a stored row; set by ParameterLayout
 };
 
-/// How the parameters θ are stored: ONE Vec on the world whose natural order is the rows of the matrix [A | …
-/// | Bᵀ], where A stands for the model's blocks (softmax-linear: A alone, m x m; others also have input
-/// weights and biases, each of m rows); every rank owns the rows `slice()`, a contiguous part of its feature
-/// row block. θ exists once, so replicas cannot drift, and neither solvers nor files need to know the grid.
-/// Ranks may own no rows.
+/// How the parameters θ are stored: in one Vec on the world, which holds the rows of the matrix [A | … | Bᵀ]
+/// one after the other. A stands for the model's blocks (softmax-linear has only A, m x m; other models also
+/// have input weights and biases, each of m rows). Every rank owns the rows `slice()`, a contiguous part of
+/// its feature row block; a rank may own no rows. θ exists only once, so that copies cannot become different,
+/// and neither solvers nor files need to know the grid.
 class ParameterLayout {
  public:
   /// `grid` must outlive the layout. m: state width, q: outputs. The model's only block is A, m x m.
   ParameterLayout(const ProcessGrid& grid, Index m, Index q);
-  /// `blocks`: of the model, without the readout B, which is always the last block.
+  /// `blocks`: the model's blocks without the readout B, which is always the last block.
   ParameterLayout(const ProcessGrid& grid, Index m, Index q, std::vector<ParameterBlock> blocks);
 
   [[nodiscard]] const ProcessGrid& grid() const { return grid_; }
@@ -42,23 +42,23 @@ class ParameterLayout {
   [[nodiscard]] Index readout_offset() const { return readout_offset_; }
   /// Rows of θ owned by this rank.
   [[nodiscard]] Range slice() const { return slice_; }
-  /// Rows held by this rank's feature row block; the slices of `grid().sample()` make it up.
+  /// Rows of this rank's feature row block; it consists of the slices of the ranks of `grid().sample()`.
   [[nodiscard]] Range block() const { return block_; }
   [[nodiscard]] const std::vector<Index>& slice_offsets() const { return slice_offsets_; }
   [[nodiscard]] const std::vector<Index>& block_offsets() const { return block_offsets_; }
 
-  /// Collective. A new parameter Vec, entries unset.
+  /// Collective. A new parameter Vec; its entries are not set.
   [[nodiscard]] VecHandle create() const { return create_vec(grid_.world(), slice_.size() * row_length()); }
 
-  /// Entries of a block ~ scale_a · (its scale) · N(0,1), B_ij ~ scale_b N(0,1)/√m, keyed by (seed, block, i,
-  /// j): the same on every grid. Not collective.
+  /// Entries of a block ~ scale_a · (its scale) · N(0,1), B_ij ~ scale_b N(0,1)/√m, functions of (seed,
+  /// block, i, j) that do not depend on the grid. Not collective.
   void initialise(Vec theta, std::uint64_t seed, double scale_a, double scale_b) const;
 
-  /// Collective on grid().sample(). Row-major slices (slice().size() x columns) -> the row block
+  /// Collective on grid().sample(). Joins the row-major slices (slice().size() x columns) to the row block
   /// (block().size() x columns).
   void gather_block(const double* slice, Index columns, double* block) const;
-  /// Collective on grid().sample(). Sums the blocks of all sample ranks and leaves this rank its slice of the
-  /// sum.
+  /// Collective on grid().sample(). Sums the row blocks of the ranks of grid().sample(); each rank gets its
+  /// slice of the sum.
   void reduce_block(const double* block, Index columns, double* slice) const;
 
  private:

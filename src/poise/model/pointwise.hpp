@@ -1,20 +1,22 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/activation.hpp"
 #include "poise/model/dense_layer.hpp"
 #include "poise/model/equilibrium_map.hpp"
+#include "poise/model/model.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/model/weights.hpp"
 
 namespace poise {
 
 /// The pointwise model, THEORY.md 2.2 and 2.3: h(z) = a(W(θ) z + u), u = V x̂ + b with trainable input weights
-/// V (m x d) and biases b, or u = x̂ [+ b] without V. Softmax-linear is the identity on softmax weights, the
-/// monotone operator network any activation on monotone ones.
+/// V (m x d) and biases b, or u = x̂ [+ b] without V. The softmax-linear model has the identity and softmax
+/// weights; a monotone operator network has any activation and monotone weights.
 class Pointwise : public EquilibriumMap {
  public:
   struct Shape {
@@ -23,9 +25,10 @@ class Pointwise : public EquilibriumMap {
     double gamma = 0.9;          ///< γ, or μ of monotone weights
     bool input_weights = false;  ///< V
     bool bias = false;           ///< b
-    Index features = 0;          ///< d, rows of x̂ on all ranks of grid.feature; with V only, else it is m
+    Index features = 0;  ///< d, rows of x̂ on all ranks of grid.feature; not used without V: then it is m
   };
-  /// The model's parameter blocks, for ParameterLayout: those of the weights, then V (scale 1/√d), b (0).
+  /// The model's parameter blocks, for ParameterLayout: the blocks of the weights, then V (scale 1/√d), then
+  /// b (scale 0).
   [[nodiscard]] static std::vector<ParameterBlock> blocks(const Shape& shape, Index m);
 
   /// Collective on the world. `layout` must outlive the map and have been made with `blocks(shape, m)`.
@@ -53,9 +56,9 @@ class Pointwise : public EquilibriumMap {
   [[nodiscard]] Index columns_multiplied() const override { return matrix_.columns_multiplied(); }
 
   /// Adds the gradient of a function of the pre-activations x = Wz + Vx̂ + b: `delta` is its derivative with
-  /// respect to them (m_f x p).
+  /// respect to x (m_f x p).
   void add_preactivation_gradient(Index p, const double* delta, const double* z, const double* features);
-  /// Adds Σ left_i right_iᵀ to ∂L/∂W alone; both m_f x p.
+  /// Adds Σ left_i right_iᵀ to ∂L/∂W only; both are m_f x p.
   void add_weight_gradient(Index p, const double* left, const double* right);
 
   [[nodiscard]] Certificate certificate() override { return weights_->certificate(); }
@@ -69,7 +72,36 @@ class Pointwise : public EquilibriumMap {
   RowBlockMatrix gradient_;             // ∂L/∂W over grid.feature
   DenseLayer input_;                    // u from x̂
   std::vector<double> slice_;           // rows of this rank's slice, for gather and reduce
-  mutable std::vector<double> scaled_;  // slopes times what is multiplied
+  mutable std::vector<double> scaled_;  // columns times slopes, which are then multiplied
+};
+
+/// The paper's deep equilibrium linear model, THEORY.md 2.1: h(z) = γ σ(A) z + φ(x). Well posed for every A.
+class SoftmaxLinear final : public Pointwise {
+ public:
+  /// `layout` must outlive the map; 0 < gamma < 1 (option -gamma).
+  SoftmaxLinear(const ParameterLayout& layout, double gamma)
+      : Pointwise(layout,
+                  {.activation = Activation::identity, .weights = WeightKind::softmax, .gamma = gamma}) {}
+};
+
+/// The models of Poise: softmax_linear, pointwise and monotone, which are one map with different shapes.
+class PointwiseModel final : public Model {
+ public:
+  /// `name`: the value of -model. `shape.features` is not used.
+  PointwiseModel(std::string name, const Pointwise::Shape& shape);
+
+  [[nodiscard]] std::string description() const override;
+  [[nodiscard]] bool has_own_width() const override { return shape_.input_weights; }
+  [[nodiscard]] std::vector<ParameterBlock> blocks(Index features, Index m) const override;
+  [[nodiscard]] std::unique_ptr<EquilibriumMap> make_map(const ParameterLayout& layout,
+                                                         Index features) const override;
+  [[nodiscard]] double contraction() const override;
+
+ private:
+  [[nodiscard]] Pointwise::Shape shape(Index features) const;
+
+  std::string name_;
+  Pointwise::Shape shape_;
 };
 
 }  // namespace poise

@@ -6,7 +6,7 @@
 
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/model/softmax.hpp"
+#include "poise/model/exponentials.hpp"
 
 namespace poise {
 

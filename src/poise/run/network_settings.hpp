@@ -4,7 +4,7 @@
 #include <string>
 
 #include "poise/base/options.hpp"
-#include "poise/model/pointwise_model.hpp"
+#include "poise/model/pointwise.hpp"
 #include "poise/solve/adjoint_solver.hpp"
 
 namespace poise {

@@ -7,7 +7,7 @@
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/dataset.hpp"
 #include "poise/model/feature_map.hpp"
-#include "poise/model/target_scale.hpp"
+#include "poise/model/scales.hpp"
 #include "poise/objective/sample_set.hpp"
 #include "poise/run/settings.hpp"
 

@@ -4,8 +4,7 @@
 #include <vector>
 
 #include "poise/base/error.hpp"
-#include "poise/model/column_statistics.hpp"
-#include "poise/model/target_scale.hpp"
+#include "poise/model/scales.hpp"
 #include "support/problems.hpp"
 
 namespace poise {

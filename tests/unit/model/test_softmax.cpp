@@ -5,7 +5,7 @@
 
 #include "poise/base/process_grid.hpp"
 #include "poise/base/random.hpp"
-#include "poise/model/softmax.hpp"
+#include "poise/model/exponentials.hpp"
 
 namespace poise {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <memory>
 
-#include "poise/model/softmax_linear.hpp"
+#include "poise/model/pointwise.hpp"
 #include "poise/objective/collapsed_objective.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
 #include "support/gradients.hpp"

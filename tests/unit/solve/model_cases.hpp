@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "poise/model/softmax_linear.hpp"
+#include "poise/model/pointwise.hpp"
 
 namespace poise {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "poise/base/random.hpp"
-#include "poise/model/softmax_linear.hpp"
+#include "poise/model/pointwise.hpp"
 #include "poise/solve/adjoint_solver.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
 #include "support/given_options.hpp"
