@@ -1,5 +1,7 @@
 #include "poise/solve/adjoint_solver.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -8,7 +10,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/solve/column_norms.hpp"
+#include "poise/solve/outcome.hpp"
 
 namespace poise {
 namespace {
@@ -51,7 +53,7 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
   type_ = main_->solver.type();
   image_.resize(static_cast<std::size_t>(map.local_states() * columns));
   norms_.resize(static_cast<std::size_t>(3 * columns));
-  // Here, so that the options of the ladder count as known whether or not it is climbed.
+  // All rungs are made here, so that their options count as known even if the ladder is never used.
   if (ladder_)
     for (const Rung& one : ladder()) (void)rung(one, 1);
 }
@@ -90,7 +92,7 @@ Outcome AdjointSolver::truncated(Index p, const double* slopes, const double* rh
     for (Index i = 0; i < size; ++i) lambda[i] = rhs[i] + image_[i];
   }
   return {.solve = "adjoint",
-          .reason = "INEXACT_NEUMANN_" + std::to_string(backward_.terms),
+          .reason = fmt::format("INEXACT_NEUMANN_{}", backward_.terms),
           .converged = true,
           .iterations = backward_.terms - 1,
           .products = backward_.terms - 1,
@@ -154,7 +156,7 @@ Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, d
   Outcome outcome = main_->solve(p, slopes, rhs, lambda, warm);
   outcome.solve = "adjoint (adj_)";
   const bool measured = !is_own_ksp(type_) && outcome.converged;
-  if (measured) return outcome;  // by the ColumnSolver
+  if (measured) return outcome;  // ColumnSolver has computed the true residual
   std::vector<Index> left = verify(p, slopes, rhs, lambda, outcome);
   if (!left.empty() && ladder_) left = climb(std::move(left), p, slopes, rhs, lambda, outcome);
   outcome.converged = left.empty();

@@ -12,31 +12,32 @@
 
 namespace poise {
 
-/// How gradients go back through the equilibrium. Option -backward.
+/// How gradients are propagated back through the equilibrium. Option -backward.
 struct Backward {
   enum class Kind { exact, neumann };
   Kind kind = Kind::exact;
   Index terms =
-      1;  ///< neumann: λ = Σ_{j < terms} ((∂h/∂z)ᵀ)ʲ r; 1 is the one-step ("Jacobian-free") gradient
+      1;  ///< neumann: λ = Σ_{j < terms} ((∂h/∂z)ᵀ)ʲ r; 1 gives the one-step ("Jacobian-free") gradient
   [[nodiscard]] bool exact() const { return kind == Kind::exact; }
 };
 
 /// The adjoint λ of a panel by KSP: (I − ∂h/∂z)ᵀ λ = r at the equilibria (THEORY.md 3.2), options prefix
-/// `adj_`. Default tolerance: that of the equilibria, because the gradient's error is the sum of both.
-/// -adj_ksp_type: `meanfield` and `neumann` iterate every sample by itself and let finished ones leave;
-/// PETSc's types (`gmres` is the default here) solve a panel as one system. -adj_pc_type `meanfield` and
-/// `perron` (softmax weights) precondition them, `samplelu` is a direct solve of every sample. Where samples
-/// fail a ladder of KSP follows (-adj_ladder): after meanfield, and neumann with perron, the same with
-/// Anderson mixing of every sample's own iterates (prefix adj_mixed_), then GMRES (adj_gmres_). True
-/// residuals are computed at the end.
+/// `adj_`. Its default tolerance equals the tolerance of the equilibria, because the error of the gradient is
+/// the sum of both errors. -adj_ksp_type: `meanfield` and `neumann` iterate every sample by itself and let
+/// finished ones leave; PETSc's types (`gmres` is the default here) solve a panel as one system. -adj_pc_type
+/// `meanfield` and `perron` (softmax weights) precondition them, `samplelu` is a direct solve of every
+/// sample. Samples that fail go up a ladder of other KSP (-adj_ladder): first, after meanfield and after
+/// neumann with perron, the same iteration with Anderson mixing of every sample's own iterates (prefix
+/// adj_mixed_); then GMRES (adj_gmres_). True residuals are computed at the end.
 class AdjointSolver {
  public:
-  /// What the options may change.
+  /// Defaults of the options.
   struct Defaults {
     std::string type = KSPGMRES;
     std::string preconditioner = PCNONE;
   };
-  /// Collective on `comm` (grid.feature()). `mean`: shared with the equilibria, or null for one of its own.
+  /// Collective on `comm` (grid.feature()). `mean`: the mean field of the equilibria, to share it; null to
+  /// make a new one.
   AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol,
                 std::shared_ptr<MeanField> mean, const Defaults& defaults, const Backward& backward = {});
   AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index columns, double default_rtol,
@@ -46,7 +47,8 @@ class AdjointSolver {
   AdjointSolver& operator=(const AdjointSolver&) = delete;
 
   /// Collective. slopes: slope_rows x p, rhs and lambda: m_f x p, p at most the columns of a panel. `warm`:
-  /// lambda holds a start on entry. An inexact backward pass has no residual (NaN) and says so in the reason.
+  /// lambda holds the start on entry. An inexact backward pass has the residual NaN, and its reason says that
+  /// it is inexact.
   Outcome solve(Index p, const double* slopes, const double* rhs, double* lambda, bool warm = false);
 
   /// The KSP type that the options chose.
@@ -54,7 +56,7 @@ class AdjointSolver {
   [[nodiscard]] double rtol() const { return main_->solver.rtol(); }
 
  private:
-  /// A KSP with the operator that it solves with.
+  /// A KSP and its operator.
   struct PanelKsp {
     PanelKsp(AdjointSolver& owner, Index columns, const std::string& prefix, double rtol,
              const ColumnSolver::Defaults& defaults);
@@ -67,7 +69,7 @@ class AdjointSolver {
     ColumnSolver::Defaults defaults;
   };
   [[nodiscard]] std::vector<Rung> ladder() const;
-  /// As those of EquilibriumSolver.
+  /// As in EquilibriumSolver.
   PanelKsp& rung(const Rung& rung, Index p);
   std::vector<Index> climb(std::vector<Index> left, Index p, const double* slopes, const double* rhs,
                            double* lambda, Outcome& outcome);

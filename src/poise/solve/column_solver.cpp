@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "poise/solve/column_norms.hpp"
+#include "poise/solve/outcome.hpp"
 #include "poise/solve/solver_types.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/base/petsc_versions.hpp"
@@ -60,7 +60,7 @@ ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap a
     check(KSPSetTolerances(ksp_.get(), rtol_, 0.0, divergence, max_iterations));
     return;
   }
-  // KSP must stop on the absolute norm of the scaled problem, which is what bounds the worst column.
+  // KSP must stop by the absolute norm of the scaled problem, because this norm bounds the worst column.
   check(KSPSetTolerances(ksp_.get(), 0.0, rtol_, divergence, max_iterations));
   scaled_rhs_.resize(static_cast<std::size_t>(std::max<Index>(1, rows * columns)));
   product_.resize(scaled_rhs_.size());

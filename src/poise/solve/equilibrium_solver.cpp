@@ -14,7 +14,7 @@ namespace {
 constexpr int mixing_depth = 5;
 constexpr int most_mixed_iterations = 150;
 
-/// Types whose samples another solver takes over when they become slow, though they were asked for by name.
+/// Whether a type passes slow samples on to the next solver, even if the user chose the type by name.
 bool hands_on(const std::string& type) {
   return type.empty() || type == snes_mean_field || type == snes_perron;
 }
@@ -31,13 +31,14 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
   const std::string given = given_option("-eq_snes_type");
   main_ = std::make_unique<PanelSnes>(
       comm, map, mean_, columns,
-      // An own type that is given is made at once: another type would forget that it is not patient.
+      // If the user chose one of Poise's types, it is made at once: setting a different type later would lose
+      // `patient`.
       PanelSnes::Defaults{
           .type = is_own_snes(given) ? given : default_type(map, samples > 0 ? samples : columns),
           .rtol = default_rtol,
           .patient = !ladder_ || !hands_on(given)});
   residuals_.resize(static_cast<std::size_t>(columns));
-  // Here, so that the options of the ladder count as known whether or not it is climbed.
+  // All rungs are made here, so that their options count as known even if the ladder is never used.
   if (ladder_)
     for (const PanelSnes::Defaults& defaults : ladder()) (void)rung(defaults, 1);
 }
@@ -110,7 +111,7 @@ std::vector<Index> EquilibriumSolver::climb(std::vector<Index> left, const doubl
     left_injection_.resize(static_cast<std::size_t>(rows * count));
     for (Index c = 0; c < count; ++c)
       std::copy_n(injection + left[c] * rows, rows, left_injection_.data() + c * rows);
-    left_z_ = left_injection_;  // better than zero: it is h(0)
+    left_z_ = left_injection_;  // a better start than zero: without an activation it is h(0)
     PanelSnes& next = rung(defaults, count);
     const Outcome step = next.solve(count, left_injection_.data(), left_z_.data());
     outcome.products += step.products;
@@ -121,7 +122,7 @@ std::vector<Index> EquilibriumSolver::climb(std::vector<Index> left, const doubl
   return left;
 }
 
-// What the chosen solver left in the memory of these columns is where it gave up.
+// For these columns the memory holds the states at which the first solver gave up.
 void EquilibriumSolver::remember(const std::vector<Index>& left, const double* z, double* memory,
                                  Outcome& outcome) {
   const Index rows = map_.local_states();

@@ -143,7 +143,7 @@ void MeanFieldIteration::finish(Index slot, Index target, bool) {
   activate_sum(activation_, rows(), column(0, slot), column(1, slot), z_ + target * rows());
 }
 
-// Blocks of both linear iterations: x or v, right-hand sides, slopes, and w, g or the image of x.
+// Blocks of both linear iterations: x or v; right-hand sides; slopes; w, g or the image of x.
 namespace {
 constexpr std::size_t iterate_block = 0, rhs_block = 1, slope_block = 2, image_block = 3;
 }  // namespace
@@ -229,7 +229,7 @@ NeumannIteration::NeumannIteration(const PanelOperator& op, PerronVector* perron
       perron_(perron) {}
 
 bool NeumannIteration::suits(const PanelOperator& op) {
-  // Ranks must agree: on some of them the rows may be as many by chance.
+  // All ranks must agree: on some ranks the numbers of rows may be equal by chance.
   const EquilibriumMap& map = op.map();
   int fits = map.slope_rows() == 0 || map.slope_rows() == map.local_states() ? 1 : 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, op.comm()));
@@ -300,6 +300,108 @@ void NeumannIteration::measure(Index slot, double& residual, double& scale) {
 
 void NeumannIteration::finish(Index slot, Index target, bool) {
   std::copy_n(column(iterate_block, slot), rows(), x_ + target * rows());
+}
+
+bool same_proximal_operator_for_every_step(Activation activation) {
+  return activation == Activation::relu || activation == Activation::identity;
+}
+
+namespace {
+// Blocks of both splittings, beside `state` and `injected`.
+constexpr std::size_t image = 2, shifted = 3, sum = 4;
+}  // namespace
+
+ForwardBackwardIteration::ForwardBackwardIteration(MPI_Comm comm, Index columns, const PointwiseForm& form)
+    : ColumnIteration(comm, form.weights.local_rows(), columns, 3),
+      form_(form),
+      value_(static_cast<std::size_t>(rows())) {}
+
+ColumnIteration::Result ForwardBackwardIteration::run(Index p, const double* injection, double* z,
+                                                      double alpha, const Limits& limits) {
+  alpha_ = alpha;
+  z_ = z;
+  std::copy_n(z, rows() * p, block(state));
+  std::copy_n(injection, rows() * p, block(injected));
+  return iterate(p, limits);
+}
+
+void ForwardBackwardIteration::product(Index p) {
+  double* z = block(state);
+  const double* u = block(injected);
+  const double* y = block(image);
+  if (!first_product()) {
+    for (Index i = 0; i < rows() * p; ++i) z[i] = (1.0 - alpha_) * z[i] + alpha_ * (y[i] + u[i]);
+    activate(form_.activation, rows() * p, z, z);
+  }
+  form_.weights.multiply(p, z, block(image));
+}
+
+void ForwardBackwardIteration::measure(Index slot, double& residual, double& scale) {
+  activate_sum(form_.activation, rows(), column(image, slot), column(injected, slot), value_.data());
+  const double* z = column(state, slot);
+  residual = scale = 0.0;
+  for (Index i = 0; i < rows(); ++i) {
+    residual += (z[i] - value_[i]) * (z[i] - value_[i]);
+    scale += value_[i] * value_[i];
+  }
+}
+
+void ForwardBackwardIteration::finish(Index slot, Index target, bool) {
+  std::copy_n(column(state, slot), rows(), z_ + target * rows());
+}
+
+PeacemanRachfordIteration::PeacemanRachfordIteration(MPI_Comm comm, Index columns, const MeanField& mean,
+                                                     Activation activation)
+    : ColumnIteration(comm, mean.weights().local_rows(), columns, 5),
+      mean_(mean),
+      activation_(activation),
+      value_(static_cast<std::size_t>(rows())) {}
+
+ColumnIteration::Result PeacemanRachfordIteration::run(Index p, const double* injection, double* z,
+                                                       double alpha, const Limits& limits) {
+  alpha_ = alpha;
+  z_ = z;
+  std::copy_n(z, rows() * p, block(state));
+  std::copy_n(z, rows() * p, block(shifted));
+  std::copy_n(injection, rows() * p, block(injected));
+  return iterate(p, limits);
+}
+
+// `shifted` holds w, `sum` r + αu, `image` K(r + αu) and, once measured, x.
+void PeacemanRachfordIteration::product(Index p) {
+  double* z = block(state);
+  const double* u = block(injected);
+  const double* x = block(image);
+  double* w = block(shifted);
+  double* s = block(sum);
+  const Index size = rows() * p;
+  if (!first_product()) {
+    for (Index i = 0; i < size; ++i) w[i] = 2.0 * x[i] - (s[i] - alpha_ * u[i]);
+    activate(activation_, size, w, z);
+  }
+  for (Index i = 0; i < size; ++i) s[i] = 2.0 * z[i] - w[i] + alpha_ * u[i];
+  mean_.matrix().multiply(p, s, block(image));
+}
+
+void PeacemanRachfordIteration::measure(Index slot, double& residual, double& scale) {
+  double* x = column(image, slot);
+  const double* s = column(sum, slot);
+  const double* u = column(injected, slot);
+  const double d = alpha_ / (1.0 + alpha_);
+  for (Index i = 0; i < rows(); ++i) {
+    x[i] = (s[i] + d * x[i]) / (1.0 + alpha_);
+    value_[i] = ((1.0 + alpha_) * x[i] - (s[i] - alpha_ * u[i])) / alpha_;
+  }
+  activate(activation_, rows(), value_.data(), value_.data());
+  residual = scale = 0.0;
+  for (Index i = 0; i < rows(); ++i) {
+    residual += (x[i] - value_[i]) * (x[i] - value_[i]);
+    scale += value_[i] * value_[i];
+  }
+}
+
+void PeacemanRachfordIteration::finish(Index slot, Index target, bool) {
+  std::copy_n(column(image, slot), rows(), z_ + target * rows());
 }
 
 }  // namespace poise

@@ -6,24 +6,24 @@
 #include <memory>
 #include <vector>
 
-#include "poise/solve/column_norms.hpp"
 #include "poise/solve/iterations.hpp"
+#include "poise/solve/outcome.hpp"
 #include "poise/solve/panel_operator.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/solve/petsc_types.hpp"
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
 namespace {
 
-/// What is behind ksp->data.
+/// A KSP type; the object that ksp->data points to.
 class SampleKsp {
  public:
   using Limits = ColumnIteration::Limits;
   using Result = ColumnIteration::Result;
   virtual ~SampleKsp() = default;
 
-  /// Throws bad_input; `option`: the type and where it was chosen; `preconditioner`: the type of its PC.
+  /// Throws bad_input if the type does not suit the operator. `option`: the option that chose the type;
+  /// `preconditioner`: the type of its PC.
   virtual void require_suited(const PanelOperator& op, const std::string& option,
                               const std::string& preconditioner) const = 0;
   [[nodiscard]] virtual std::string description() const = 0;
@@ -32,7 +32,7 @@ class SampleKsp {
   virtual void reset() = 0;
   virtual Result run(PanelOperator& op, bool transposed, const double* rhs, double* x,
                      const Limits& limits) = 0;
-  /// The product is Op x itself: its residual is that of the iterate before it.
+  /// Whether the product is Op x itself. Then the residual belongs to the iterate before.
   [[nodiscard]] virtual bool multiplies() const { return false; }
 
   SampleIteration shared;
@@ -70,7 +70,7 @@ class NeumannKsp final : public SampleKsp {
   void require_suited(const PanelOperator& op, const std::string& option,
                       const std::string& preconditioner) const override {
     if (!NeumannIteration::suits(op))
-      throw refusal_of(option + " does not fit this model: its slopes are no block of states");
+      throw refusal_of(option + " does not suit this model: it must have as many slopes as states, or none");
     if (preconditioner != PCNONE && preconditioner != pc_perron)
       throw refusal_of(option + " takes the pc_type none or perron, not " + preconditioner);
   }
@@ -124,12 +124,13 @@ PetscErrorCode tell_monitors(KSP ksp, PetscInt iteration, PetscReal residual) {
 
 bool go_on(KSP ksp, Index products, double worst) {
   SampleKsp& type = sample_ksp(ksp);
-  if (ksp->numbermonitors > 0) type.iteration().show();  // they may look at the solution
+  if (ksp->numbermonitors > 0) type.iteration().show();  // monitors may look at the solution
   check(tell_monitors(ksp, static_cast<PetscInt>(products - (type.multiplies() ? 1 : 0)), worst));
   return true;
 }
 
-/// The residual of the start, for a type that does not compute it: of the worst column, relative.
+/// Tells monitors the relative residual of the worst column at the start, for a type that does not compute
+/// it.
 void tell_start(KSP ksp, PanelOperator& op, bool transposed, const double* rhs, const double* x) {
   const Index rows = op.map().local_states();
   std::vector<double> residual(static_cast<std::size_t>(rows * op.p()));
@@ -157,7 +158,7 @@ void solve_panel(KSP ksp) {
   PanelOperator& op = operator_of(ksp);
   const ReadArray rhs(ksp->vec_rhs);
   WriteArray x(ksp->vec_sol);
-  if (ksp->guess_zero == PETSC_TRUE)  // as good a start, for no product
+  if (ksp->guess_zero == PETSC_TRUE)  // at least as good a start as zero, for no product
     std::copy(rhs.span().begin(), rhs.span().end(), x.data());
   const bool transposed = op.transposed() != (ksp->transpose_solve == PETSC_TRUE);
   ColumnIteration::Limits limits{
@@ -172,7 +173,7 @@ void solve_panel(KSP ksp) {
   if (!type.multiplies() && (ksp->numbermonitors > 0 || ksp->res_hist != nullptr))
     limits.start = [&] { tell_start(ksp, op, transposed, rhs.data(), x.data()); };
   const ColumnIteration::Result result = type.run(op, transposed, rhs.data(), x.data(), limits);
-  // Columns beyond those of the panel have the equation x = r.
+  // Columns beyond the p columns of the panel have the equation x = r.
   const auto used = static_cast<std::size_t>(op.p() * op.map().local_states());
   std::copy(rhs.span().begin() + static_cast<std::ptrdiff_t>(used), rhs.span().end(), x.data() + used);
   ksp->reason = reason_of(ksp, result);

@@ -6,30 +6,28 @@
 #include <cmath>
 #include <string>
 
-#include "poise/base/error.hpp"
-#include "poise/base/options.hpp"
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
 
-/// What a solve did; every solve returns one and `require` turns a failed one into an error, never into a
-/// number.
+/// What a solve did. Every solve returns an Outcome, and `require` turns a failed Outcome into an error: a
+/// failed solve never becomes a number.
 struct [[nodiscard]] Outcome {
   std::string solve;   ///< which solve ("equilibrium (eq_)")
-  std::string reason;  ///< PETSc's name of why it stopped
+  std::string reason;  ///< why it stopped, as PETSc names it
   bool converged = false;
-  Index iterations = 0;     ///< linear ones where the solver has them; the largest of the panels
-  Index products = 0;       ///< products with the weights, a panel each
-  double residual = 0.0;    ///< true residual of the worst sample, relative (see the solver)
-  Index fallbacks = 0;      ///< samples that another solver of the ladder had to solve
-  Index worst_sample = -1;  ///< the column it belongs to, counted on this rank
-  Index panel = -1;         ///< the panel it is in, counted on this rank; -1: there is only one
+  Index iterations = 0;     ///< linear iterations if the solver has them; the largest number of all panels
+  Index products = 0;       ///< products of the weights with a panel
+  double residual = 0.0;    ///< relative true residual of the worst sample (see the solver)
+  Index fallbacks = 0;      ///< number of samples that were left to the ladder of other solvers
+  Index worst_sample = -1;  ///< index of the worst sample on this rank
+  Index panel = -1;         ///< index on this rank of the worst sample's panel; -1: there is only one panel
 
-  /// Whether it is no failure: a network without solves has nothing that could fail.
+  /// Whether nothing has failed: true also for a network without solves.
   [[nodiscard]] bool usable() const { return converged || solve.empty(); }
 
-  /// Joins the outcome of another panel, whose first column is sample `first` of this rank: the worst of
-  /// both.
+  /// Joins the outcome of another panel, whose first column is sample `first` of this rank, to this one; the
+  /// worse residual counts.
   void merge(const Outcome& other, Index first) {
     if (reason.empty() || !other.converged) reason = other.reason;
     converged = other.converged && (converged || solve.empty());
@@ -45,24 +43,17 @@ struct [[nodiscard]] Outcome {
   }
 };
 
-/// Throws failure with the solve, reason and residual if the solve did not converge. All ranks of the solve
-/// throw; `world` says that these are all ranks.
-inline const Outcome& require(const Outcome& outcome, bool world = false) {
-  if (outcome.converged) [[likely]]
-    return outcome;
-  throw Error(ExitCode::failed,
-              "the " + outcome.solve + " solve failed: " + outcome.reason + " after " +
-                  std::to_string(outcome.iterations) + " iterations, relative residual " +
-                  to_text(outcome.residual) + " (worst sample " + std::to_string(outcome.worst_sample) +
-                  " of this rank" + (outcome.panel < 0 ? "" : ", in panel " + std::to_string(outcome.panel)) +
-                  "); allow more iterations, loosen the tolerance, or choose another solver by "
-                  "its prefix",
-              world);
-}
+/// Throws failure, which names the solve, the reason and the residual, if the solve did not converge. All
+/// ranks of the solve throw; `world`: whether these are all ranks of the program.
+const Outcome& require(const Outcome& outcome, bool world = false);
 
-/// Collective on `comm`. Where some ranks solved what others did not: throws on all ranks, as `require` does,
-/// if any solve failed; else iterations and residual become the largest of all ranks. A rank that had nothing
-/// to solve passes a new Outcome.
+/// Collective on `comm`, for solves that differ between ranks. Throws as `require` does, but on all ranks, if
+/// the solve of any rank failed. Else iterations and residual become the largest of all ranks, and fallbacks
+/// their sum. A rank that had nothing to solve passes a default Outcome.
 void require_on_all(MPI_Comm comm, Outcome& outcome);
+
+/// Collective on `comm`. The 2-norms of p columns whose rows are distributed over `comm` (local rows x p,
+/// column-major), into norms[0..p).
+void column_norms(MPI_Comm comm, Index rows, Index p, const double* x, double* norms);
 
 }  // namespace poise

@@ -63,7 +63,7 @@ PanelOperator& PanelOperator::of(Mat mat, const std::string& what) {
   if (object == nullptr)
     throw Error(ExitCode::bad_input,
                 what +
-                    " is for the equilibria and adjoints of Poise (-eq_..., -adj_...) alone; choose one of "
+                    " is for the equilibria and adjoints of Poise (-eq_..., -adj_...) only; choose one of "
                     "PETSc's types here",
                 true);
   void* data = nullptr;

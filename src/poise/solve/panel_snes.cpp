@@ -8,7 +8,7 @@
 #include "poise/base/error.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/base/petsc_versions.hpp"
-#include "poise/solve/column_norms.hpp"
+#include "poise/solve/outcome.hpp"
 
 namespace poise {
 namespace {
@@ -111,7 +111,7 @@ PanelSnes& PanelSnes::of(SNES snes) {
   if (function == residual_callback) return *static_cast<PanelSnes*>(context);
   throw Error(ExitCode::bad_input,
               type_option(snes) +
-                  " is for the equilibria of Poise (-eq_snes_type) alone; choose one of PETSc's types here",
+                  " is for the equilibria of Poise (-eq_snes_type) only; choose one of PETSc's types here",
               true);
 }
 
@@ -183,7 +183,7 @@ void PanelSnes::prepare_linear_solve(Vec z) {
   check(KSPSetTolerances(ksp, rtol, target, divergence, max_iterations));
 }
 
-// For a solver inside of this one (composite, npc), which has its own residual and tolerances.
+// For a solver inside this one (composite, npc), which has its own residual and tolerances.
 void PanelSnes::linearise(Vec z) {
   ++products_;
   const ReadArray state(z);
@@ -219,8 +219,8 @@ Outcome PanelSnes::run(Index before) {
   Vec f = nullptr;
   check(SNESGetFunction(snes_.get(), &f, nullptr, nullptr));
   const SampleIteration* own = sample_iteration(snes_.get());
-  if (own == nullptr) {  // own types have judged their solution last
-    // Not every type of PETSc leaves F of its solution, so what is reported is measured here.
+  if (own == nullptr) {  // Poise's own types have already judged their solution
+    // Not every type of PETSc ends with F at its solution, so F is computed here.
     if (type_ != SNESNEWTONLS) compute_residual(z_.get(), f);
     (void)judge(ReadArray(z_.get()).data(), ReadArray(f).data(), rtol_, atol_);
   }

@@ -12,46 +12,45 @@
 
 namespace poise {
 
-/// One SNES on F(Z) = Z − h(Z) of a panel of columns, converged by the worst column: ‖z − h(z)‖ ≤ rtol ‖h(z)‖
-/// + atol for each. Its KSP works on the shell Jacobian I − ∂h/∂z, each linear solve to what the convergence
-/// test needs. The SNES types of Poise find the panel by `of`.
+/// One SNES for F(Z) = Z − h(Z) of a panel of columns. It has converged when ‖z − h(z)‖ ≤ rtol ‖h(z)‖ + atol
+/// for every column. Its KSP works on the shell Jacobian I − ∂h/∂z, and each linear solve is as accurate as
+/// the convergence test needs. The SNES types of Poise find the panel by `of`.
 class PanelSnes {
  public:
-  /// What the options (with the prefix) may change.
+  /// Defaults of the options with the prefix.
   struct Defaults {
     std::string prefix = "eq_";
     std::string type = SNESNEWTONLS;
     double rtol = 1e-12;
     int max_iterations = 1000;
     bool search = false;                  ///< newtonls: backtracking instead of full steps
-    std::string preconditioner = PCNONE;  ///< of the inner solver, on the right
+    std::string preconditioner = PCNONE;  ///< of the KSP, on the right
     int restart = 0;                      ///< of GMRES; 0: PETSc's
     bool patient = true;                  ///< see SampleIteration
     int mixing = 0;                       ///< see SampleIteration
   };
-  /// Collective on `comm` (grid.feature()). `map` must outlive it; `mean` may be null. Throws bad_input, on
-  /// all ranks, where the options choose a type that does not suit the map.
+  /// Collective on `comm` (grid.feature()). `map` must outlive this object; `mean` may be null. Throws
+  /// bad_input on all ranks if the options choose a type that does not suit the map.
   PanelSnes(MPI_Comm comm, const EquilibriumMap& map, std::shared_ptr<MeanField> mean, Index columns,
             const Defaults& defaults);
-  PanelSnes(const PanelSnes&) = delete;  // PETSc holds pointers to it
+  PanelSnes(const PanelSnes&) = delete;  // PETSc holds pointers to this object
   PanelSnes& operator=(const PanelSnes&) = delete;
 
-  /// What a solve starts from and leaves behind for the next time: m_f x p, the states, or y = Wz for
-  /// meanfield.
+  /// What a solve starts from and stores for the next solve: m_f x p, the states, or y = Wz for meanfield.
   struct Memory {
-    double* block = nullptr;  ///< null: start cold, leave nothing
-    bool warm = false;        ///< it holds something from an earlier solve of these samples
+    double* block = nullptr;  ///< null: start cold and store nothing
+    bool warm = false;        ///< the block holds the result of an earlier solve of these samples
   };
   /// Collective. `injection` and `z`: m_f x p, p at most the columns. `z`: the start on entry, if there is no
-  /// warm memory (meanfield then starts from y = 0); the last iterate on return. A NaN of the map becomes a
-  /// failed Outcome.
+  /// warm memory (meanfield then starts from y = 0); the last iterate on return. If the map gives a NaN, the
+  /// Outcome is a failure.
   Outcome solve(Index p, const double* injection, double* z, Memory memory);
   Outcome solve(Index p, const double* injection, double* z) { return solve(p, injection, z, Memory()); }
 
-  /// h at what the last `solve` returned (m_f x p), and the residual of column c there over ‖h‖.
+  /// h at the states of the last `solve` (m_f x p), and the residual of column c there divided by ‖h‖.
   [[nodiscard]] const double* image() const { return h_.data(); }
   [[nodiscard]] double residual(Index c) const;
-  /// Whether column c is at the tolerance.
+  /// Whether the residual of column c is within the tolerance.
   [[nodiscard]] bool solved(Index c) const;
 
   [[nodiscard]] double rtol() const { return rtol_; }
@@ -59,9 +58,9 @@ class PanelSnes {
   /// The SNES type that the options chose.
   [[nodiscard]] const std::string& type() const { return type_; }
 
-  // What SNES types of Poise need.
-  /// The panel that a SNES, also one inside of another (npc, composite), works on. Throws bad_input, on all
-  /// ranks, if there is none.
+  // For the SNES types of Poise.
+  /// The panel that a SNES works on, also if it is inside another SNES (npc, composite). Throws bad_input on
+  /// all ranks if there is none.
   static PanelSnes& of(SNES snes);
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
   [[nodiscard]] const EquilibriumMap& map() const { return map_; }
@@ -69,26 +68,27 @@ class PanelSnes {
   [[nodiscard]] Index columns() const { return columns_; }
   [[nodiscard]] Index p() const { return p_; }
   [[nodiscard]] const double* injection() const { return injection_; }
-  /// Of the outermost SNES: an inner one starts from its Vec.
+  /// The memory of the outermost SNES; an inner SNES starts from its Vec.
   [[nodiscard]] const Memory& memory() const { return memory_; }
   [[nodiscard]] bool is_outermost(SNES snes) const { return snes == snes_.get(); }
 
-  /// Largest ‖z − h‖/(rtol ‖h‖ + atol) of the columns, its column, and the smallest tolerance not yet met.
+  /// The largest ratio ‖z − h‖/(rtol ‖h‖ + atol) of all columns, with its column, and the smallest tolerance
+  /// that is not met.
   struct Worst {
     double ratio = 0.0, residual = 0.0, tolerance = 0.0;
     Index column = 0;
     double frobenius = 0.0;  ///< ‖F‖
   };
-  /// Collective. Compares z − h(z) = `residual` with these tolerances.
+  /// Collective. Compares `residual` = z − h(z) with these tolerances.
   Worst judge(const double* z, const double* residual, double rtol, double atol);
-  /// The same right after F was computed at z.
+  /// As `judge`, for the z at which F was computed last.
   Worst judge_image(const double* residual, double rtol, double atol);
-  /// Collective. F at z for a monitor, which no count contains.
+  /// Collective. Computes F at z for a monitor, without counting the product.
   void show_residual(Vec z, Vec residual) {
     compute_residual(z, residual);
     --products_;
   }
-  /// What a SNES type has multiplied past F and its Jacobian, a panel each.
+  /// Adds products with a panel that a SNES type has taken itself, not through F or its Jacobian.
   void count_products(Index count) { products_ += count; }
 
  private:
@@ -98,7 +98,7 @@ class PanelSnes {
   void linearise(Vec z);
   SNESConvergedReason test_convergence(Index iteration);
   void set_callbacks();
-  /// Solves from what z_ holds; `before`: products so far.
+  /// Solves from the start in z_; `before`: the number of products before.
   Outcome run(Index before);
 
   MPI_Comm comm_;

@@ -8,13 +8,12 @@
 
 #include "poise/petsc/solver_options.hpp"
 #include "poise/solve/panel_operator.hpp"
-#include "poise/solve/petsc_types.hpp"
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
 namespace {
 
-/// What is behind pc->data.
+/// A PC type; the object that pc->data points to.
 class PanelPc {
  public:
   virtual ~PanelPc() = default;
@@ -63,7 +62,7 @@ class SampleLuPc final : public PanelPc {
     const Index m = weights.width();
     factors_.resize(static_cast<std::size_t>(m * m));
     pivots_.resize(static_cast<std::size_t>(m));
-    // Column i of the array is row i of I − SW, so plain LAPACK solves with the transpose.
+    // Column i of the array is row i of I − SW, so that LAPACK without "T" solves with the transpose.
     for (Index i = 0; i < m; ++i) {
       const double slope = slopes == nullptr ? 1.0 : slopes[i];
       for (Index j = 0; j < m; ++j)
@@ -93,7 +92,7 @@ PetscErrorCode apply(PC pc, Vec x, Vec y, bool transposed) {
     const ReadArray in(x);
     WriteArray out(y);
     static_cast<PanelPc*>(pc->data)->apply(op, op.transposed() != transposed, in.data(), out.data());
-    // Columns beyond those of the panel have the equation x = r.
+    // Columns beyond the p columns of the panel have the equation x = r.
     const auto used = static_cast<std::ptrdiff_t>(op.p() * op.map().local_states());
     std::copy(in.span().begin() + used, in.span().end(), out.data() + used);
   });

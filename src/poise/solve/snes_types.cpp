@@ -12,21 +12,19 @@
 #include "poise/solve/iterations.hpp"
 #include "poise/solve/panel_snes.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/solve/petsc_types.hpp"
 #include "poise/solve/solver_types.hpp"
-#include "poise/solve/splittings.hpp"
 
 namespace poise {
 namespace {
 
-/// What is behind snes->data.
+/// A SNES type; the object that snes->data points to.
 class SampleSnes {
  public:
   using Limits = ColumnIteration::Limits;
   using Result = ColumnIteration::Result;
   virtual ~SampleSnes() = default;
 
-  /// Throws bad_input; `option`: the type and where it was chosen.
+  /// Throws bad_input if the type does not suit the map. `option`: the option that chose the type.
   virtual void require_suited(const EquilibriumMap& /*map*/, const std::string& /*option*/) const {}
   virtual void set_from_options(OptionItems /*items*/) {}
   [[nodiscard]] virtual std::string description() const = 0;
@@ -34,9 +32,11 @@ class SampleSnes {
   virtual void set_up(const PanelSnes& panel) = 0;
   [[nodiscard]] virtual ColumnIteration& iteration() = 0;
   virtual void reset() = 0;
-  /// Collective. From z, the local entries of the SNES's solution, to there.
+  /// Collective. Solves from the start in z, the local entries of the SNES's solution, and writes the result
+  /// there.
   virtual Result run(SNES snes, PanelSnes& panel, double* z, const Limits& limits) = 0;
-  /// The product is h(z) itself: its residual is that of the iterate before it, and it is an evaluation of F.
+  /// Whether the product is h(z) itself. Then it is an evaluation of F, and the residual belongs to the
+  /// iterate before.
   [[nodiscard]] virtual bool evaluates() const { return false; }
   [[nodiscard]] virtual bool mixes() const { return false; }
 
@@ -81,13 +81,13 @@ class MeanFieldSnes final : public SampleSnes {
       std::fill_n(y, size, 0.0);
     }
     update_mean_field(panel, y);
-    if (limits.start)  // what looks at the start looks at z
+    if (limits.start)  // monitors of the start look at z
       activate_sum(panel.map().pointwise_form()->activation, size, y, panel.injection(), z);
     return iteration_->run(panel.p(), panel.injection(), y, z, limits);
   }
 
  private:
-  /// The slopes where the iteration starts: a(y + u).
+  /// Makes the mean field valid; it takes the slopes at the start of the iteration, a(y + u).
   void update_mean_field(PanelSnes& panel, const double* y) {
     if (panel.mean()->valid()) return;
     const Index rows = panel.map().local_states();
@@ -98,7 +98,7 @@ class MeanFieldSnes final : public SampleSnes {
       activate_sum(activation, rows * p, y, panel.injection(), image_.data());
       activation_slope(activation, rows * p, image_.data(), image_.data());
       for (Index c = 0; c < p; ++c)
-        for (Index i = 0; i < rows; ++i)  // one broken sample must not break the others
+        for (Index i = 0; i < rows; ++i)  // a NaN of one sample must not spoil the mean of all
           if (std::isfinite(image_[c * rows + i]))
             slopes_[i] += image_[c * rows + i] / static_cast<double>(p);
     }
@@ -147,7 +147,7 @@ class PerronSnes final : public PicardSnes {
   }
 };
 
-/// Both splittings have a step -alpha.
+/// The base of both splittings, which have a step -alpha.
 class SplittingSnes : public SampleSnes {
  public:
   void set_from_options(OptionItems items) override {
@@ -182,7 +182,7 @@ class ForwardBackwardSnes final : public SplittingSnes {
   void reset() override { iteration_.reset(); }
   bool evaluates() const override { return true; }
   Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
-    // α = μ/‖I − W‖₂², with the norm bounded by 1 + ‖W‖₂: where the proven rate is best.
+    // α = μ/‖I − W‖₂², with the norm bounded by 1 + ‖W‖₂: the step with the best proven rate.
     const PointwiseForm form = *panel.map().pointwise_form();
     const double norm = alpha_ > 0.0 ? 1.0 : 1.0 + estimated_norm(form.weights);
     const double alpha = alpha_ > 0.0 ? alpha_ : form.margin / (norm * norm);
@@ -210,7 +210,7 @@ class PeacemanRachfordSnes final : public SplittingSnes {
   void reset() override { iteration_.reset(); }
   Result run(SNES, PanelSnes& panel, double* z, const Limits& limits) override {
     MeanField& mean = *panel.mean();
-    // Another solver of the same panel may have made it for slopes of its own.
+    // Another solver of the same panel may have updated the mean field with different slopes.
     int right = mean.valid() && std::equal(slopes_.begin(), slopes_.end(), mean.slopes()) ? 1 : 0;
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &right, 1, MPI_INT, MPI_MIN, panel.comm()));
     if (right == 0) mean.update(slopes_.data());
@@ -240,11 +240,12 @@ PetscErrorCode tell_monitors(SNES snes, PetscInt iteration, PetscReal residual) 
   PetscFunctionReturn(static_cast<PetscErrorCode>(0));
 }
 
-/// After `products` products with worst residual `worst`; false: no more evaluations are allowed.
+/// Called after `products` products, with the worst residual; returns false if no more evaluations are
+/// allowed.
 bool go_on(SNES snes, PanelSnes& panel, Index products, double worst) {
   SampleSnes& type = sample_snes(snes);
   if (type.evaluates()) ++snes->nfuncs;
-  if (snes->numbermonitors > 0) {  // they may look at solution and residual
+  if (snes->numbermonitors > 0) {  // monitors may look at solution and residual
     type.iteration().show();
     panel.show_residual(snes->vec_sol, snes->vec_func);
   }
@@ -252,12 +253,12 @@ bool go_on(SNES snes, PanelSnes& panel, Index products, double worst) {
   return snes->max_funcs < 0 || snes->nfuncs < snes->max_funcs;
 }
 
-/// Whether anybody wants the residuals of the iterations.
+/// Whether a monitor or a history takes the residuals of the iterations.
 bool is_watched(SNES snes) {
   return snes->numbermonitors > 0 || snes->conv_hist != nullptr;
 }
 
-/// The residual of the start, for a type that does not compute it.
+/// Tells monitors the residual of the start, for a type that does not compute it.
 void tell_start(SNES snes, PanelSnes& panel) {
   panel.show_residual(snes->vec_sol, snes->vec_func);
   check(tell_monitors(

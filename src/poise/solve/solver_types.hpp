@@ -1,17 +1,23 @@
 #pragma once
 
+#include <petsclog.h>
 #include <petscsnes.h>
+#include <petscviewer.h>
 
 #include <string>
+
+#include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
 
 namespace poise {
 
 class EquilibriumMap;
 class PanelOperator;
 
-// Types that Poise adds to PETSc's, chosen, viewed and monitored as all others are. They iterate every sample
-// of a panel by itself, and samples that are done leave it. Monitors and histories get the residual of the
-// worst sample that is still iterated, relative to the size that its tolerance is relative to.
+// The types that Poise adds to PETSc. They are chosen, viewed and monitored like PETSc's types. The SNES and
+// KSP types iterate every sample of a panel by itself, and a sample that is done leaves the panel. Monitors
+// and histories get the residual of the worst sample that is still iterated, relative to the same size as its
+// tolerance.
 inline constexpr const char* snes_mean_field = "meanfield";
 inline constexpr const char* snes_picard = "picard";
 inline constexpr const char* snes_forward_backward = "forwardbackward";
@@ -23,45 +29,75 @@ inline constexpr const char* pc_mean_field = "meanfield";
 inline constexpr const char* pc_sample_lu = "samplelu";
 inline constexpr const char* pc_perron = "perron";
 
-/// Whether a SNES type, or a KSP type, is one of them.
+/// Whether a SNES type, or a KSP type, is a type of Poise.
 [[nodiscard]] bool is_own_snes(const std::string& type);
 [[nodiscard]] bool is_own_ksp(const std::string& type);
 
-/// The value of an option, with the dash; empty if it is not given. Not collective.
+/// The value of an option; empty if it is not given. `name`: with the dash. Not collective.
 [[nodiscard]] std::string given_option(const char* name);
 
-/// Registers them with PETSc; does nothing after the first time. Not collective.
+/// Registers all types with PETSc; further calls do nothing. Not collective.
 void register_solver_types();
-/// The parts of it, one a file.
+/// The parts of register_solver_types, each in the file that defines the types.
 void register_snes_types();
 void register_ksp_types();
 void register_pc_types();
 
-/// Collective on the world. Throws bad_input, naming the option, where a type that the options chose does not
-/// suit the map: of the SNES, of its nonlinear preconditioner, of its members (composite), of KSP and PC in
-/// them.
+/// Collective on the world. Throws bad_input, which names the option, if a chosen type does not suit the map.
+/// Checks the SNES, its nonlinear preconditioner, its members (composite), and the KSP and PC inside them.
 void require_suited(SNES snes, const EquilibriumMap& map);
-/// The same for a KSP and its PC.
+/// The same check for a KSP and its PC.
 void require_suited(KSP ksp, const PanelOperator& panel);
 
-/// What a SNES or KSP of these types has beside PETSc's settings and results.
+/// Settings and results of a SNES or KSP of these types, beside PETSc's own.
 struct SampleIteration {
-  /// Goes on with samples that converge slowly, or gives them up, so that the next solver gets them.
-  /// -snes_patient, -ksp_patient.
+  /// Whether samples that converge slowly are iterated to the end; if false, they are given up and left to
+  /// the next solver. -snes_patient, -ksp_patient.
   bool patient = true;
-  /// Depth of the Anderson mixing of every sample's own iterates, of all but the splittings: 0 (none) to 8.
-  /// -snes_mixing, -ksp_mixing.
+  /// Depth of the Anderson mixing of every sample's own iterates: 0 (no mixing) to 8. The splittings have
+  /// none. -snes_mixing, -ksp_mixing.
   int mixing = 0;
 
-  /// Of the last solve: why the first sample that was given up was; empty if none was.
+  /// Why the last solve gave up the first sample that it gave up; empty if it gave up none.
   std::string failure;
 };
 /// Not collective. Owned by the solver; null if its type is PETSc's.
 [[nodiscard]] SampleIteration* sample_iteration(SNES snes);
 [[nodiscard]] SampleIteration* sample_iteration(KSP ksp);
 
-/// To be called when a KSP has its options: preconditions GMRES and BiCGStab on the right, whose residual is
-/// the true one that Poise's tolerances mean, unless the options choose a side. Not collective.
+/// Makes GMRES and BiCGStab precondition on the right, unless the options choose a side: only then do they
+/// monitor the true residual, which Poise's tolerances refer to. Call it once the KSP is set from options.
+/// Not collective.
 void precondition_on_the_right(KSP ksp);
+
+// The rest is for the files that define the types. PETSc 3.23 changed the argument of setfromoptions.
+
+#if PETSC_VERSION_GE(3, 23, 0)
+using OptionItems = PetscOptionItems;
+#else
+using OptionItems = PetscOptionItems*;
+#endif
+
+/// An Error that all ranks of the world throw, because all have the same options.
+inline Error refusal_of(const std::string& message) {
+  return {ExitCode::bad_input, message, true};
+}
+
+/// For setfromoptions: reads an option of the object. Throws bad_input if the value is outside [low, high].
+double real_option(OptionItems items, const char* name, const char* help, double value, double low,
+                   double high);
+int integer_option(OptionItems items, const char* name, const char* help, int value, int low, int high);
+bool flag_option(OptionItems items, const char* name, const char* help, bool value);
+
+/// The event of this name in PETSc's -log_view, for example "PCApply".
+PetscLogEvent event_named(const char* name);
+
+/// For setfromoptions and view: the part that SNES and KSP types have in common. `kind`: snes or ksp, the
+/// first word of the options; `mixes`: whether the type has mixing.
+void read_options(SampleIteration& iteration, OptionItems items, const std::string& kind, bool mixes);
+void view(const SampleIteration& iteration, PetscViewer viewer, const std::string& description);
+
+/// Prints a line, if the viewer prints text.
+void view_line(PetscViewer viewer, const std::string& line);
 
 }  // namespace poise

@@ -8,7 +8,7 @@
 #include "poise/model/equilibrium_map.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/solve/adjoint_solver.hpp"
-#include "poise/solve/column_norms.hpp"
+#include "poise/solve/outcome.hpp"
 
 namespace poise {
 
