@@ -15,7 +15,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/warn.hpp"
 
-// PETSc declares the BLAS of its own precision only.
+// PETSc declares BLAS only for its own precision.
 extern "C" void sgemm_(const char*, const char*, const PetscBLASInt*, const PetscBLASInt*,
                        const PetscBLASInt*, const float*, const float*, const PetscBLASInt*, const float*,
                        const PetscBLASInt*, const float*, float*, const PetscBLASInt*);

@@ -115,7 +115,7 @@ std::vector<Index> AdjointSolver::verify(Index p, const double* slopes, const do
     const double residual = norms_[c] > 0.0 ? norms_[p + c] / norms_[c] : norms_[p + c];
     const double allowed = rtol() * norms_[c] + attainable_residual * norms_[2 * p + c];
     if (!std::isfinite(norms_[c]) || !(norms_[p + c] <= 2.0 * allowed)) left.push_back(c);
-    if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN wins and stays
+    if (std::isnan(outcome.residual) || residual <= outcome.residual) continue;  // a NaN stays the worst
     outcome.residual = residual;
     outcome.worst_sample = c;
   }

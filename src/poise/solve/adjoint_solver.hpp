@@ -16,8 +16,8 @@ namespace poise {
 struct Backward {
   enum class Kind { exact, neumann };
   Kind kind = Kind::exact;
-  Index terms =
-      1;  ///< neumann: λ = Σ_{j < terms} ((∂h/∂z)ᵀ)ʲ r; 1 gives the one-step ("Jacobian-free") gradient
+  /// neumann: λ = Σ_{j < terms} ((∂h/∂z)ᵀ)ʲ r; 1 gives the one-step ("Jacobian-free") gradient.
+  Index terms = 1;
   [[nodiscard]] bool exact() const { return kind == Kind::exact; }
 };
 

@@ -122,7 +122,7 @@ ColumnIteration::Result ColumnIteration::iterate(Index p, const Limits& limits) 
       double relative = 0.0;
       Failure failure = Failure::none;
       const State state = judge(slot, result.iterations, limits, relative, failure);
-      if (!std::isnan(worst) && !(relative <= worst)) worst = relative;  // a NaN wins and stays
+      if (!std::isnan(worst) && !(relative <= worst)) worst = relative;  // a NaN stays the worst
       if (state == State::active)
         nearest_ = std::min(nearest_, relative);
       else

@@ -86,7 +86,7 @@ double ColumnSolver::update_residual(const double* x, Index* worst) {
   for (Index i = 0; i < rows_ * p_; ++i) residual[i] = scaled_rhs_[i] - product_[i];
   column_norms(comm_, rows_, p_, residual.data(), residual_norms_.data());
   *worst = 0;
-  for (Index c = 1; c < p_; ++c)  // a NaN wins and stays
+  for (Index c = 1; c < p_; ++c)  // a NaN stays the worst
     if (!std::isnan(residual_norms_[*worst]) && !(residual_norms_[c] <= residual_norms_[*worst])) *worst = c;
   return p_ > 0 ? residual_norms_[*worst] : 0.0;
 }

@@ -143,7 +143,7 @@ void EquilibriumSolver::judge(Index p, bool converged, Outcome& outcome) const {
   outcome.residual = 0.0;
   outcome.worst_sample = 0;
   for (Index c = 0; c < p; ++c) {
-    if (std::isnan(outcome.residual) || residuals_[c] <= outcome.residual) continue;  // a NaN wins and stays
+    if (std::isnan(outcome.residual) || residuals_[c] <= outcome.residual) continue;  // a NaN stays the worst
     outcome.residual = residuals_[c];
     outcome.worst_sample = c;
   }

@@ -35,7 +35,7 @@ struct [[nodiscard]] Outcome {
     iterations = std::max(iterations, other.iterations);
     products += other.products;
     fallbacks += other.fallbacks;
-    if (!std::isnan(residual) && !(other.residual < residual)) {  // a NaN wins and stays
+    if (!std::isnan(residual) && !(other.residual < residual)) {  // a NaN stays the worst
       residual = other.residual;
       worst_sample = first + other.worst_sample;
       panel = other.panel;

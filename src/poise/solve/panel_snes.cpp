@@ -61,7 +61,7 @@ PanelSnes::PanelSnes(MPI_Comm comm, const EquilibriumMap& map, std::shared_ptr<M
       h_(static_cast<std::size_t>(size_)),
       residual_norms_(static_cast<std::size_t>(columns)),
       h_norms_(static_cast<std::size_t>(columns)) {
-  // Columns beyond those of a solve have the equation z = 0.
+  // Columns beyond the p columns of a solve have the equation z = 0.
   jacobian_ = std::make_unique<ShellOperator>(comm, size_, [this](const double* v, double* out) {
     operator_.apply(v, out);
     const Index used = map_.local_states() * p_;
@@ -155,7 +155,7 @@ PanelSnes::Worst PanelSnes::judge_image(const double* difference, double rtol, d
                                                     : std::numeric_limits<double>::quiet_NaN();
     worst.frobenius += residual_norms_[c] * residual_norms_[c];
     if (ratio > 1.0) worst.tolerance = std::min(worst.tolerance, tolerance);
-    if (std::isnan(worst.ratio) || ratio <= worst.ratio) continue;  // a NaN wins and stays
+    if (std::isnan(worst.ratio) || ratio <= worst.ratio) continue;  // a NaN stays the worst
     worst.ratio = ratio;
     worst.residual = residual(c);
     worst.column = c;

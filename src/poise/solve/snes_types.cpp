@@ -198,7 +198,7 @@ class PeacemanRachfordSnes final : public SplittingSnes {
   void require_suited(const EquilibriumMap& map, const std::string& option) const override {
     const auto form = required_form(map, option);
     if (alpha_ != 0.0 && alpha_ != 1.0 && !same_proximal_operator_for_every_step(form->activation))
-      throw refusal_of(step_option(option) + " other than 1 is for -activation relu or identity");
+      throw refusal_of(step_option(option) + " must be 1 unless -activation is relu or identity");
   }
   [[nodiscard]] std::string description() const override { return "Peaceman-Rachford splitting, " + step(); }
   void set_up(const PanelSnes& panel) override {
