@@ -3,8 +3,6 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "poise/audit/json.hpp"
-#include "poise/audit/rows_files.hpp"
 #include "poise/audit/walk.hpp"
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
@@ -12,6 +10,8 @@
 #include "poise/base/options.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
+#include "poise/petsc/session.hpp"
+#include "poise/run/settings.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/stored_run.hpp"
 #include "poise/run/usage.hpp"
@@ -134,6 +134,29 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   facts.replayed_steps = run.replayed();
   facts.seconds = steady_seconds() - begin;
   return report(comm, table, facts, own.json);
+}
+
+namespace {
+
+constexpr const char* audit_usage =
+    "poise-audit: checks a run from its checkpoints alone\n"
+    "  mpirun -n 2 poise-audit -run runs/digits\n"
+    "  mpirun -n 4 poise-audit -run runs/digits -json verdict.json -replay_steps 0\n"
+    "Options of the run are taken from its checkpoints; give none of them here, but -data where the data "
+    "have "
+    "moved.";
+
+}  // namespace
+
+int audit_main(int argc, char** argv) {
+  return run_options_program(
+      argc, argv, audit_usage,
+      [](Options& options) {
+        (void)AuditOptions::from(options);
+        (void)TrainSettings::from(options);
+        declare_audit_solvers(options);
+      },
+      audit);
 }
 
 }  // namespace poise

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "poise/audit/claims.hpp"
-#include "poise/audit/rate_rows.hpp"
+#include "poise/audit/verdict.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/theory/gram_audit.hpp"
 

@@ -1,15 +1,88 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <string>
+#include <vector>
 
-#include "poise/audit/box_rates.hpp"
 #include "poise/audit/claims.hpp"
-#include "poise/audit/rate_rows.hpp"
+#include "poise/audit/run_checkpoints.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/base/text.hpp"
+#include "poise/theory/classification_rates.hpp"
+#include "poise/theory/least_squares_reference.hpp"
 #include "poise/theory/live_audit.hpp"
+#include "poise/theory/row_slices.hpp"
 
 namespace poise {
 namespace {
+
+/// Collective on the world. Excess and constants against the optimum (over |W_ij| <= `box`, which may be
+/// infinite). Where it is not found there is nothing, and `why` says so.
+std::unique_ptr<ClassificationRates> find_rates(ShallowLoss& loss, double box, std::string& why) {
+  static const LogEvent event("AuditConvexOptimum");
+  const auto scope = event.begin();
+  try {
+    return std::make_unique<ClassificationRates>(loss, solve_convex_optimum(loss, {.box = box}));
+  } catch (const Error& error) {
+    if (!error.collective()) throw;
+    why = first_line(error.what());
+    return nullptr;
+  }
+}
+
+/// THEORY.md 5.3 where the infimum is not attained: the excess over the optimum of the smallest box |W_ij| <=
+/// r that holds every W seen, and the constant of the outputs reached. The box is known at the end only, so
+/// the weights are kept: m q numbers a point over all ranks.
+class BoxRates {
+ public:
+  /// Not collective. `loss` must outlive it.
+  explicit BoxRates(ShallowLoss& loss) : loss_(loss) {}
+  /// Not collective. `sample` as LiveAudit measured it.
+  void keep(const double* w, const AuditSample& sample, const std::string& file);
+
+  struct Point {
+    AuditSample sample;  ///< excess and gradient against the box's optimum
+    double uncertainty = 0.0;
+    std::string file;
+  };
+  /// Collective on the world. Solves for the optimum and measures all points kept. Returns why that is
+  /// impossible, or nothing.
+  [[nodiscard]] std::string solve();
+  [[nodiscard]] const std::vector<Point>& points() const { return points_; }
+  [[nodiscard]] double kappa() const { return kappa_; }
+  /// "L* = … on |W_ij| <= …".
+  [[nodiscard]] const std::string& statement() const { return statement_; }
+
+ private:
+  ShallowLoss& loss_;
+  std::vector<Point> points_;
+  std::vector<std::vector<double>> weights_;
+  double kappa_ = 0.0;
+  std::string statement_;
+};
+
+void BoxRates::keep(const double* w, const AuditSample& sample, const std::string& file) {
+  points_.push_back({sample, 0.0, file});
+  weights_.emplace_back(w, w + loss_.layout().slice().size() * loss_.layout().outputs());
+}
+
+std::string BoxRates::solve() {
+  double largest = 0.0;
+  for (const auto& w : weights_) largest = std::max(largest, largest_entry(loss_.layout(), w.data()));
+  if (!(largest > 0.0)) return "all weights are 0";
+  constexpr double room = 1.0 + 1e-7;  // rounding must not put a W outside
+  std::string why;
+  const std::unique_ptr<ClassificationRates> rates = find_rates(loss_, room * largest, why);
+  if (!rates) return why;
+  for (std::size_t k = 0; k < points_.size(); ++k)
+    points_[k].uncertainty = rates->measure(weights_[k].data(), points_[k].sample);
+  kappa_ = rates->kappa_outputs();
+  statement_ = fmt::format("L* = {:.6g} on |W_ij| <= {:.4g}", rates->optimum().loss, rates->optimum().box);
+  return rates->obstacle();
+}
 
 constexpr double share = 1e-9;      // of a ratio of two measured numbers
 constexpr double resolved = 100.0;  // an excess above so many times its uncertainty gives a κ_t
@@ -181,6 +254,89 @@ class RatesClaim final : public Claim {
 
 std::unique_ptr<Claim> make_rates_claim(Subject& subject) {
   return std::make_unique<RatesClaim>(subject);
+}
+
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+/// L* and W* of the squared loss by another way than they are computed: from the residuals of every sample.
+/// W* is an optimum if its gradient vanishes (the loss is convex), and L* its value.
+class OptimumClaim final : public Claim {
+ public:
+  explicit OptimumClaim(Subject& subject) : subject_(subject) {}
+
+  void see(const RunPoint&) override {}
+
+  void judge(VerdictTable& table) override {
+    const std::string loss_claim = "L* equals the loss of W* summed over the samples";
+    const std::string gradient_claim = "gradient at W* vanishes, summed over the samples";
+    const std::string why =
+        !subject_.linear() ? "no closed form of L* is known for this model"
+        : !subject_.problem().loss->least_squares()
+            ? !subject_.problem().loss->has_proven_rate()
+                  ? "no L* is known for -loss " + subject_.problem().loss->name()
+                  : "L* of -loss " + subject_.problem().loss->name() + " is proved by its certificate"
+            : "";
+    if (!why.empty()) {
+      table.add(does_not_apply("optimum", loss_claim, "5.2", why));
+      table.add(does_not_apply("optimum_gradient", gradient_claim, "5.2", why));
+      return;
+    }
+    measure();
+    Worst loss, gradient;
+    loss.add(std::abs(residual_loss_ - optimal_loss_), loss_allowance_, -1);
+    gradient.add(gradient_norm_, gradient_allowance_, -1);
+    Row row = loss.row("optimum", loss_claim, "5.2");
+    row.note = "L* = " + brief(subject_.problem().loss_unit * optimal_loss_, 10);
+    table.add(row);
+    table.add(gradient.row("optimum_gradient", gradient_claim, "5.2"));
+  }
+
+ private:
+  void measure() {
+    ShallowLoss& loss = subject_.loss();
+    const Problem& problem = subject_.problem();
+    const Index q = problem.outputs;
+    const double s = problem.scale(problem.train.total);
+    const LeastSquaresReference reference(*loss.factor(), q, s);
+    optimal_loss_ = reference.optimal_loss();
+    std::vector<double> gradient(reference.optimum().size());
+    LossSum sum;
+    const auto visit = [&](Index first, Index columns, double* f) {
+      sum.loss += problem.loss
+                      ->evaluate(q, columns, f, problem.train.targets.data() + first * q, f,
+                                 problem.train.weights_from(first))
+                      .loss;
+    };
+    loss.sum_over_outputs(reference.optimum().data(), problem.train, visit, gradient.data());
+    residual_loss_ = s * sum_over_samples(subject_.grid(), sum).loss;
+    std::vector<double> norms2{0.0, 0.0};
+    for (std::size_t e = 0; e < gradient.size(); ++e) {
+      norms2[0] += gradient[e] * gradient[e];
+      norms2[1] += reference.optimum()[e] * reference.optimum()[e];
+    }
+    sum_over_ranks(subject_.grid().world(), norms2);
+    gradient_norm_ = std::sqrt(norms2[0]);
+    // Outputs are off by ε of what they are sums of, ‖W*‖‖Φ‖, and of the targets.
+    const auto m = static_cast<double>(subject_.layout().width());
+    const double size =
+        reference.svd().largest() * std::sqrt(norms2[1]) + std::sqrt(loss.factor()->targets_norm2);
+    const double lost = 8.0 * epsilon * std::sqrt(m) * size;  // of ‖W*Φ − Y‖
+    loss_allowance_ = 2.0 * std::sqrt(s * optimal_loss_) * lost + s * lost * lost +
+                      8.0 * epsilon * optimal_loss_ + reference.optimal_loss_rounding();
+    gradient_allowance_ = 2.0 * s * reference.svd().largest() * lost;
+  }
+
+  Subject& subject_;
+  double optimal_loss_ = 0.0, residual_loss_ = 0.0, gradient_norm_ = 0.0, loss_allowance_ = 0.0,
+         gradient_allowance_ = 0.0;
+};
+
+}  // namespace
+
+std::unique_ptr<Claim> make_optimum_claim(Subject& subject) {
+  return std::make_unique<OptimumClaim>(subject);
 }
 
 }  // namespace poise

@@ -161,4 +161,121 @@ void Replay::run(std::size_t k, const Observer& see) {
   ++intervals_;
 }
 
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+double distance_of(Vec a, Vec b) {
+  const VecHandle difference = duplicate(a);
+  check(VecWAXPY(difference.get(), -1.0, a, b));
+  return norm(difference.get());
+}
+
+/// What the sum of errors grew by; infinite where the integrator states no error, and so an infinite one.
+double growth_of(double end, double start) {
+  return std::isfinite(start) ? end - start : end;
+}
+
+}  // namespace
+
+Replay::Distance Replay::distance(std::size_t k, const Arrival& arrival) {
+  Experiment& experiment = subject_.experiment();
+  // The stated error of the integrator, where it has one; rounding of every evaluation; and the accuracy of
+  // the gradients that carried θ here.
+  const double stated = growth_of(arrival.state.local_error_sum, start_state_.local_error_sum);
+  // Where it has none, the same steps are taken again up to the solves of implicit stages.
+  constexpr double stages = 1e-6;
+  const double local =
+      std::isfinite(stated) ? stated : stages * distance_of(arrival.theta.get(), start_theta_.get());
+  const double time = arrival.state.t - start_state_.t;
+  const double evaluations = 8.0 * static_cast<double>(steps_of(k)) + 1.0;
+  const double drift = subject_.gradient_accuracy() * time * std::max(arrival.steepest, arrival.size);
+  Distance worst{distance_of(arrival.theta.get(), experiment.theta()),
+                 local + evaluations * epsilon * norm(start_theta_.get()) + drift};
+  const auto vectors = experiment.dynamics().vectors();
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const Distance one{distance_of(arrival.vectors[i].get(), vectors[i].second),
+                       evaluations * epsilon * norm(vectors[i].second) +
+                           100.0 * subject_.gradient_accuracy() * (arrival.steepest + arrival.size) *
+                               std::max(1.0, arrival.steepest)};
+    if (!(one.measured * worst.tolerance <= worst.measured * one.tolerance)) worst = one;
+  }
+  return worst;
+}
+
+/// How much the steps of the interval magnify a change of θ at their start: of descent, whose steps may be
+/// too large to damp it. Ten times that of a seeded direction.
+double Replay::growth(std::size_t k) {
+  const double nudge = 1e-8 * norm(start_theta_.get());
+  const Arrival nudged = go(k, end_time(k), files_.points()[k].step, nudge, {});
+  if (!nudged.error.empty()) return 1.0;
+  return std::max(1.0, 10.0 * distance_of(nudged.theta.get(), arrival_.theta.get()) / nudge);
+}
+
+/// The stored error is what Theorem 1 allows an excess to be off by: it must not be overstated. An estimate
+/// is a small difference, so it carries rounding of its own.
+void Replay::compare_error_sum(std::size_t k) {
+  if (arrival_.state.step == start_state_.step) return;
+  const double start = start_state_.local_error_sum;
+  const double stored = growth_of(subject_.experiment().state().local_error_sum, start);
+  const double again = growth_of(arrival_.state.local_error_sum, start);
+  if (std::isinf(stored) && std::isinf(again)) return;  // the integrator has no estimate
+  const double evaluations = 8.0 * static_cast<double>(steps_of(k)) + 1.0;
+  const double rounding = evaluations * epsilon * norm(start_theta_.get()) +
+                          subject_.gradient_accuracy() * (arrival_.state.t - start_state_.t) *
+                              std::max(arrival_.steepest, arrival_.size);
+  error_sum_.add(stored, 1.1 * again + rounding, files_.points()[k].step, files_.points()[k].name);
+}
+
+void Replay::compare(std::size_t k) {
+  if (!started_) return;
+  started_ = false;
+  const StoredPoint& point = files_.points()[k];
+  if (!arrival_.error.empty()) {
+    if (error_.empty()) error_ = arrival_.error;
+    theta_.add(std::nan(""), 0.0, point.step, point.name);
+    return;
+  }
+  const bool flow = subject_.settings().dynamics->integrates_flow();
+  // Equal step sizes: their sum is the same up to rounding.
+  const double clock_tolerance = 1e-12 * std::max(1.0, std::abs(arrival_.state.t));
+  double late = arrival_.state.step == point.step ? std::abs(arrival_.state.t - point.t) : std::nan("");
+  // Solves leave the error estimate, and so the step sizes, with their tolerance. Then the time decides.
+  const double interval = point.t - start_state_.t;
+  if (flow && subject_.network().solves_equilibria() && late > clock_tolerance && late <= interval / 128.0) {
+    arrival_ = go(k, point.t, std::numeric_limits<Index>::max(), 0.0, {});
+    late = std::abs(arrival_.state.t - point.t);
+  }
+  clock_.add(late, clock_tolerance, point.step, point.name);
+  if (flow) compare_error_sum(k);
+  Distance result = distance(k, arrival_);
+  if (!flow && !(result.measured <= result.tolerance)) result.tolerance *= growth(k);
+  theta_.add(result.measured, result.tolerance, point.step, point.name);
+}
+
+void Replay::judge(VerdictTable& table) const {
+  const std::string claim = "steps taken again from each checkpoint end at the next";
+  const std::string times = "and at its time";
+  std::string why = why_not();
+  if (why.empty() && intervals_ == 0)
+    why = !skipped_.empty() ? skipped_ : "the newest interval has more steps than -replay_steps allows";
+  Row row = theta_.row("trajectory", claim, "5.4", why);
+  const Index last = files_.points().empty() ? 0 : files_.points().back().step;
+  if (row.state != RowState::does_not_apply) {
+    row.note = std::to_string(steps_) + " of " + std::to_string(last) + " steps";
+    if (first_step_ > 0) row.note += ", from step " + std::to_string(first_step_) + " on";
+    if (!skipped_.empty()) row.note += ", without " + skipped_;
+    if (!error_.empty()) row.note = error_;
+  }
+  table.add(row);
+  if (why.empty()) why = "the steps could not be taken";
+  table.add(clock_.row("clock", times, "5.4", why));
+  const DynamicsKind& dynamics = *subject_.settings().dynamics;
+  if (why_not().empty() && !dynamics.integrates_flow())
+    why = "-dynamics " + dynamics.name() + " has no integrator";
+  else if (why_not().empty() && intervals_ > 0)
+    why = "the integrator states no error";
+  table.add(error_sum_.row("error_sum", "stored integration error is that of the steps", "5.4", why));
+}
+
 }  // namespace poise

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "poise/audit/claim.hpp"
+#include "poise/audit/claims.hpp"
 #include "poise/audit/run_checkpoints.hpp"
 
 namespace poise {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "poise/audit/verdict.hpp"
 #include "poise/io/checkpoint.hpp"
 
 namespace poise {
@@ -69,5 +70,8 @@ class RunCheckpoints {
 
 /// Without what lies behind the first line (HDF5's own stack).
 [[nodiscard]] std::string first_line(const std::string& text);
+
+/// Not collective. The rows about the files themselves: that they are whole, and in order.
+void add_file_rows(const RunCheckpoints& files, VerdictTable& table);
 
 }  // namespace poise

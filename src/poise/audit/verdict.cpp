@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
-#include "poise/base/brief.hpp"
+#include "poise/base/options.hpp"
+#include "poise/base/text.hpp"
+#include "poise/base/version.hpp"
 
 namespace poise {
 namespace {
@@ -143,6 +146,113 @@ std::string VerdictTable::verdict() const {
   std::string rest = idle > 0 ? std::to_string(idle) + " do not apply" : "";
   if (observed > 0) rest += (rest.empty() ? "" : ", ") + std::to_string(observed) + " observed";
   return "verdict: all " + std::to_string(judged) + " rows held" + (rest.empty() ? "" : " (" + rest + ")");
+}
+
+namespace {
+
+double exceedance(const Violation& violation) {
+  return violation.kind == Violation::Kind::not_finite
+             ? std::numeric_limits<double>::quiet_NaN()
+             : violation.measured / (violation.required + violation.allowance);
+}
+
+}  // namespace
+
+double RateSamples::smallest_kappa() const {
+  double smallest = std::numeric_limits<double>::infinity();
+  for (const AuditSample& sample : samples_)
+    if (sample.excess > 0.0) smallest = std::min(smallest, sample.grad_norm2 / sample.excess);
+  return std::isfinite(smallest) ? smallest : 0.0;
+}
+
+// A RateAudit tells both exponents; here each has its own, with the other one at 0, where its bound is E₀,
+// which both imply.
+Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const {
+  constants.lambda_floor = 0.0;
+  if (integrated) constants.kappa = 0.0;
+  const std::string theorem = constants.theorem, matrix = constants.matrix;
+  RateAudit rates(constants);
+  row.measured = 0.0;
+  row.required = 1.0;
+  row.state = RowState::held;
+  double margin = rates.worst_margin();
+  std::size_t times = 0;  // the start is there twice, as itself and as a checkpoint
+  for (std::size_t k = 0; k < samples_.size(); ++k) {
+    AuditSample sample = samples_[k];
+    sample.lambda_floor = 0.0;
+    if (!integrated) sample.grad_norm2 = 0.0;
+    const bool ordered = k == 0 || sample.t >= samples_[k - 1].t;
+    if (k == 0 || sample.t > samples_[k - 1].t) ++times;
+    const bool held = ordered && rates.add(sample).held;
+    if (held && !(rates.worst_margin() < margin)) continue;
+    margin = rates.worst_margin();
+    row.step = sample.step;
+    row.file = files_[k];
+    row.measured = 1.0 - margin;
+    if (held) continue;
+    row.state = RowState::not_held;
+    row.measured = ordered ? exceedance(*rates.first_violation()) : std::numeric_limits<double>::quiet_NaN();
+    row.note = ordered ? rates.first_violation()->text(theorem, matrix)
+                       : "its time is before that of the step before";
+    return row;
+  }
+  if (rates.outcome() == AuditOutcome::not_verified) {
+    row.state = RowState::not_verified;
+    row.note = rates.verdict();
+    return row;
+  }
+  row.note = "at " + std::to_string(times) + " times";
+  if (const std::string tightness = rates.tightness_text(); !tightness.empty()) row.note += "; " + tightness;
+  return row;
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Read from its text, so that whole numbers stay whole.
+Json number(double value) {
+  return Json::parse(json_number(value));
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json json_of(const Row& row) {
+  return {{"id", row.id},
+          {"claim", row.claim},
+          {"item", text_or_null(row.item)},
+          {"measured", number(row.measured)},
+          {"relation", row.relation},
+          {"required", number(row.required)},
+          {"state", to_string(row.state)},
+          {"step", row.step < 0 ? Json() : Json(row.step)},
+          {"file", text_or_null(row.file)},
+          {"note", text_or_null(row.note)}};
+}
+
+}  // namespace
+
+std::string to_json(const VerdictTable& table, const AuditFacts& facts) {
+  const char* outcome = !table.held() ? "not held" : table.has_unverified() ? "not verified" : "held";
+  Json json = {{"schema", "poise-audit-1"},
+               {"version", version()},
+               {"git", git_commit()},
+               {"run", facts.run},
+               {"ranks", facts.ranks},
+               {"grid", facts.grid},
+               {"checkpoints", facts.checkpoints},
+               {"first_step", facts.first_step},
+               {"last_step", facts.last_step},
+               {"replayed_steps", facts.replayed_steps},
+               {"seconds", number(facts.seconds)},
+               {"held", table.held() && !table.has_unverified()},
+               {"outcome", outcome},
+               {"rows", Json::array()}};
+  for (const Row& row : table.rows()) json["rows"].push_back(json_of(row));
+  // Names of files may be no UTF-8, which JSON must be.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace poise

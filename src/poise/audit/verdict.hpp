@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
+#include "poise/theory/audit.hpp"
 
 namespace poise {
 
@@ -69,5 +70,45 @@ class VerdictTable {
  private:
   std::vector<Row> rows_;
 };
+
+/// What was measured at the points of a run for a bound of the form of Theorem 1, with the names of the files
+/// of those that are checkpoints. Not collective, the same on all ranks.
+class RateSamples {
+ public:
+  void add(const AuditSample& sample, const std::string& file) {
+    samples_.push_back(sample);
+    files_.push_back(file);
+  }
+  [[nodiscard]] bool empty() const { return samples_.empty(); }
+  [[nodiscard]] Index size() const { return static_cast<Index>(samples_.size()); }
+  [[nodiscard]] const std::vector<AuditSample>& samples() const { return samples_; }
+  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
+  /// inf_t κ_t; 0 if no excess was seen.
+  [[nodiscard]] double smallest_kappa() const;
+
+  /// `row`, which has id, claim and item, with the verdict on E(t) <= E₀ exp(−κ λ_T t), κ of `constants`; or
+  /// with the integrated exponent, THEORY.md 5.1. Measured is the largest excess over what is allowed; at the
+  /// first violation, if there is one. The floor of λ_min is no part of it.
+  [[nodiscard]] Row judge(Row row, AuditConstants constants, bool integrated) const;
+
+ private:
+  std::vector<AuditSample> samples_;
+  std::vector<std::string> files_;
+};
+
+/// What is said of the run beside the rows: names and values.
+struct AuditFacts {
+  std::string run;
+  int ranks = 1;
+  std::string grid;  ///< "2x3"
+  Index checkpoints = 0, first_step = 0, last_step = 0, replayed_steps = 0;
+  double seconds = 0.0;
+};
+
+/// The verdict for machines, schema "poise-audit-1": {"schema", "version", "git", "run", "ranks", "grid",
+/// "checkpoints", "first_step", "last_step", "replayed_steps", "seconds", "held", "rows": [{"id", "claim",
+/// "item", "measured", "relation", "required", "state", "step", "file", "note"}]}. Numbers that are not
+/// finite, and what a row does not have, are null.
+[[nodiscard]] std::string to_json(const VerdictTable& table, const AuditFacts& facts);
 
 }  // namespace poise

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "poise/audit/claim.hpp"
+#include "poise/audit/claims.hpp"
 #include "poise/audit/replay.hpp"
 #include "poise/audit/run_checkpoints.hpp"
 

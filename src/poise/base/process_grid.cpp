@@ -5,7 +5,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/silent.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 

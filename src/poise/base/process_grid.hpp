@@ -24,7 +24,7 @@ struct Range {
 /// The grid of P = P_f x P_s ranks (src/README.md "Process grid"): world rank = f * P_s + s.
 ///  - `feature()`: the P_f ranks that together hold one copy of the weights, row blocks of the state width m;
 ///  they share one block of samples. Solves live here; with P_f = 1 they are free of communication. All but
-///  the first of these communicators are silent (silent.hpp), so that what solvers print is printed once.
+///  the first of these communicators are silent (output.hpp), so that what solvers print is printed once.
 ///  - `sample()`: the P_s ranks with the same rows and other samples.
 /// Owns its three communicators (duplicates of `world`, so no message can meet another library's).
 class ProcessGrid {

@@ -21,6 +21,9 @@ namespace poise {
 // attributes (name, type, value). `complete` is written after the data. A reader verifies all of it before it
 // gives anything out.
 
+/// The root attribute `schema` of every checkpoint.
+inline constexpr const char* checkpoint_schema = "poise-checkpoint-1";
+
 /// Collective. Writes `folder`/step-STEP.h5 with all ranks, atomically: a hidden temporary file is written,
 /// flushed to disk by every rank and renamed by rank 0. Then `latest` (a text file with the newest name, a
 /// hint for people) is replaced, and only the newest `keep` checkpoints up to this step stay (0: all);

@@ -3,11 +3,14 @@
 #include <mpi.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
+#include "poise/io/hdf5.hpp"
 
 namespace poise {
 
@@ -21,5 +24,17 @@ namespace poise {
 /// the result is the CRC-32 of the whole matrix, row-major, so it does not know the number of ranks.
 [[nodiscard]] std::uint32_t combine_crc32(MPI_Comm comm, const std::vector<std::uint32_t>& pieces,
                                           Index entries_a_piece);
+
+/// The content of a checkpoint in a canonical order, for its checksum: of every data set the shape and
+/// CRC-32, of every attribute type and value.
+class Manifest {
+ public:
+  void add_data_set(const std::string& name, const std::vector<Index>& dims, std::uint32_t crc);
+  void add_attribute(const std::string& object, const std::string& name, const H5Value& value);
+  [[nodiscard]] Index checksum() const;
+
+ private:
+  std::map<std::string, std::string> entries_;
+};
 
 }  // namespace poise

@@ -26,4 +26,18 @@ inline constexpr std::uint64_t largest_expansion = 1032;
 /// bad_input, without the path, if groups are nested or names are longer than any writer would.
 [[nodiscard]] std::vector<std::string> walk_objects(std::int64_t file);
 
+/// HDF5 1.10 trusts some of the numbers in a file: a damaged or hostile one can make it crash or loop for
+/// ever. While a guard lives, the first such signal of this process (SEGV, BUS, FPE, ILL, ABRT), or more than
+/// `seconds` of its own computing time, ends the whole program: every rank prints a message that names the
+/// file or is ended by MPI_Abort; the exit code is not 0. Not collective. One at a time; built with the
+/// address sanitizer it does nothing, so that the sanitizer reports.
+class CrashGuard {
+ public:
+  /// `path` must outlive the guard.
+  CrashGuard(const std::string& path, int seconds);
+  ~CrashGuard();
+  CrashGuard(const CrashGuard&) = delete;
+  CrashGuard& operator=(const CrashGuard&) = delete;
+};
+
 }  // namespace poise

@@ -3,10 +3,26 @@
 #include <mpi.h>
 
 #include <string>
-
-#include "poise/io/run_lock.hpp"
+#include <utility>
 
 namespace poise {
+
+/// Keeps a directory of results for one program at a time: rank 0 holds a lock of DIR/.lock, and the kernel
+/// (with NFS the file server) gives it back when that process is gone, also after kill -9. The file stays,
+/// empty; while the lock is held it names the holder. Readers need none.
+class RunLock {
+ public:
+  /// Collective. Makes `directory` where it is missing. Throws bad_input that names the holder (host,
+  /// process, SLURM job) if another program holds the lock, failure if it or DIR/.lock cannot be made. Where
+  /// the file system has no locks a warning says so, once.
+  RunLock(MPI_Comm comm, const std::string& directory);
+  ~RunLock();
+  RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  RunLock& operator=(RunLock&&) = delete;
+
+ private:
+  int descriptor_ = -1;  // rank 0 only
+};
 
 /// The folder of a run: DIR/run.h5, DIR/checkpoints/, DIR/options.txt, and DIR/DONE once the run has reached
 /// its end. As long as this object lives, no other program writes there.
@@ -45,5 +61,10 @@ class RunDirectory {
 /// Throws bad_input if another program writes there, or if it already holds a run or a study; failure if it
 /// cannot be made.
 [[nodiscard]] RunLock make_study_directory(MPI_Comm comm, const std::string& path);
+
+/// Collective. Makes the directory runs/NAME-DATE-TIME for what starts now, and returns its path: of several
+/// that start within a second, the later ones get -2, -3, … at the end. The clock is rank 0's (UTC). Throws
+/// failure, the same on every rank, if it cannot be made.
+[[nodiscard]] std::string make_dated_directory(MPI_Comm comm, const std::string& name);
 
 }  // namespace poise

@@ -12,7 +12,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 
 // PETSc declares the BLAS of its own precision only.
 extern "C" void sgemm_(const char*, const char*, const PetscBLASInt*, const PetscBLASInt*,

@@ -12,7 +12,7 @@
 #include "poise/base/diagnostics.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/silent.hpp"
+#include "poise/base/output.hpp"
 #include "poise/petsc/own_options.hpp"
 
 namespace poise {

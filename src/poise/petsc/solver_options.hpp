@@ -41,7 +41,7 @@ template <class Solver>
 ///    before that, refuses those of solvers that do not run.
 ///  - One that is for an object which this solver has, but does not use, is bad_input.
 ///  - Reserved types are bad_input, unless they are allowed.
-///  - On a silent communicator (silent.hpp) the solver prints nothing, now and later. What it computes and
+///  - On a silent communicator (output.hpp) the solver prints nothing, now and later. What it computes and
 ///    which options count as used is the same as elsewhere.
 /// Monitors and viewers that are set by functions are not touched, if they are set afterwards.
 void set_from_options(KSP ksp, ReservedTypes types = ReservedTypes::refused);

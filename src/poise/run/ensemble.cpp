@@ -1,26 +1,161 @@
 #include "poise/run/ensemble.hpp"
 
+#include <fcntl.h>
+#include <mpi.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/ensemble.hpp"
-#include "poise/run/dated_directory.hpp"
+#include "poise/base/error.hpp"
+#include "poise/io/run_directory.hpp"
 #include "poise/run/ensemble_directory.hpp"
-#include "poise/run/ensemble_record.hpp"
-#include "poise/run/ensemble_report.hpp"
-#include "poise/run/member_log.hpp"
+#include "poise/run/ensemble_plan.hpp"
+#include "poise/run/interruptions.hpp"
 #include "poise/run/provenance.hpp"
-#include "poise/run/requests.hpp"
+#include "poise/run/report.hpp"
 #include "poise/run/train.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {
 namespace {
+
+void flush() {
+  std::fflush(stdout);
+  std::fflush(stderr);
+}
+
+/// While it lives, what this process prints to standard output and standard error goes to the end of a file:
+/// the reports of trainings that run side by side would mix.
+class MemberLog {
+ public:
+  /// Collective; the folder must exist. Throws failure if the file cannot be opened.
+  MemberLog(MPI_Comm comm, const std::string& path);
+  ~MemberLog();
+  MemberLog(const MemberLog&) = delete;
+  MemberLog& operator=(const MemberLog&) = delete;
+
+ private:
+  int output_ = -1, errors_ = -1;  // what they were
+};
+
+MemberLog::MemberLog(MPI_Comm comm, const std::string& path) {
+  int file = -1;
+  agree(comm, [&] {
+    file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0) throw failure("cannot open '" + path + "': " + std::strerror(errno));
+  });
+  flush();
+  output_ = ::dup(STDOUT_FILENO);
+  errors_ = ::dup(STDERR_FILENO);
+  ::dup2(file, STDOUT_FILENO);
+  ::dup2(file, STDERR_FILENO);
+  ::close(file);
+}
+
+MemberLog::~MemberLog() {
+  flush();
+  ::dup2(output_, STDOUT_FILENO);
+  ::dup2(errors_, STDERR_FILENO);
+  ::close(output_);
+  ::close(errors_);
+}
+
+std::string number(const char* format, double value) {
+  if (std::isnan(value)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+std::string test_text(const MemberRecord& record) {
+  const double accuracy = record.last_of("test_accuracy");
+  return std::isnan(accuracy) ? number("%.6g", record.last_of("test_loss"))
+                              : number("%.2f%%", 100.0 * accuracy);
+}
+
+/// What a person sees of an ensemble. Not collective but where it says so.
+class EnsembleReport {
+ public:
+  /// Collective.
+  EnsembleReport(MPI_Comm comm, const EnsembleSettings& settings);
+
+  /// Printed by rank 0, as is the summary.
+  void header(std::size_t members, std::size_t pending) const;
+  /// One line, by the rank that calls it.
+  void ended(const MemberRecord& record) const;
+  void summary(const std::vector<MemberRecord>& records) const;
+
+ private:
+  const EnsembleSettings& settings_;
+  int rank_ = 0, ranks_ = 1;
+  double start_;
+};
+
+EnsembleReport::EnsembleReport(MPI_Comm comm, const EnsembleSettings& settings)
+    : settings_(settings), start_(steady_seconds()) {
+  check_mpi(MPI_Comm_rank(comm, &rank_));
+  check_mpi(MPI_Comm_size(comm, &ranks_));
+}
+
+void EnsembleReport::header(std::size_t members, std::size_t pending) const {
+  if (rank_ != 0) return;
+  const int groups = ranks_ / settings_.ranks;
+  std::printf("poise-train: ensemble %s, %s on %s of %s; run directories %s/NAME\n", settings_.file.c_str(),
+              plural(static_cast<Index>(members), "member").c_str(), plural(groups, "group").c_str(),
+              plural(settings_.ranks, "rank").c_str(), settings_.run.c_str());
+  if (pending < members)
+    std::printf("%s done already\n", plural(static_cast<Index>(members - pending), "member").c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void EnsembleReport::ended(const MemberRecord& record) const {
+  if (record.status == MemberStatus::waiting) return;
+  const std::string text = record.status == MemberStatus::failed
+                               ? first_line(record.error)
+                               : "step " + number("%.0f", record.last_of("step")) + ", loss " +
+                                     number("%.6g", record.last_of("loss"));
+  std::printf("%-7s  %s: %s, %.1fs\n", to_string(record.status).c_str(), record.name.c_str(), text.c_str(),
+              record.seconds);
+  std::fflush(stdout);
+}
+
+void EnsembleReport::summary(const std::vector<MemberRecord>& records) const {
+  if (rank_ != 0) return;
+  std::size_t width = 6;
+  for (const MemberRecord& record : records) width = std::max(width, record.name.size());
+  const int w = static_cast<int>(width);
+  std::printf("\n%-*s  %-7s %8s %12s %12s %10s %9s\n", w, "member", "status", "step", "loss", "excess",
+              "test", "seconds");
+  std::size_t counts[4] = {};
+  for (const MemberRecord& record : records) {
+    ++counts[static_cast<int>(record.status)];
+    std::printf(
+        "%-*s  %-7s %8s %12s %12s %10s %9.1f\n", w, record.name.c_str(), to_string(record.status).c_str(),
+        number("%.0f", record.last_of("step")).c_str(), number("%.6g", record.last_of("loss")).c_str(),
+        number("%.4g", record.last_of("loss_excess")).c_str(), test_text(record).c_str(), record.seconds);
+  }
+  std::printf("\n%zu done, %zu stopped, %zu failed, %zu waiting in %.1fs; results: %s/ensemble.h5\n",
+              counts[0], counts[1], counts[2], counts[3], steady_seconds() - start_, settings_.run.c_str());
+  if (counts[1] + counts[3] > 0) std::printf("to go on: the same command with -resume\n");
+  std::fflush(stdout);
+}
 
 /// The trainings of this start, and the request to stop, which a group asks about before it begins one.
 class Trainer {

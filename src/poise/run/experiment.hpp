@@ -1,18 +1,77 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "poise/base/log_event.hpp"
 #include "poise/dynamics/dynamics.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/objective/minibatches.hpp"
+#include "poise/petsc/handle.hpp"
 #include "poise/run/network.hpp"
-#include "poise/run/point.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/watched_objective.hpp"
 #include "poise/theory/live_audit.hpp"
 
 namespace poise {
+
+/// The stages of a training for -log_view. Made together, so that all ranks know them by the same numbers.
+struct Stages {
+  LogStage setup{"Setup"};
+  LogStage training{"Training"};
+  LogStage recording{"Recording"};  ///< what the history says of a step, and the flush of run.h5
+  LogStage audit{"Audit"};
+  LogStage checkpoints{"Checkpoint I/O"};
+
+  static const Stages& get() {
+    static const Stages stages;
+    return stages;
+  }
+};
+
+/// What has been gathered since the last recorded step.
+struct Interval {
+  Index gradients = 0;                                     ///< observed ones
+  double loss = 0.0, accuracy = 0.0, penalty = 0.0;        ///< their sums
+  Index equilibrium_fallbacks = 0, adjoint_fallbacks = 0;  ///< samples, of all evaluations
+};
+
+/// Where a run stands: all that changes from step to step, but for the audit. Borrows the Vecs.
+struct Point {
+  Vec theta = nullptr;
+  DynamicsState state;
+  Interval interval;
+  std::vector<std::pair<std::string, Vec>> vectors;  ///< of the dynamics
+};
+
+/// A copy of a Point, to go back to.
+class KeptPoint {
+ public:
+  /// Collective on θ's communicator.
+  void keep(const Point& point);
+  [[nodiscard]] bool empty() const { return !theta_; }
+  [[nodiscard]] Point point() const;
+
+ private:
+  VecHandle theta_;
+  DynamicsState state_;
+  Interval interval_;
+  std::vector<std::pair<std::string, VecHandle>> vectors_;
+};
+
+/// A copy of what an observer saw, to look at it later.
+struct KeptEvaluation {
+  /// Collective on the communicator of the gradient.
+  void keep(const DynamicsState& at, Vec gradient_there, const Evaluation& found);
+
+  bool is_set = false;
+  DynamicsState state;
+  VecHandle gradient;
+  Evaluation evaluation;
+};
 
 /// Everything a training run consists of, built from its settings, and its way into and out of checkpoints.
 class Experiment {

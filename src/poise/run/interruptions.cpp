@@ -1,10 +1,13 @@
 #include "poise/run/interruptions.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <string>
 
@@ -12,10 +15,43 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
-#include "poise/run/requests.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
+namespace {
+
+std::atomic<bool> asked_to_stop = false, asked_for_checkpoint = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a handler may use it");
+
+void listen(int signal, void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART | flags;  // a read or write that is under way goes on
+  sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+void listen_for_requests() {
+  const auto ask_to_stop = +[](int) { asked_to_stop = true; };
+  for (const int signal : {SIGTERM, SIGUSR1, SIGXCPU}) listen(signal, ask_to_stop, 0);
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)  // as nohup does
+    listen(SIGHUP, ask_to_stop, 0);
+  std::signal(SIGXFSZ, SIG_IGN);              // a limit of file sizes: the write that meets it says so
+  listen(SIGINT, ask_to_stop, SA_RESETHAND);  // the second one finds the default: the end
+  listen(
+      SIGUSR2, +[](int) { asked_for_checkpoint = true; }, 0);
+}
+
+bool stop_requested() {
+  return asked_to_stop;
+}
+
+bool checkpoint_requested() {
+  return asked_for_checkpoint.exchange(false);
+}
+
 namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();

@@ -2,7 +2,19 @@
 
 #include <mpi.h>
 
+#include "poise/base/process_grid.hpp"
+
 namespace poise {
+
+/// Lets TERM, INT (Ctrl-C), HUP (a terminal that closes), XCPU and USR1 ask the program to write a checkpoint
+/// and stop (exit code 75), and USR2 to write one and go on. A second INT ends the program at once. The
+/// handlers only set flags. Call before MPI starts, so that no early signal kills a rank.
+void listen_for_requests();
+
+/// Not collective. Whether this rank was asked to stop.
+[[nodiscard]] bool stop_requested();
+/// Not collective. Whether this rank was asked for a checkpoint since the last call.
+[[nodiscard]] bool checkpoint_requested();
 
 /// What breaks into a run from outside: signals, a deadline, and a clock that wants checkpoints. The ranks
 /// agree on it once a step.
@@ -30,6 +42,30 @@ class Interruptions {
   MPI_Comm comm_;
   double deadline_, checkpoint_seconds_, last_saved_;  // by the steady clock; the deadline on rank 0 only
   double last_poll_, longest_step_ = 0.0;
+};
+
+/// What checkpoints cost of the time of a run, by one rank's clock. Times are seconds since the run started.
+class CheckpointCost {
+ public:
+  /// The most that checkpoints take of a run unless the user says how often to write them.
+  static constexpr double most_share = 0.05;
+
+  /// Whether one more, which takes as long as the last one, keeps them all within the share.
+  [[nodiscard]] bool affords(double now) const { return seconds_ + last_ <= most_share * (now + last_); }
+  void add(double seconds) {
+    ++written_;
+    last_ = seconds;
+    seconds_ += seconds;
+  }
+  void leave_out() { ++left_out_; }
+
+  [[nodiscard]] Index written() const { return written_; }
+  [[nodiscard]] Index left_out() const { return left_out_; }
+  [[nodiscard]] double seconds() const { return seconds_; }
+
+ private:
+  Index written_ = 0, left_out_ = 0;
+  double seconds_ = 0.0, last_ = 0.0;
 };
 
 }  // namespace poise

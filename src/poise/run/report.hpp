@@ -2,10 +2,9 @@
 
 #include <string>
 
-#include "poise/run/checkpoint_cost.hpp"
 #include "poise/run/experiment.hpp"
-#include "poise/run/history_row.hpp"
 #include "poise/run/interruptions.hpp"
+#include "poise/run/recorder.hpp"
 
 namespace poise {
 

@@ -3,10 +3,8 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/io/checkpoint.hpp"
-#include "poise/run/attempt.hpp"
-#include "poise/run/date.hpp"
+#include "poise/run/experiment.hpp"
 #include "poise/run/provenance.hpp"
-#include "poise/run/stages.hpp"
 
 namespace poise {
 namespace {

@@ -7,10 +7,8 @@
 #include "poise/base/clock.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
-#include "poise/run/checkpoint_cost.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/run/interruptions.hpp"
-#include "poise/run/point.hpp"
 #include "poise/run/recorder.hpp"
 #include "poise/run/report.hpp"
 

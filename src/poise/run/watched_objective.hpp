@@ -34,7 +34,17 @@ class WatchedObjective final : public Objective {
   Tally take() { return std::exchange(tally_, {}); }
 
  private:
-  Evaluation watch(const Evaluation& evaluation);
+  Evaluation watch(const Evaluation& evaluation) {
+    if (repetition_) {
+      repetition_ = false;
+      inner_.forget();
+      return evaluation;
+    }
+    tally_.equilibrium += evaluation.equilibrium.fallbacks;
+    tally_.adjoint += evaluation.adjoint.fallbacks;
+    if (evaluation.equilibrium.fallbacks + evaluation.adjoint.fallbacks > 0) ++tally_.gradients;
+    return evaluation;
+  }
 
   Objective& inner_;
   Tally tally_;

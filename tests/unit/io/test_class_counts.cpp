@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "poise/io/class_counts.hpp"
+#include "poise/io/dataset.hpp"
 
 namespace poise {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "poise/base/error.hpp"
-#include "poise/run/ensemble_table.hpp"
+#include "poise/run/ensemble_plan.hpp"
 
 namespace poise {
 namespace {

@@ -1,6 +1,7 @@
-#include "poise/base/text_file.hpp"
+#include "poise/base/text.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +11,11 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+
+std::string brief(double value, int digits) {
+  return fmt::format("{:.{}g}", value, digits);
+}
+
 namespace {
 
 /// The bytes of an open file, until one more than `most`; false if there are some that cannot be read.
