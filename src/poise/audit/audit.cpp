@@ -1,5 +1,7 @@
 #include "poise/audit/audit.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <filesystem>
 
@@ -126,8 +128,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   add_file_rows(files, table);
   run.judge(table);
   facts.ranks = subject.grid().size();
-  facts.grid =
-      std::to_string(subject.grid().feature_ranks()) + "x" + std::to_string(subject.grid().sample_ranks());
+  facts.grid = fmt::format("{}x{}", subject.grid().feature_ranks(), subject.grid().sample_ranks());
   facts.checkpoints = static_cast<Index>(files.points().size());
   facts.first_step = files.points().front().step;
   facts.last_step = files.points().back().step;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -86,9 +88,9 @@ class GramClaim final : public Claim {
       return "the run does not follow the gradient of its loss";
     if (settings.batch > 0) return "the run has minibatches";
     if (const std::string why = settings.dynamics->beyond_the_flow(); !why.empty()) return why;
-    return outputs() > most_outputs ? std::to_string(outputs()) + " outputs of all samples are more than " +
-                                          std::to_string(most_outputs)
-                                    : "";
+    return outputs() > most_outputs
+               ? fmt::format("{} outputs of all samples are more than {}", outputs(), most_outputs)
+               : "";
   }
 
   Subject& subject_;

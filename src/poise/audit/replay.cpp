@@ -1,5 +1,7 @@
 #include "poise/audit/replay.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -139,7 +141,7 @@ Replay::Arrival Replay::go(std::size_t k, double end_time, Index most, double nu
         });
   } catch (const Error& error) {
     if (!error.collective()) throw;
-    arrival.error = "from step " + std::to_string(start_state_.step) + " on: " + first_line(error.what());
+    arrival.error = fmt::format("from step {} on: {}", start_state_.step, first_line(error.what()));
   }
   for (const auto& [name, vec] : vectors) {
     arrival.vectors.push_back(duplicate(vec));
@@ -262,8 +264,8 @@ void Replay::judge(VerdictTable& table) const {
   Row row = theta_.row("trajectory", claim, "5.4", why);
   const Index last = files_.points().empty() ? 0 : files_.points().back().step;
   if (row.state != RowState::does_not_apply) {
-    row.note = std::to_string(steps_) + " of " + std::to_string(last) + " steps";
-    if (first_step_ > 0) row.note += ", from step " + std::to_string(first_step_) + " on";
+    row.note = fmt::format("{} of {} steps", steps_, last);
+    if (first_step_ > 0) row.note += fmt::format(", from step {} on", first_step_);
     if (!skipped_.empty()) row.note += ", without " + skipped_;
     if (!error_.empty()) row.note = error_;
   }

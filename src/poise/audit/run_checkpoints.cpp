@@ -1,5 +1,7 @@
 #include "poise/audit/run_checkpoints.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -79,7 +81,7 @@ void RunCheckpoints::read(Index step) {
     point.t = checkpoint.real("/state", "t");
     point.config = checkpoint.config();
     if (point.step != step) {
-      unreadable_.push_back({point.name, "it says that it is of step " + std::to_string(point.step)});
+      unreadable_.push_back({point.name, fmt::format("it says that it is of step {}", point.step)});
       return;
     }
     points_.push_back(std::move(point));
@@ -168,13 +170,13 @@ Row integrity(const RunCheckpoints& files) {
     row.file = bad.name;
     row.note = reason_alone(bad.reason);
   }
-  if (damaged > 1) row.note += "; and " + std::to_string(damaged - 1) + " more";
+  if (damaged > 1) row.note += fmt::format("; and {} more", damaged - 1);
   row.measured = static_cast<double>(damaged);
   row.required = 0.0;
   row.state = damaged == 0 ? RowState::held : RowState::not_held;
   if (damaged == 0)
-    row.note = "of " + std::to_string(files.points().size()) +
-               (files.vanished() > 0 ? ", " + std::to_string(files.vanished()) + " vanished" : "");
+    row.note = fmt::format("of {}{}", files.points().size(),
+                           files.vanished() > 0 ? fmt::format(", {} vanished", files.vanished()) : "");
   return row;
 }
 

@@ -1,5 +1,7 @@
 #include "poise/audit/verdict.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -35,7 +37,7 @@ std::string title(const Row& row) {
 
 std::string place(const Row& row) {
   if (row.step < 0) return row.file;
-  return "step " + std::to_string(row.step) + (row.file.empty() ? "" : " (" + row.file + ")");
+  return fmt::format("step {}{}", row.step, row.file.empty() ? "" : " (" + row.file + ")");
 }
 
 }  // namespace
@@ -142,10 +144,10 @@ std::string VerdictTable::verdict() const {
   }
   if (!names.empty()) return "verdict: NOT held: " + names + (where.empty() ? "" : "; first at " + where);
   if (!unverified.empty())
-    return "verdict: not verified: " + unverified + "; the other " + std::to_string(judged) + " rows held";
-  std::string rest = idle > 0 ? std::to_string(idle) + " do not apply" : "";
-  if (observed > 0) rest += (rest.empty() ? "" : ", ") + std::to_string(observed) + " observed";
-  return "verdict: all " + std::to_string(judged) + " rows held" + (rest.empty() ? "" : " (" + rest + ")");
+    return fmt::format("verdict: not verified: {}; the other {} rows held", unverified, judged);
+  std::string rest = idle > 0 ? fmt::format("{} do not apply", idle) : "";
+  if (observed > 0) rest += fmt::format("{}{} observed", rest.empty() ? "" : ", ", observed);
+  return fmt::format("verdict: all {} rows held{}", judged, rest.empty() ? "" : " (" + rest + ")");
 }
 
 namespace {
@@ -201,7 +203,7 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
     row.note = rates.verdict();
     return row;
   }
-  row.note = "at " + std::to_string(times) + " times";
+  row.note = fmt::format("at {} times", times);
   if (const std::string tightness = rates.tightness_text(); !tightness.empty()) row.note += "; " + tightness;
   return row;
 }

@@ -1,5 +1,7 @@
 #include "poise/base/agree.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -88,7 +90,7 @@ void agree(MPI_Comm comm, const std::exception_ptr& error) {
   int code = static_cast<int>(report.code);
   check_mpi(MPI_Bcast(&code, 1, MPI_INT, first, comm));
   std::string message = broadcast(comm, report.message, first);
-  if (first > 0) message = "rank " + std::to_string(first) + ": " + message;
+  if (first > 0) message = fmt::format("rank {}: {}", first, message);
   int all = ranks_of_group;
   if (all == 0) MPI_Comm_size(MPI_COMM_WORLD, &all);
   throw Error(static_cast<ExitCode>(code), message, size == all);

@@ -1,5 +1,6 @@
 #include "poise/base/check.hpp"
 
+#include <fmt/format.h>
 #include <mpi.h>
 
 #include <string>
@@ -29,7 +30,7 @@ PetscErrorCode record_error(MPI_Comm, int line, const char* function, const char
     }
     failed_in_options = failed_in_options || reads_options(function);
     if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
-    petsc_trace += "  in " + std::string(function) + " (" + file + ":" + std::to_string(line) + ")\n";
+    petsc_trace += fmt::format("  in {} ({}:{})\n", function, file, line);
   } catch (...) {  // without memory the code must do
   }
   return code;
@@ -57,8 +58,8 @@ void check(PetscErrorCode code) {
                 "a solver refuses an option: " + trace.substr(0, trace.find('\n')) +
                     " (-help petsc lists the options of solvers and what they take)",
                 true);
-  throw failure("PETSc error " + std::to_string(code) +
-                (text != nullptr ? std::string(" (") + text + ")" : "") + ": " + trace);
+  throw failure(fmt::format("PETSc error {}{}: {}", static_cast<int>(code),
+                            text != nullptr ? fmt::format(" ({})", text) : "", trace));
 }
 
 void check_mpi(int code) {

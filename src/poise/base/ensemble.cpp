@@ -1,5 +1,7 @@
 #include "poise/base/ensemble.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -99,9 +101,7 @@ std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vect
   check_mpi(MPI_Comm_size(world, &size));
   if (ranks < 1 || size % ranks != 0)
     throw Error(ExitCode::bad_input,
-                std::to_string(ranks) + " ranks a member do not divide the " + std::to_string(size) +
-                    " ranks of this run",
-                true);
+                fmt::format("{} ranks a member do not divide the {} ranks of this run", ranks, size), true);
   const int mine = rank / ranks;
   const bool first = rank % ranks == 0;
   const Group group(world, mine);

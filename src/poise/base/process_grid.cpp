@@ -1,5 +1,7 @@
 #include "poise/base/process_grid.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -20,11 +22,12 @@ ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(fea
   int size = 0;
   check_mpi(MPI_Comm_size(world, &size));
   if (feature_ranks < 1 || size % feature_ranks != 0) {
-    throw Error(ExitCode::bad_input,
-                "-grid_feature_ranks " + std::to_string(feature_ranks) + " does not divide the " +
-                    std::to_string(size) + " ranks of this run: choose a divisor of " + std::to_string(size) +
-                    ", or start another number of ranks",
-                true);
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("-grid_feature_ranks {0} does not divide the {1} ranks of this run: choose a divisor "
+                    "of {1}, or start another number of ranks",
+                    feature_ranks, size),
+        true);
   }
   sample_ranks_ = size / feature_ranks;
   check_mpi(MPI_Comm_dup(world, &world_));

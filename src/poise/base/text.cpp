@@ -43,8 +43,8 @@ std::string read_file(const std::string& path, std::size_t most) {
     throw bad_input(cause == ENOENT ? "file '" + path + "' does not exist"
                                     : "cannot read file '" + path + "': " + std::strerror(cause));
   if (content.size() > most)
-    throw bad_input("file '" + path + "' has more than " + std::to_string(most) +
-                    " bytes: it is damaged, or another kind of file");
+    throw bad_input(
+        fmt::format("file '{}' has more than {} bytes: it is damaged, or another kind of file", path, most));
   return content;
 }
 

@@ -1,10 +1,10 @@
 #include "poise/io/checkpoint.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <filesystem>
 #include <limits>
 
@@ -267,7 +267,8 @@ void Checkpoint::require_dims(const std::string& name, const std::vector<Index>&
   const std::vector<Index> actual = dims(name);
   const auto text = [](const std::vector<Index>& list) {
     std::string result;
-    for (const Index d : list) result += (result.empty() ? "" : " x ") + (d < 0 ? "any" : std::to_string(d));
+    for (const Index d : list)
+      result += fmt::format("{}{}", result.empty() ? "" : " x ", d < 0 ? "any" : fmt::to_string(d));
     return result;
   };
   agree(file_.comm(), [&] {
@@ -340,9 +341,7 @@ std::vector<std::pair<std::string, std::string>> Checkpoint::config() const {
 }
 
 std::string checkpoint_path(const std::string& folder, Index step) {
-  char name[40];
-  std::snprintf(name, sizeof name, "/step-%08lld.h5", static_cast<long long>(step));
-  return folder + name;
+  return fmt::format("{}/step-{:08}.h5", folder, step);
 }
 
 std::vector<Index> list_checkpoints(const std::string& folder) {

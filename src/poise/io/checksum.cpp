@@ -1,5 +1,6 @@
 #include "poise/io/checksum.hpp"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <bit>
@@ -44,16 +45,16 @@ std::uint32_t combine_crc32(MPI_Comm comm, const std::vector<std::uint32_t>& pie
 
 void Manifest::add_data_set(const std::string& name, const std::vector<Index>& dims, std::uint32_t crc) {
   std::string text = "data";
-  for (const Index d : dims) text += " " + std::to_string(d);
-  entries_[name] = text + " crc32 " + std::to_string(crc);
+  for (const Index d : dims) text += fmt::format(" {}", d);
+  entries_[name] = fmt::format("{} crc32 {}", text, crc);
 }
 
 void Manifest::add_attribute(const std::string& object, const std::string& name, const H5Value& value) {
   std::string text;
   if (const auto* real = std::get_if<double>(&value))
-    text = "real " + std::to_string(std::bit_cast<std::uint64_t>(*real));  // bits: NaN and -0 count too
+    text = fmt::format("real {}", std::bit_cast<std::uint64_t>(*real));  // bits: NaN and -0 count too
   else if (const auto* integer = std::get_if<Index>(&value))
-    text = "integer " + std::to_string(*integer);
+    text = fmt::format("integer {}", *integer);
   else
     text = "text " + std::get<std::string>(value);
   entries_[object + "@" + name] = text;

@@ -190,7 +190,7 @@ std::string subject(const std::vector<Index>& classes, const std::vector<std::st
     const bool last = k + 1 == classes.size();
     text += (k == 0 ? "" : last ? " and " : ", ") + class_text(classes[k], names);
   }
-  if (classes.size() > most) text += " and " + std::to_string(classes.size() - most) + " more";
+  if (classes.size() > most) text += fmt::format(" and {} more", classes.size() - most);
   return text + " have";
 }
 

@@ -116,7 +116,7 @@ SetHeader read_set_header(const H5File& file, const std::string& prefix) {
 
 std::string dims_text(const H5Shape& shape) {
   std::string text;
-  for (const Index d : shape.dims) text += (text.empty() ? "" : ", ") + std::to_string(d);
+  for (const Index d : shape.dims) text += fmt::format("{}{}", text.empty() ? "" : ", ", d);
   return "[" + text + "]";
 }
 

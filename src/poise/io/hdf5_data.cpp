@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <hdf5.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ hid_t memory_type(H5Kind kind) {
 
 std::string dims_text(const std::vector<Index>& dims) {
   std::string text = "[";
-  for (const Index d : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(d);
+  for (const Index d : dims) text += fmt::format("{}{}", text.size() > 1 ? ", " : "", d);
   return text + "]";
 }
 
@@ -112,9 +113,10 @@ H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
     shape.kind = H5Kind::integer;
     shape.type = "bool";
   }
-  const std::string bits = std::to_string(8 * H5Tget_size(type.get()));
-  if (kind == H5T_FLOAT) shape.type = "float" + bits;
-  if (kind == H5T_INTEGER) shape.type = (H5Tget_sign(type.get()) == H5T_SGN_NONE ? "uint" : "int") + bits;
+  const std::size_t bits = 8 * H5Tget_size(type.get());
+  if (kind == H5T_FLOAT) shape.type = fmt::format("float{}", bits);
+  if (kind == H5T_INTEGER)
+    shape.type = fmt::format("{}{}", H5Tget_sign(type.get()) == H5T_SGN_NONE ? "uint" : "int", bits);
   return shape;
 }
 
@@ -135,8 +137,7 @@ void H5File::read_block(const std::string& name, std::size_t axis, Range range, 
       throw bad_input(what + "does not hold " + (kind == H5Kind::integer ? "integers" : "numbers"));
     if (axis >= shape.dims.size()) throw bad_input(what + "has too few dimensions");
     if (range.begin < 0 || range.end < range.begin || range.end > shape.dims[axis])
-      throw bad_input(what + "has no part [" + std::to_string(range.begin) + ", " +
-                      std::to_string(range.end) + ")");
+      throw bad_input(fmt::format("{}has no part [{}, {})", what, range.begin, range.end));
     const Slab slab{shape.dims, axis, range};
     if (static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw bad_input(what + "does not have the expected shape");
@@ -294,8 +295,7 @@ std::vector<std::string> H5File::read_texts(const std::string& name) const {
       return;
     }
     const std::size_t size = H5Tget_size(type.get());
-    if (size == 0 || size > longest_name)
-      throw bad_input(what + "has texts of " + std::to_string(size) + " bytes");
+    if (size == 0 || size > longest_name) throw bad_input(fmt::format("{}has texts of {} bytes", what, size));
     std::vector<char> bytes(count * size);
     checked(H5Dread(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
             "cannot read " + name);

@@ -1,5 +1,6 @@
 #include "poise/io/hdf5_untrusted.hpp"
 
+#include <fmt/format.h>
 #include <hdf5.h>
 #include <mpi.h>
 #include <sys/time.h>
@@ -51,9 +52,10 @@ std::string find_foreign_filter(hid_t creation, bool& deflated) {
     const bool known =
         filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32;
     if (!known || !seen.insert(filter).second)
-      return "is packed by the HDF5 filter " + std::to_string(filter) +
-             (known ? " twice" : ", which is not read") +
-             ": store it with gzip compression or none (h5repack -f GZIP=4, or h5py)";
+      return fmt::format(
+          "is packed by the HDF5 filter {}{}: store it with gzip compression or none (h5repack -f GZIP=4, or "
+          "h5py)",
+          filter, known ? " twice" : ", which is not read");
   }
   deflated = seen.count(H5Z_FILTER_DEFLATE) != 0;
   return {};

@@ -1,6 +1,7 @@
 #include "poise/io/run_directory.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,8 +27,8 @@ std::string own_name() {
   char host[256] = "";
   (void)gethostname(host, sizeof host - 1);
   const char* job = std::getenv("SLURM_JOB_ID");
-  return "process " + std::to_string(getpid()) + " on host " + host +
-         (job != nullptr ? std::string(" (SLURM job ") + job + ")" : "");
+  return fmt::format("process {} on host {}{}", getpid(), host,
+                     job != nullptr ? fmt::format(" (SLURM job {})", job) : "");
 }
 
 /// Not there for a moment after the holder got the lock.
@@ -109,7 +110,7 @@ void clear_the_way(const std::string& path) {
                     " already holds a run that is done, without its checkpoints: choose another directory");
   if (!holds(path, "run.h5")) return;
   std::string old = path + "/run.h5.old";
-  for (int k = 2; std::filesystem::exists(old); ++k) old = path + "/run.h5.old" + std::to_string(k);
+  for (int k = 2; std::filesystem::exists(old); ++k) old = fmt::format("{}/run.h5.old{}", path, k);
   rename_durably(path + "/run.h5", old);
   warn("the start before ended without a checkpoint; its history is now " + old);
 }
@@ -165,7 +166,7 @@ std::string make_dated_directory(MPI_Comm comm, const std::string& name) {
     std::error_code code;
     for (int k = 2; !std::filesystem::create_directory(path, code); ++k) {
       if (code) throw failure("cannot create the directory '" + path + "': " + code.message());
-      path = dated + "-" + std::to_string(k);
+      path = fmt::format("{}-{}", dated, k);
     }
   });
   return broadcast(comm, path);

@@ -1,10 +1,10 @@
 #include "poise/io/run_file.hpp"
 
+#include <fmt/format.h>
 #include <hdf5.h>
 #include <hdf5_hl.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <string_view>
 
@@ -88,9 +88,7 @@ std::string seal_of(std::string_view image, std::size_t place) {
   std::uint32_t crc = crc32_of(image.substr(0, place));
   crc = crc32_of(std::string(digits, '0'), crc);
   crc = crc32_of(image.substr(place + digits), crc);
-  char text[digits + 1];
-  std::snprintf(text, sizeof text, "%08x", crc);
-  return text;
+  return fmt::format("{:08x}", crc);
 }
 
 /// Where the digits stand; npos where there are none.
@@ -104,7 +102,7 @@ std::size_t place_of_seal(std::string_view image) {
 bool has_old_seal(std::string_view all, bool& right) {
   const std::size_t end = all.rfind("\ncrc32 ");
   if (end == std::string_view::npos || all.size() - end > 32) return false;
-  right = all.substr(end) == "\ncrc32 " + std::to_string(crc32_of(all.substr(0, end))) + "\n";
+  right = all.substr(end) == fmt::format("\ncrc32 {}\n", crc32_of(all.substr(0, end)));
   return true;
 }
 
@@ -128,10 +126,9 @@ Error damaged(const std::string& path) {
 
 void write_attempts(H5File& file, const std::vector<RunFile::Named>& attempts) {
   for (std::size_t k = 0; k < attempts.size(); ++k) {
-    std::string number = std::to_string(k + 1);
-    number.insert(0, number.size() < 4 ? 4 - number.size() : 0, '0');  // names sort as numbers do
-    file.create_group(attempts_group + number);
-    for (const auto& [name, value] : attempts[k]) file.set_attribute(attempts_group + number, name, value);
+    const std::string group = fmt::format("{}{:04}", attempts_group, k + 1);  // names sort as numbers do
+    file.create_group(group);
+    for (const auto& [name, value] : attempts[k]) file.set_attribute(group, name, value);
   }
 }
 
@@ -268,8 +265,8 @@ void RunFile::append(const std::vector<double>& row) {
   const auto scope = log_flush();
   on_root(comm_, [&] {
     if (decision == wrong_length)
-      throw failure("a row of the history needs " + std::to_string(history_.columns.size()) +
-                    " numbers, not " + std::to_string(row.size()));
+      throw failure(
+          fmt::format("a row of the history needs {} numbers, not {}", history_.columns.size(), row.size()));
     write();
   });
 }

@@ -1,6 +1,7 @@
 #include "poise/run/ensemble.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <mpi.h>
 #include <unistd.h>
 
@@ -72,11 +73,8 @@ MemberLog::~MemberLog() {
   ::close(errors_);
 }
 
-std::string number(const char* format, double value) {
-  if (std::isnan(value)) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
+std::string number(fmt::format_string<const double&> format, const double& value) {
+  return std::isnan(value) ? "-" : fmt::format(format, value);
 }
 
 std::string first_line(const std::string& text) {
@@ -85,8 +83,8 @@ std::string first_line(const std::string& text) {
 
 std::string test_text(const MemberRecord& record) {
   const double accuracy = record.last_of("test_accuracy");
-  return std::isnan(accuracy) ? number("%.6g", record.last_of("test_loss"))
-                              : number("%.2f%%", 100.0 * accuracy);
+  return std::isnan(accuracy) ? number("{:.6g}", record.last_of("test_loss"))
+                              : number("{:.2f}%", 100.0 * accuracy);
 }
 
 /// What a person sees of an ensemble. Not collective but where it says so.
@@ -129,8 +127,8 @@ void EnsembleReport::ended(const MemberRecord& record) const {
   if (record.status == MemberStatus::waiting) return;
   const std::string text = record.status == MemberStatus::failed
                                ? first_line(record.error)
-                               : "step " + number("%.0f", record.last_of("step")) + ", loss " +
-                                     number("%.6g", record.last_of("loss"));
+                               : fmt::format("step {}, loss {}", number("{:.0f}", record.last_of("step")),
+                                             number("{:.6g}", record.last_of("loss")));
   std::printf("%-7s  %s: %s, %.1fs\n", to_string(record.status).c_str(), record.name.c_str(), text.c_str(),
               record.seconds);
   std::fflush(stdout);
@@ -148,8 +146,8 @@ void EnsembleReport::summary(const std::vector<MemberRecord>& records) const {
     ++counts[static_cast<int>(record.status)];
     std::printf(
         "%-*s  %-7s %8s %12s %12s %10s %9.1f\n", w, record.name.c_str(), to_string(record.status).c_str(),
-        number("%.0f", record.last_of("step")).c_str(), number("%.6g", record.last_of("loss")).c_str(),
-        number("%.4g", record.last_of("loss_excess")).c_str(), test_text(record).c_str(), record.seconds);
+        number("{:.0f}", record.last_of("step")).c_str(), number("{:.6g}", record.last_of("loss")).c_str(),
+        number("{:.4g}", record.last_of("loss_excess")).c_str(), test_text(record).c_str(), record.seconds);
   }
   std::printf("\n%zu done, %zu stopped, %zu failed, %zu waiting in %.1fs; results: %s/ensemble.h5\n",
               counts[0], counts[1], counts[2], counts[3], steady_seconds() - start_, settings_.run.c_str());

@@ -1,6 +1,7 @@
 #include "poise/run/ensemble_directory.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <hdf5.h>
 #include <unistd.h>
 
@@ -221,7 +222,7 @@ EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& sett
     : comm_(comm),
       path_(settings.run),
       // Of this start alone: nodes may still see for a while what rank 0 has removed.
-      claims_(path(broadcast(comm, claims_prefix + date("%Y%m%d-%H%M%S-") + std::to_string(getpid())))),
+      claims_(path(broadcast(comm, fmt::format("{}{}{}", claims_prefix, date("%Y%m%d-%H%M%S-"), getpid())))),
       done_(plan.members.size(), 0) {
   on_root(comm_, [&] {
     if (settings.resume && !exists(path("ensemble.txt")))

@@ -99,7 +99,7 @@ std::vector<EnsembleLine> parse_ensemble(const std::string& text, const std::str
     ++number;
     line.erase(std::min(line.find('#'), line.size()));
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    EnsembleLine parsed = parse_line(line, path + ":" + std::to_string(number));
+    EnsembleLine parsed = parse_line(line, fmt::format("{}:{}", path, number));
     require_name(parsed, lines);
     lines.push_back(std::move(parsed));
   }

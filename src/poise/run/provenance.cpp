@@ -1,5 +1,6 @@
 #include "poise/run/provenance.hpp"
 
+#include <fmt/format.h>
 #include <hdf5.h>
 #include <petscsys.h>
 #include <pwd.h>
@@ -32,9 +33,7 @@ RunFile::Named provenance(MPI_Comm comm) {
   check_mpi(MPI_Comm_size(comm, &ranks));
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
-  const auto dotted = [](auto a, auto b, auto c) {
-    return std::to_string(a) + "." + std::to_string(b) + "." + std::to_string(c);
-  };
+  const auto dotted = [](auto a, auto b, auto c) { return fmt::format("{}.{}.{}", a, b, c); };
   return {{"version", version()},
           {"git", git_commit()},
           {"petsc", dotted(PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR)},

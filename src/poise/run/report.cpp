@@ -1,5 +1,6 @@
 #include "poise/run/report.hpp"
 
+#include <fmt/format.h>
 #include <slepcsys.h>
 
 #include <algorithm>
@@ -16,25 +17,16 @@
 namespace poise {
 namespace {
 
-std::string number(double value, const char* format) {
-  if (!std::isfinite(value)) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
+std::string number(const double& value, fmt::format_string<const double&> format) {
+  return std::isfinite(value) ? fmt::format(format, value) : "-";
 }
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds)) return "-";
   const auto whole = std::lround(seconds);
-  char text[48];
-  if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
-  } else if (whole >= 60) {
-    std::snprintf(text, sizeof text, "%ldm%02lds", whole / 60, whole % 60);
-  } else {
-    std::snprintf(text, sizeof text, "%.1fs", seconds);
-  }
-  return text;
+  if (whole >= 3600) return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
+  if (whole >= 60) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+  return fmt::format("{:.1f}s", seconds);
 }
 
 }  // namespace
@@ -67,15 +59,15 @@ void Report::row(const HistoryRow& row, bool last) {
   // Without a global κ the bound with the integrated rate is the sharp one.
   const double bound = std::isfinite(row.kappa) ? row.bound : row.bound_integrated;
   const bool accuracy = experiment_.has_accuracy();
-  const std::string train = accuracy ? number(100.0 * row.train_accuracy, "%.2f%%") : "-";
+  const std::string train = accuracy ? number(100.0 * row.train_accuracy, "{:.2f}%") : "-";
   const std::string test =
-      accuracy ? number(100.0 * row.test_accuracy, "%.2f%%") : number(row.test_loss, "%.4g");
+      accuracy ? number(100.0 * row.test_accuracy, "{:.2f}%") : number(row.test_loss, "{:.4g}");
   const bool audit = experiment_.audit() != nullptr;
   std::printf(
       "%8.0f %10.5g %12.6g %11s %11s %10s %8s %8s %8s\n", row.step, experiment_.batches() ? row.epoch : row.t,
-      row.loss, number(audit ? row.loss_excess : row.grad_norm, "%.4g").c_str(),
-      number(audit ? bound : row.contraction, "%.4g").c_str(),
-      audit ? number(row.lambda_min, "%.5f").c_str() : number(row.equilibrium_iterations, "%.0f").c_str(),
+      row.loss, number(audit ? row.loss_excess : row.grad_norm, "{:.4g}").c_str(),
+      number(audit ? bound : row.contraction, "{:.4g}").c_str(),
+      audit ? number(row.lambda_min, "{:.5f}").c_str() : number(row.equilibrium_iterations, "{:.0f}").c_str(),
       train.c_str(), test.c_str(), duration(left).c_str());
   std::fflush(stdout);
 }
@@ -94,9 +86,8 @@ double Report::seconds_left(const HistoryRow& row, double now) {
 
 void Report::print_fallbacks(const WatchedObjective::Tally& fallbacks) const {
   if (fallbacks.gradients > 0)
-    std::printf("the ladder of solvers was needed for %s and %s, in %s\n",
-                (std::to_string(fallbacks.equilibrium) + " equilibria").c_str(),
-                plural(fallbacks.adjoint, "adjoint").c_str(),
+    std::printf("the ladder of solvers was needed for %lld equilibria and %s, in %s\n",
+                static_cast<long long>(fallbacks.equilibrium), plural(fallbacks.adjoint, "adjoint").c_str(),
                 plural(fallbacks.gradients, "gradient").c_str());
   const Index reductions = experiment_.state().reductions;
   if (reductions > 0)
@@ -106,7 +97,7 @@ void Report::print_fallbacks(const WatchedObjective::Tally& fallbacks) const {
 
 void Report::print_checkpoints(const CheckpointCost& checkpoints, double seconds) {
   const std::string left_out =
-      checkpoints.left_out() > 0 ? ", " + std::to_string(checkpoints.left_out()) + " left out" : "";
+      checkpoints.left_out() > 0 ? fmt::format(", {} left out", checkpoints.left_out()) : "";
   std::printf("%s in %s, %.1f %% of the time%s\n", plural(checkpoints.written(), "checkpoint").c_str(),
               duration(checkpoints.seconds()).c_str(), 100.0 * checkpoints.seconds() / seconds,
               left_out.c_str());
@@ -165,8 +156,8 @@ void Report::nothing_to_do(const DynamicsState& state) const {
   if (!speaks_) return;
   const bool past = state.t > experiment_.end_time() || state.step > experiment_.max_steps();
   std::printf(
-      "nothing to do: the run is at step %s, t = %s, %s; it stays as it is. Give a later -time or -steps\n",
-      std::to_string(state.step).c_str(), to_text(state.t).c_str(),
+      "nothing to do: the run is at step %lld, t = %s, %s; it stays as it is. Give a later -time or -steps\n",
+      static_cast<long long>(state.step), to_text(state.t).c_str(),
       past ? "past the end that is asked for now" : "its end");
   std::fflush(stdout);
 }
@@ -182,9 +173,9 @@ namespace {
 /// Of the samples behind the last whole batch.
 std::string remainder_text(const Minibatches& minibatches, bool kept) {
   if (minibatches.remainder() == 0) return {};
-  const std::string rest = std::to_string(minibatches.remainder());
-  return kept ? ", the last of " + rest
-              : " (" + rest + " other samples sit out each; -batch_remainder keep takes them)";
+  return kept ? fmt::format(", the last of {}", minibatches.remainder())
+              : fmt::format(" ({} other samples sit out each; -batch_remainder keep takes them)",
+                            minibatches.remainder());
 }
 
 }  // namespace
@@ -273,9 +264,8 @@ void Report::print_solvers() const {
 void Report::print_dynamics() const {
   std::string batches;
   if (const Minibatches* minibatches = experiment_.batches())
-    batches = ", batches of " + std::to_string(settings_.batch) + ", " +
-              std::to_string(minibatches->batches_per_epoch()) + " an epoch" +
-              remainder_text(*minibatches, settings_.batch_remainder);
+    batches = fmt::format(", batches of {}, {} an epoch{}", settings_.batch, minibatches->batches_per_epoch(),
+                          remainder_text(*minibatches, settings_.batch_remainder));
   std::printf(
       "  dynamics  %s\n",
       settings_.dynamics->description(experiment_.end_time(), experiment_.max_steps(), batches).c_str());
@@ -309,7 +299,7 @@ std::string inputs_text(const std::vector<Index>& inputs, const std::vector<std:
   std::string text;
   for (std::size_t k = 0; k < std::min(inputs.size(), most); ++k)
     text += (k == 0 ? "" : ", ") + class_text(inputs[k], names);
-  return inputs.size() > most ? text + " and " + std::to_string(inputs.size() - most) + " more" : text;
+  return inputs.size() > most ? fmt::format("{} and {} more", text, inputs.size() - most) : text;
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "poise/run/run.hpp"
 
+#include <fmt/format.h>
+
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/io/checkpoint.hpp"
@@ -12,7 +14,7 @@ namespace {
 constexpr const char* time_format = "%Y-%m-%dT%H:%M:%SZ";
 
 std::string grid_text(const ProcessGrid& grid) {
-  return std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks());
+  return fmt::format("{}x{}", grid.feature_ranks(), grid.sample_ranks());
 }
 
 RunFile::Named attributes(Experiment& experiment, const std::string& network) {
@@ -118,8 +120,8 @@ ExitCode Run::finish(StopReason reason) {
   file_.flush();
   const bool verified = outcome() != AuditOutcome::not_verified;
   const std::string verdict = experiment_.audit() == nullptr ? "" : "verdict: " + to_string(outcome()) + "\n";
-  directory_.mark_done("step " + std::to_string(experiment_.state().step) +
-                       ", t = " + to_text(experiment_.state().t) + ", " + date(time_format) + "\n" + verdict);
+  directory_.mark_done(fmt::format("step {}, t = {}, {}\n{}", experiment_.state().step,
+                                   to_text(experiment_.state().t), date(time_format), verdict));
   return verified ? ExitCode::done : ExitCode::not_verified;
 }
 
@@ -248,8 +250,8 @@ std::string Run::rescue() {
     if (!error.collective()) throw;
     return std::string("; nor could the last good parameters be saved: ") + error.what();
   }
-  std::string saved = "; the last good parameters are in " + last_path_ + " (step " +
-                      std::to_string(point.state.step) + ", t = " + to_text(point.state.t) + ")";
+  std::string saved = fmt::format("; the last good parameters are in {} (step {}, t = {})", last_path_,
+                                  point.state.step, to_text(point.state.t));
   saved += save_best(point);
   try {
     check(VecCopy(point.theta, experiment_.theta()));
@@ -266,8 +268,9 @@ std::string Run::save_best(const Point& last) {
   if (best_.empty() || !(last_loss_ > last.state.first_loss)) return {};
   const Point best = best_.point();
   if (best.state.step == last.state.step) return {};
-  const std::string at = " least loss " + to_text(best.state.least_loss * experiment_.problem().loss_unit) +
-                         " at step " + std::to_string(best.state.step);
+  const std::string at =
+      fmt::format(" least loss {} at step {}",
+                  to_text(best.state.least_loss * experiment_.problem().loss_unit), best.state.step);
   try {
     save(best);
   } catch (const Error& error) {

@@ -1,5 +1,7 @@
 #include "poise/run/stored_run.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -16,7 +18,8 @@ namespace {
 
 std::string steps_text(const std::string& folder) {
   std::string text;
-  for (const Index step : list_checkpoints(folder)) text += (text.empty() ? "" : ", ") + std::to_string(step);
+  for (const Index step : list_checkpoints(folder))
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", step);
   return text.empty() ? "none" : text;
 }
 
@@ -25,8 +28,8 @@ void require_run(MPI_Comm comm, const std::string& run, const std::string& folde
   on_root(comm, [&] {
     if (!std::filesystem::is_directory(run)) throw bad_input("-run " + run + ": there is no such directory");
     if (step >= 0 && !std::filesystem::exists(checkpoint_path(folder, step)))
-      throw bad_input("-step " + std::to_string(step) + ": " + folder +
-                      " has no such checkpoint; it has: " + steps_text(folder));
+      throw bad_input(
+          fmt::format("-step {}: {} has no such checkpoint; it has: {}", step, folder, steps_text(folder)));
   });
 }
 
