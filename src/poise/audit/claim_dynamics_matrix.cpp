@@ -17,7 +17,7 @@ namespace {
 using Block = std::vector<double>;
 constexpr Index probes = 3;
 
-/// D at a few checkpoints, on seeded blocks V.
+/// Checks D at a few checkpoints, by products with seeded random blocks V.
 class DynamicsMatrixClaim final : public Claim {
  public:
   explicit DynamicsMatrixClaim(Subject& subject) : subject_(subject) {
@@ -81,8 +81,8 @@ class DynamicsMatrixClaim final : public Claim {
     return block;
   }
 
-  /// Two solves with U and two products with its inverse: their accuracy times the condition of D, whose
-  /// factors are U twice and I + γ² W J² Wᵀ, at most 1 + γ²‖W‖²/4.
+  /// The tolerance is the accuracy of two solves with U and two products with U⁻¹, times the condition of D.
+  /// The factors of D are U (twice) and I + γ² W J² Wᵀ, which is at most 1 + γ²‖W‖²/4.
   void compare_inverse(const RunPoint& point) {
     const double gamma = subject_.model().gamma();
     const double condition = (1.0 + gamma) / (1.0 - gamma);
@@ -145,7 +145,8 @@ std::unique_ptr<Claim> make_dynamics_matrix_claim(Subject& subject) {
 
 namespace {
 
-/// Theorem 1 is about the flow; how far the steps of a descent are below the largest one that follows it.
+/// Theorem 1 is about the flow. This compares the step size of a descent with the largest step size for which
+/// the descent still follows the flow.
 class StepLimitClaim final : public Claim {
  public:
   explicit StepLimitClaim(Subject& subject) : subject_(subject) {

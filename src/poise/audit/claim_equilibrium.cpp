@@ -19,34 +19,35 @@ namespace {
 
 constexpr double rounding = std::numeric_limits<double>::epsilon();
 
-/// Collective on grid.feature(). Sums over the ranks of one copy of the weights.
+/// Collective on grid.feature(). Replaces `sums` by the sums over the ranks that share one copy of the
+/// weights.
 void sum_over_rows(const Subject& subject, std::vector<double>& sums) {
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums.data(), mpi_count(static_cast<Index>(sums.size())), MPI_DOUBLE,
                           MPI_SUM, subject.grid().feature()));
 }
 
-/// Collective on the world. Over all ranks; NaN wins.
+/// Collective on the world. The largest value of all ranks; NaN if one rank has NaN.
 double largest_over_ranks(const Subject& subject, double value) {
   double both[2] = {std::isnan(value) ? 1.0 : 0.0, std::isnan(value) ? 0.0 : value};
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, both, 2, MPI_DOUBLE, MPI_MAX, subject.grid().world()));
   return both[0] > 0.0 ? std::numeric_limits<double>::quiet_NaN() : both[1];
 }
 
-/// Invariants of the recurrent weights of a pointwise model at a few checkpoints: THEORY.md 7.1, 7.4 and the
-/// certificates of section 2. Of another model, which has no such weights, only its own certificate.
+/// Checks the recurrent weights of a pointwise model at a few checkpoints: THEORY.md 7.1, 7.4 and the
+/// certificates of section 2. Of a different model, which has no such weights, it only reads the certificate.
 class WeightInvariants {
  public:
   /// Collective on the world. `subject` must outlive it.
   explicit WeightInvariants(Subject& subject);
-  /// Collective on the world. Of a run that has equilibria, at the parameters of the subject's map, which are
-  /// those of `point`.
+  /// Collective on the world. The run must have equilibria, and the subject's map must have the parameters of
+  /// `point`.
   void see(const RunPoint& point);
-  /// Bound of ‖∂h/∂z‖ at the point seen last; 1 where there is none.
+  /// Bound of ‖∂h/∂z‖ at the last seen point; 1 if no bound is known.
   [[nodiscard]] double contraction() const { return contraction_; }
-  /// Whether that bound is of the 1-norm; else it is of the 2-norm.
+  /// Whether `contraction` bounds the 1-norm; else it bounds the 2-norm.
   [[nodiscard]] bool is_one_norm() const { return one_norm_; }
 
-  // Rows for a table. `why`: why a row does not apply, or nothing.
+  // Rows for the table. `why`: why the row does not apply; empty if it does.
   [[nodiscard]] Row inverse(const std::string& why) const;
   [[nodiscard]] Row u_norm(const std::string& why) const;
   [[nodiscard]] Row perron(const std::string& why) const;
@@ -66,7 +67,7 @@ class WeightInvariants {
   Subject& subject_;
   double contraction_ = 1.0;
   bool one_norm_ = softmax();
-  std::unique_ptr<SpectralNorm> norm_;  // of other weights than softmax
+  std::unique_ptr<SpectralNorm> norm_;  // of all weights except softmax
   Worst inverse_, u_norm_, perron_, free_norm_, certificate_;
 };
 
@@ -130,7 +131,7 @@ void WeightInvariants::see_certificate(const RunPoint& point) {
     free_norm_.add(contraction_, 1.0, point.step, point.file);
 }
 
-/// The smallest vᵀ(I − W)v / vᵀv of some seeded v.
+/// The smallest vᵀ(I − W)v / vᵀv of 16 seeded random v.
 double WeightInvariants::monotonicity() const {
   const Index rows = weights().local_rows();
   constexpr Index probes = 16;
@@ -151,7 +152,7 @@ double WeightInvariants::monotonicity() const {
   return -largest_over_ranks(subject_, -least);
 }
 
-/// Uᵀx = 1 has the column sums of U⁻¹ as its solution, and U⁻¹ = Σ γᵏSᵏ has no negative entry.
+/// The solution of Uᵀx = 1 is the column sums of U⁻¹, and U⁻¹ = Σ γᵏSᵏ has no negative entry.
 void WeightInvariants::see_inverse(const RunPoint& point) {
   CollapsedModel& model = subject_.model();
   (void)model.set_parameters(point.theta);
@@ -197,8 +198,7 @@ constexpr int most_depths = 200;
 
 using Block = std::vector<double>;
 
-/// Invariants of the equation z = h(z) at a few checkpoints, with the equilibria of the first samples, which
-/// are solved for anew.
+/// Checks the equation z = h(z) at a few checkpoints, with newly solved equilibria of the first samples.
 class EquilibriumClaim final : public Claim {
  public:
   explicit EquilibriumClaim(Subject& subject) : subject_(subject), weights_(subject) {
@@ -233,7 +233,7 @@ class EquilibriumClaim final : public Claim {
                "no norm of the Jacobian is below 1");
     const std::string mass = unless(softmax() && subject_.network().activation == Activation::identity,
                                     "not a linear map with softmax weights");
-    table.add(mass_.row("mass", "column sums of equilibria are those of the injection over 1 - gamma", "7.1",
+    table.add(mass_.row("mass", "column sums of equilibria equal the injection's sums over 1 - gamma", "7.1",
                         mass));
     table.add(weights_.inverse(linear));
     table.add(weights_.u_norm(linear));
@@ -242,7 +242,8 @@ class EquilibriumClaim final : public Claim {
     table.add(weights_.perron(of_softmax));
     table.add(
         bound_.row("error_bound", "distance to the equilibrium over its computable bound", "7.5", bounded));
-    table.add(weights_.certificate(unless(pointwise(), "the certificate of an own model is not checked")));
+    table.add(
+        weights_.certificate(unless(pointwise(), "the certificate of a registered model is not checked")));
   }
 
  private:
@@ -252,7 +253,7 @@ class EquilibriumClaim final : public Claim {
   [[nodiscard]] Index rows() const { return subject_.map().local_states(); }
   [[nodiscard]] double entry_norm(double x) const { return weights_.is_one_norm() ? std::abs(x) : x * x; }
 
-  /// Of every column, over the rows of all ranks.
+  /// Collective on grid.feature(). The norm of every column, over the rows of all ranks.
   [[nodiscard]] Block column_norms_of(const Block& block) const {
     Block norms(static_cast<std::size_t>(columns_), 0.0);
     for (Index c = 0; c < columns_; ++c)
@@ -270,7 +271,7 @@ class EquilibriumClaim final : public Claim {
     Block slopes(static_cast<std::size_t>(subject_.map().slope_rows() * columns_));
     const Block features(subject_.problem().train.features.begin(),
                          subject_.problem().train.features.begin() + d * columns_);
-    // Ranks of one grid.feature() have the same columns; others may have none and solve nothing.
+    // Ranks of one grid.feature() have the same columns. Ranks without columns solve nothing.
     agree(subject_.grid().world(), [&] {
       if (columns_ == 0) return;
       subject_.map().inject(columns_, features.data(), injection_.data());
@@ -279,7 +280,7 @@ class EquilibriumClaim final : public Claim {
     });
   }
 
-  /// 1ᵀ(z − h(z)) of a residual r is at most √m ‖r‖₂, and 1ᵀ(I − W) = (1 − γ)1ᵀ.
+  /// For a residual r = z − h(z), |1ᵀr| is at most √m ‖r‖₂; and 1ᵀ(I − W) = (1 − γ)1ᵀ.
   void see_mass(const RunPoint& point) {
     const double gamma = subject_.network().gamma;
     Block sums(static_cast<std::size_t>(2 * columns_), 0.0);
@@ -300,7 +301,7 @@ class EquilibriumClaim final : public Claim {
               (std::sqrt(m) * solver_->rtol() + m * rounding) / (1.0 - gamma), point.step, point.file);
   }
 
-  /// z⁽ˡ⁾ from z⁽⁰⁾ = 0 on. z* is known to its tolerance only, which is allowed for.
+  /// The iterates z⁽ˡ⁾ from z⁽⁰⁾ = 0. The bounds allow for the tolerance to which z* is known.
   void see_iterates(const RunPoint& point) {
     const double c = weights_.contraction();
     const Block sizes = column_norms_of(z_);
@@ -335,7 +336,7 @@ class EquilibriumClaim final : public Claim {
 
   Subject& subject_;
   WeightInvariants weights_;
-  Index columns_ = 0;  // samples that this rank solves for
+  Index columns_ = 0;  // number of samples that this rank solves
   std::unique_ptr<EquilibriumSolver> solver_;
   Block injection_, z_, h_, iterate_;
   Worst mass_, iterates_, bound_;

@@ -11,16 +11,16 @@
 namespace poise {
 namespace {
 
-constexpr double first_step = 1e-3;  // of an entry of θ that is about 1
-constexpr double aside = 1e-2;       // how far from a kink to go
-/// What states that cross a kink between two evaluations may leave of the gradient's size: one of n samples
-/// leaves about 1/n, and with 1e5 states some cross it however near the evaluations are.
+constexpr double first_step = 1e-3;  // entries of θ are about 1
+constexpr double aside = 1e-2;       // step that leads away from kinks
+/// Error, relative to the gradient, from states that cross a kink between two evaluations. One of n samples
+/// contributes about 1/n, and of 1e5 states some cross a kink however close the evaluations are.
 constexpr double crossings = 1e-2;
 
-/// Differences along a seeded direction d with N(0,1) entries: <e, d> of an error e of the gradient is then
-/// about ‖e‖, whatever the number of parameters; and along the gradient itself. Piecewise linear activations
-/// have kinks, where there is no derivative, and flows slide along them: such networks are checked a small
-/// seeded step aside of the checkpoint.
+/// Compares the gradient with differences of the loss along the gradient itself and along a seeded direction
+/// d with N(0,1) entries. For an error e of the gradient, <e, d> is about ‖e‖, whatever the number of
+/// parameters. Piecewise linear activations have no derivative at their kinks, and flows slide along kinks:
+/// such networks are checked at a point a small seeded step away from the checkpoint.
 class GradientClaim final : public Claim {
  public:
   explicit GradientClaim(Subject& subject)
@@ -57,7 +57,7 @@ class GradientClaim final : public Claim {
   void judge(VerdictTable& table) override {
     Row row = worst_.row("gradient", "gradient equals central differences of the loss",
                          subject_.linear() && subject_.network().is_collapsed() ? "3" : "3.2");
-    if (has_kinks() && row.state != RowState::does_not_apply) row.note = "a small step aside of kinks";
+    if (has_kinks() && row.state != RowState::does_not_apply) row.note = "a small step away from kinks";
     table.add(row);
   }
 
@@ -73,7 +73,7 @@ class GradientClaim final : public Claim {
     return a == Activation::relu || a == Activation::leaky_relu;
   }
 
-  /// By how much a loss may be off: the residual of its solves times their condition, and rounding.
+  /// Error of a loss value: the residual of its solves times their condition, and rounding.
   [[nodiscard]] double noise(double loss) const {
     const double c = subject_.contraction();
     return std::max(subject_.loss_noise(loss), 4.0 * residual_ * (1.0 + c) / (1.0 - c) * std::abs(loss));
@@ -116,7 +116,8 @@ std::unique_ptr<Claim> make_gradient_claim(Subject& subject) {
 
 namespace {
 
-/// By equilibria and adjoints of all samples, at a few checkpoints.
+/// Compares the gradient by equilibria and adjoints of all samples with the gradient of the collapsed model,
+/// at a few checkpoints.
 class EquilibriumGradientClaim final : public Claim {
  public:
   explicit EquilibriumGradientClaim(Subject& subject)
@@ -157,15 +158,15 @@ class EquilibriumGradientClaim final : public Claim {
     return subject_.linear() && subject_.has_equilibria() && subject_.network().jacobian_weight == 0.0;
   }
 
-  /// -adj_ksp_rtol, where it is given.
+  /// -adj_ksp_rtol if it is given, else `rtol`.
   static double adjoint_tolerance(double rtol) {
     double given = rtol;
     check(PetscOptionsGetReal(nullptr, nullptr, "-adj_ksp_rtol", &given, nullptr));
     return given;
   }
 
-  /// Relative to ‖∇L‖. The tolerance is that of the solves times the condition of U, and errors are relative
-  /// to what the samples contribute before they cancel.
+  /// The difference relative to ‖∇L‖. The tolerance is the tolerance of the solves times the condition of U;
+  /// errors are relative to the contributions of the samples before these cancel.
   void compare(const RunPoint& point, double loss) {
     CollapsedModel& model = subject_.model();
     std::vector<double> g(

@@ -12,11 +12,11 @@
 namespace poise {
 namespace {
 
-/// A row of the tangents is a gradient, and K has nq of them: this many at checkpoints, and no more than the
-/// lower number at every step that is taken again.
+/// Each of the nq rows of the tangents costs a gradient. Above these numbers of rows the claim does not
+/// apply, or skips the steps between checkpoints.
 constexpr Index most_outputs = 512, most_outputs_at_steps = 96;
 
-/// The run's network on any problem, with a map of its own.
+/// The run's network on any problem, with its own map.
 std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem) {
   struct Owned {
     std::unique_ptr<EquilibriumMap> map;
@@ -33,7 +33,7 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
   return {owned, owned->objective.get()};
 }
 
-/// Squared loss of networks that Theorem 1 says nothing about.
+/// The squared loss of networks that Theorem 1 does not cover.
 class GramClaim final : public Claim {
  public:
   explicit GramClaim(Subject& subject) : subject_(subject) {
@@ -58,7 +58,7 @@ class GramClaim final : public Claim {
 
   void judge(VerdictTable& table) override {
     const std::string item = "5", claim = "loss over the bound of the Gram matrix of the tangents";
-    const std::string floor = "smallest eigenvalue of the Gram matrix is above that of the states";
+    const std::string floor = "smallest eigenvalue of the tangents' Gram matrix is above the states'";
     if (!audit_) {
       table.add(does_not_apply("gram_rate", claim, item, exception()));
       table.add(does_not_apply("gram_floor", floor, item, exception()));

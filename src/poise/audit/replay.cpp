@@ -18,7 +18,7 @@ void copy(Vec from, Vec to) {
   check(VecCopy(from, to));
 }
 
-/// Options of PETSc's solvers, which are not among those that make a run what it is.
+/// Whether an option belongs to a solver of PETSc. Such options do not identify a run, but change its steps.
 bool of_a_solver(const std::string& name, const DynamicsKind& dynamics) {
   constexpr std::array prefixes{"eq_", "adj_", "collapsed_"};
   const std::string own = dynamics.solver().prefix;
@@ -55,7 +55,7 @@ std::string Replay::why_not() const {
   return subject_.settings().dynamics->why_not_repeatable();
 }
 
-/// Whether the settings in hand are those that the interval was made with.
+/// Why interval k cannot be replayed with the settings of the newest checkpoint; empty if it can.
 std::string Replay::why_not(std::size_t k) const {
   const auto& mine = files_.points()[k].config;
   const auto& newest = files_.points().back().config;
@@ -63,7 +63,7 @@ std::string Replay::why_not(std::size_t k) const {
     for (const auto& [name, value] : *list)
       if (of_a_solver(name, *subject_.settings().dynamics) &&
           files_.points()[k].option(name) != files_.points().back().option(name))
-        return "intervals with another -" + name;
+        return "intervals with a different -" + name;
   return {};
 }
 
@@ -78,7 +78,7 @@ double Replay::end_time(std::size_t k) const {
   return time.empty() ? subject_.settings().time : std::stod(time);
 }
 
-/// As the run had it: schedules depend on it.
+/// The run's last step at the time of checkpoint k, because schedules of step sizes depend on it.
 Index Replay::max_steps(std::size_t k) const {
   const auto number = [&](const char* name, Index otherwise) {
     const std::string value = files_.points()[k].option(name);
@@ -124,7 +124,7 @@ Replay::Arrival Replay::go(std::size_t k, double end_time, Index most, double nu
   const auto vectors = dynamics->vectors();
   for (std::size_t i = 0; i < vectors.size(); ++i) copy(start_vectors_[i].get(), vectors[i].second);
   arrival.state = start_state_;
-  // Warm starts stand as they stood behind the checkpoint.
+  // The warm starts must be as in a run that resumes from the checkpoint.
   experiment.objective().forget();
   if (start_state_.shown) experiment.objective().expect_repetition();
   const Index target = files_.points()[k].step;
@@ -173,7 +173,7 @@ double distance_of(Vec a, Vec b) {
   return norm(difference.get());
 }
 
-/// What the sum of errors grew by; infinite where the integrator states no error, and so an infinite one.
+/// Growth of the sum of local errors; infinite if the integrator has no error estimate.
 double growth_of(double end, double start) {
   return std::isfinite(start) ? end - start : end;
 }
@@ -182,10 +182,10 @@ double growth_of(double end, double start) {
 
 Replay::Distance Replay::distance(std::size_t k, const Arrival& arrival) {
   Experiment& experiment = subject_.experiment();
-  // The stated error of the integrator, where it has one; rounding of every evaluation; and the accuracy of
-  // the gradients that carried θ here.
+  // The tolerance has three parts: the error that the integrator states, if any; rounding of every
+  // evaluation; and the accuracy of the gradients along the way.
   const double stated = growth_of(arrival.state.local_error_sum, start_state_.local_error_sum);
-  // Where it has none, the same steps are taken again up to the solves of implicit stages.
+  // Without an error estimate the same steps are taken again, up to the accuracy of implicit stages.
   constexpr double stages = 1e-6;
   const double local =
       std::isfinite(stated) ? stated : stages * distance_of(arrival.theta.get(), start_theta_.get());
@@ -205,8 +205,8 @@ Replay::Distance Replay::distance(std::size_t k, const Arrival& arrival) {
   return worst;
 }
 
-/// How much the steps of the interval magnify a change of θ at their start: of descent, whose steps may be
-/// too large to damp it. Ten times that of a seeded direction.
+/// How much the steps of the interval magnify a change of θ at the start. Steps of a descent may be too large
+/// to damp a change. The result is ten times the growth along a seeded direction.
 double Replay::growth(std::size_t k) {
   const double nudge = 1e-8 * norm(start_theta_.get());
   const Arrival nudged = go(k, end_time(k), files_.points()[k].step, nudge, {});
@@ -214,8 +214,8 @@ double Replay::growth(std::size_t k) {
   return std::max(1.0, 10.0 * distance_of(nudged.theta.get(), arrival_.theta.get()) / nudge);
 }
 
-/// The stored error is what Theorem 1 allows an excess to be off by: it must not be overstated. An estimate
-/// is a small difference, so it carries rounding of its own.
+/// The stored error widens the tolerance of Theorem 1, so it must not be too large. An error estimate is a
+/// small difference, so it has rounding errors of its own.
 void Replay::compare_error_sum(std::size_t k) {
   if (arrival_.state.step == start_state_.step) return;
   const double start = start_state_.local_error_sum;
@@ -239,10 +239,11 @@ void Replay::compare(std::size_t k) {
     return;
   }
   const bool flow = subject_.settings().dynamics->integrates_flow();
-  // Equal step sizes: their sum is the same up to rounding.
+  // Equal step sizes have the same sum up to rounding.
   const double clock_tolerance = 1e-12 * std::max(1.0, std::abs(arrival_.state.t));
   double late = arrival_.state.step == point.step ? std::abs(arrival_.state.t - point.t) : std::nan("");
-  // Solves leave the error estimate, and so the step sizes, with their tolerance. Then the time decides.
+  // The error estimate, and so the step sizes, are only as accurate as the solves. If the replay arrives at a
+  // slightly different time, repeat it up to the time of the checkpoint instead of its step.
   const double interval = point.t - start_state_.t;
   if (flow && subject_.network().solves_equilibria() && late > clock_tolerance && late <= interval / 128.0) {
     arrival_ = go(k, point.t, std::numeric_limits<Index>::max(), 0.0, {});
@@ -277,7 +278,7 @@ void Replay::judge(VerdictTable& table) const {
     why = "-dynamics " + dynamics.name() + " has no integrator";
   else if (why_not().empty() && intervals_ > 0)
     why = "the integrator states no error";
-  table.add(error_sum_.row("error_sum", "stored integration error is that of the steps", "5.4", why));
+  table.add(error_sum_.row("error_sum", "stored integration error is at most the steps' error", "5.4", why));
 }
 
 }  // namespace poise

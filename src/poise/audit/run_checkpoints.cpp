@@ -14,7 +14,7 @@
 namespace poise {
 namespace {
 
-constexpr int most_listings = 5;  // of a run that deletes checkpoints faster than they are read
+constexpr int most_listings = 5;  // the run may delete checkpoints faster than this program reads them
 
 }  // namespace
 
@@ -81,7 +81,7 @@ void RunCheckpoints::read(Index step) {
     point.t = checkpoint.real("/state", "t");
     point.config = checkpoint.config();
     if (point.step != step) {
-      unreadable_.push_back({point.name, fmt::format("it says that it is of step {}", point.step)});
+      unreadable_.push_back({point.name, fmt::format("its content is from step {}", point.step)});
       return;
     }
     points_.push_back(std::move(point));
@@ -97,7 +97,7 @@ void RunCheckpoints::read(Index step) {
 }
 
 void RunCheckpoints::require_one_run() {
-  // The newest whole one says what the run is.
+  // The newest undamaged checkpoint identifies the run.
   const auto whole = std::find_if(points_.rbegin(), points_.rend(),
                                   [](const StoredPoint& point) { return point.damage.empty(); });
   if (whole == points_.rend()) return;
@@ -112,7 +112,7 @@ void RunCheckpoints::require_one_run() {
                                newest.name;
       if (points_[k].damage.empty())
         throw usage(folder_ + " mixes checkpoints of different runs: " + what +
-                    "; move those of one run into a directory of their own");
+                    "; move the checkpoints of one run into a different directory");
       report_unreadable(k, points_[k].damage + "; " + what);
       remove(k);
       break;
@@ -149,7 +149,7 @@ void RunCheckpoints::remove(std::size_t k) {
 
 namespace {
 
-/// Without "checkpoint 'path'" in front: the row names the file.
+/// The message without "checkpoint 'path'", because the row names the file.
 std::string reason_alone(const std::string& text) {
   const auto end = text.rfind("' ");
   return text.starts_with("checkpoint '") && end != std::string::npos ? text.substr(end + 2) : text;
@@ -181,7 +181,7 @@ Row integrity(const RunCheckpoints& files) {
 }
 
 Row order(const RunCheckpoints& files) {
-  Row row{.id = "order", .claim = "checkpoints whose time is not after that of the one before", .item = {}};
+  Row row{.id = "order", .claim = "checkpoints whose time is not after the previous one's", .item = {}};
   Index wrong = 0;
   const auto& points = files.points();
   for (std::size_t k = 0; k < points.size(); ++k) {

@@ -17,7 +17,7 @@ std::string shown(double value) {
   return std::isnan(value) ? "NaN" : brief(value, 4);
 }
 
-/// How near to failing, from 0; above 1 it has failed.
+/// How near a measurement is to failing: 0 is best, above 1 it fails.
 double badness_of(const std::string& relation, double measured, double required) {
   if (std::isnan(measured) || std::isnan(required)) return std::numeric_limits<double>::infinity();
   const double low = relation == "<=" ? measured : required;
@@ -167,8 +167,8 @@ double RateSamples::smallest_kappa() const {
   return std::isfinite(smallest) ? smallest : 0.0;
 }
 
-// A RateAudit tells both exponents; here each has its own, with the other one at 0, where its bound is E₀,
-// which both imply.
+// A RateAudit checks both exponents at once. Here each exponent has its own row, so the other one is set to
+// 0: its bound is then E₀, which both bounds imply.
 Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const {
   constants.lambda_floor = 0.0;
   if (integrated) constants.kappa = 0.0;
@@ -178,7 +178,7 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
   row.required = 1.0;
   row.state = RowState::held;
   double margin = rates.worst_margin();
-  std::size_t times = 0;  // the start is there twice, as itself and as a checkpoint
+  std::size_t times = 0;  // counts the start once, though it may also be a checkpoint
   for (std::size_t k = 0; k < samples_.size(); ++k) {
     AuditSample sample = samples_[k];
     sample.lambda_floor = 0.0;
@@ -195,7 +195,7 @@ Row RateSamples::judge(Row row, AuditConstants constants, bool integrated) const
     row.state = RowState::not_held;
     row.measured = ordered ? exceedance(*rates.first_violation()) : std::numeric_limits<double>::quiet_NaN();
     row.note = ordered ? rates.first_violation()->text(theorem, matrix)
-                       : "its time is before that of the step before";
+                       : "its time is before the time of the previous step";
     return row;
   }
   if (rates.outcome() == AuditOutcome::not_verified) {
@@ -212,7 +212,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Read from its text, so that whole numbers stay whole.
+/// A number parsed from its text, so that whole numbers stay whole.
 Json number(double value) {
   return Json::parse(json_number(value));
 }
@@ -253,7 +253,7 @@ std::string to_json(const VerdictTable& table, const AuditFacts& facts) {
                {"outcome", outcome},
                {"rows", Json::array()}};
   for (const Row& row : table.rows()) json["rows"].push_back(json_of(row));
-  // Names of files may be no UTF-8, which JSON must be.
+  // JSON must be UTF-8, but names of files need not be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -14,9 +14,9 @@ namespace {
 
 std::exception_ptr pending_exception;
 std::string petsc_trace;
-bool failed_in_options = false;  // the error of that trace
+bool failed_in_options = false;  // whether the error of petsc_trace occurred while PETSc read options
 
-/// What fails while PETSc reads options is the user's value.
+/// Whether PETSc reads options in this function: an error there is about the user's value.
 bool reads_options(std::string_view function) {
   return function.starts_with("PetscOptions") || function.find("FromOptions") != std::string_view::npos;
 }
@@ -31,7 +31,7 @@ PetscErrorCode record_error(MPI_Comm, int line, const char* function, const char
     failed_in_options = failed_in_options || reads_options(function);
     if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
     petsc_trace += fmt::format("  in {} ({}:{})\n", function, file, line);
-  } catch (...) {  // without memory the code must do
+  } catch (...) {  // out of memory: the error code must suffice
   }
   return code;
 }
@@ -53,7 +53,7 @@ void check(PetscErrorCode code) {
   const char* text = nullptr;
   PetscErrorMessage(code, &text, nullptr);
   const std::string trace = std::exchange(petsc_trace, {});
-  if (std::exchange(failed_in_options, false))  // every rank reads the same ones
+  if (std::exchange(failed_in_options, false))  // every rank reads the same options
     throw Error(ExitCode::bad_input,
                 "a solver refuses an option: " + trace.substr(0, trace.find('\n')) +
                     " (-help petsc lists the options of solvers and what they take)",

@@ -18,8 +18,8 @@ void warn(MPI_Comm comm, const std::string& message) {
 
 namespace {
 
-/// The attribute of silent communicators. Duplicates inherit it, so it reaches the one that PETSc makes for
-/// its objects.
+/// The attribute that marks silent communicators. Duplicates inherit it, also the duplicate that PETSc makes
+/// for its objects.
 int silent_key() {
   static const int key = [] {
     int made = MPI_KEYVAL_INVALID;
@@ -32,7 +32,7 @@ int silent_key() {
 }  // namespace
 
 void silence(MPI_Comm comm) {
-  static int mark = 1;  // what the attribute points to; only that there is one counts
+  static int mark = 1;  // the attribute points to it; its value does not matter
   check_mpi(MPI_Comm_set_attr(comm, silent_key(), &mark));
 }
 

@@ -6,17 +6,17 @@
 
 namespace poise {
 
-/// Not collective. "poise: warning: " and the message on stderr, for what is said on one rank alone.
+/// Not collective. Prints "poise: warning: " and the message on stderr. For messages that only one rank has.
 void warn(const std::string& message);
 
-/// Not collective. The same by rank 0 of `comm`, for what every rank of it knows.
+/// Not collective. Like `warn`, but only rank 0 of `comm` prints. For messages that every rank has.
 void warn(MPI_Comm comm, const std::string& message);
 
-/// Not collective; the same on all ranks of `comm`. What solvers on this communicator, or on a duplicate that
-/// is made of it later, would print is left out: other ranks do the same at the same time, and print it.
+/// Not collective; call on all ranks of `comm`. Solvers on this communicator, or on a later duplicate of it,
+/// then print nothing: other ranks do the same computation at the same time and print it.
 void silence(MPI_Comm comm);
 
-/// Not collective.
+/// Not collective. Whether `silence` was called for `comm` or for the communicator that it duplicates.
 [[nodiscard]] bool is_silent(MPI_Comm comm);
 
 }  // namespace poise

@@ -34,7 +34,7 @@ ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(fea
   check_mpi(MPI_Comm_rank(world_, &rank_));
   check_mpi(MPI_Comm_split(world_, sample_index(), feature_index(), &feature_));
   check_mpi(MPI_Comm_split(world_, feature_index(), sample_index(), &sample_));
-  if (sample_index() != 0) silence(feature_);  // its solvers have twins on the first samples
+  if (sample_index() != 0) silence(feature_);  // the solvers of the first samples print already
 }
 
 ProcessGrid::~ProcessGrid() {

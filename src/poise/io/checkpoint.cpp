@@ -17,7 +17,7 @@
 namespace poise {
 namespace {
 
-/// Collective. The blocks of the ranks must follow each other and cover the matrix.
+/// Collective. Throws unless the blocks of the ranks follow each other and cover the matrix.
 void require_partition(MPI_Comm comm, const Snapshot::Matrix& matrix) {
   int rank = 0;
   int size = 1;
@@ -39,7 +39,7 @@ void require_partition(MPI_Comm comm, const Snapshot::Matrix& matrix) {
   });
 }
 
-/// The block without gaps, as it lies in the file: row-major.
+/// This rank's block without gaps, row-major as in the file.
 std::vector<double> pack(const Snapshot::Matrix& matrix) {
   const Index lines = matrix.part.size();
   const Index length = matrix.by_columns ? matrix.rows : matrix.columns;
@@ -107,7 +107,7 @@ void write_content(H5File& file, const Snapshot& snapshot) {
   file.set_attribute("/", "complete", Index{1});
 }
 
-/// What the file will need at most: the entries, and HDF5's own structures and partly filled chunks.
+/// Upper bound of the size of the file: the entries, and HDF5's own structures and partly filled chunks.
 std::uint64_t bytes_needed(const Snapshot& snapshot) {
   std::uint64_t entries = 0;
   for (const auto& matrix : snapshot.matrices)
@@ -116,7 +116,8 @@ std::uint64_t bytes_needed(const Snapshot& snapshot) {
   return entries * sizeof(double) + entries / 2 + (std::uint64_t{1} << 18);
 }
 
-/// Rank 0: removes checkpoints older than the newest `keep` up to `step`, and what killed writers left.
+/// For rank 0. Keeps only the newest `keep` checkpoints up to `step`, and removes the temporary files that
+/// killed programs left.
 void prune(const std::string& folder, Index step, int keep) {
   std::error_code ignored;
   std::vector<std::filesystem::path> leftovers;
@@ -143,7 +144,7 @@ std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index ste
   try {
     const std::uint64_t bytes = bytes_needed(snapshot);
     on_root(comm, [&] { require_space(temporary, bytes); });
-    agree(comm, [&] { require_writable(temporary, bytes); });  // also finds a folder that ranks do not share
+    agree(comm, [&] { require_writable(temporary, bytes); });  // fails if ranks do not share the folder
     H5File file = H5File::create(comm, temporary);
     file.write_texts_in_place();
     on_root(comm, [&] { reserve_space(temporary, bytes); });
@@ -165,10 +166,10 @@ std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index ste
 
 namespace {
 
-/// Entries that a rank reads at a time while it verifies.
+/// Number of entries that a rank reads at a time while it verifies.
 constexpr Index verify_entries = Index{1} << 23;
 
-/// Number of entries, or more than any file holds if that overflows.
+/// Number of entries, or the largest Index if the number overflows.
 Index entries_of(const std::vector<Index>& dims) {
   Index entries = 1;
   for (const Index d : dims)
@@ -240,7 +241,7 @@ void Checkpoint::verify() const {
           "has schema '" + schema + "', this program reads '" + checkpoint_schema + "'");
   require(file_.has_attribute("/", "complete"), "is not complete");
   const auto size = static_cast<Index>(file_.size());
-  Index claimed = 0;  // of all data sets together: they must not lie over each other
+  Index claimed = 0;  // entries of all data sets together: they must not overlap in the file
   Manifest manifest;
   for (const auto& object : file_.objects()) {
     const bool group = file_.is_group(object);

@@ -14,8 +14,8 @@
 namespace poise {
 namespace {
 
-/// `value` as a data set of this type would store it: files state 1e20 in double precision for numbers of
-/// single precision, where 1e20 is another number.
+/// `value` rounded to the type of a data set: files give the attribute 1e20 in double precision for numbers
+/// in single precision, whose nearest number differs from 1e20.
 double as_stored(double value, const std::string& type) {
   if (type == "float32" && std::abs(value) <= std::numeric_limits<float>::max())
     return static_cast<double>(static_cast<float>(value));
@@ -235,7 +235,8 @@ class Validator {
     return *set.classes;
   }
 
-  /// Labels become one-hot columns, whose number the file only states.
+  /// Labels become one-hot columns. Their number is only an attribute, so it must fit to the size of the
+  /// file.
   void require_proportion(const DatasetInfo& info) const {
     const Index most = static_cast<Index>(header_.bytes * largest_expansion / sizeof(double));
     if (info.outputs > most / std::max(info.samples, info.test_samples))

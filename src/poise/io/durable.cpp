@@ -72,7 +72,7 @@ void replace_file(const std::string& path, std::string_view content) {
 
 void sync_path(const std::string& path) {
   const Descriptor file(path, O_RDONLY);
-  // EINVAL: a file system that cannot sync directories; it then needs no sync.
+  // EINVAL: the file system cannot sync directories and then needs no sync.
   if (::fsync(file.get()) != 0 && errno != EINVAL) throw system_error("cannot write to disk", path);
 }
 

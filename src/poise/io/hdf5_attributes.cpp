@@ -7,7 +7,7 @@
 namespace poise {
 namespace {
 
-/// A damaged header must not make us ask for all memory.
+/// Limits the memory that a damaged header can make us request.
 constexpr std::size_t longest_text = std::size_t{1} << 24;
 
 std::string read_text(hid_t attribute, hid_t type, bool& good) {

@@ -11,11 +11,11 @@
 namespace poise {
 namespace {
 
-/// Entries of one transfer of a rank: MPI counts are ints, and MPI-IO libraries err near 2 GiB.
+/// Number of entries per transfer of a rank: MPI counts are ints, and MPI-IO libraries fail near 2 GiB.
 constexpr Index transfer_entries = Index{1} << 26;
-/// Fewer bytes are not unpacked in a second anywhere.
+/// Every computer unpacks at least so many bytes per second.
 constexpr std::size_t bytes_a_second = 1'000'000;
-/// Entries of a chunk, 1 MiB of doubles.
+/// Number of entries of a chunk: 1 MiB of doubles.
 constexpr Index chunk_entries = Index{1} << 17;
 
 hid_t memory_type(H5Kind kind) {
@@ -29,13 +29,13 @@ std::string dims_text(const std::vector<Index>& dims) {
   return text + "]";
 }
 
-/// Part `range` along `axis` of an array of shape `dims`, everything along the other dimensions.
+/// The part `range` along `axis` of an array of shape `dims`, and everything along the other dimensions.
 struct Slab {
   const std::vector<Index>& dims;
   std::size_t axis;
   Range range;
 
-  /// Entries for one index of `axis`.
+  /// Number of entries per index of `axis`.
   [[nodiscard]] Index layer() const {
     Index entries = 1;
     for (std::size_t d = 0; d < dims.size(); ++d)
@@ -50,7 +50,7 @@ struct Slab {
     return {std::min(range.begin + s * step(), range.end),
             std::min(range.begin + (s + 1) * step(), range.end)};
   }
-  /// A part selected in an array that holds indices `held` of the axis.
+  /// Selects `part` in an array that holds the indices `held` of the axis.
   [[nodiscard]] H5Handle select(Range part, Range held) const {
     std::vector<hsize_t> extent(dims.begin(), dims.end());
     extent[axis] = static_cast<hsize_t>(held.size());
@@ -66,14 +66,15 @@ struct Slab {
   }
 };
 
-/// Chunks of at most 1 MiB, cut along `axis` first: it is distributed, so few chunks are shared by ranks.
+/// Chunks of at most 1 MiB, cut along `axis` first: `axis` is distributed, so few chunks are shared by ranks.
 std::vector<hsize_t> chunk_dims(const std::vector<Index>& dims, std::size_t axis) {
   std::vector<hsize_t> chunk(dims.size(), 1);
   Index left = chunk_entries;
   const auto take = [&](std::size_t d) {
     const Index most = std::clamp<Index>(left, 1, std::max<Index>(1, dims[d]));
     const Index pieces = std::max<Index>(1, (dims[d] + most - 1) / most);
-    const Index length = std::max<Index>(1, (dims[d] + pieces - 1) / pieces);  // so that the last is full too
+    const Index length =
+        std::max<Index>(1, (dims[d] + pieces - 1) / pieces);  // so that the last is full, too
     chunk[d] = static_cast<hsize_t>(length);
     left /= length;
   };
@@ -83,7 +84,7 @@ std::vector<hsize_t> chunk_dims(const std::vector<Index>& dims, std::size_t axis
   return chunk;
 }
 
-/// The enumeration of FALSE = 0 and TRUE = 1 that h5py and PyTables make of truth values.
+/// Whether the type is the enumeration FALSE = 0, TRUE = 1, in which h5py and PyTables store truth values.
 bool holds_truth(hid_t type) {
   if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
   for (unsigned k = 0; k < 2; ++k) {
@@ -141,8 +142,8 @@ void H5File::read_block(const std::string& name, std::size_t axis, Range range, 
     const Slab slab{shape.dims, axis, range};
     if (static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw bad_input(what + "does not have the expected shape");
-    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective one, and a rank
-    // that meets a damaged chunk must not leave the others waiting inside a collective.
+    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective transfer, and a rank
+    // that meets a damaged chunk must not leave the others waiting inside a collective call.
     for (Index s = 0; s < slab.steps(); ++s) {
       const H5Handle in_file = slab.select(slab.part(s), {0, shape.dims[axis]});
       const H5Handle in_memory = slab.select(slab.part(s), range);
@@ -159,7 +160,7 @@ H5Handle H5File::create_data_set(const std::string& name, const std::vector<Inde
   const H5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links.get(), 1);
   const auto rank = static_cast<int>(dims.size());
-  if (std::find(dims.begin(), dims.end(), 0) == dims.end()) {  // HDF5 has no chunks for an empty set
+  if (std::find(dims.begin(), dims.end(), 0) == dims.end()) {  // HDF5 allows no chunks for an empty set
     checked(H5Pset_chunk(creation.get(), rank, chunk_dims(dims, axis).data()), "cannot chunk " + name);
     if (deflate > 0) {
       checked(H5Pset_shuffle(creation.get()), "cannot shuffle " + name);
@@ -187,7 +188,7 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
   Index steps = slab.steps();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &steps, 1, MPI_INT64_T, MPI_MAX, comm_));
   const H5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
-  if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);  // filters demand it
+  if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);  // filters require it
   for (Index s = 0; s < steps; ++s) {
     together([&] {
       const H5Handle in_file = slab.select(slab.part(s), {0, dims[axis]});
@@ -261,7 +262,7 @@ void H5File::write_columns(const std::string& name, Index rows, Index columns, R
 
 namespace {
 
-/// Longer names are no names, and a damaged header must not make us ask for all memory.
+/// Longer texts are not names; this limits the memory that a damaged header can make us request.
 constexpr std::size_t longest_name = 4096;
 
 std::string up_to_end(const char* text, std::size_t size) {
@@ -324,7 +325,7 @@ void H5File::write_texts(const std::string& name, const std::vector<std::string>
                                           creation.get(), H5P_DEFAULT),
                                "cannot create " + name),
                        H5Dclose);
-    // Every rank has the same texts: one writes them, the others take part with nothing.
+    // Every rank has the same texts: rank 0 writes them, the others take part with an empty selection.
     int rank = 0;
     if (parallel_) MPI_Comm_rank(comm_, &rank);
     const H5Handle all(H5Dget_space(set.get()), H5Sclose), memory(H5Scopy(space.get()), H5Sclose);

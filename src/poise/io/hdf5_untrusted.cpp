@@ -21,7 +21,7 @@ namespace {
 constexpr std::ptrdiff_t deepest_group = 32;
 constexpr std::size_t longest_name = 1024;
 
-/// Bytes of an array of this shape; nothing if no Index holds the product of its sides other than 0.
+/// Size in bytes of an array of this shape; empty if the product of its nonzero sides overflows an Index.
 std::optional<std::uint64_t> bytes_of(std::uint64_t entry_bytes, const std::vector<hsize_t>& dims) {
   Index bytes = static_cast<Index>(std::max<std::uint64_t>(1, entry_bytes));
   bool empty = false;
@@ -33,13 +33,13 @@ std::optional<std::uint64_t> bytes_of(std::uint64_t entry_bytes, const std::vect
 }
 
 std::string find_foreign_storage(hid_t creation) {
-  // Before its data space is asked for, which opens the sources of a virtual data set.
+  // Call before asking for the data space, which opens the sources of a virtual data set.
   if (H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) != 0)
     return "lies in other files: copy it into this one (h5repack, or h5py)";
   return {};
 }
 
-/// Finds the first filter that is not known or comes twice; says whether the data is deflated.
+/// Finds the first filter that is not known or comes twice; sets whether the data are deflated.
 std::string find_foreign_filter(hid_t creation, bool& deflated) {
   std::set<H5Z_filter_t> seen;
   const int count = H5Pget_nfilters(creation);
@@ -84,7 +84,7 @@ std::string find_defect(std::int64_t data_set, std::uint64_t file_bytes) {
   const auto bytes = bytes_of(entry_bytes, dims);
   if (!bytes || *bytes > room) return too_large;
   if (*bytes == 0 || H5Pget_nfilters(creation.get()) == 0) return {};
-  // HDF5 unpacks whole chunks, whatever part of them is asked for.
+  // HDF5 always unpacks whole chunks, even if only a part is read.
   std::vector<hsize_t> chunk(dims.size());
   if (H5Pget_chunk(creation.get(), rank, chunk.data()) < 0) return damaged;
   const auto chunk_bytes = bytes_of(entry_bytes, chunk);
@@ -92,7 +92,7 @@ std::string find_defect(std::int64_t data_set, std::uint64_t file_bytes) {
 }
 
 H5Handle links_of_this_file() {
-  H5Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);  // a kind of list for links
+  H5Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);  // includes the properties of links
   const auto refuse = +[](const char*, const char*, const char* target, const char* object, unsigned*, hid_t,
                           void*) -> herr_t {
     H5Epush2(H5E_DEFAULT, __FILE__, "Poise", __LINE__, H5E_ERR_CLS, H5E_LINK, H5E_TRAVERSE,
@@ -104,7 +104,7 @@ H5Handle links_of_this_file() {
 }
 
 std::vector<std::string> walk_objects(std::int64_t file) {
-  // Not H5Ovisit, which recurses as deep as groups are nested.
+  // Not H5Ovisit, because its recursion is as deep as the groups are nested.
   const auto append = +[](hid_t, const char* name, const H5L_info_t* link, void* out) noexcept -> herr_t {
     try {
       if (link->type == H5L_TYPE_HARD) static_cast<std::vector<std::string>*>(out)->emplace_back(name);
@@ -161,10 +161,11 @@ constexpr bool active = true;
 constexpr std::array<int, 6> signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGVTALRM};
 std::array<struct sigaction, signals.size()> before;
 stack_t stack_before;
-std::array<char, std::size_t{1} << 16> stack_of_handler;  // the crash may be that the stack is full
+std::array<char, std::size_t{1} << 16> stack_of_handler;  // a full stack may be the cause of the crash
 const char* guarded_path = "";
 
-/// In one piece, so that no other rank's output comes between; only what a handler may call.
+/// Prints the message in one piece, so that no output of other ranks comes between. Calls only functions that
+/// a signal handler may call.
 void report(const char* problem) {
   static std::array<char, 8192> text;
   std::size_t length = 0;
@@ -182,8 +183,8 @@ void set_timer(int seconds) {
   ::setitimer(ITIMER_VIRTUAL, &timer, nullptr);
 }
 
-/// The handler. Nothing can be saved any more: HDF5, the heap and MPI may be in any state. So the end comes
-/// by the alarm if MPI_Abort does not return.
+/// The signal handler. HDF5, the heap and MPI may be in any state, so nothing can be saved any more. The
+/// alarm ends the program if MPI_Abort hangs.
 void end_program(int signal) {
   for (const int s : signals) std::signal(s, SIG_DFL);
   report(signal == SIGVTALRM ? "' makes HDF5 loop for ever" : "' makes HDF5 crash");

@@ -31,14 +31,15 @@ std::string own_name() {
                      job != nullptr ? fmt::format(" (SLURM job {})", job) : "");
 }
 
-/// Not there for a moment after the holder got the lock.
+/// The name of the holder. The file may be empty for a moment after the holder got the lock.
 std::string holder_of(int descriptor) {
   char name[longest_name];
   const ssize_t length = pread(descriptor, name, sizeof name, 0);
   return length > 0 ? std::string(name, static_cast<std::size_t>(length)) : "another process";
 }
 
-/// A lock of the open file, not of the process: closing another descriptor of the file does not lose it.
+/// The lock belongs to the open file, not to the process, so that closing another descriptor does not release
+/// it.
 bool lock(int descriptor) {
   struct flock whole {};
   whole.l_type = F_WRLCK;
@@ -46,7 +47,7 @@ bool lock(int descriptor) {
   return fcntl(descriptor, F_OFD_SETLK, &whole) == 0;
 }
 
-/// The descriptor that holds the lock, -1 where there are no locks.
+/// The descriptor that holds the lock; -1 if the file system has no locks.
 int hold(const std::string& directory) {
   if (directory.empty()) throw bad_input("the name of the run directory is empty: give -run DIR");
   create_directory(directory);
@@ -55,7 +56,7 @@ int hold(const std::string& directory) {
   if (descriptor < 0) throw failure("cannot write '" + path + "': " + std::strerror(errno));
   if (lock(descriptor)) {
     const std::string name = own_name();
-    // For the message of others alone: a full disk is reported by what matters more.
+    // The name is only for the message of other programs; more important writes report a full disk.
     if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, name.data(), name.size(), 0) < 0) errno = 0;
     return descriptor;
   }
@@ -66,7 +67,7 @@ int hold(const std::string& directory) {
     throw bad_input("-run " + directory + " is in use by " + holder +
                     "; wait for its end, or choose another directory");
   warn("no lock for " + directory + " (" + std::strerror(code) +
-       "): see to it that no other program writes there meanwhile");
+       "): make sure that no other program writes there meanwhile");
   return -1;
 }
 
@@ -78,7 +79,7 @@ RunLock::RunLock(MPI_Comm comm, const std::string& directory) {
 
 RunLock::~RunLock() {
   if (descriptor_ < 0) return;
-  if (ftruncate(descriptor_, 0) != 0) errno = 0;  // a stale name does no harm
+  if (ftruncate(descriptor_, 0) != 0) errno = 0;  // an old name does no harm
   close(descriptor_);
 }
 
@@ -87,19 +88,19 @@ namespace {
 bool holds(const std::string& path, const std::string& name) {
   std::error_code code;
   const bool exists = std::filesystem::exists(path + "/" + name, code);
-  // Not knowing is no leave to write over it.
+  // Without an answer the file must not be overwritten.
   if (code) throw failure("cannot look for '" + path + "/" + name + "': " + code.message());
   return exists;
 }
 
-/// On one rank.
+/// For one rank.
 void require_no_study(const std::string& path) {
   for (const char* name : {"compare.h5", "sweep.h5", "ensemble.txt"})
     if (holds(path, name))
       throw bad_input("-run " + path + " already holds a study (" + name + "): choose another directory");
 }
 
-/// On one rank, for a new run.
+/// For one rank. Prepares the folder for a new run.
 void clear_the_way(const std::string& path) {
   require_no_study(path);
   if (!list_checkpoints(path + "/checkpoints").empty())
@@ -112,7 +113,7 @@ void clear_the_way(const std::string& path) {
   std::string old = path + "/run.h5.old";
   for (int k = 2; std::filesystem::exists(old); ++k) old = fmt::format("{}/run.h5.old{}", path, k);
   rename_durably(path + "/run.h5", old);
-  warn("the start before ended without a checkpoint; its history is now " + old);
+  warn("the previous run ended without a checkpoint; its history is now " + old);
 }
 
 std::string checked_path(std::string path) {

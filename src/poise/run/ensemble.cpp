@@ -37,8 +37,8 @@ void flush() {
   std::fflush(stderr);
 }
 
-/// While it lives, what this process prints to standard output and standard error goes to the end of a file:
-/// the reports of trainings that run side by side would mix.
+/// While it lives, standard output and standard error of this process go to the end of a file, because the
+/// reports of trainings that run at the same time would mix on the terminal.
 class MemberLog {
  public:
   /// Collective; the folder must exist. Throws failure if the file cannot be opened.
@@ -48,7 +48,7 @@ class MemberLog {
   MemberLog& operator=(const MemberLog&) = delete;
 
  private:
-  int output_ = -1, errors_ = -1;  // what they were
+  int output_ = -1, errors_ = -1;  // the original descriptors
 };
 
 MemberLog::MemberLog(MPI_Comm comm, const std::string& path) {
@@ -87,15 +87,15 @@ std::string test_text(const MemberRecord& record) {
                               : number("{:.2f}%", 100.0 * accuracy);
 }
 
-/// What a person sees of an ensemble. Not collective but where it says so.
+/// The text of an ensemble on the terminal. Not collective except where a method says so.
 class EnsembleReport {
  public:
   /// Collective.
   EnsembleReport(MPI_Comm comm, const EnsembleSettings& settings);
 
-  /// Printed by rank 0, as is the summary.
+  /// Only rank 0 prints the header and the summary.
   void header(std::size_t members, std::size_t pending) const;
-  /// One line, by the rank that calls it.
+  /// The rank that calls this prints one line.
   void ended(const MemberRecord& record) const;
   void summary(const std::vector<MemberRecord>& records) const;
 
@@ -155,7 +155,7 @@ void EnsembleReport::summary(const std::vector<MemberRecord>& records) const {
   std::fflush(stdout);
 }
 
-/// The trainings of this start, and the request to stop, which a group asks about before it begins one.
+/// Runs the members of this attempt. Before each member a group checks for requests to stop.
 class Trainer {
  public:
   Trainer(const EnsembleSettings& settings, const EnsembleDirectory& directory)
@@ -164,7 +164,7 @@ class Trainer {
         end_(settings.deadline > 0.0 ? steady_seconds() + settings.deadline
                                      : std::numeric_limits<double>::infinity()) {}
 
-  /// Collective on the group. The status.
+  /// Collective on the group. Runs a member and returns its status.
   MemberStatus run(MPI_Comm group, const EnsembleMember& member) {
     const double left = seconds_left(group);
     if (left <= 0.0) return MemberStatus::waiting;
@@ -180,8 +180,8 @@ class Trainer {
   }
 
  private:
-  /// For the next member of a group; none after a signal, or after a member that was stopped. A deadline that
-  /// has passed leaves the first one a moment: every start makes a step, so that requeueing ends.
+  /// Seconds left for the next member of a group; 0 after a signal or after a member was stopped. The first
+  /// member of an attempt always gets a moment, so that every attempt makes a step and requeueing ends.
   [[nodiscard]] double seconds_left(MPI_Comm group) const {
     double left = end_ - steady_seconds();
     check_mpi(MPI_Bcast(&left, 1, MPI_DOUBLE, 0, group));
@@ -231,7 +231,7 @@ ExitCode exit_code(const std::vector<MemberRecord>& records, const std::string& 
               true);
 }
 
-/// What is known of the members before this start does anything.
+/// The records of the members at the beginning of this attempt.
 std::vector<MemberRecord> earlier_records(const EnsemblePlan& plan, const EnsembleDirectory& directory) {
   std::vector<MemberRecord> records;
   for (std::size_t k = 0; k < plan.members.size(); ++k) {
@@ -243,7 +243,7 @@ std::vector<MemberRecord> earlier_records(const EnsemblePlan& plan, const Ensemb
   return records;
 }
 
-/// Takes over what run_members says of a member; its one value is the status.
+/// Copies the result of run_members into the record of a member; the only value of a result is the status.
 void update(MemberRecord& record, const MemberResult& result) {
   record.error = result.error;
   record.status = result.error.empty() ? static_cast<MemberStatus>(static_cast<int>(result.values.at(0)))
@@ -253,7 +253,7 @@ void update(MemberRecord& record, const MemberResult& result) {
   record.group = result.group;
 }
 
-/// Collective. Does what is not done yet, and tells of every member that ends.
+/// Collective. Runs the members that are not done, and prints a line when a member ends.
 void run_pending(MPI_Comm comm, const EnsembleSettings& settings, const EnsemblePlan& plan,
                  const EnsembleDirectory& directory, std::vector<MemberRecord>& records) {
   std::vector<std::size_t> pending;
@@ -274,7 +274,8 @@ void run_pending(MPI_Comm comm, const EnsembleSettings& settings, const Ensemble
     report.ended(record);
   };
   constexpr double grace = 60.0;
-  // How long a training takes is not known before, so the groups take what comes next in the table.
+  // Nobody knows the duration of a training beforehand, so the groups take the members in the order of the
+  // table.
   const auto results =
       run_members(comm, settings.ranks, std::vector<double>(pending.size(), 1.0), train_member, grace, hooks);
   for (std::size_t k = 0; k < pending.size(); ++k) update(records[pending[k]], results[k]);

@@ -46,7 +46,7 @@ void write_texts(H5File& file, const std::string& name, const std::vector<std::s
   require(set && H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) >= 0, name);
 }
 
-/// One column: what `value` says of every record.
+/// One column: `value` of every record.
 template <class Value>
 auto column(const std::vector<MemberRecord>& records, Value&& value) {
   std::vector<decltype(value(records.front()))> all;
@@ -65,7 +65,7 @@ std::string option(const MemberRecord& record, const std::string& name) {
   return "";
 }
 
-/// Names of options that are not the same for all, other than the numbers and what names a start.
+/// Names of the options whose values differ between members, except those in run_numbers().
 std::set<std::string> differing_options(const std::vector<MemberRecord>& records) {
   std::map<std::string, std::set<std::string>> values;
   for (const MemberRecord& record : records)
@@ -104,7 +104,7 @@ void write_columns(H5File& file, const std::vector<MemberRecord>& records) {
                   column(records, [&](const auto& r) { return r.last_of(name); }));
 }
 
-/// Of all attempts.
+/// The duration of all attempts.
 double seconds_of(const History& history) {
   double sum = 0.0;
   for (const auto& attempt : history.attempts)
@@ -146,8 +146,8 @@ void MemberRecord::read(const std::string& run_file) {
   last.assign(HistoryRow::columns().size(), nan);
   std::error_code ignored;
   if (!std::filesystem::exists(run_file, ignored)) return;
-  const History history = RunFile::load(MPI_COMM_SELF, run_file);  // first: it verifies the checksum
-  options = history.config;                                        // those of the table may be new ones
+  const History history = RunFile::load(MPI_COMM_SELF, run_file);  // first, because it verifies the checksum
+  options = history.config;                                        // the table may have changed since
   take_options();
   seconds = seconds_of(history);
   const H5File file = H5File::open_alone(run_file);
@@ -199,8 +199,8 @@ std::string value_of(const NamedOptions& options, const std::string& name) {
   return found == options.end() ? "" : found->second;
 }
 
-/// Whether a run has reached its end with the options that are given to the member now. Where they differ, or
-/// nobody can tell, the run's own -resume goes on or refuses.
+/// Whether a run has reached its end with the options that the member has now. If they differ, or the run
+/// file cannot be read, the answer is no, and -resume of the run continues it or refuses.
 bool is_done(const std::string& run, const EnsembleMember& member) {
   if (!exists(run + "/DONE")) return false;
   try {
@@ -221,7 +221,7 @@ EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& sett
                                      const EnsemblePlan& plan)
     : comm_(comm),
       path_(settings.run),
-      // Of this start alone: nodes may still see for a while what rank 0 has removed.
+      // A new name in every attempt, because nodes may still see for a while what rank 0 has removed.
       claims_(path(broadcast(comm, fmt::format("{}{}{}", claims_prefix, date("%Y%m%d-%H%M%S-"), getpid())))),
       done_(plan.members.size(), 0) {
   on_root(comm_, [&] {

@@ -18,9 +18,9 @@
 namespace poise {
 namespace {
 
-/// Of the ensemble as a whole.
+/// Options of the ensemble as a whole.
 const std::vector<std::string> not_of_a_member{"ensemble", "ensemble_ranks", "run", "resume", "deadline"};
-/// What else there is in the directory of an ensemble.
+/// Names of files in the directory of an ensemble, which no member may have.
 const std::vector<std::string> taken_names{"ensemble.txt", "ensemble.h5", "DONE", "runs.h5", "figures"};
 
 bool contains(const std::vector<std::string>& words, const std::string& word) {
@@ -37,7 +37,7 @@ bool is_option(const std::string& word) {
          word[1] != '.';
 }
 
-/// Letters, digits and what needs no quotes in a shell.
+/// Whether a name has only letters, digits and characters that a shell needs no quotes for.
 bool is_folder_name(const std::string& name) {
   return !name.empty() && is_letter(name[0]) && name.size() <= 200 &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -55,7 +55,7 @@ void require_name(const EnsembleLine& line, const std::vector<EnsembleLine>& bef
     throw usage(line.where + ": '" + line.name + "' names a file of the ensemble; choose another name");
   for (const EnsembleLine& other : before)
     if (other.name == line.name)
-      throw usage(line.where + ": the name '" + line.name + "' is that of " + other.where + ", too");
+      throw usage(line.where + ": " + other.where + " already has the name '" + line.name + "'");
 }
 
 void add_option(EnsembleLine& line, const std::string& option) {
@@ -63,7 +63,7 @@ void add_option(EnsembleLine& line, const std::string& option) {
   if (contains(not_of_a_member, name))
     throw usage(line.where + ": " + option + " is not for a single member; give it on the command line");
   if (std::any_of(line.options.begin(), line.options.end(), [&](const auto& o) { return o.first == name; }))
-    throw usage(line.where + ": " + option + " stands there twice");
+    throw usage(line.where + ": " + option + " is given twice");
   line.options.emplace_back(name, "");
 }
 
@@ -83,7 +83,7 @@ EnsembleLine parse_line(const std::string& text, const std::string& where) {
     else if (wants_value)
       line.options.back().second = word;
     else
-      throw usage(where + ": '" + word + "' is neither an option nor the value of one");
+      throw usage(where + ": '" + word + "' is neither an option nor a value of an option");
     wants_value = option;
   }
   return line;
@@ -133,7 +133,7 @@ NamedOptions given_options(MPI_Comm comm, const NamedOptions& common, const Ense
   return options;
 }
 
-/// The data files of a table, of which many members have the same.
+/// The headers of the data files of a table. Many members share a file, so each is read once.
 class DataFiles {
  public:
   explicit DataFiles(MPI_Comm comm) : comm_(comm) {}
@@ -151,8 +151,8 @@ class DataFiles {
   std::map<std::string, DatasetInfo> headers_;
 };
 
-/// A resumed table's members look for their data themselves: those that are done need none, and the others
-/// know where it was.
+/// The resolved options of a member. With -resume the data file is not checked here: finished members need
+/// none, and the others find the path in their checkpoints.
 NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given, DataFiles& data) {
   const OwnOptions scope(given);
   Options options;
@@ -174,15 +174,15 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
 EnsembleSettings EnsembleSettings::from(Options& o) {
   const Options::Category category(o, "ensemble");
   EnsembleSettings s;
-  s.file =
-      o.text("ensemble", "",
-             "a table of trainings, a line NAME: OPTIONS each, that run at the same time; NAME is the run "
-             "directory below -run, its options win over those of the command line, which are for all");
-  s.ranks =
-      static_cast<int>(o.integer("ensemble_ranks", 1, {1, 1e6},
-                                 "with -ensemble: ranks of a training, a divisor of the number of ranks"));
+  s.file = o.text(
+      "ensemble", "",
+      "a table of trainings that run at the same time, one line NAME: OPTIONS per training; NAME is the run "
+      "directory below -run; options of the command line apply to all trainings, options of a line override "
+      "them");
+  s.ranks = static_cast<int>(o.integer(
+      "ensemble_ranks", 1, {1, 1e6}, "with -ensemble: ranks per training, a divisor of the number of ranks"));
   if (s.file.empty() && o.settings().back().given)
-    throw usage("-ensemble_ranks is for many trainings at once: give their table by -ensemble FILE");
+    throw usage("-ensemble_ranks is for many trainings at once: give their table with -ensemble FILE");
   return s;
 }
 

@@ -89,8 +89,8 @@ Point Experiment::point(Vec theta, const DynamicsState& state) {
 
 namespace {
 
-/// The blocks of a Vec in the layout of θ, below `folder`. The pointers stay valid: nothing writes the Vec
-/// before the snapshot is written.
+/// Adds the blocks of a Vec in the layout of θ, below `folder`. The pointers stay valid, because nothing
+/// writes to the Vec before the snapshot is written.
 void save_blocks(Snapshot& snapshot, const std::string& folder, const ParameterLayout& layout, Vec vec) {
   const ReadArray values(vec);
   const Index m = layout.width();
@@ -137,7 +137,7 @@ void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
   state.step_scale = checkpoint.real("/dynamics", "step_scale");
   state.reductions = checkpoint.integer("/dynamics", "reductions");
   state.clipped = checkpoint.integer("/dynamics", "clipped");
-  if (checkpoint.has("/dynamics", "first_loss")) {  // not in one of an older Poise
+  if (checkpoint.has("/dynamics", "first_loss")) {  // older versions of Poise did not store it
     state.first_loss = checkpoint.real("/dynamics", "first_loss");
     state.least_loss = checkpoint.real("/dynamics", "least_loss");
     state.least_step = checkpoint.integer("/dynamics", "least_step");
@@ -146,7 +146,7 @@ void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
   if (state.step < 0 || state.gradients < 0 || state.reductions < 0 || state.clipped < 0 ||
       !is_amount(state.t) || !is_amount(state.next_step_size) || !(state.local_error_sum >= 0.0) ||
       !is_amount(state.step_scale))
-    throw usage(checkpoint.path() + ": no run can stand where /state and /dynamics say that it stands");
+    throw usage(checkpoint.path() + ": /state and /dynamics hold values that no run can have");
 }
 
 void save_interval(Snapshot& snapshot, const Interval& interval) {
@@ -196,6 +196,7 @@ void Experiment::restore(const Checkpoint& checkpoint) {
   if (audit_) restore_audit(checkpoint);
 }
 
+// Reads what LiveAudit::save adds.
 void Experiment::restore_audit(const Checkpoint& checkpoint) {
   const Range slice = layout().slice();
   const Index q = layout().outputs();

@@ -47,7 +47,7 @@ RunFile::Named provenance(MPI_Comm comm) {
 
 namespace {
 
-/// Where a rank runs.
+/// The node and the processor that a rank runs on.
 struct Place {
   std::array<char, MPI_MAX_PROCESSOR_NAME> host{};
   std::array<char, 128> processor{};
@@ -61,7 +61,7 @@ std::string processor_model() {
   return "unknown";
 }
 
-/// Of all ranks, on rank 0.
+/// Collective. The places of all ranks. Only rank 0 gets them.
 std::vector<Place> gather_places(MPI_Comm comm) {
   Place mine;
   int length = 0;
@@ -75,7 +75,7 @@ std::vector<Place> gather_places(MPI_Comm comm) {
   return places;
 }
 
-/// The different ones, in the order of their first rank.
+/// The distinct names, in the order of the first rank that has each.
 template <class Member>
 std::vector<std::string> distinct(const std::vector<Place>& places, Member member) {
   std::vector<std::string> all;
@@ -96,7 +96,7 @@ std::string user() {
   return entry != nullptr ? entry->pw_name : std::to_string(geteuid());
 }
 
-/// As a shell would take it.
+/// The command line of this program, quoted so that a shell accepts it.
 std::string command_line() {
   int count = 0;
   char** words = nullptr;
@@ -142,7 +142,7 @@ void add_slurm(RunFile::Named& named) {
   for (const auto& [name, variable] : variables) {
     const char* value = std::getenv(variable);
     if (value == nullptr && std::strcmp(name, "slurm_restart_count") == 0)
-      value = "0";  // unset before the first
+      value = "0";  // SLURM sets it at the first restart
     if (value != nullptr) named.emplace_back(name, number_or_text(value));
   }
 }

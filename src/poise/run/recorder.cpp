@@ -14,7 +14,7 @@
 namespace poise {
 namespace {
 
-/// In the order of the file.
+/// All columns, in the order of the file.
 const std::vector<std::pair<std::string, double HistoryRow::*>> members{
     {"step", &HistoryRow::step},
     {"t", &HistoryRow::t},
@@ -89,8 +89,8 @@ HistoryRow Recorder::measure(const DynamicsState& state, Vec gradient, const Eva
   return row;
 }
 
-/// Losses are those of the problem in the unit of the data. With minibatches the training columns are means
-/// over the batches since the last row.
+/// Losses are in the unit of the data. With minibatches the training columns are means over the batches since
+/// the last row.
 void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
   const Interval& interval = experiment_.interval();
   const bool penalised = settings_.network.jacobian_weight > 0.0;
@@ -133,7 +133,7 @@ void Recorder::measure_certificate(HistoryRow& row) {
         "at step {:.0f} the free weights have passed the bound: the Jacobian's norm is at most {}, "
         "no longer below 1; unique equilibria are not certified, every solve is checked",
         row.step, to_text(certificate.contraction)));
-  // Said once: a bound above 1 is never taken back.
+  // Keeps the bound once it is above 1, so that the warning comes only once.
   if (!(last_contraction_ >= 1.0)) last_contraction_ = certificate.contraction;
 }
 
@@ -149,7 +149,7 @@ void Recorder::measure_gradient(HistoryRow& row, const DynamicsState& state, Vec
       (void)reference->value_and_gradient(experiment_.theta(), exact_.get());
   } catch (const Error& error) {
     if (!is_failed_evaluation(error)) throw;
-    return;  // there is no exact gradient, as for an unrolled network without equilibria
+    return;  // no exact gradient exists here: an unrolled network may have no equilibria
   }
   double inner = 0.0, norm = 0.0, difference = 0.0;
   check(VecDot(gradient, exact_.get(), &inner));

@@ -56,7 +56,7 @@ void Report::row(const HistoryRow& row, bool last) {
     if (printed_already || soon) return;
   }
   const double left = seconds_left(row, now);
-  // Without a global κ the bound with the integrated rate is the sharp one.
+  // Without a global κ the bound with the integrated rate is the sharper bound.
   const double bound = std::isfinite(row.kappa) ? row.bound : row.bound_integrated;
   const bool accuracy = experiment_.has_accuracy();
   const std::string train = accuracy ? number(100.0 * row.train_accuracy, "{:.2f}%") : "-";
@@ -72,7 +72,7 @@ void Report::row(const HistoryRow& row, bool last) {
   std::fflush(stdout);
 }
 
-/// From the progress since the row that was printed before: a flow that has become stiff is not what it was.
+/// Estimated from the progress since the row printed before, because a flow slows down when it becomes stiff.
 double Report::seconds_left(const HistoryRow& row, double now) {
   const double done = now - last_progress_, seconds = row.wall_seconds - last_time_;
   const bool first = last_step_ < 0.0;
@@ -80,7 +80,7 @@ double Report::seconds_left(const HistoryRow& row, double now) {
   last_step_ = row.step;
   last_time_ = row.wall_seconds;
   if (first || !(done > 0.0) || !settings_.dynamics->ends_at_time())
-    return std::nan("");  // ends where it converges
+    return std::nan("");  // the run ends when it converges
   return seconds / done * std::max(0.0, 1.0 - now);
 }
 
@@ -126,7 +126,7 @@ const char* Report::asker(Interruptions::Stop who) {
 void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
                      const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const {
   if (!speaks_) return;
-  // -steps has a default, which may end a run whose time somebody has asked for.
+  // The default of -steps may end a run before its -time.
   const bool early = reason == StopReason::reached_steps && std::isfinite(experiment_.end_time()) &&
                      last.t < experiment_.end_time();
   const std::string before =
@@ -170,12 +170,13 @@ void Report::asked_to_stop(Interruptions::Stop who) const {
 
 namespace {
 
-/// Of the samples behind the last whole batch.
+/// What happens to the samples after the last whole batch.
 std::string remainder_text(const Minibatches& minibatches, bool kept) {
   if (minibatches.remainder() == 0) return {};
   return kept ? fmt::format(", the last of {}", minibatches.remainder())
-              : fmt::format(" ({} other samples sit out each; -batch_remainder keep takes them)",
-                            minibatches.remainder());
+              : fmt::format(
+                    " ({} samples, different ones each time, are left out; -batch_remainder keep uses them)",
+                    minibatches.remainder());
 }
 
 }  // namespace
@@ -212,7 +213,7 @@ void Report::print_model() const {
   print_digits();
 }
 
-/// Rounding in z = γWz + φ is multiplied by up to 1/(1 − γ): near γ = 1 few digits are left, whatever solves.
+/// Rounding in z = γWz + φ is multiplied by up to 1/(1 − γ): near γ = 1 any solver leaves few correct digits.
 void Report::print_digits() const {
   constexpr double noted = 1e-4;
   const double distance = 1.0 - certificate_.contraction;
@@ -241,7 +242,7 @@ void Report::print_gradient() const {
   std::string text = network.objective + " objective";
   if (network.is_unrolled()) text += " of " + plural(network.depth, "layer");
   text += ", gradient " + experiment_.network().gradient_label();
-  if (warm_bytes_ > 0.0) text += ", warm starts take " + brief(warm_bytes_ / 1e6, 3) + " MB a rank";
+  if (warm_bytes_ > 0.0) text += ", warm starts take " + brief(warm_bytes_ / 1e6, 3) + " MB per rank";
   std::printf("  loss      %s, %s over the samples, %s\n", settings_.loss->name().c_str(),
               settings_.mean ? "mean" : "sum", text.c_str());
   print_solvers();
@@ -264,8 +265,9 @@ void Report::print_solvers() const {
 void Report::print_dynamics() const {
   std::string batches;
   if (const Minibatches* minibatches = experiment_.batches())
-    batches = fmt::format(", batches of {}, {} an epoch{}", settings_.batch, minibatches->batches_per_epoch(),
-                          remainder_text(*minibatches, settings_.batch_remainder));
+    batches =
+        fmt::format(", batches of {}, {} per epoch{}", settings_.batch, minibatches->batches_per_epoch(),
+                    remainder_text(*minibatches, settings_.batch_remainder));
   std::printf(
       "  dynamics  %s\n",
       settings_.dynamics->description(experiment_.end_time(), experiment_.max_steps(), batches).c_str());
@@ -274,9 +276,9 @@ void Report::print_dynamics() const {
 void Report::print_ranks() const {
   const ProcessGrid& grid = experiment_.grid();
   const BlasInfo blas = blas_info();
-  // The folder tells which BLAS a generic libblas.so.3 is.
+  // The folder of a generic libblas.so.3 names the BLAS.
   const auto slash = blas.file.rfind('/', blas.file.rfind('/') - 1);
-  std::printf("  ranks     %d = %d over features x %d over samples; %s, %s a rank\n", grid.size(),
+  std::printf("  ranks     %d = %d over features x %d over samples; %s, %s per rank\n", grid.size(),
               grid.feature_ranks(), grid.sample_ranks(),
               blas.file.substr(slash == std::string::npos ? 0 : slash + 1).c_str(),
               plural(blas.threads, "BLAS thread").c_str());
@@ -284,16 +286,16 @@ void Report::print_ranks() const {
 
 namespace {
 
-/// An input of which the features keep less than this share of its variance is named.
+/// The report names an input if the features keep less than this share of its variance.
 constexpr double little_kept = 0.5;
-/// Classes of such different sizes that a classifier may do well by never choosing the small one.
+/// Ratio of class sizes above which a classifier may do well without ever choosing the small class.
 constexpr double imbalance = 5.0;
 
 std::string percent(double share) {
   return brief(100.0 * share, 3) + " %";
 }
 
-/// "3 (age), 5": inputs by number and name; long lists are cut.
+/// "3 (age), 5": numbers and names of the inputs; long lists are shortened.
 std::string inputs_text(const std::vector<Index>& inputs, const std::vector<std::string>& names) {
   constexpr std::size_t most = 12;
   std::string text;
@@ -377,7 +379,7 @@ void Report::print_audit() const {
   const auto width = experiment_.layout().width();
   if (reference == nullptr) {
     std::printf(
-        "  audit     Theorem 1 with the measured kappa (no global one for this loss), L - 0 for L - L*, "
+        "  audit     Theorem 1 with the measured kappa (this loss has no global kappa), L - 0 for L - L*, "
         "floor of lambda_min %.3g\n",
         audit->constants().lambda_floor);
     return;
@@ -390,7 +392,7 @@ void Report::print_audit() const {
   if (reference->rank() == width) return;
   std::printf(
       "            %s of the features %s singular values up to %.3g, %.1e of the largest, and count%s as "
-      "0: kappa and L* are about the others\n",
+      "0: kappa and L* refer to the remaining directions\n",
       plural(width - reference->rank(), "direction").c_str(), width - reference->rank() == 1 ? "has" : "have",
       reference->svd().cut(), reference->svd().cut() / reference->svd().largest(),
       width - reference->rank() == 1 ? "s" : "");
