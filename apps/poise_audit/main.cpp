@@ -1,4 +1,4 @@
-#include "poise/audit/audit_main.hpp"
+#include "poise/audit/audit.hpp"
 
 int main(int argc, char** argv) {
   return poise::audit_main(argc, argv);

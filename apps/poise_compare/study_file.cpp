@@ -6,10 +6,10 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/base/version.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
-#include "poise/run/date.hpp"
 
 namespace poise::compare {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "poise/base/brief.hpp"
+#include "poise/base/text.hpp"
 #include "poise/run/report.hpp"
 #include "poise_compare/study_file.hpp"
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 #include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
 #include "poise_data/import.hpp"

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 #include "poise_data/import.hpp"
 #include "poise_data/labels.hpp"
 #include "poise_data/output.hpp"

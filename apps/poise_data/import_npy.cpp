@@ -5,7 +5,7 @@
 #include <set>
 
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 #include "poise_data/import.hpp"
 #include "poise_data/labels.hpp"
 #include "poise_data/npy.hpp"

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
-#include "poise/io/class_counts.hpp"
+#include "poise/base/output.hpp"
+#include "poise/io/dataset.hpp"
 #include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
 

@@ -5,9 +5,8 @@
 #include <sstream>
 #include <vector>
 
-#include "poise/base/brief.hpp"
 #include "poise/base/options.hpp"
-#include "poise/io/class_counts.hpp"
+#include "poise/base/text.hpp"
 #include "poise/io/dataset.hpp"
 
 namespace poise::data {

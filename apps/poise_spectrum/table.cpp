@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "poise/base/agree.hpp"
-#include "poise/base/brief.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/text.hpp"
 #include "poise/io/durable.hpp"
 
 namespace poise::spectrum {

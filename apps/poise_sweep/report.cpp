@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poise/base/brief.hpp"
+#include "poise/base/text.hpp"
 
 namespace poise::sweep {
 namespace {

@@ -3,7 +3,7 @@
 #include <limits>
 #include <optional>
 
-#include "poise/base/brief.hpp"
+#include "poise/base/text.hpp"
 #include "poise/dynamics/descent.hpp"
 #include "poise/theory/step_limit.hpp"
 #include "poise_sweep/follow.hpp"

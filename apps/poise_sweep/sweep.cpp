@@ -9,7 +9,6 @@
 #include "poise/io/durable.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/run/dated_directory.hpp"
 #include "poise/run/provenance.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/usage.hpp"

@@ -1,4 +1,4 @@
-#include "poise/run/train_main.hpp"
+#include "poise/run/train.hpp"
 
 int main(int argc, char** argv) {
   return poise::train_main(argc, argv);

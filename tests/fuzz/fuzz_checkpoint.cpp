@@ -6,7 +6,6 @@
 
 #include "change_file.hpp"
 #include "poise/io/checkpoint.hpp"
-#include "poise/io/checkpoint_format.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/io/hdf5_untrusted.hpp"
 #include "support.hpp"

@@ -3,11 +3,11 @@
 //   v <- mu v + (1 - mu) g,   theta <- theta - eta v / |v|.
 #include <string_view>
 
-#include "poise/audit/audit_main.hpp"
+#include "poise/audit/audit.hpp"
 #include "poise/base/check.hpp"
 #include "poise/dynamics/dynamics_registry.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/run/train_main.hpp"
+#include "poise/run/train.hpp"
 
 using namespace poise;
 

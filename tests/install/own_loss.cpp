@@ -4,9 +4,9 @@
 #include <cmath>
 #include <string_view>
 
-#include "poise/audit/audit_main.hpp"
+#include "poise/audit/audit.hpp"
 #include "poise/model/loss.hpp"
-#include "poise/run/train_main.hpp"
+#include "poise/run/train.hpp"
 
 using namespace poise;
 

@@ -4,11 +4,11 @@
 #include <string_view>
 #include <vector>
 
-#include "poise/audit/audit_main.hpp"
+#include "poise/audit/audit.hpp"
 #include "poise/base/check.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/model.hpp"
-#include "poise/run/train_main.hpp"
+#include "poise/run/train.hpp"
 
 using namespace poise;
 

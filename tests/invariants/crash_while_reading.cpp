@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "poise/io/crash_guard.hpp"
+#include "poise/io/hdf5_untrusted.hpp"
 #include "poise/petsc/session.hpp"
 
 namespace {

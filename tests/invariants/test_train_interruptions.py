@@ -100,7 +100,7 @@ class Interruptions(TrainingTest):
         run = self.new_run()
         done = train(*self.options(), "-run", run, SLURM_JOB_END_TIME="1000000000")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("SLURM_JOB_END_TIME has passed", done.stderr)
+        self.assertIn("SLURM_JOB_END_TIME has already passed", done.stderr)
         self.assertTrue(self.done(run))
 
     def test_the_clock_writes_checkpoints_from_which_the_run_goes_on_bit_by_bit(self):

@@ -169,8 +169,8 @@ class RealData(RefusalTest):
     def test_what_a_batch_leaves_out_is_said_and_can_be_kept(self):
         options = ["-data", self.regression, "-objective", "equilibrium", "-dynamics", "descent", "-step_size", 0.01,
                    "-batch", 15]
-        for more, steps, words in (([], 4, "10 other samples sit out each"),
-                                   (["-batch_remainder", "keep"], 6, "3 an epoch")):
+        for more, steps, words in (([], 4, "10 samples, different ones each time, are left out"),
+                                   (["-batch_remainder", "keep"], 6, "3 per epoch")):
             run = self.new_run()
             done = train(*options, *more, "-epochs", 2, "-run", run)
             self.assertEqual(done.returncode, DONE, done.stderr)

@@ -1,10 +1,10 @@
 #include "poise/audit/audit.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <filesystem>
 
-#include "poise/audit/json.hpp"
-#include "poise/audit/rows_files.hpp"
 #include "poise/audit/walk.hpp"
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
@@ -12,6 +12,8 @@
 #include "poise/base/options.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
+#include "poise/petsc/session.hpp"
+#include "poise/run/settings.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/stored_run.hpp"
 #include "poise/run/usage.hpp"
@@ -19,7 +21,7 @@
 namespace poise {
 namespace {
 
-/// What can be known before the work begins.
+/// Collective. Refuses an output file that cannot be written, before the work begins.
 void require_writable_output(MPI_Comm comm, const std::string& path) {
   if (path.empty()) return;
   on_root(comm, [&] {
@@ -30,7 +32,7 @@ void require_writable_output(MPI_Comm comm, const std::string& path) {
   });
 }
 
-/// The checkpoint that says what the run is: the newest whole one, else the newest.
+/// The checkpoint that gives the settings of the run: the newest undamaged one, else the newest.
 std::size_t reference_point(const RunCheckpoints& files) {
   for (std::size_t k = files.points().size(); k-- > 0;)
     if (files.points()[k].damage.empty()) return k;
@@ -39,11 +41,12 @@ std::size_t reference_point(const RunCheckpoints& files) {
 
 void require_two_points(const RunCheckpoints& files) {
   if (files.points().size() >= 2) return;
-  throw usage(files.folder() + " holds one checkpoint only, and an audit compares: make more of them, with " +
-              "-checkpoint_every N and -checkpoint_keep 0 (all stay)");
+  throw usage(files.folder() + " holds only one checkpoint, and an audit compares at least two: train with " +
+              "-checkpoint_every N and -checkpoint_keep 0 (keep all)");
 }
 
-/// How often the run was started, as its run file says on rank 0; nothing else is taken from there.
+/// Collective. The number of attempts of the run, from its run file, on rank 0. The audit takes nothing else
+/// from the run file except what the history claim checks.
 std::string attempts_text(MPI_Comm comm, const std::string& run) {
   try {
     return plural(static_cast<Index>(RunFile::load(comm, run + "/run.h5").attempts.size()), "attempt");
@@ -81,10 +84,10 @@ AuditOptions AuditOptions::from(Options& options) {
   AuditOptions own;
   own.run = options.text("run", "", "the run directory to check");
   own.json = options.text("json", "", "also write the verdict to this file, as JSON");
-  own.replay_steps =
-      options.integer("replay_steps", 2000, {0, 2e9},
-                      "steps that are taken again between checkpoints, the newest first, to see whether they "
-                      "lead where the run went; Theorem 1 is then checked at all of them");
+  own.replay_steps = options.integer(
+      "replay_steps", 2000, {0, 2e9},
+      "most steps to take again between checkpoints, the newest interval first, to check that "
+      "they end at the stored checkpoints; Theorem 1 is then checked at each of these steps");
   return own;
 }
 
@@ -108,7 +111,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   VerdictTable table;
   AuditFacts facts;
   facts.run = own.run;
-  if (files.points().size() < 2 && !files.unreadable().empty()) {  // nothing but damage to report
+  if (files.points().size() < 2 && !files.unreadable().empty()) {  // only damage can be reported
     options.reject_unknown();
     add_file_rows(files, table);
     check_mpi(MPI_Comm_size(comm, &facts.ranks));
@@ -126,14 +129,36 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   add_file_rows(files, table);
   run.judge(table);
   facts.ranks = subject.grid().size();
-  facts.grid =
-      std::to_string(subject.grid().feature_ranks()) + "x" + std::to_string(subject.grid().sample_ranks());
+  facts.grid = fmt::format("{}x{}", subject.grid().feature_ranks(), subject.grid().sample_ranks());
   facts.checkpoints = static_cast<Index>(files.points().size());
   facts.first_step = files.points().front().step;
   facts.last_step = files.points().back().step;
   facts.replayed_steps = run.replayed();
   facts.seconds = steady_seconds() - begin;
   return report(comm, table, facts, own.json);
+}
+
+namespace {
+
+constexpr const char* audit_usage =
+    "poise-audit: checks a run from its checkpoints alone\n"
+    "  mpirun -n 2 poise-audit -run runs/digits\n"
+    "  mpirun -n 4 poise-audit -run runs/digits -json verdict.json -replay_steps 0\n"
+    "Options of the run are taken from its checkpoints; give none of them here, except -data if the data "
+    "have "
+    "moved.";
+
+}  // namespace
+
+int audit_main(int argc, char** argv) {
+  return run_options_program(
+      argc, argv, audit_usage,
+      [](Options& options) {
+        (void)AuditOptions::from(options);
+        (void)TrainSettings::from(options);
+        declare_audit_solvers(options);
+      },
+      audit);
 }
 
 }  // namespace poise

@@ -9,8 +9,8 @@
 namespace poise {
 namespace {
 
-/// The columns of ∂L/∂A sum to 0, so every method whose steps are sums of gradients keeps the column sums of
-/// A where the seed put them.
+/// The columns of ∂L/∂A sum to 0, so every method whose steps are sums of gradients keeps the column sums
+/// that A has at the start.
 class ColumnSumsClaim final : public Claim {
  public:
   explicit ColumnSumsClaim(Subject& subject) : subject_(subject) {}
@@ -19,7 +19,7 @@ class ColumnSumsClaim final : public Claim {
     if (!exception().empty() || point.kind == RunPoint::Kind::step) return;
     static const LogEvent event("AuditColumnSums");
     const auto scope = event.begin();
-    // ∂L/∂A is made of products of ∇ℓ with W and U⁻¹: it is as large as W is, which grows with the targets.
+    // ∂L/∂A consists of products of ∇ℓ with W and U⁻¹, so it grows with W, which grows with the targets.
     const double open = 1.0 - subject_.contraction();
     const double readout = std::max(1.0, readout_norm(point.theta));
     const double size = readout * subject_.gradient_size(point.loss) / (open * open);
@@ -38,7 +38,7 @@ class ColumnSumsClaim final : public Claim {
   }
 
   void judge(VerdictTable& table) override {
-    const std::string id = "column_sums", claim = "column sums of A are those of the start";
+    const std::string id = "column_sums", claim = "column sums of A equal their start values";
     if (!exception().empty()) return table.add(does_not_apply(id, claim, "7.2", exception()));
     table.add(worst_.row(id, claim, "7.2"));
   }
@@ -51,8 +51,9 @@ class ColumnSumsClaim final : public Claim {
     return subject_.settings().dynamics->beyond_gradients();
   }
 
-  /// Rounding, entry by entry: of A in every evaluation's step, ε |A_ij|; and of the gradient, whose column
-  /// sums are differences of what the samples contribute, 8 ε a unit of time. A column has m entries.
+  /// Rounding per entry: ε |A_ij| for the step of A after every evaluation; and 8 ε times the gradient per
+  /// unit of time, because the column sums of the gradient are small sums of large contributions. A column
+  /// has m entries.
   [[nodiscard]] double tolerance(const RunPoint& point) const {
     const auto m = static_cast<double>(subject_.layout().width());
     const double steps = static_cast<double>(std::max(point.gradients, point.step)) + 1.0;
@@ -77,7 +78,7 @@ class ColumnSumsClaim final : public Claim {
     return std::sqrt(norm2);
   }
 
-  /// On all ranks; remembers the largest entry.
+  /// Collective. The column sums of A, on all ranks. Keeps the largest entry of A at the start.
   std::vector<double> column_sums(Vec theta) {
     const ParameterLayout& layout = subject_.layout();
     const ParameterBlock& block = layout.block_of("A");
@@ -95,7 +96,7 @@ class ColumnSumsClaim final : public Claim {
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums.data(), static_cast<int>(sums.size()), MPI_DOUBLE, MPI_SUM,
                             layout.grid().world()));
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, layout.grid().world()));
-    // The start says how large entries are: a changed checkpoint must not widen its own tolerance.
+    // The tolerance uses the entries at the start: a damaged checkpoint must not widen its own tolerance.
     if (largest_ == 0.0) largest_ = largest;
     return sums;
   }

@@ -11,15 +11,16 @@
 namespace poise {
 namespace {
 
-/// What was stored of one feature map, this rank's rows.
+/// A feature map as a checkpoint stores it; the rows of this rank.
 struct StoredMap {
   std::vector<double> mean, transform, offset;
 };
 
-/// Two whitenings of the same data may differ by the signs of eigenvectors, and by rotations in the space of
-/// equal eigenvalues. So what is compared of them is what such changes leave: the mean, and TᵀT, the inverse
-/// of the covariance on the kept directions, by its products with seeded vectors. Random maps are compared
-/// entry by entry. Every other checkpoint must have the map of the first one, bit by bit.
+/// Compares the stored feature map with a map fitted to the data again. Two whitenings of the same data may
+/// differ by the signs of eigenvectors, and by rotations in the space of equal eigenvalues. So this compares
+/// quantities that such changes leave alone: the mean, and products with seeded vectors of TᵀT, the inverse
+/// of the covariance on the kept directions. Random maps are compared entry by entry. All later checkpoints
+/// must have the map of the first checkpoint, bit by bit.
 class FeaturesClaim final : public Claim {
  public:
   explicit FeaturesClaim(Subject& subject) : subject_(subject) {}
@@ -49,15 +50,16 @@ class FeaturesClaim final : public Claim {
     Row row = worst_.row(id, claim, "1");
     if (row.state == RowState::not_held)
       row.note = worst_.points() > 1 && row.required == 0.0
-                     ? "they are not those of the first checkpoint"
-                     : "are the data other ones (-data " + subject_.settings().data + ")?";
+                     ? "they differ from the features of the first checkpoint"
+                     : "are the data different now (-data " + subject_.settings().data + ")?";
     table.add(row);
   }
 
  private:
   [[nodiscard]] const FeatureMap& map() const { return subject_.experiment().data().features(); }
 
-  /// Both are sums over samples; a whitening divides by eigenvalues down to -features_rank_cut.
+  /// Mean and covariance are sums over samples; a whitening divides by eigenvalues down to
+  /// -features_rank_cut.
   [[nodiscard]] double tolerance() const {
     const double rounding = 1e3 * std::numeric_limits<double>::epsilon();
     const bool whitens = map().kind() == FeatureKind::whiten;
@@ -79,7 +81,7 @@ class FeaturesClaim final : public Claim {
     return stored;
   }
 
-  /// The largest relative difference from a map fitted to the data as they are now.
+  /// Collective. The largest relative difference from a map fitted to the present data.
   double compare_with_data(const StoredMap& stored) {
     if (map().kind() == FeatureKind::identity) return 0.0;
     if (!fitted_) {
@@ -103,7 +105,7 @@ class FeaturesClaim final : public Claim {
                   difference(stored.offset, fitted_->offset()));
   }
 
-  /// TᵀTx of a seeded x, the same on all ranks.
+  /// Collective on grid.feature(). TᵀTx of a seeded x, the same on all ranks.
   [[nodiscard]] std::vector<double> normal_product(const std::vector<double>& transform, Index probe) const {
     const Index d = map().inputs();
     const CounterRandom random(subject_.settings().seed, Stream::test_direction);
@@ -120,7 +122,7 @@ class FeaturesClaim final : public Claim {
     return sum;
   }
 
-  /// Collective. Largest difference over the largest entry, of the entries on all ranks.
+  /// Collective. The largest difference divided by the largest entry of `b`, over the entries of all ranks.
   [[nodiscard]] double difference(const std::vector<double>& a, const std::vector<double>& b) const {
     double both[2] = {0.0, 0.0};
     bool finite = true;

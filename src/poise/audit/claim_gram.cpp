@@ -1,20 +1,22 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "poise/audit/claims.hpp"
-#include "poise/audit/rate_rows.hpp"
+#include "poise/audit/verdict.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/theory/gram_audit.hpp"
 
 namespace poise {
 namespace {
 
-/// A row of the tangents is a gradient, and K has nq of them: this many at checkpoints, and no more than the
-/// lower number at every step that is taken again.
+/// Each of the nq rows of the tangents costs a gradient. Above these numbers of rows the claim does not
+/// apply, or skips the steps between checkpoints.
 constexpr Index most_outputs = 512, most_outputs_at_steps = 96;
 
-/// The run's network on any problem, with a map of its own.
+/// The run's network on any problem, with its own map.
 std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem) {
   struct Owned {
     std::unique_ptr<EquilibriumMap> map;
@@ -31,7 +33,7 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
   return {owned, owned->objective.get()};
 }
 
-/// Squared loss of networks that Theorem 1 says nothing about.
+/// The squared loss of networks that Theorem 1 does not cover.
 class GramClaim final : public Claim {
  public:
   explicit GramClaim(Subject& subject) : subject_(subject) {
@@ -56,7 +58,7 @@ class GramClaim final : public Claim {
 
   void judge(VerdictTable& table) override {
     const std::string item = "5", claim = "loss over the bound of the Gram matrix of the tangents";
-    const std::string floor = "smallest eigenvalue of the Gram matrix is above that of the states";
+    const std::string floor = "smallest eigenvalue of the tangents' Gram matrix is above the states'";
     if (!audit_) {
       table.add(does_not_apply("gram_rate", claim, item, exception()));
       table.add(does_not_apply("gram_floor", floor, item, exception()));
@@ -86,9 +88,9 @@ class GramClaim final : public Claim {
       return "the run does not follow the gradient of its loss";
     if (settings.batch > 0) return "the run has minibatches";
     if (const std::string why = settings.dynamics->beyond_the_flow(); !why.empty()) return why;
-    return outputs() > most_outputs ? std::to_string(outputs()) + " outputs of all samples are more than " +
-                                          std::to_string(most_outputs)
-                                    : "";
+    return outputs() > most_outputs
+               ? fmt::format("{} outputs of all samples are more than {}", outputs(), most_outputs)
+               : "";
   }
 
   Subject& subject_;

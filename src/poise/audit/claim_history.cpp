@@ -11,8 +11,8 @@
 namespace poise {
 namespace {
 
-/// The history in run.h5 is what people look at, and no checkpoint is made of it: at every step that both
-/// have its time, loss and gradient norm must be those of the checkpoint.
+/// People read the history in run.h5, but no checkpoint depends on it. At every step that both have, the
+/// history's time, loss and gradient norm must equal the values at the checkpoint.
 class HistoryClaim final : public Claim {
  public:
   HistoryClaim(Subject& subject, const std::string& run) : subject_(subject) {
@@ -42,7 +42,7 @@ class HistoryClaim final : public Claim {
     if (row == steps_.end()) return;
     const auto k = static_cast<std::size_t>(row - steps_.begin());
     compare(times_[k], point.t, 1e-14, point);
-    if (subject_.settings().batch > 0) return;  // of other samples than all
+    if (subject_.settings().batch > 0) return;  // the history is about the samples of a batch
     compare(losses_[k], subject_.problem().loss_unit * point.loss, tolerance(point), point);
     compare(norms_[k], point.gradient_norm, tolerance(point), point);
   }
@@ -67,8 +67,8 @@ class HistoryClaim final : public Claim {
     worst_.add(distance == 0.0 ? 0.0 : distance / size, allowed, point.step, point.file);
   }
 
-  /// Both are right to the tolerance of the solves: a loss as the square of residuals, a gradient as a sum in
-  /// which the samples' parts cancel.
+  /// Loss and gradient are accurate to the tolerance of the solves. The gradient is a sum in which
+  /// contributions of the samples cancel, which magnifies its relative error.
   [[nodiscard]] double tolerance(const RunPoint& point) const {
     const double size = subject_.gradient_size(point.loss);
     const double cancelled = point.gradient_norm > 0.0 ? std::max(1.0, size / point.gradient_norm) : 1.0;

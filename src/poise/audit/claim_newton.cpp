@@ -8,7 +8,8 @@
 namespace poise {
 namespace {
 
-/// Theorem 2 at a few checkpoints. For one output it is proven; for more the same algebra is observed.
+/// Checks Theorem 2 at a few checkpoints. It is proven for one output; for more outputs the rows are
+/// observed.
 class NewtonClaim final : public Claim {
  public:
   explicit NewtonClaim(Subject& subject) : subject_(subject) {
@@ -46,8 +47,8 @@ class NewtonClaim final : public Claim {
  private:
   [[nodiscard]] bool has_curvature() const { return subject_.problem().loss->has_curvature(); }
 
-  /// The tolerance of the inner solves times the condition of U and of the shifted problem, which share 1/2
-  /// of δ̄ makes at most 4; 1e3 for sums and the iterations of the Krylov space.
+  /// The tolerance of the inner solves times the condition of U and of the shifted problem, which is at most
+  /// 4 for δ = δ̄/2; the factor 1e3 is for sums and the iterations of the Krylov space.
   [[nodiscard]] double tolerance_of(const TrustRegionNewton& found) const {
     const double gamma = subject_.model().gamma();
     const double condition = (1.0 + gamma) / (1.0 - gamma);

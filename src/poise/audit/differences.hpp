@@ -7,22 +7,23 @@
 
 namespace poise {
 
-/// How far a derivative is from central differences, both relative to its size.
+/// The difference between a derivative and central differences, relative to the size of the derivative.
 struct DifferenceCheck {
   double error = 0.0;
-  /// What step size and rounding can explain: ten times the change from one step size to the next, which is
-  /// what both leave, and four times the stated noise.
+  /// The error that step size and rounding can explain: ten times the change from one step size to the next,
+  /// which shows both, and four times the stated noise.
   double tolerance = 0.0;
 };
 
-/// Collective if the functions are. `difference` gives (f(x + h v) − f(x − h v))/2h, local entries;
-/// `exact`: the derivative it should be; `norm`: of local entries, over all ranks; `noise`: absolute error of
-/// f in that norm. Steps fall by ten from `step`; the one with the smallest tolerance decides.
+/// Collective if the functions are. `difference`: the local entries of (f(x + h v) − f(x − h v))/2h for a
+/// step h; `exact`: the derivative; `norm`: the norm over all ranks of local entries; `size`: the scale of
+/// the derivative; `noise`: the absolute error of f in that norm. The steps are `step`, `step`/10, …; the
+/// step with the smallest tolerance decides.
 [[nodiscard]] inline DifferenceCheck compare_differences(
     const std::function<std::vector<double>(double)>& difference, const std::vector<double>& exact,
     const std::function<double(const std::vector<double>&)>& norm, double size, double step, double noise) {
   constexpr int steps = 5;
-  constexpr double least = 1e-9;  // what rounding leaves of any derivative here
+  constexpr double least = 1e-9;  // relative rounding error of any derivative here
   DifferenceCheck best{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()};
   std::vector<double> coarse = difference(step);
   for (int k = 1; k < steps; ++k) {

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "poise/audit/claim.hpp"
+#include "poise/audit/claims.hpp"
 #include "poise/audit/run_checkpoints.hpp"
 
 namespace poise {
@@ -11,20 +11,21 @@ namespace poise {
 /// ‖x‖₂. Collective on the communicator of `vec`.
 [[nodiscard]] double norm(Vec vec);
 
-/// Takes steps of a run again, from one checkpoint to the next, with the run's own settings: they must end
-/// where the run ended. The points between are seen by all claims. Intervals are taken from the newest one
-/// back until a number of steps is used up; the first interval begins at the start that the seed gives.
+/// Takes the steps between two checkpoints again, with the run's own settings: they must end at the later
+/// checkpoint. All claims see the points between. Replays the newest intervals that together have at most a
+/// given number of steps. The first interval begins at the start that the seed gives.
 class Replay {
  public:
-  /// Not collective. Both must outlive it. `most_steps`: of all intervals together.
+  /// Not collective. Both must outlive it. `most_steps`: largest number of steps of all intervals together.
   Replay(Subject& subject, const RunCheckpoints& files, Index most_steps);
 
   using Observer =
       std::function<void(const DynamicsState&, Vec theta, Vec gradient, const Evaluation& evaluation)>;
-  /// Collective. The interval that ends at checkpoint k, from where the experiment stands; `see` gets the
-  /// steps between. Does nothing if it is not to be replayed.
+  /// Collective. Takes the steps from the state of the experiment to checkpoint k; `see` gets the steps
+  /// between. Does nothing if this interval is not replayed.
   void run(std::size_t k, const Observer& see);
-  /// Collective. Compares with checkpoint k, at which the experiment stands by now.
+  /// Collective. Compares the end of the last `run` with checkpoint k. The experiment must be at checkpoint
+  /// k.
   void compare(std::size_t k);
   /// Not collective. Adds the rows.
   void judge(VerdictTable& table) const;
@@ -35,9 +36,9 @@ class Replay {
     VecHandle theta;
     std::vector<VecHandle> vectors;
     DynamicsState state;
-    double steepest = 0.0;  ///< largest ‖∇L‖ on the way
-    double size = 0.0;      ///< largest Subject::gradient_size on the way
-    std::string error;      ///< why there is none
+    double steepest = 0.0;  ///< largest ‖∇L‖ of the steps
+    double size = 0.0;      ///< largest Subject::gradient_size of the steps
+    std::string error;      ///< why the steps failed; empty if they did not
   };
   [[nodiscard]] std::string why_not() const;
   [[nodiscard]] std::string why_not(std::size_t k) const;
@@ -46,8 +47,8 @@ class Replay {
   [[nodiscard]] double end_time(std::size_t k) const;
   [[nodiscard]] Index max_steps(std::size_t k) const;
   void keep_start();
-  /// Largest distance over its tolerance, of θ and of the vectors of the dynamics, of an arrival from where
-  /// the experiment stands.
+  /// The distance of an arrival from the state of the experiment, for θ or that vector of the dynamics whose
+  /// distance is largest relative to its tolerance.
   struct Distance {
     double measured = 0.0, tolerance = 0.0;
   };
@@ -59,7 +60,7 @@ class Replay {
   const RunCheckpoints& files_;
   std::vector<char> wanted_;
   Index steps_ = 0, intervals_ = 0, first_step_ = -1;
-  // The start of the interval in hand.
+  // The start of the current interval.
   VecHandle start_theta_;
   std::vector<VecHandle> start_vectors_;
   DynamicsState start_state_;

@@ -1,5 +1,7 @@
 #include "poise/audit/run_checkpoints.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -12,7 +14,7 @@
 namespace poise {
 namespace {
 
-constexpr int most_listings = 5;  // of a run that deletes checkpoints faster than they are read
+constexpr int most_listings = 5;  // the run may delete checkpoints faster than this program reads them
 
 }  // namespace
 
@@ -79,7 +81,7 @@ void RunCheckpoints::read(Index step) {
     point.t = checkpoint.real("/state", "t");
     point.config = checkpoint.config();
     if (point.step != step) {
-      unreadable_.push_back({point.name, "it says that it is of step " + std::to_string(point.step)});
+      unreadable_.push_back({point.name, fmt::format("its content is from step {}", point.step)});
       return;
     }
     points_.push_back(std::move(point));
@@ -95,7 +97,7 @@ void RunCheckpoints::read(Index step) {
 }
 
 void RunCheckpoints::require_one_run() {
-  // The newest whole one says what the run is.
+  // The newest undamaged checkpoint identifies the run.
   const auto whole = std::find_if(points_.rbegin(), points_.rend(),
                                   [](const StoredPoint& point) { return point.damage.empty(); });
   if (whole == points_.rend()) return;
@@ -110,7 +112,7 @@ void RunCheckpoints::require_one_run() {
                                newest.name;
       if (points_[k].damage.empty())
         throw usage(folder_ + " mixes checkpoints of different runs: " + what +
-                    "; move those of one run into a directory of their own");
+                    "; move the checkpoints of one run into a different directory");
       report_unreadable(k, points_[k].damage + "; " + what);
       remove(k);
       break;
@@ -143,6 +145,62 @@ void RunCheckpoints::report_unreadable(std::size_t k, const std::string& reason)
 void RunCheckpoints::remove(std::size_t k) {
   points_.erase(points_.begin() + static_cast<std::ptrdiff_t>(k));
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(k));
+}
+
+namespace {
+
+/// The message without "checkpoint 'path'", because the row names the file.
+std::string reason_alone(const std::string& text) {
+  const auto end = text.rfind("' ");
+  return text.starts_with("checkpoint '") && end != std::string::npos ? text.substr(end + 2) : text;
+}
+
+Row integrity(const RunCheckpoints& files) {
+  Row row{.id = "integrity", .claim = "files that fail their checksums", .item = {}};
+  Index damaged = 0;
+  for (const StoredPoint& point : files.points()) {
+    if (point.damage.empty()) continue;
+    if (damaged++ > 0) continue;
+    row.step = point.step;
+    row.file = point.name;
+    row.note = reason_alone(point.damage);
+  }
+  for (const auto& bad : files.unreadable()) {
+    if (damaged++ > 0) continue;
+    row.file = bad.name;
+    row.note = reason_alone(bad.reason);
+  }
+  if (damaged > 1) row.note += fmt::format("; and {} more", damaged - 1);
+  row.measured = static_cast<double>(damaged);
+  row.required = 0.0;
+  row.state = damaged == 0 ? RowState::held : RowState::not_held;
+  if (damaged == 0)
+    row.note = fmt::format("of {}{}", files.points().size(),
+                           files.vanished() > 0 ? fmt::format(", {} vanished", files.vanished()) : "");
+  return row;
+}
+
+Row order(const RunCheckpoints& files) {
+  Row row{.id = "order", .claim = "checkpoints whose time is not after the previous one's", .item = {}};
+  Index wrong = 0;
+  const auto& points = files.points();
+  for (std::size_t k = 0; k < points.size(); ++k) {
+    const bool good = k == 0 ? points[k].t >= 0.0 : points[k].t > points[k - 1].t;
+    if (good || wrong++ > 0) continue;
+    row.step = points[k].step;
+    row.file = points[k].name;
+  }
+  row.measured = static_cast<double>(wrong);
+  row.required = 0.0;
+  row.state = wrong == 0 ? RowState::held : RowState::not_held;
+  return row;
+}
+
+}  // namespace
+
+void add_file_rows(const RunCheckpoints& files, VerdictTable& table) {
+  table.add(integrity(files));
+  if (!files.points().empty()) table.add(order(files));
 }
 
 }  // namespace poise

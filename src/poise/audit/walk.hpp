@@ -3,13 +3,13 @@
 #include <memory>
 #include <vector>
 
-#include "poise/audit/claim.hpp"
+#include "poise/audit/claims.hpp"
 #include "poise/audit/replay.hpp"
 #include "poise/audit/run_checkpoints.hpp"
 
 namespace poise {
 
-/// Takes all claims through a run: the start, every checkpoint, and the steps between that are taken again.
+/// Shows a run to all claims: the start, every checkpoint, and the steps between that are taken again.
 class Walk {
  public:
   /// Collective. Both must outlive it. `run`: the directory. `replay_steps`: see Replay.
@@ -18,11 +18,11 @@ class Walk {
   void go();
   /// Collective. Adds the rows of all claims.
   void judge(VerdictTable& table) const;
-  /// Steps that were taken again.
+  /// Number of steps that were taken again.
   [[nodiscard]] Index replayed() const { return replay_.steps(); }
 
  private:
-  /// A claim and what kept it from being measured: its rows then fail.
+  /// A claim, and the first error that kept it from being measured; its rows then fail.
   struct Watched {
     std::unique_ptr<Claim> claim;
     std::string error = {}, file = {};
@@ -32,9 +32,9 @@ class Walk {
     void judge(VerdictTable& table) const;
   };
   void begin();
-  /// Whether the experiment now stands at checkpoint k.
+  /// Moves the experiment to checkpoint k. Returns whether that was possible.
   bool go_to(std::size_t k);
-  /// The experiment stands there.
+  /// The experiment must be at `point`.
   void see(RunPoint& point);
   void see_step(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
 
@@ -43,7 +43,7 @@ class Walk {
   Replay replay_;
   VecHandle gradient_;
   std::vector<Watched> claims_;
-  bool connected_ = true;  // the experiment stands at the checkpoint before
+  bool connected_ = true;  // the experiment is at the previous checkpoint
 };
 
 }  // namespace poise

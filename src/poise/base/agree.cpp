@@ -1,5 +1,7 @@
 #include "poise/base/agree.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -10,14 +12,14 @@
 namespace poise {
 namespace {
 
-constexpr const char* out_of_memory = "out of memory: use more ranks or nodes, or fewer samples a rank";
+constexpr const char* out_of_memory = "out of memory: use more ranks or nodes, or fewer samples per rank";
 
 struct Report {
   ExitCode code = ExitCode::failed;
   std::string message;
 };
 
-/// Ranks that work together; 0: all of the program.
+/// Number of ranks that work together; 0: all ranks of the program.
 int ranks_of_group = 0;
 
 Report describe(const std::exception_ptr& error) {
@@ -42,7 +44,7 @@ void abort_world(const std::exception_ptr& error) noexcept {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   int code = static_cast<int>(ExitCode::failed);
-  const auto print = [&](const char* message) {  // without memory of its own: there may be none
+  const auto print = [&](const char* message) {  // allocates nothing: memory may be exhausted
     if (size > 1)
       std::fprintf(stderr, "poise: error: rank %d: %s\n", rank, message);
     else
@@ -88,7 +90,7 @@ void agree(MPI_Comm comm, const std::exception_ptr& error) {
   int code = static_cast<int>(report.code);
   check_mpi(MPI_Bcast(&code, 1, MPI_INT, first, comm));
   std::string message = broadcast(comm, report.message, first);
-  if (first > 0) message = "rank " + std::to_string(first) + ": " + message;
+  if (first > 0) message = fmt::format("rank {}: {}", first, message);
   int all = ranks_of_group;
   if (all == 0) MPI_Comm_size(MPI_COMM_WORLD, &all);
   throw Error(static_cast<ExitCode>(code), message, size == all);

@@ -1,5 +1,6 @@
 #include "poise/base/check.hpp"
 
+#include <fmt/format.h>
 #include <mpi.h>
 
 #include <string>
@@ -13,9 +14,9 @@ namespace {
 
 std::exception_ptr pending_exception;
 std::string petsc_trace;
-bool failed_in_options = false;  // the error of that trace
+bool failed_in_options = false;  // whether the error of petsc_trace occurred while PETSc read options
 
-/// What fails while PETSc reads options is the user's value.
+/// Whether PETSc reads options in this function: an error there is about the user's value.
 bool reads_options(std::string_view function) {
   return function.starts_with("PetscOptions") || function.find("FromOptions") != std::string_view::npos;
 }
@@ -29,8 +30,8 @@ PetscErrorCode record_error(MPI_Comm, int line, const char* function, const char
     }
     failed_in_options = failed_in_options || reads_options(function);
     if (message != nullptr && *message != '\0') petsc_trace += std::string(message) + "\n";
-    petsc_trace += "  in " + std::string(function) + " (" + file + ":" + std::to_string(line) + ")\n";
-  } catch (...) {  // without memory the code must do
+    petsc_trace += fmt::format("  in {} ({}:{})\n", function, file, line);
+  } catch (...) {  // out of memory: the error code must suffice
   }
   return code;
 }
@@ -52,13 +53,13 @@ void check(PetscErrorCode code) {
   const char* text = nullptr;
   PetscErrorMessage(code, &text, nullptr);
   const std::string trace = std::exchange(petsc_trace, {});
-  if (std::exchange(failed_in_options, false))  // every rank reads the same ones
+  if (std::exchange(failed_in_options, false))  // every rank reads the same options
     throw Error(ExitCode::bad_input,
                 "a solver refuses an option: " + trace.substr(0, trace.find('\n')) +
                     " (-help petsc lists the options of solvers and what they take)",
                 true);
-  throw failure("PETSc error " + std::to_string(code) +
-                (text != nullptr ? std::string(" (") + text + ")" : "") + ": " + trace);
+  throw failure(fmt::format("PETSc error {}{}: {}", static_cast<int>(code),
+                            text != nullptr ? fmt::format(" ({})", text) : "", trace));
 }
 
 void check_mpi(int code) {

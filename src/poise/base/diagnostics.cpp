@@ -13,8 +13,8 @@ using enum Diagnostic::Value;
 constexpr auto by_type = Diagnostic::Asked::by_type;
 constexpr auto always = Diagnostic::Asked::always;
 
-// From the sources of PETSc 3.18 to 3.26 and of SLEPc 3.18: what SetFromOptions and the solves ask for.
-// Estimates of convergence rates and adaptive meshes are not among them, as they need a DM.
+// From the sources of PETSc 3.18 to 3.26 and of SLEPc 3.18: the options that SetFromOptions and the solves
+// read. Options about convergence rates and adaptive meshes are left out, because they need a DM.
 const std::map<std::string, std::vector<Diagnostic>> table{
     {"SNES",
      {{"snes_view"},
@@ -166,7 +166,7 @@ bool is_current(const Diagnostic& one) {
   return one.since <= PETSC_VERSION_MINOR && PETSC_VERSION_MINOR <= one.until;
 }
 
-/// The objects inside of a solver, each with what its prefix has behind that of the solver.
+/// The objects inside a solver, each with the part of its prefix after the solver's prefix.
 std::vector<std::pair<std::string, std::string>> parts(const std::string& kind) {
   using Parts = std::vector<std::pair<std::string, std::string>>;
   if (kind == "KSP") return {{"", "KSP"}, {"ksp_", "KSP"}};

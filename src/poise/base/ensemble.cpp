@@ -1,5 +1,7 @@
 #include "poise/base/ensemble.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -27,7 +29,8 @@ class Group {
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
-/// Collective on the group. Whether any rank failed; throws if some rank does not come to say so.
+/// Collective on the group. Whether any rank failed; throws on a failed rank if some rank does not arrive
+/// here.
 bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double grace) {
   int any = failed ? 1 : 0;
   MPI_Request request = MPI_REQUEST_NULL;
@@ -36,7 +39,7 @@ bool any_failed(MPI_Comm comm, bool failed, const std::string& error, double gra
   for (int done = 0;;) {
     check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
     if (done != 0) return any != 0;
-    // Only a rank that failed may lose patience: the others may have to wait for a slow one.
+    // Only a failed rank gives up after `grace` seconds: the others may have to wait for a slow rank.
     if (failed && steady_seconds() - start > grace)
       throw failure("a member of the ensemble failed on some of its ranks only: " + error);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -60,7 +63,7 @@ MemberResult run_member(MPI_Comm comm, Index index, const Member& member, double
   return result;
 }
 
-/// Collective. The result that `root` holds, on all ranks.
+/// Collective. Copies the result of `root` to all ranks.
 void share(MPI_Comm world, int root, MemberResult& result) {
   double sizes[2] = {static_cast<double>(result.values.size()), result.seconds};
   check_mpi(MPI_Bcast(sizes, 2, MPI_DOUBLE, root, world));
@@ -99,9 +102,7 @@ std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vect
   check_mpi(MPI_Comm_size(world, &size));
   if (ranks < 1 || size % ranks != 0)
     throw Error(ExitCode::bad_input,
-                std::to_string(ranks) + " ranks a member do not divide the " + std::to_string(size) +
-                    " ranks of this run",
-                true);
+                fmt::format("{} ranks per member do not divide the {} ranks of this run", ranks, size), true);
   const int mine = rank / ranks;
   const bool first = rank % ranks == 0;
   const Group group(world, mine);

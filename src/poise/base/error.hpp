@@ -7,19 +7,19 @@
 
 namespace poise {
 
-/// What a Poise program returns to the shell; every rank returns the same one.
+/// The exit code of a Poise program, the same on every rank.
 enum class ExitCode : int {
   done = 0,
   failed = 1,        ///< an audit or a solve failed
   bad_input = 2,     ///< bad usage, options or files
-  not_verified = 3,  ///< all is done, but an audit could neither confirm nor refute its claim
-  requeue = 75,      ///< stopped on request, with a checkpoint: run me again
+  not_verified = 3,  ///< everything is done, but an audit could neither confirm nor refute its claim
+  requeue = 75,      ///< stopped on request, with a checkpoint: run the program again
 };
 
-/// The one exception of Poise. The message names the cause and the cure.
-/// `collective` says that every rank of the world (in run_members: of the group) throws the same error, so
-/// the program may end in an orderly way; an error on one rank alone can only end by aborting the world.
-/// `corrects` says that the message names an option that was misspelt and what it should have been.
+/// The only exception type of Poise. The message names the cause and the cure. `collective` says that every
+/// rank of the world (in run_members: of the group) throws the same error, so that the program can end in an
+/// orderly way; an error on one rank only must abort the world. `corrects` says that the message names a
+/// misspelt option and its correct spelling.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message, bool collective = false, bool corrects = false)

@@ -7,11 +7,12 @@
 namespace poise {
 
 /// A named phase for PETSc's -log_view. Usage: `static const LogEvent event("Equilibrium"); auto scope =
-/// event.begin();` Not collective, but PETSc knows events by the order in which they come up: where ranks
-/// come to it in different order, or some of them never, make it in a constructor that all of them call.
+/// event.begin();` Not collective, but PETSc identifies events by the order in which they are created: if
+/// ranks could create them in different order, or only on some ranks, create them in a constructor that all
+/// ranks call.
 class LogEvent {
  public:
-  /// One of the same name is the same event.
+  /// Objects with the same name are the same event.
   explicit LogEvent(const char* name) {
     static PetscClassId class_id = 0;
     if (class_id == 0) check(PetscClassIdRegister("Poise", &class_id));
@@ -37,12 +38,12 @@ class LogEvent {
   PetscLogEvent event_ = -1;
 };
 
-/// A part of a program for PETSc's -log_view, which lists every event by stage. Stages nest: the time of the
-/// inner one does not count for the outer one, so that all together are the time of the program. What is said
-/// of the order of events is true of stages.
+/// A part of a program for PETSc's -log_view, which lists the events of every stage. Stages nest: the time of
+/// an inner stage does not count for the outer stage, so that the times of all stages add up to the time of
+/// the program. Like events, stages must be created in the same order on all ranks.
 class LogStage {
  public:
-  /// One of the same name is the same stage.
+  /// Objects with the same name are the same stage.
   explicit LogStage(const char* name) {
     check(PetscLogStageGetId(name, &stage_));
     if (stage_ < 0) check(PetscLogStageRegister(name, &stage_));

@@ -8,8 +8,8 @@
 
 namespace poise {
 
-/// `count` as MPI takes it. Throws failure if it exceeds 2^31 - 1: narrowed silently it would send other
-/// data.
+/// `count` as an int for MPI. Throws failure if it exceeds 2^31 - 1, because a narrowed count would send
+/// wrong data.
 [[nodiscard]] inline int mpi_count(Index count) {
   if (count > std::numeric_limits<int>::max())
     throw failure(

@@ -1,11 +1,13 @@
 #include "poise/base/process_grid.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/silent.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 
@@ -20,18 +22,19 @@ ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(fea
   int size = 0;
   check_mpi(MPI_Comm_size(world, &size));
   if (feature_ranks < 1 || size % feature_ranks != 0) {
-    throw Error(ExitCode::bad_input,
-                "-grid_feature_ranks " + std::to_string(feature_ranks) + " does not divide the " +
-                    std::to_string(size) + " ranks of this run: choose a divisor of " + std::to_string(size) +
-                    ", or start another number of ranks",
-                true);
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("-grid_feature_ranks {0} does not divide the {1} ranks of this run: choose a divisor "
+                    "of {1}, or start another number of ranks",
+                    feature_ranks, size),
+        true);
   }
   sample_ranks_ = size / feature_ranks;
   check_mpi(MPI_Comm_dup(world, &world_));
   check_mpi(MPI_Comm_rank(world_, &rank_));
   check_mpi(MPI_Comm_split(world_, sample_index(), feature_index(), &feature_));
   check_mpi(MPI_Comm_split(world_, feature_index(), sample_index(), &sample_));
-  if (sample_index() != 0) silence(feature_);  // its solvers have twins on the first samples
+  if (sample_index() != 0) silence(feature_);  // the solvers of the first samples print already
 }
 
 ProcessGrid::~ProcessGrid() {

@@ -17,20 +17,21 @@ struct Range {
   [[nodiscard]] bool contains(Index i) const { return begin <= i && i < end; }
 };
 
-/// Part `part` of [0, n) cut into `parts` contiguous pieces whose sizes differ by at most one (the first are
-/// larger).
+/// Piece `part` of [0, n) split into `parts` contiguous pieces whose sizes differ by at most one; the first
+/// pieces are the larger ones.
 [[nodiscard]] Range block_range(Index n, int parts, int part);
 
 /// The grid of P = P_f x P_s ranks (src/README.md "Process grid"): world rank = f * P_s + s.
-///  - `feature()`: the P_f ranks that together hold one copy of the weights, row blocks of the state width m;
-///  they share one block of samples. Solves live here; with P_f = 1 they are free of communication. All but
-///  the first of these communicators are silent (silent.hpp), so that what solvers print is printed once.
-///  - `sample()`: the P_s ranks with the same rows and other samples.
-/// Owns its three communicators (duplicates of `world`, so no message can meet another library's).
+///  - `feature()`: the P_f ranks that together hold one copy of the weights, as row blocks of the state width
+///  m; they share one block of samples. Solves use this communicator; with P_f = 1 they do not communicate.
+///  All of these communicators except the first are silent (output.hpp), so that solvers print only once.
+///  - `sample()`: the P_s ranks with the same rows and different samples.
+/// Owns its three communicators (duplicates of `world`, so that messages of other libraries cannot
+/// interfere).
 class ProcessGrid {
  public:
   /// Collective on `world`. Throws bad_input if `feature_ranks` (option -grid_feature_ranks) does not divide
-  /// the ranks.
+  /// the number of ranks.
   explicit ProcessGrid(MPI_Comm world, int feature_ranks = 1);
   ~ProcessGrid();
   ProcessGrid(const ProcessGrid&) = delete;
@@ -50,7 +51,7 @@ class ProcessGrid {
   [[nodiscard]] Range samples(Index n) const { return block_range(n, sample_ranks_, sample_index()); }
   /// Offsets of the row blocks of `feature()`, P_f + 1 numbers: rank f holds rows [o[f], o[f+1]) of m.
   [[nodiscard]] std::vector<Index> feature_offsets(Index m) const;
-  /// Offsets of the row slices of `world()`, P + 1 numbers: slices of one row block follow each other.
+  /// Offsets of the row slices of `world()`, P + 1 numbers: the slices of a row block follow each other.
   [[nodiscard]] std::vector<Index> world_offsets(Index m) const;
 
  private:

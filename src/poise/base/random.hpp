@@ -5,7 +5,7 @@
 
 namespace poise {
 
-/// What a random number is for; different streams of one seed are independent.
+/// The purpose of a random number; different streams of one seed are independent.
 enum class Stream : std::uint32_t {
   weights_a = 1,
   weights_b = 2,
@@ -19,7 +19,7 @@ enum class Stream : std::uint32_t {
   test_split = 20,
   minibatch = 21,
   probe = 22,
-  weights_more = 64,  // and all above: see more_weights
+  weights_more = 64,  // and all numbers above: see more_weights
 };
 
 /// The stream of parameter block k of a model.
@@ -28,8 +28,8 @@ enum class Stream : std::uint32_t {
                              static_cast<std::uint32_t>(k));
 }
 
-/// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so the
-/// value of entry (i, j) is the same on any number of ranks and in any order. Not collective.
+/// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so that
+/// entry (i, j) is the same on any number of ranks and in any order. Not collective.
 class CounterRandom {
  public:
   CounterRandom(std::uint64_t seed, Stream stream) : seed_(seed), stream_(stream) {}

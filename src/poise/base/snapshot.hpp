@@ -9,7 +9,7 @@
 
 namespace poise {
 
-/// What a checkpoint holds, without knowing how it is stored: every folder adds its own entries, the io
+/// The content of a checkpoint, without the way it is stored: every folder adds its own entries, and the io
 /// folder writes them. Names are absolute paths ("/parameters/A"). Matrices are borrowed and must live until
 /// the snapshot is written; everything else is copied.
 struct Snapshot {
@@ -18,31 +18,31 @@ struct Snapshot {
     std::string name;
     Index rows;       ///< of the whole matrix
     Index columns;    ///< of the whole matrix
-    bool by_columns;  ///< whether `part` counts columns
+    bool by_columns;  ///< whether `part` is a range of columns
     Range part;       ///< this rank's block
     const double*
         data;  ///< line i of the block (row, or if by_columns column, part.begin + i) is at i * stride
     Index stride;
   };
-  /// A small array that all ranks hold; rank 0's is written.
+  /// A small array that all ranks hold; rank 0's array is written.
   struct Array {
     std::string name;
     std::vector<Index> dims;
     std::vector<double> values;
   };
-  /// A number or text, an attribute of `group`.
+  /// A number or text that is stored as an attribute of `group`.
   struct Scalar {
     std::string group;
     std::string name;
     std::variant<double, Index, std::string> value;
   };
 
-  /// This rank's rows `part` of a rows x columns matrix, row-major; `stride` entries from row to row.
+  /// Adds this rank's rows `part` of a rows x columns matrix, row-major; `stride` entries from row to row.
   void add_rows(std::string name, Index rows, Index columns, Range part, const double* data, Index stride) {
     matrices.push_back({std::move(name), rows, columns, false, part, data, stride});
   }
-  /// This rank's columns `part` of a rows x columns matrix, one column after the other (so the block is
-  /// row-major as a block of rows of the transpose); `stride` entries from column to column.
+  /// Adds this rank's columns `part` of a rows x columns matrix, one column after the other (so the block is
+  /// a row-major block of rows of the transpose); `stride` entries from column to column.
   void add_columns(std::string name, Index rows, Index columns, Range part, const double* data,
                    Index stride) {
     matrices.push_back({std::move(name), rows, columns, true, part, data, stride});
@@ -63,7 +63,7 @@ struct Snapshot {
   std::vector<Matrix> matrices;
   std::vector<Array> arrays;
   std::vector<Scalar> scalars;
-  std::vector<std::pair<std::string, std::string>> config;  ///< the resolved options, as Options::resolved()
+  std::vector<std::pair<std::string, std::string>> config;  ///< the options, from Options::resolved()
 };
 
 }  // namespace poise

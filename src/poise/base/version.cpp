@@ -1,6 +1,26 @@
 #include "poise/base/version.hpp"
 
+#include <petscsys.h>
+#include <slepcsys.h>
+
 #include "build_info.hpp"
+
+// What Poise needs from the libraries it is built with, checked when it is compiled.
+#ifdef PETSC_USE_COMPLEX
+#error "Poise needs PETSc with real scalars (Debian: petsc-dev, module PETSc), not complex ones"
+#endif
+#ifndef PETSC_USE_REAL_DOUBLE
+#error "Poise needs PETSc in double precision"
+#endif
+#ifndef PETSC_HAVE_HDF5
+#error "Poise needs PETSc built with HDF5 (configure PETSc --with-hdf5)"
+#endif
+#if PETSC_VERSION_LT(3, 18, 0)
+#error "Poise needs PETSc 3.18 or newer"
+#endif
+#if SLEPC_VERSION_LT(3, 18, 0)
+#error "Poise needs SLEPc 3.18 or newer"
+#endif
 
 namespace poise {
 

@@ -6,10 +6,10 @@ namespace poise {
 
 /// "0.1.0"
 [[nodiscard]] std::string version();
-/// Commit that was built, with "-dirty" if files that the programs are made of were changed or new; "unknown"
-/// where neither git nor an archive made by it tells.
+/// The commit that was built, with "-dirty" if source files were changed or added; "unknown" if the source is
+/// neither a git repository nor an archive that git made.
 [[nodiscard]] std::string git_commit();
-/// "GNU 12.2.0", and the flags of this build.
+/// The compiler ("GNU 12.2.0") and its flags in this build.
 [[nodiscard]] std::string compiler();
 [[nodiscard]] std::string compiler_flags();
 

@@ -6,7 +6,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 

@@ -11,10 +11,10 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/warn.hpp"
-#include "poise/petsc/solver_options.hpp"
+#include "poise/base/output.hpp"
 #include "poise/base/petsc_versions.hpp"
 #include "poise/dynamics/step_control.hpp"
+#include "poise/petsc/solver_options.hpp"
 
 namespace poise {
 namespace {

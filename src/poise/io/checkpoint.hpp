@@ -13,31 +13,34 @@
 namespace poise {
 
 // Checkpoint files DIR/checkpoints/step-00000100.h5, schema "poise-checkpoint-1". Names and shapes do not
-// depend on the number of ranks; any number of ranks reads what another number wrote.
+// depend on the number of ranks, so any number of ranks can read a file that a different number wrote.
 //
-// Integrity. HDF5 checks its own structures, and every chunk has a fletcher32 checksum. Besides, each data
-// set has an attribute `crc32`: the CRC-32 (zlib.crc32) of its entries as little-endian doubles, row-major.
-// The root attribute `checksum` is the CRC-32 of the list of all data sets (name, shape, crc32) and all
-// attributes (name, type, value). `complete` is written after the data. A reader verifies all of it before it
-// gives anything out.
+// Integrity. HDF5 checks its own structures, and every chunk has a fletcher32 checksum. In addition, each
+// data set has an attribute `crc32`: the CRC-32 (zlib.crc32) of its entries as little-endian doubles,
+// row-major. The root attribute `checksum` is the CRC-32 of the list of all data sets (name, shape, crc32)
+// and all attributes (name, type, value). `complete` is written after the data. A reader verifies all of this
+// before it returns any content.
 
-/// Collective. Writes `folder`/step-STEP.h5 with all ranks, atomically: a hidden temporary file is written,
-/// flushed to disk by every rank and renamed by rank 0. Then `latest` (a text file with the newest name, a
-/// hint for people) is replaced, and only the newest `keep` checkpoints up to this step stay (0: all);
-/// checkpoints of later steps are not touched. Returns the path. Throws failure on all ranks if it cannot be
-/// written; then the older checkpoints are as they were and nothing of the new one remains. Scalars of groups
-/// "/", and the names `crc32`, `checksum`, `complete`, `schema` are taken by the format.
+/// The root attribute `schema` of every checkpoint.
+inline constexpr const char* checkpoint_schema = "poise-checkpoint-1";
+
+/// Collective. Writes `folder`/step-STEP.h5 with all ranks, atomically: the ranks write a hidden temporary
+/// file, every rank flushes it to disk, and rank 0 renames it. Then `latest` (a text file with the newest
+/// name, a hint for people) is replaced, and of the checkpoints up to this step only the newest `keep` stay
+/// (0: all); checkpoints of later steps are not touched. Returns the path. Throws failure on all ranks if the
+/// file cannot be written; the older checkpoints are then unchanged and nothing of the new one remains. The
+/// format reserves scalars of the group "/" and the names `crc32`, `checksum`, `complete`, `schema`.
 std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index step, const Snapshot& snapshot,
                              int keep);
 
 /// A checkpoint file that passed its checks, open for reading. Every method is Collective on its communicator
-/// and throws bad_input, on all ranks, if the entry is missing or has not the shape that is asked for.
+/// and throws bad_input, on all ranks, if the entry is missing or does not have the requested shape.
 class Checkpoint {
  public:
-  /// Collective. Opens and verifies all of the file; throws bad_input that says what is wrong with it.
+  /// Collective. Opens and verifies the whole file; throws bad_input that says what is wrong with it.
   Checkpoint(MPI_Comm comm, const std::string& path);
-  /// Collective. As it is, for those that report damage instead of refusing it: a checksum that does not
-  /// match is in `damage()`, and what is read may be wrong. Throws bad_input if HDF5 cannot read it.
+  /// Collective. For callers that report damage instead of refusing it: if a check fails, `damage()` says
+  /// which, and the content may be wrong. Throws bad_input if HDF5 cannot read the file.
   [[nodiscard]] static Checkpoint open_unverified(MPI_Comm comm, const std::string& path);
   /// What is wrong with the file; empty if it passed all checks.
   [[nodiscard]] const std::string& damage() const { return damage_; }
@@ -46,24 +49,25 @@ class Checkpoint {
   [[nodiscard]] bool has(const std::string& name) const { return file_.exists(name); }
   [[nodiscard]] std::vector<Index> dims(const std::string& name) const { return file_.shape(name).dims; }
 
-  /// Throws unless `name` has this shape, -1 standing for any length: before memory is reserved for it.
+  /// Throws unless `name` has this shape, where -1 stands for any length. Call before reserving memory for
+  /// it.
   void require_dims(const std::string& name, const std::vector<Index>& expected) const;
 
-  /// Rows `part` (other for every rank, none is allowed) of a rows x columns matrix; row part.begin + i goes
-  /// to out[i * stride]. `part` need not be a partition.
+  /// Reads rows `part` of a rows x columns matrix; row part.begin + i goes to out[i * stride]. Each rank
+  /// passes its own `part`, which may be empty; parts may overlap.
   void read_rows(const std::string& name, Index rows, Index columns, Range part, double* out,
                  Index stride) const;
-  /// Columns `part` of a rows x columns matrix; column part.begin + i goes to out[i * stride].
+  /// Reads columns `part` of a rows x columns matrix; column part.begin + i goes to out[i * stride].
   void read_columns(const std::string& name, Index rows, Index columns, Range part, double* out,
                     Index stride) const;
-  /// A small array, the same on all ranks; `dims`: the shape it must have, -1 for any length.
+  /// A small array, the same on all ranks; `dims`: the required shape, -1 for any length.
   [[nodiscard]] std::vector<double> read_array(const std::string& name, const std::vector<Index>& dims) const;
 
   [[nodiscard]] bool has(const std::string& group, const std::string& scalar) const;
   [[nodiscard]] double real(const std::string& group, const std::string& name) const;
   [[nodiscard]] Index integer(const std::string& group, const std::string& name) const;
   [[nodiscard]] std::string text(const std::string& group, const std::string& name) const;
-  /// The options of the run that wrote it, sorted by name.
+  /// The options of the run that wrote the checkpoint, sorted by name.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> config() const;
 
  private:
@@ -75,7 +79,7 @@ class Checkpoint {
   std::string damage_;
 };
 
-/// What a restart finds.
+/// The result of the search for a checkpoint to restart from.
 struct FoundCheckpoint {
   struct Damaged {
     std::string path;
@@ -83,11 +87,11 @@ struct FoundCheckpoint {
   };
   std::optional<Checkpoint> checkpoint;  ///< none if there is no valid one
   Index step = -1;
-  std::vector<Damaged> skipped;  ///< newer ones that failed their checks, newest first
+  std::vector<Damaged> skipped;  ///< newer checkpoints that failed their checks, newest first
 };
 
 /// Collective. The newest valid checkpoint of a folder; tries from the newest to the oldest. A missing folder
-/// holds none. `latest` is not consulted: it may be stale after a crash.
+/// holds no checkpoint. `latest` is not read, because it may be out of date after a crash.
 [[nodiscard]] FoundCheckpoint find_latest_valid(MPI_Comm comm, const std::string& folder);
 
 /// Not collective. The steps of the checkpoint files in a folder, newest first, valid or not.

@@ -1,6 +1,9 @@
 #include "poise/io/checksum.hpp"
 
+#include <fmt/format.h>
 #include <zlib.h>
+
+#include <bit>
 
 #include "poise/base/check.hpp"
 
@@ -27,7 +30,7 @@ std::uint32_t combine_crc32(MPI_Comm comm, const std::vector<std::uint32_t>& pie
   check_mpi(MPI_Gather(&entries_a_piece, 1, MPI_INT64_T, entries.data(), 1, MPI_INT64_T, 0, comm));
   check_mpi(MPI_Gather(pieces.data(), static_cast<int>(count), MPI_UINT32_T, all.data(),
                        static_cast<int>(count), MPI_UINT32_T, 0, comm));
-  // What appending that many bytes does to a CRC; computed once a rank because it is the dear part.
+  // The effect of appending that many bytes on a CRC. It is costly, so it is computed once per rank.
   std::vector<uLong> append;
   append.reserve(ranks);
   for (const Index n : entries)
@@ -38,6 +41,29 @@ std::uint32_t combine_crc32(MPI_Comm comm, const std::vector<std::uint32_t>& pie
   auto result = static_cast<std::uint32_t>(crc);
   check_mpi(MPI_Bcast(&result, 1, MPI_UINT32_T, 0, comm));
   return result;
+}
+
+void Manifest::add_data_set(const std::string& name, const std::vector<Index>& dims, std::uint32_t crc) {
+  std::string text = "data";
+  for (const Index d : dims) text += fmt::format(" {}", d);
+  entries_[name] = fmt::format("{} crc32 {}", text, crc);
+}
+
+void Manifest::add_attribute(const std::string& object, const std::string& name, const H5Value& value) {
+  std::string text;
+  if (const auto* real = std::get_if<double>(&value))
+    text = fmt::format("real {}", std::bit_cast<std::uint64_t>(*real));  // the bits distinguish NaN and -0
+  else if (const auto* integer = std::get_if<Index>(&value))
+    text = fmt::format("integer {}", *integer);
+  else
+    text = "text " + std::get<std::string>(value);
+  entries_[object + "@" + name] = text;
+}
+
+Index Manifest::checksum() const {
+  std::uint32_t crc = 0;
+  for (const auto& [name, text] : entries_) crc = crc32_of(name + "\n" + text + "\n", crc);
+  return crc;
 }
 
 }  // namespace poise

@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
-#include "poise/base/log_event.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/dataset_header.hpp"
 #include "poise/io/hdf5.hpp"
@@ -44,10 +45,10 @@ void throw_first(MPI_Comm comm, const Defect& defect) {
   if (defect.row != row) owner = size_of(comm);
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &owner, 1, MPI_INT, MPI_MIN, comm));
   const std::string message = broadcast(comm, defect.message, owner);
-  agree(comm, [&] { throw bad_input(message); });  // rank 0 has it too, so no rank is named: rows are enough
+  agree(comm, [&] { throw bad_input(message); });  // rank 0 throws, too, so the message names no rank
 }
 
-/// The first stored number that stands for none.
+/// The first stored number that means a missing value.
 Defect find_missing(const std::string& name, const Packing& packing, const std::vector<double>& stored,
                     Index width, Index begin, const std::string& cure) {
   if (!packing.has_missing()) return {};
@@ -63,7 +64,7 @@ Defect find_missing(const std::string& name, const Packing& packing, const std::
   return {};
 }
 
-/// How a user gets rid of missing values.
+/// How a user can remove missing values.
 std::string cure_of(const std::string& path) {
   return "fill it in, or write a copy without such rows: poise-data import -h5 " + path +
          " -drop_missing true -out NEW.h5";
@@ -156,7 +157,7 @@ void Dataset::read_labels(const H5File& file, Range rows, const std::string& nam
                           SampleBlock& block) const {
   const std::string where = "data file '" + info_.path + "': " + name;
   std::vector<double> stored(static_cast<std::size_t>(block.count));
-  file.read_rows(name, rows, stored);  // integers beyond 2^53 are no classes either
+  file.read_rows(name, rows, stored);  // integers beyond 2^53 are not valid classes, so doubles suffice
   if (missing_ == Missing::refuse)
     throw_first(comm_, find_missing(where, packing, stored, 1, rows.begin, cure_of(info_.path)));
   Defect broken;
@@ -176,6 +177,68 @@ void Dataset::read_labels(const H5File& file, Range rows, const std::string& nam
   throw_first(comm_, broken);
   throw_first(comm_, find_bad_label(where, block.labels, info_.outputs, rows.begin));
   if (missing_ == Missing::refuse) set_one_hot(block);
+}
+
+namespace {
+
+/// "class 3 has", "classes 1, 2 and 4 have"; long lists are shortened.
+std::string subject(const std::vector<Index>& classes, const std::vector<std::string>& names) {
+  constexpr std::size_t most = 10;
+  if (classes.size() == 1) return "class " + class_text(classes[0], names) + " has";
+  std::string text = "classes ";
+  for (std::size_t k = 0; k < classes.size() && k < most; ++k) {
+    const bool last = k + 1 == classes.size();
+    text += (k == 0 ? "" : last ? " and " : ", ") + class_text(classes[k], names);
+  }
+  if (classes.size() > most) text += fmt::format(" and {} more", classes.size() - most);
+  return text + " have";
+}
+
+}  // namespace
+
+std::string class_text(Index number, const std::vector<std::string>& names) {
+  const std::string text = std::to_string(number);
+  const auto place = static_cast<std::size_t>(number);
+  return place < names.size() && names[place] != text ? text + " (" + names[place] + ")" : text;
+}
+
+std::vector<std::string> class_warnings(const std::vector<Index>& train, const std::vector<Index>& test,
+                                        const std::vector<std::string>& names) {
+  std::vector<Index> nowhere, only_test, only_train;
+  for (std::size_t c = 0; c < train.size(); ++c) {
+    const bool tested = !test.empty() && test[c] > 0;
+    if (train[c] == 0) (tested ? only_test : nowhere).push_back(static_cast<Index>(c));
+    if (train[c] > 0 && !test.empty() && !tested) only_train.push_back(static_cast<Index>(c));
+  }
+  std::vector<std::string> warnings;
+  if (nowhere == std::vector<Index>{0})
+    warnings.push_back(
+        subject(nowhere, names) +
+        " no sample: do the labels start at 1? (poise-data import -map_labels true numbers the "
+        "classes that there are)");
+  else if (!nowhere.empty())
+    warnings.push_back(
+        subject(nowhere, names) +
+        " no sample: are the labels class numbers? (poise-data import -map_labels true numbers "
+        "the classes that there are)");
+  constexpr Index few = 10;  // so few samples may well be one per class
+  const Index samples = std::accumulate(train.begin(), train.end(), Index{0});
+  if (samples > few && *std::max_element(train.begin(), train.end()) == 1)
+    warnings.push_back(
+        "no class has more than one training sample: is the label an identifier, or a number to be "
+        "predicted?");
+  if (std::count_if(train.begin(), train.end(), [](Index count) { return count > 0; }) == 1)
+    warnings.push_back(
+        "all training samples have the same class, so there is nothing to learn; are the labels somewhere "
+        "else?");
+  const std::string sorted =
+      ": is the file sorted by class? Shuffle it, or draw the test set (poise-data import -test_fraction)";
+  if (!only_test.empty())
+    warnings.push_back(subject(only_test, names) + " test samples but no training sample" + sorted);
+  if (!only_train.empty())
+    warnings.push_back(subject(only_train, names) + " training samples but no test sample" +
+                       (only_test.empty() ? sorted : ""));
+  return warnings;
 }
 
 }  // namespace poise

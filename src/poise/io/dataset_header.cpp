@@ -3,13 +3,93 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/hdf5_untrusted.hpp"
 
 namespace poise {
+namespace {
+
+/// `value` rounded to the type of a data set: files give the attribute 1e20 in double precision for numbers
+/// in single precision, whose nearest number differs from 1e20.
+double as_stored(double value, const std::string& type) {
+  if (type == "float32" && std::abs(value) <= std::numeric_limits<float>::max())
+    return static_cast<double>(static_cast<float>(value));
+  if (type == "float16" && std::isfinite(value)) {
+    constexpr int digits = 11;
+    int exponent = 0;
+    const double mantissa = std::frexp(value, &exponent);
+    return std::ldexp(std::nearbyint(std::ldexp(mantissa, digits)), exponent - digits);
+  }
+  return value;
+}
+
+}  // namespace
+
+Packing Packing::read(const H5File& file, const std::string& data_set, bool classes) {
+  Packing packing;
+  const std::string where = "data file '" + file.path() + "': the attribute '";
+  const auto refuse = [&](const std::string& name, const std::string& why) {
+    return Error(ExitCode::bad_input, where + name + "' of " + data_set + " " + why, true);
+  };
+  const auto number = [&](const std::string& name) {
+    const std::vector<double> numbers = file.numbers_attribute(data_set, name);
+    if (numbers.size() != 1) throw refuse(name, "has more than one number");
+    return numbers[0];
+  };
+  const std::string type = file.shape(data_set).type;
+  for (const std::string& name : file.attributes(data_set)) {
+    if (name == "scale_factor") packing.scale_factor = number(name);
+    if (name == "add_offset") packing.add_offset = number(name);
+    if (name == "_FillValue" || name == "missing_value")
+      for (const double value : file.numbers_attribute(data_set, name)) packing.missing.push_back(value);
+    if (name == "valid_min") packing.low = std::max(packing.low, number(name));
+    if (name == "valid_max") packing.high = std::min(packing.high, number(name));
+    if (name == "valid_range") {
+      const std::vector<double> range = file.numbers_attribute(data_set, name);
+      if (range.size() != 2) throw refuse(name, "is not two numbers, the smallest and the largest valid one");
+      packing.low = std::max(packing.low, range[0]);
+      packing.high = std::min(packing.high, range[1]);
+    }
+    if (name == "_Unsigned")
+      throw refuse(name, "is not applied: store the numbers with an unsigned type and remove it");
+  }
+  for (double& value : packing.missing) value = as_stored(value, type);
+  packing.low = as_stored(packing.low, type);
+  packing.high = as_stored(packing.high, type);
+  if (!std::isfinite(packing.scale_factor) || packing.scale_factor == 0.0)
+    throw refuse("scale_factor",
+                 "is " + to_text(packing.scale_factor) + "; it must be a number other than 0");
+  if (!std::isfinite(packing.add_offset))
+    throw refuse("add_offset", "is " + to_text(packing.add_offset) + "; it must be a number");
+  if (classes && packing.scales())
+    throw refuse(packing.scale_factor != 1.0 ? "scale_factor" : "add_offset",
+                 "has no meaning for classes: remove it, and store the classes as integers 0, 1, 2, ...");
+  return packing;
+}
+
+bool Packing::has_missing() const {
+  return !missing.empty() || std::isfinite(low) || std::isfinite(high);
+}
+
+std::string Packing::why_missing(double stored) const {
+  for (const double value : missing)
+    if (stored == value || (std::isnan(stored) && std::isnan(value)))
+      return "is the _FillValue or missing_value";
+  if (stored < low) return "is below the least valid number, " + to_text(low);
+  if (stored > high) return "is above the largest valid number, " + to_text(high);
+  return {};
+}
+
+double Packing::unpacked(double stored) const {
+  if (has_missing() && !why_missing(stored).empty()) return std::numeric_limits<double>::quiet_NaN();
+  return scales() ? scale_factor * stored + add_offset : stored;
+}
+
 namespace {
 
 std::string text_or_nothing(const H5File& file, const std::string& name) {
@@ -36,7 +116,7 @@ SetHeader read_set_header(const H5File& file, const std::string& prefix) {
 
 std::string dims_text(const H5Shape& shape) {
   std::string text;
-  for (const Index d : shape.dims) text += (text.empty() ? "" : ", ") + std::to_string(d);
+  for (const Index d : shape.dims) text += fmt::format("{}{}", text.empty() ? "" : ", ", d);
   return "[" + text + "]";
 }
 
@@ -155,7 +235,8 @@ class Validator {
     return *set.classes;
   }
 
-  /// Labels become one-hot columns, whose number the file only states.
+  /// Labels become one-hot columns. Their number is only an attribute, so it must fit to the size of the
+  /// file.
   void require_proportion(const DatasetInfo& info) const {
     const Index most = static_cast<Index>(header_.bytes * largest_expansion / sizeof(double));
     if (info.outputs > most / std::max(info.samples, info.test_samples))

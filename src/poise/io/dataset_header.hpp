@@ -11,28 +11,29 @@
 
 namespace poise {
 
-/// The sets that belong to one another: training, or test (names prefixed with test_).
+/// The header of the training set, or of the test set, whose names have the prefix test_.
 struct SetHeader {
   std::string prefix;
-  std::optional<H5Shape> features, targets, labels;  ///< nothing where the file has no such data set
+  std::optional<H5Shape> features, targets, labels;  ///< empty if the file has no such data set
   Packing features_packing, answers_packing;
   std::optional<Index> classes;
 };
 
-/// What stands in the header of a data file, before it is trusted.
+/// The header of a data file, before it is validated.
 struct DatasetHeader {
-  std::string path, schema, name, source, license;  ///< empty where the file has no such attribute
+  std::string path, schema, name, source, license;  ///< empty if the file has no such attribute
   SetHeader train, test;
   std::optional<H5Shape> teacher;
   std::optional<std::vector<std::string>> input_names, target_names, class_names;
-  std::vector<std::string> objects;  ///< names of all that is in the file
-  std::uint64_t bytes = 0;           ///< of the file
+  std::vector<std::string> objects;  ///< names of all groups and data sets
+  std::uint64_t bytes = 0;           ///< size of the file
 };
 
 /// Collective on the communicator of `file`.
 [[nodiscard]] DatasetHeader read_dataset_header(const H5File& file);
 
-/// Not collective. Throws bad_input, naming data set, cause and cure, unless the header is one of the schema.
+/// Not collective. Throws bad_input, naming data set, cause and cure, unless the header conforms to the
+/// schema.
 [[nodiscard]] DatasetInfo validated(const DatasetHeader& header);
 
 }  // namespace poise

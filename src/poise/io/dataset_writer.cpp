@@ -13,7 +13,7 @@
 namespace poise {
 namespace {
 
-constexpr int byte_compression = 6;  // images shrink to a fifth; reals hardly shrink at all
+constexpr int byte_compression = 6;  // images shrink to a fifth; floating-point numbers hardly shrink
 
 H5File create_for(MPI_Comm comm, const std::string& path) {
   int size = 1;
@@ -21,7 +21,7 @@ H5File create_for(MPI_Comm comm, const std::string& path) {
   return size == 1 ? H5File::create_alone(path) : H5File::create(comm, path);
 }
 
-/// On one rank: a full disk is found before a collective write meets it on some ranks only.
+/// For one rank. Finds a full disk before a collective write fails on some ranks only.
 void require_room(const DatasetInfo& info, const std::string& temporary) {
   const Index values = (info.samples + info.test_samples) * (info.inputs + info.outputs);
   if (info.feature_type == "uint8") return;  // deflated, so of unknown size

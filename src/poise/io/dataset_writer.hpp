@@ -10,12 +10,12 @@
 
 namespace poise {
 
-/// Writes a file of the data schema block by block, so that memory stays bounded. The file is written under a
-/// temporary name beside `path` and gets its name in `commit`: a run that fails leaves no half-written file.
+/// Writes a file of the data schema block by block, so that memory stays bounded. The file has a temporary
+/// name next to `path` until `commit` renames it, so that a program that fails leaves no half-written file.
 class DatasetWriter {
  public:
   /// Collective on `comm`. `info` gives the shapes, name, source and licence (empty texts are left out);
-  /// `feature_type` is "uint8" (deflated) or "float64". Both carry checksums. Throws bad_input if the file
+  /// `feature_type` is "uint8" (deflated) or "float64". Both have checksums. Throws bad_input if the file
   /// cannot be created.
   DatasetWriter(MPI_Comm comm, DatasetInfo info);
   /// Removes the temporary file unless committed.
@@ -23,12 +23,12 @@ class DatasetWriter {
   DatasetWriter(const DatasetWriter&) = delete;
   DatasetWriter& operator=(const DatasetWriter&) = delete;
 
-  /// Collective. Every rank passes its own block, which may be empty (then only `begin` may be unset).
-  /// Features are stored as passed: for a scale factor other than 1 pass them before scaling. Of a
-  /// classification the labels are written.
+  /// Collective. Every rank passes its own block, which may be empty (then `begin` may be unset). Features
+  /// are stored as passed: with a scale factor other than 1 pass them before scaling. For a classification
+  /// the labels are written.
   void write_train(const SampleBlock& block) { write(block, "/"); }
   void write_test(const SampleBlock& block) { write(block, "/test_"); }
-  /// Collective. A matrix [rows, columns], row-major, in a data set of its own; rank 0's values are written.
+  /// Collective. Writes a matrix [rows, columns], row-major, into its own data set; rank 0's values count.
   void write_matrix(const std::string& name, Index rows, Index columns, const std::vector<double>& values);
   /// Collective. Flushes to disk and gives the file its name, replacing an older file.
   void commit();
@@ -49,8 +49,8 @@ struct DatasetContent {
   SampleBlock train, test;  ///< outputs of `train` is the number of targets or classes
 };
 
-/// Not collective: the calling rank alone. Writes features as uint8 where all of them are integers in
-/// [0, 255], else as float64. Returns what was written. Throws as DatasetWriter.
+/// Not collective: only the calling rank writes. Features are written as uint8 if all of them are integers in
+/// [0, 255], else as float64. Returns the header. Throws like DatasetWriter.
 DatasetInfo write_dataset(const std::string& path, const DatasetContent& content);
 
 }  // namespace poise

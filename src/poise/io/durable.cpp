@@ -1,6 +1,7 @@
 #include "poise/io/durable.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ void write_all(const std::string& path, std::string_view content) {
 }
 
 std::string mebibytes(std::uint64_t bytes) {
-  return std::to_string((bytes >> 20) + 1) + " MiB";
+  return fmt::format("{} MiB", (bytes >> 20) + 1);
 }
 
 void reserve(const Descriptor& file, int mode, const std::string& path, std::uint64_t bytes) {
@@ -71,7 +72,7 @@ void replace_file(const std::string& path, std::string_view content) {
 
 void sync_path(const std::string& path) {
   const Descriptor file(path, O_RDONLY);
-  // EINVAL: a file system that cannot sync directories; it then needs no sync.
+  // EINVAL: the file system cannot sync directories and then needs no sync.
   if (::fsync(file.get()) != 0 && errno != EINVAL) throw system_error("cannot write to disk", path);
 }
 

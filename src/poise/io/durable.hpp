@@ -6,33 +6,33 @@
 
 namespace poise {
 
-// Files that survive a crash. For one rank; nothing here communicates. All throw failure with the path and
-// the system's reason.
+// Files that survive a crash. Each function is for one rank and does not communicate. All throw failure with
+// the path and the system's reason.
 
-/// Replaces the content of `path`: a reader sees the old or the new one, never a part, also after a crash.
-/// Writes `.NAME.tmp` beside it, which is removed when something fails.
+/// Replaces the content of `path`: a reader sees the old or the new content, never a part of it, even after a
+/// crash. Writes the temporary file `.NAME.tmp` next to it, which is removed on failure.
 void replace_file(const std::string& path, std::string_view content);
 
 /// Waits until the content of a file, or the entries of a directory, are on the disk.
 void sync_path(const std::string& path);
 
-/// Renames a file (replacing an old `to`) and waits until the directory that holds it is on the disk.
+/// Renames a file (replacing an old `to`) and waits until its directory is on the disk.
 void rename_durably(const std::string& from, const std::string& to);
 
-/// Creates an empty `path` and throws if `bytes` cannot be stored there (disk full, quota). File systems that
-/// cannot reserve pass. With `reserve_space` and `require_writable` this finds the common failures before a
-/// collective write meets them on some ranks only.
+/// Creates an empty `path` and throws if `bytes` cannot be stored there (disk full, quota). Does not throw on
+/// file systems that cannot reserve space. Together with `reserve_space` and `require_writable` this finds
+/// the common failures before a collective write meets them on some ranks only.
 void require_space(const std::string& path, std::uint64_t bytes);
 
 /// Throws if this process may not write `bytes` into the existing file `path`.
 void require_writable(const std::string& path, std::uint64_t bytes);
 
-/// Sets `bytes` of the disk aside for the existing file `path`, whose length stays; `trim` gives back what
-/// lies after its end.
+/// Reserves `bytes` on the disk for the existing file `path` without changing its length; `trim` releases the
+/// reserved space after its end.
 void reserve_space(const std::string& path, std::uint64_t bytes);
 void trim(const std::string& path);
 
-/// Creates a directory and those above it.
+/// Creates a directory and its parent directories.
 void create_directory(const std::string& path);
 
 }  // namespace poise

@@ -7,16 +7,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <type_traits>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
-#include "poise/io/crash_guard.hpp"
+#include "poise/base/clock.hpp"
 #include "poise/io/hdf5_untrusted.hpp"
-#include "poise/io/write_errors.hpp"
 
 #ifndef H5_HAVE_PARALLEL
 #error "Poise needs parallel HDF5 (Debian: libhdf5-openmpi-dev)"
@@ -47,7 +46,7 @@ void silence_hdf5() {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
-/// On one rank: causes that a user can mend are told apart, with errno, before HDF5 sees the file.
+/// For one rank. Reports causes that a user can fix, with errno, before HDF5 sees the file.
 void require_readable(const std::string& path) {
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
@@ -73,7 +72,7 @@ void require_creatable(const std::string& path) {
 
 H5Handle access_list(MPI_Comm comm, bool parallel) {
   H5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  // A file that is replaced by rename needs no lock, and some file systems have none.
+  // A file that is replaced by rename needs no lock, and some file systems have no locks.
   bool good = H5Pset_file_locking(access.get(), false, true) >= 0;
   good = good && H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_LATEST) >= 0;
   good = good && H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG) >= 0;
@@ -82,8 +81,8 @@ H5Handle access_list(MPI_Comm comm, bool parallel) {
   return access;
 }
 
-/// HDF5 1.10 cannot go on after a close that failed: it keeps the identifier of what it has freed and crashes
-/// on it at its end. So the program ends here, with a message.
+/// HDF5 1.10 cannot continue after a failed close: it keeps the identifier of a freed object and crashes on
+/// it when it shuts down. So the program ends here, with a message.
 int close_file(hid_t id) {
   char path[4096] = "";
   H5Fget_name(id, path, sizeof path);
@@ -93,8 +92,8 @@ int close_file(hid_t id) {
   return 0;
 }
 
-/// On one rank. All ranks then open the file: where they create it together and closing it fails on the rank
-/// that does (as on a network file system), ROMIO leaves the others waiting.
+/// For one rank; all ranks then open the file. If all ranks created it together and the close failed on the
+/// rank that creates it (as on a network file system), ROMIO would leave the others waiting.
 void create_empty(const std::string& path) {
   require_creatable(path);
   silence_hdf5();
@@ -103,9 +102,78 @@ void create_empty(const std::string& path) {
   if (!file) throw failure("cannot create file '" + path + "':" + error_stack());
 }
 
-/// Files left by an exception while all ranks wrote them. Plain identifiers: what is still here at the end of
-/// the program HDF5 closes in MPI_Finalize.
+/// Files that an exception left open while all ranks wrote them. These are plain identifiers: HDF5 closes the
+/// remaining ones in MPI_Finalize.
 std::vector<hid_t> abandoned;
+
+/// The file that is written: the error handler does not get its name. All ranks write one file at a time.
+std::string written_path;
+
+/// The system's reason, because MPI's own text is often only "input/output error". Empty if errno is no
+/// plausible cause: on a rank that did not fail itself it is left from something earlier.
+std::string cause_of(int code) {
+  for (const int cause : {EIO, ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM, ESTALE, ENOMEM})
+    if (code == cause) return std::string(std::strerror(code)) + ", ";
+  return {};
+}
+
+void end_of_write(MPI_File*, int* code, ...) {
+  const std::string cause = cause_of(errno);
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(*code, text, &length);
+  abort_world(std::make_exception_ptr(failure("cannot write file '" + written_path + "': " + cause + text)));
+}
+
+/// While it lives, the files that MPI opens get an error handler: a rank whose read or write fails prints the
+/// error with `path` and aborts the world. The other ranks wait in a collective call that the failed rank
+/// cannot reach, and HDF5 offers no way to leave it. Not collective.
+class WriteErrorHandler {
+ public:
+  explicit WriteErrorHandler(const std::string& path);
+  ~WriteErrorHandler();
+  WriteErrorHandler(const WriteErrorHandler&) = delete;
+  WriteErrorHandler& operator=(const WriteErrorHandler&) = delete;
+
+ private:
+  MPI_Errhandler before_ = MPI_ERRHANDLER_NULL, handler_ = MPI_ERRHANDLER_NULL;
+};
+
+WriteErrorHandler::WriteErrorHandler(const std::string& path) {
+  written_path = path;
+  check_mpi(MPI_File_get_errhandler(MPI_FILE_NULL, &before_));
+  check_mpi(MPI_File_create_errhandler(end_of_write, &handler_));
+  check_mpi(MPI_File_set_errhandler(MPI_FILE_NULL, handler_));
+}
+
+WriteErrorHandler::~WriteErrorHandler() {
+  MPI_File_set_errhandler(MPI_FILE_NULL, before_);
+  MPI_Errhandler_free(&before_);
+  MPI_Errhandler_free(&handler_);
+}
+
+/// Collective. Call after all ranks called HDF5. Returns if all ranks failed, or none. A rank that failed
+/// aborts the world if some rank did not fail, or does not arrive here within some seconds: the state of HDF5
+/// then differs between ranks, and closing the file could wait for ever.
+void require_same_fate(MPI_Comm comm, const std::exception_ptr& error) {
+  constexpr double patience = 5.0;  // seconds; if a rank is slower, only the orderly end is lost
+  int size = 1;
+  check_mpi(MPI_Comm_size(comm, &size));
+  int failed = error ? 1 : 0;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_SUM, comm, &request));
+  if (!error) {
+    check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE));
+    return;
+  }
+  const double begin = steady_seconds();
+  int here = 0;
+  while (here == 0 && steady_seconds() - begin < patience) {
+    check_mpi(MPI_Test(&request, &here, MPI_STATUS_IGNORE));
+    ::usleep(1000);
+  }
+  if (here == 0 || failed < size) abort_world(error);
+}
 
 constexpr int seconds_to_close = 30;
 
@@ -143,9 +211,9 @@ std::uint64_t H5File::size() const {
 }
 
 H5File::~H5File() {
-  // Closing is collective, but an exception may be that of one rank alone, which then ends the program.
+  // Closing is collective, but the exception may be on one rank only, which then ends the program.
   if (file_ && parallel_ && std::uncaught_exceptions() > 0) abandoned.push_back(file_.release());
-  std::optional<CrashGuard> guard;  // the close of a damaged file frees what HDF5 read of it
+  std::optional<CrashGuard> guard;  // closing frees what HDF5 has read of a possibly damaged file
   if (file_ && !writing_) guard.emplace(path_, seconds_to_close);
   file_ = {};
 }
@@ -154,14 +222,14 @@ void require_parallel_name(const std::string& path) {
   if (path.find(':') == std::string::npos) return;
   throw Error(ExitCode::bad_input,
               "'" + path +
-                  "' cannot be written in parallel: MPI takes what stands before a colon for a kind of file "
-                  "system; choose a name without one",
+                  "' cannot be written in parallel: MPI takes the text before a colon as the kind of file "
+                  "system; choose a name without a colon",
               true);
 }
 
 H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel) {
   H5File file(comm, path, writing, parallel);
-  if (parallel) close_abandoned();  // all ranks are here, so all of them have left those files
+  if (parallel) close_abandoned();  // all ranks are here, so no rank uses those files any more
   if (writing && parallel) require_parallel_name(path);
   on_root(comm, [&] { writing ? create_empty(path) : require_readable(path); });
   file.together([&] {
@@ -177,7 +245,7 @@ H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool 
 }
 
 H5File H5File::open(MPI_Comm comm, const std::string& path) {
-  return begin(comm, path, false, false);  // by POSIX on every rank: no failure leaves another one waiting
+  return begin(comm, path, false, false);  // POSIX I/O: a rank that fails leaves no other rank waiting
 }
 
 H5File H5File::create(MPI_Comm comm, const std::string& path) {
@@ -197,9 +265,9 @@ H5File H5File::create_in_memory(const std::string& path) {
   silence_hdf5();
   const H5Handle access = access_list(MPI_COMM_SELF, false);
   constexpr std::size_t growth = std::size_t{1} << 20;
-  // Before 2025 HDF5 clears the "open for writing" mark in the image of a file whose superblock is
-  // checksummed, but leaves the checksum as it was (HDFGroup/hdf5 #1915): nobody could open it. The oldest
-  // format has none.
+  // HDF5 before 2025 clears the "open for writing" mark in the image of a file whose superblock has a
+  // checksum, but does not update the checksum (HDFGroup/hdf5 #1915), so that nobody can open the file. The
+  // oldest format has no checksum.
   H5Pset_libver_bounds(access.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
   file.checked(H5Pset_fapl_core(access.get(), growth, false), "cannot use memory");
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
@@ -218,7 +286,7 @@ std::string H5File::image() const {
 
 void H5File::close() {
   if (!file_) return;
-  // Both are collective inside HDF5: a rank whose flush fails must not go on to the close without the others.
+  // Flush and close are collective inside HDF5: a rank whose flush fails must not close without the others.
   if (writing_) together([&] { checked(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL), "cannot flush the data"); });
   together([&] { close_file(file_.release()); });
 }
@@ -226,7 +294,7 @@ void H5File::close() {
 bool H5File::exists(const std::string& name) const {
   bool found = true;
   together([&] {
-    // H5Lexists is an error, not "no", when a group above is missing.
+    // H5Lexists returns an error, not "no", if a parent group is missing.
     std::size_t end = 0;
     while (found && (end = name.find_first_not_of('/', end)) != std::string::npos) {
       end = std::min(name.find('/', end), name.size());

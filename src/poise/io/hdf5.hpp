@@ -15,7 +15,7 @@
 
 namespace poise {
 
-/// Move-only owner of an HDF5 identifier (hid_t); `close` is the H5?close that fits it. Never throws.
+/// Move-only owner of an HDF5 identifier (hid_t); `close` is the matching H5?close. Never throws.
 class H5Handle {
  public:
   using Close = int (*)(std::int64_t);
@@ -41,64 +41,68 @@ class H5Handle {
   Close close_ = nullptr;
 };
 
-/// `byte`: integers from 0 to 255, one byte each; only for writing, a reader sees `integer`.
+/// `byte`: integers from 0 to 255, one byte each; only for writing. A reader sees `integer`.
 enum class H5Kind { real, integer, byte, text, other };
 
-/// Type class and dimensions of a data set, as its header states them: check before trusting them.
+/// Type class and dimensions of a data set, from its header: check them before trusting them.
 struct H5Shape {
   H5Kind kind = H5Kind::other;
   std::vector<Index> dims;
-  std::string type;  ///< as stored, for messages: "float64", "uint8", ...; empty if not a number
+  std::string type;  ///< stored type, for messages: "float64", "uint8", ...; empty if it is not a number
 };
 
 /// The value of a scalar attribute.
 using H5Value = std::variant<double, Index, std::string>;
 
-/// Throws bad_input if MPI-IO would not take `path` for the name of a file, because of a colon in it. Not
+/// Throws bad_input if `path` has a colon, because MPI-IO then does not take it as the name of a file. Not
 /// collective; call on all ranks.
 void require_parallel_name(const std::string& path);
 
-/// An open HDF5 file. Opened with a communicator, every method is Collective on it, and where one rank fails
-/// all ranks throw the same Error; opened `alone`, no method communicates. Errors carry the path and HDF5's
-/// own error stack, which is never printed: bad_input when the file was opened to be read, failure when it
-/// was created. Every rank reads by POSIX I/O. Ranks that write go through MPI, and one whose write fails
-/// would leave the others waiting inside HDF5: it prints the error and aborts the world. So reserve the space
-/// first, as write_checkpoint does; a full disk is then an Error, and hardware errors are what is left.
+/// An open HDF5 file. If it was opened with a communicator, every method is Collective on it, and if one rank
+/// fails, all ranks throw the same Error; if it was opened `alone`, no method communicates. Errors contain
+/// the path and HDF5's own error stack, which HDF5 does not print itself: bad_input for files opened for
+/// reading, failure for files that are created. Every rank reads by POSIX I/O. Ranks write through MPI. A
+/// rank whose write fails would leave the others waiting inside HDF5, so it prints the error and aborts the
+/// world. Therefore reserve the space first, as write_checkpoint does: a full disk is then an Error, and only
+/// hardware errors abort.
 ///
-/// Data sets are row-major with one or more dimensions; "rows" are indices of the first one. What is written
-/// is chunked and carries fletcher32 checksums, which HDF5 verifies when it is read. File locks are not used.
-/// The format is that of HDF5 1.10, whose own structures are checksummed too (in memory: the oldest format).
+/// Data sets are row-major with one or more dimensions; "rows" are indices of the first dimension. Data sets
+/// are written in chunks with fletcher32 checksums, which HDF5 verifies when it reads them. File locks are
+/// not used. Files have the format of HDF5 1.10, whose own structures have checksums, too (files in memory:
+/// the oldest format).
 ///
-/// A file that is read is not trusted. Links to other files are not followed; a data set that lies in other
-/// files, is packed by another filter than deflate, shuffle and fletcher32, or claims more than a file of
-/// this size can hold is an error wherever it is met, so that memory may be reserved for every `shape`. Where
-/// the file makes HDF5 itself crash or loop, a message names it and the program ends (CrashGuard).
+/// Files that are read are not trusted. Links to other files are not followed. A data set is an error if its
+/// data are in other files, if it has filters other than deflate, shuffle and fletcher32, or if it claims
+/// more data than a file of this size can hold; so memory may be reserved for every `shape`. If a file makes
+/// HDF5 itself crash or loop, a message names the file and the program ends (CrashGuard).
 class H5File {
  public:
   /// Collective. Opens for reading. Throws bad_input with distinct messages if there is no such file, if it
-  /// is a directory, if it may not be read, if it is not HDF5. `comm` must outlive the file.
+  /// is a directory, if there is no permission to read it, or if it is not HDF5. `comm` must outlive the
+  /// file.
   [[nodiscard]] static H5File open(MPI_Comm comm, const std::string& path);
   /// Collective. Creates for writing; replaces an old file.
   [[nodiscard]] static H5File create(MPI_Comm comm, const std::string& path);
-  /// Not collective: the calling rank alone, with POSIX I/O.
+  /// Not collective: only the calling rank opens the file, with POSIX I/O.
   [[nodiscard]] static H5File open_alone(const std::string& path);
   [[nodiscard]] static H5File create_alone(const std::string& path);
-  /// Not collective. A file in memory; `path` is for error messages only. `image` gives its bytes.
+  /// Not collective. A file in memory; `path` is only for error messages. `image` returns its bytes.
   [[nodiscard]] static H5File create_in_memory(const std::string& path);
-  /// Texts are written with variable length, which h5py and others read as str. They then lie in a heap that
-  /// HDF5 does not checksum, and damage there can end the program that reads it. Files that must survive any
-  /// damage, data and checkpoints, want them in place, in fixed length (bytes for h5py).
+  /// By default texts are written with variable length, which h5py and others read as str. HDF5 stores them
+  /// in a heap without checksums, and damage there can end the program that reads it. After this call texts
+  /// are written in place with fixed length (bytes for h5py). Use it for files that must survive any damage:
+  /// data and checkpoints.
   void write_texts_in_place() { fixed_text_ = true; }
   [[nodiscard]] std::string image() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
-  /// Bytes of the file.
+  /// Size of the file in bytes.
   [[nodiscard]] std::uint64_t size() const;
   H5File(H5File&&) = default;
   H5File& operator=(H5File&&) = default;
-  /// Closes, but cannot report; in the course of an exception a file that all ranks write is only closed by
-  /// the next `open` or `create`.
+  /// Closes, but cannot report errors. During an exception a file that all ranks write stays open until the
+  /// next `open` or `create`.
   ~H5File();
   /// The raw file identifier, for the rest of the HDF5 API.
   [[nodiscard]] std::int64_t id() const { return file_.get(); }
@@ -107,54 +111,54 @@ class H5File {
 
   /// Whether a group or data set of this absolute name exists.
   [[nodiscard]] bool exists(const std::string& name) const;
-  /// Absolute names of all groups ("/" first) and data sets, sorted; not of those behind soft links. Throws
-  /// if groups are nested more than 32 deep.
+  /// Absolute names of all groups ("/" first) and data sets, sorted, without soft links. Throws if groups are
+  /// nested more than 32 deep.
   [[nodiscard]] std::vector<std::string> objects() const;
   [[nodiscard]] bool is_group(const std::string& name) const;
   [[nodiscard]] H5Shape shape(const std::string& name) const;
-  /// Also creates the groups above it; no error if it exists.
+  /// Also creates the parent groups; no error if the group exists.
   void create_group(const std::string& name);
 
-  /// Reads rows [begin, end), other for every rank (none is allowed), into `out`, whose size must be the
-  /// number of entries. Integer sets may be read as doubles; reals are never read as integers.
+  /// Reads rows [begin, end) into `out`, whose size must be the number of entries. Each rank passes its own
+  /// rows, which may be empty. Integer sets may be read as doubles; reals are never read as integers.
   void read_rows(const std::string& name, Range rows, std::span<double> out) const;
   void read_rows(const std::string& name, Range rows, std::span<Index> out) const;
   /// Reads columns [begin, end) of a 2-D set into `out`, row-major with end - begin columns.
   void read_columns(const std::string& name, Range columns, std::span<double> out) const;
 
-  /// Creates a data set of global shape `dims`, every rank writing its rows (none is allowed); the rows of
-  /// different ranks must not overlap. `deflate`: level 0 (off) to 9, with byte shuffle.
+  /// Creates a data set of global shape `dims`. Each rank writes its own rows, which may be empty; the rows
+  /// of different ranks must not overlap. `deflate`: level 0 (off) to 9, with byte shuffle.
   void write_rows(const std::string& name, const std::vector<Index>& dims, Range rows,
                   std::span<const double> data, int deflate = 0);
   void write_rows(const std::string& name, const std::vector<Index>& dims, Range rows,
                   std::span<const Index> data, int deflate = 0);
-  /// The same in steps, for data that is never in memory as a whole: create_rows creates the data set, each
-  /// fill_rows writes rows of it, other for every rank (none is allowed).
+  /// The same in steps, for data that is never in memory as a whole: create_rows creates the data set, and
+  /// each call of fill_rows writes some of its rows. Each rank passes its own rows, which may be empty.
   void create_rows(const std::string& name, const std::vector<Index>& dims, H5Kind kind, int deflate = 0);
   void fill_rows(const std::string& name, Range rows, std::span<const double> data);
   void fill_rows(const std::string& name, Range rows, std::span<const Index> data);
   void fill_rows(const std::string& name, Range rows, std::span<const std::uint8_t> data);
-  /// Creates a `rows` x `columns` data set, every rank writing its columns, row-major.
+  /// Creates a `rows` x `columns` data set. Each rank writes its own columns `mine`, row-major.
   void write_columns(const std::string& name, Index rows, Index columns, Range mine,
                      std::span<const double> data);
 
-  /// A list of texts, whole on every rank: written in place, in fixed length (UTF-8); read so or with
-  /// variable length. Every rank gives the same ones.
+  /// A whole list of texts, the same on every rank. It is written in place with fixed length (UTF-8); lists
+  /// with fixed or variable length can be read.
   [[nodiscard]] std::vector<std::string> read_texts(const std::string& name) const;
   void write_texts(const std::string& name, const std::vector<std::string>& texts);
 
-  /// Attributes of a group or data set ("/" is the root group). Reading throws if it is missing, not scalar
-  /// or of another type; an integer may be read as real.
+  /// Attributes of a group or data set ("/" is the root group). Reading throws if the attribute is missing,
+  /// not scalar or of a different type; an integer may be read as real.
   [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;
   [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] H5Value attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] double real_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] Index integer_attribute(const std::string& object, const std::string& name) const;
   [[nodiscard]] std::string text_attribute(const std::string& object, const std::string& name) const;
-  /// A number, or a list of at most 64.
+  /// A number, or a list of at most 64 numbers.
   [[nodiscard]] std::vector<double> numbers_attribute(const std::string& object,
                                                       const std::string& name) const;
-  /// Every rank gives the same value; replaces an old one.
+  /// Every rank passes the same value; replaces an old value.
   void set_attribute(const std::string& object, const std::string& name, const H5Value& value);
 
  private:
@@ -162,7 +166,7 @@ class H5File {
       : comm_(comm), path_(std::move(path)), writing_(writing), parallel_(parallel) {}
   static H5File begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel);
   [[nodiscard]] Error error(const std::string& what) const;
-  /// `agree` around a call of HDF5. What is read must not take more than `seconds` of computing time.
+  /// Calls HDF5 in `body` with `agree`. While reading, `body` may take at most `seconds` of computing time.
   void together(const std::function<void()>& body, int seconds = 30) const;
   template <class Result>
   Result checked(Result result, const std::string& what) const {
@@ -193,7 +197,7 @@ class H5File {
   bool parallel_;
   bool fixed_text_ = false;
   H5Handle file_;
-  H5Handle links_;  // how names are followed
+  H5Handle links_;  // how links are followed
 };
 
 }  // namespace poise

@@ -7,7 +7,7 @@
 namespace poise {
 namespace {
 
-/// A damaged header must not make us ask for all memory.
+/// Limits the memory that a damaged header can make us request.
 constexpr std::size_t longest_text = std::size_t{1} << 24;
 
 std::string read_text(hid_t attribute, hid_t type, bool& good) {
@@ -113,6 +113,26 @@ Index H5File::integer_attribute(const std::string& object, const std::string& na
 
 std::string H5File::text_attribute(const std::string& object, const std::string& name) const {
   return typed_attribute<std::string>(object, name, "text");
+}
+
+std::vector<double> H5File::numbers_attribute(const std::string& object, const std::string& name) const {
+  constexpr hssize_t most = 64;
+  std::vector<double> numbers;
+  together([&] {
+    const H5Handle holder = open_object(object);
+    const std::string what = "attribute '" + name + "' of " + object;
+    const H5Handle attribute(checked(H5Aopen(holder.get(), name.c_str(), H5P_DEFAULT), "cannot open " + what),
+                             H5Aclose);
+    const H5Handle space(checked(H5Aget_space(attribute.get()), "cannot read " + what), H5Sclose);
+    const H5Handle type(checked(H5Aget_type(attribute.get()), "cannot read " + what), H5Tclose);
+    const hssize_t count = H5Sget_simple_extent_npoints(space.get());
+    const H5T_class_t kind = H5Tget_class(type.get());
+    if (count < 1 || count > most || (kind != H5T_FLOAT && kind != H5T_INTEGER))
+      throw bad_input(what + " of file '" + path_ + "' is no number, nor a short list of numbers");
+    numbers.resize(static_cast<std::size_t>(count));
+    checked(H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, numbers.data()), "cannot read " + what);
+  });
+  return numbers;
 }
 
 void H5File::write_value(std::int64_t object, const std::string& name, const H5Value& value) {

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <hdf5.h>
 
 #include <algorithm>
@@ -10,11 +11,11 @@
 namespace poise {
 namespace {
 
-/// Entries of one transfer of a rank: MPI counts are ints, and MPI-IO libraries err near 2 GiB.
+/// Number of entries per transfer of a rank: MPI counts are ints, and MPI-IO libraries fail near 2 GiB.
 constexpr Index transfer_entries = Index{1} << 26;
-/// Fewer bytes are not unpacked in a second anywhere.
+/// Every computer unpacks at least so many bytes per second.
 constexpr std::size_t bytes_a_second = 1'000'000;
-/// Entries of a chunk, 1 MiB of doubles.
+/// Number of entries of a chunk: 1 MiB of doubles.
 constexpr Index chunk_entries = Index{1} << 17;
 
 hid_t memory_type(H5Kind kind) {
@@ -24,17 +25,17 @@ hid_t memory_type(H5Kind kind) {
 
 std::string dims_text(const std::vector<Index>& dims) {
   std::string text = "[";
-  for (const Index d : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(d);
+  for (const Index d : dims) text += fmt::format("{}{}", text.size() > 1 ? ", " : "", d);
   return text + "]";
 }
 
-/// Part `range` along `axis` of an array of shape `dims`, everything along the other dimensions.
+/// The part `range` along `axis` of an array of shape `dims`, and everything along the other dimensions.
 struct Slab {
   const std::vector<Index>& dims;
   std::size_t axis;
   Range range;
 
-  /// Entries for one index of `axis`.
+  /// Number of entries per index of `axis`.
   [[nodiscard]] Index layer() const {
     Index entries = 1;
     for (std::size_t d = 0; d < dims.size(); ++d)
@@ -49,7 +50,7 @@ struct Slab {
     return {std::min(range.begin + s * step(), range.end),
             std::min(range.begin + (s + 1) * step(), range.end)};
   }
-  /// A part selected in an array that holds indices `held` of the axis.
+  /// Selects `part` in an array that holds the indices `held` of the axis.
   [[nodiscard]] H5Handle select(Range part, Range held) const {
     std::vector<hsize_t> extent(dims.begin(), dims.end());
     extent[axis] = static_cast<hsize_t>(held.size());
@@ -65,14 +66,15 @@ struct Slab {
   }
 };
 
-/// Chunks of at most 1 MiB, cut along `axis` first: it is distributed, so few chunks are shared by ranks.
+/// Chunks of at most 1 MiB, cut along `axis` first: `axis` is distributed, so few chunks are shared by ranks.
 std::vector<hsize_t> chunk_dims(const std::vector<Index>& dims, std::size_t axis) {
   std::vector<hsize_t> chunk(dims.size(), 1);
   Index left = chunk_entries;
   const auto take = [&](std::size_t d) {
     const Index most = std::clamp<Index>(left, 1, std::max<Index>(1, dims[d]));
     const Index pieces = std::max<Index>(1, (dims[d] + most - 1) / most);
-    const Index length = std::max<Index>(1, (dims[d] + pieces - 1) / pieces);  // so that the last is full too
+    const Index length =
+        std::max<Index>(1, (dims[d] + pieces - 1) / pieces);  // so that the last is full, too
     chunk[d] = static_cast<hsize_t>(length);
     left /= length;
   };
@@ -82,7 +84,7 @@ std::vector<hsize_t> chunk_dims(const std::vector<Index>& dims, std::size_t axis
   return chunk;
 }
 
-/// The enumeration of FALSE = 0 and TRUE = 1 that h5py and PyTables make of truth values.
+/// Whether the type is the enumeration FALSE = 0, TRUE = 1, in which h5py and PyTables store truth values.
 bool holds_truth(hid_t type) {
   if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
   for (unsigned k = 0; k < 2; ++k) {
@@ -112,9 +114,10 @@ H5Shape H5File::shape_of(std::int64_t data_set, const std::string& name) const {
     shape.kind = H5Kind::integer;
     shape.type = "bool";
   }
-  const std::string bits = std::to_string(8 * H5Tget_size(type.get()));
-  if (kind == H5T_FLOAT) shape.type = "float" + bits;
-  if (kind == H5T_INTEGER) shape.type = (H5Tget_sign(type.get()) == H5T_SGN_NONE ? "uint" : "int") + bits;
+  const std::size_t bits = 8 * H5Tget_size(type.get());
+  if (kind == H5T_FLOAT) shape.type = fmt::format("float{}", bits);
+  if (kind == H5T_INTEGER)
+    shape.type = fmt::format("{}{}", H5Tget_sign(type.get()) == H5T_SGN_NONE ? "uint" : "int", bits);
   return shape;
 }
 
@@ -135,13 +138,12 @@ void H5File::read_block(const std::string& name, std::size_t axis, Range range, 
       throw bad_input(what + "does not hold " + (kind == H5Kind::integer ? "integers" : "numbers"));
     if (axis >= shape.dims.size()) throw bad_input(what + "has too few dimensions");
     if (range.begin < 0 || range.end < range.begin || range.end > shape.dims[axis])
-      throw bad_input(what + "has no part [" + std::to_string(range.begin) + ", " +
-                      std::to_string(range.end) + ")");
+      throw bad_input(fmt::format("{}has no part [{}, {})", what, range.begin, range.end));
     const Slab slab{shape.dims, axis, range};
     if (static_cast<std::size_t>(range.size() * slab.layer()) != entries)
       throw bad_input(what + "does not have the expected shape");
-    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective one, and a rank
-    // that meets a damaged chunk must not leave the others waiting inside a collective.
+    // Independent transfers: HDF5 reads filtered chunks one by one even in a collective transfer, and a rank
+    // that meets a damaged chunk must not leave the others waiting inside a collective call.
     for (Index s = 0; s < slab.steps(); ++s) {
       const H5Handle in_file = slab.select(slab.part(s), {0, shape.dims[axis]});
       const H5Handle in_memory = slab.select(slab.part(s), range);
@@ -158,7 +160,7 @@ H5Handle H5File::create_data_set(const std::string& name, const std::vector<Inde
   const H5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links.get(), 1);
   const auto rank = static_cast<int>(dims.size());
-  if (std::find(dims.begin(), dims.end(), 0) == dims.end()) {  // HDF5 has no chunks for an empty set
+  if (std::find(dims.begin(), dims.end(), 0) == dims.end()) {  // HDF5 allows no chunks for an empty set
     checked(H5Pset_chunk(creation.get(), rank, chunk_dims(dims, axis).data()), "cannot chunk " + name);
     if (deflate > 0) {
       checked(H5Pset_shuffle(creation.get()), "cannot shuffle " + name);
@@ -186,7 +188,7 @@ void H5File::transfer_block(std::int64_t data_set, const std::string& name, cons
   Index steps = slab.steps();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &steps, 1, MPI_INT64_T, MPI_MAX, comm_));
   const H5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
-  if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);  // filters demand it
+  if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);  // filters require it
   for (Index s = 0; s < steps; ++s) {
     together([&] {
       const H5Handle in_file = slab.select(slab.part(s), {0, dims[axis]});
@@ -256,6 +258,83 @@ void H5File::fill_rows(const std::string& name, Range rows, std::span<const std:
 void H5File::write_columns(const std::string& name, Index rows, Index columns, Range mine,
                            std::span<const double> data) {
   write_block(name, {rows, columns}, 1, mine, H5Kind::real, data.data(), data.size(), 0);
+}
+
+namespace {
+
+/// Longer texts are not names; this limits the memory that a damaged header can make us request.
+constexpr std::size_t longest_name = 4096;
+
+std::string up_to_end(const char* text, std::size_t size) {
+  std::string value(text, size);
+  value.resize(std::min(value.find('\0'), value.size()));
+  while (value.ends_with(' ')) value.pop_back();  // Fortran pads with blanks
+  return value;
+}
+
+}  // namespace
+
+std::vector<std::string> H5File::read_texts(const std::string& name) const {
+  std::vector<std::string> texts;
+  together([&] {
+    const H5Handle set = open_data_set(name);
+    const H5Shape shape = shape_of(set.get(), name);
+    const std::string what = "data set " + name + " of file '" + path_ + "' ";
+    if (shape.kind != H5Kind::text || shape.dims.size() != 1)
+      throw bad_input(what + "is not a list of texts");
+    const H5Handle type(checked(H5Dget_type(set.get()), "cannot read the type of " + name), H5Tclose);
+    const auto count = static_cast<std::size_t>(shape.dims[0]);
+    if (count == 0) return;
+    if (H5Tis_variable_str(type.get()) > 0) {
+      std::vector<char*> pointers(count, nullptr);
+      checked(H5Dread(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()),
+              "cannot read " + name);
+      for (char* text : pointers) {
+        texts.emplace_back(text != nullptr ? text : "");
+        if (text != nullptr) H5free_memory(text);
+      }
+      return;
+    }
+    const std::size_t size = H5Tget_size(type.get());
+    if (size == 0 || size > longest_name) throw bad_input(fmt::format("{}has texts of {} bytes", what, size));
+    std::vector<char> bytes(count * size);
+    checked(H5Dread(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
+            "cannot read " + name);
+    for (std::size_t k = 0; k < count; ++k) texts.push_back(up_to_end(bytes.data() + k * size, size));
+  });
+  return texts;
+}
+
+void H5File::write_texts(const std::string& name, const std::vector<std::string>& texts) {
+  std::size_t size = 1;
+  for (const std::string& text : texts) size = std::max(size, text.size());
+  std::vector<char> bytes(texts.size() * size, '\0');
+  for (std::size_t k = 0; k < texts.size(); ++k)
+    std::copy(texts[k].begin(), texts[k].end(), bytes.begin() + static_cast<std::ptrdiff_t>(k * size));
+  together([&] {
+    const H5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(type.get(), size);
+    H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    const hsize_t length = texts.size();
+    const H5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+    checked(H5Pset_chunk(creation.get(), 1, &length), "cannot chunk " + name);
+    checked(H5Pset_fletcher32(creation.get()), "cannot add checksums to " + name);
+    const H5Handle space(checked(H5Screate_simple(1, &length, nullptr), "bad shape of " + name), H5Sclose);
+    const H5Handle set(checked(H5Dcreate2(file_.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT,
+                                          creation.get(), H5P_DEFAULT),
+                               "cannot create " + name),
+                       H5Dclose);
+    // Every rank has the same texts: rank 0 writes them, the others take part with an empty selection.
+    int rank = 0;
+    if (parallel_) MPI_Comm_rank(comm_, &rank);
+    const H5Handle all(H5Dget_space(set.get()), H5Sclose), memory(H5Scopy(space.get()), H5Sclose);
+    if (rank != 0) H5Sselect_none(all.get()), H5Sselect_none(memory.get());
+    const H5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+    if (parallel_) H5Pset_dxpl_mpio(transfer.get(), H5FD_MPIO_COLLECTIVE);
+    checked(H5Dwrite(set.get(), type.get(), memory.get(), all.get(), transfer.get(), bytes.data()),
+            "cannot write " + name);
+  });
 }
 
 }  // namespace poise

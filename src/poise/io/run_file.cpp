@@ -1,10 +1,10 @@
 #include "poise/io/run_file.hpp"
 
+#include <fmt/format.h>
 #include <hdf5.h>
 #include <hdf5_hl.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <string_view>
 
@@ -12,8 +12,8 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/base/text_file.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
+#include "poise/base/text.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5_untrusted.hpp"
@@ -78,9 +78,9 @@ void write_history(H5File& file, const History& history) {
   }
 }
 
-/// The attribute `checksum` of the root group holds this and, in 8 hexadecimal digits, the CRC-32 of all
-/// bytes of the file with 00000000 in their place. The format of a file in memory leaves HDF5's own
-/// structures and texts unchecked, and damage there can end the program that reads it.
+/// The attribute `checksum` of the root group holds this text and, in 8 hexadecimal digits, the CRC-32 of all
+/// bytes of the file with 00000000 in place of the digits. The format of files in memory has no checksums for
+/// HDF5's own structures and texts, and damage there can end the program that reads the file.
 const std::string seal = "poise-crc32:";
 constexpr std::size_t digits = 8;
 
@@ -88,29 +88,27 @@ std::string seal_of(std::string_view image, std::size_t place) {
   std::uint32_t crc = crc32_of(image.substr(0, place));
   crc = crc32_of(std::string(digits, '0'), crc);
   crc = crc32_of(image.substr(place + digits), crc);
-  char text[digits + 1];
-  std::snprintf(text, sizeof text, "%08x", crc);
-  return text;
+  return fmt::format("{:08x}", crc);
 }
 
-/// Where the digits stand; npos where there are none.
+/// The position of the digits; npos if there are none.
 std::size_t place_of_seal(std::string_view image) {
   const std::size_t mark = image.find(seal);
   return mark == std::string_view::npos || mark + seal.size() + digits > image.size() ? std::string_view::npos
                                                                                       : mark + seal.size();
 }
 
-/// Files of an older Poise have a line with the CRC-32 of what is before it at their end.
+/// Files of older versions of Poise end with a line that has the CRC-32 of everything before it.
 bool has_old_seal(std::string_view all, bool& right) {
   const std::size_t end = all.rfind("\ncrc32 ");
   if (end == std::string_view::npos || all.size() - end > 32) return false;
-  right = all.substr(end) == "\ncrc32 " + std::to_string(crc32_of(all.substr(0, end))) + "\n";
+  right = all.substr(end) == fmt::format("\ncrc32 {}\n", crc32_of(all.substr(0, end)));
   return true;
 }
 
 enum class Seal { right, wrong, absent };
 
-/// HDF5 must not see a file before, whose seal is wrong.
+/// Call before HDF5 opens the file: HDF5 must not see a file whose seal is wrong.
 Seal check_seal(const std::string& path) {
   const std::string content = read_file(path, std::numeric_limits<std::size_t>::max());
   const std::size_t place = place_of_seal(content);
@@ -128,14 +126,13 @@ Error damaged(const std::string& path) {
 
 void write_attempts(H5File& file, const std::vector<RunFile::Named>& attempts) {
   for (std::size_t k = 0; k < attempts.size(); ++k) {
-    std::string number = std::to_string(k + 1);
-    number.insert(0, number.size() < 4 ? 4 - number.size() : 0, '0');  // names sort as numbers do
-    file.create_group(attempts_group + number);
-    for (const auto& [name, value] : attempts[k]) file.set_attribute(attempts_group + number, name, value);
+    const std::string group = fmt::format("{}{:04}", attempts_group, k + 1);  // names sort as numbers do
+    file.create_group(group);
+    for (const auto& [name, value] : attempts[k]) file.set_attribute(group, name, value);
   }
 }
 
-/// Who made the file: not there in files of other programs.
+/// Reads the attempts and the options. Files of other programs do not have them.
 void read_makers(const H5File& file, History& history) {
   for (const auto& object : file.objects()) {
     if (object.rfind(attempts_group, 0) != 0) continue;
@@ -156,8 +153,8 @@ History read_history(const std::string& path) {
     throw bad_input("file '" + path + "' is not a run file of schema " + schema);
   if (found == Seal::absent)
     warn(path +
-         " has no checksum: another program has written it; its numbers are checked by those of its columns "
-         "alone");
+         " has no checksum: another program has written it; only the checksums of the columns protect its "
+         "numbers");
   const std::string group = "/history/";
   History history;
   for (const auto& name : file.objects()) {
@@ -209,7 +206,7 @@ RunFile::~RunFile() {
   if (rank_ != 0 || !unsaved_) return;
   try {
     write();
-  } catch (...) {  // the error that unwinds us is the one to report
+  } catch (...) {  // the error that called this destructor is reported instead
   }
 }
 
@@ -268,8 +265,8 @@ void RunFile::append(const std::vector<double>& row) {
   const auto scope = log_flush();
   on_root(comm_, [&] {
     if (decision == wrong_length)
-      throw failure("a row of the history needs " + std::to_string(history_.columns.size()) +
-                    " numbers, not " + std::to_string(row.size()));
+      throw failure(
+          fmt::format("a row of the history needs {} numbers, not {}", history_.columns.size(), row.size()));
     write();
   });
 }
@@ -280,7 +277,7 @@ bool RunFile::is_kept(double step) const {
   return number % (thinning_.steps_a_row * stride_) == 0;
 }
 
-/// The newest row is always there; the one before it stays if it is due.
+/// The newest row is always kept; the previous row is kept only if is_kept says so.
 void RunFile::add_row(const std::vector<double>& row) {
   const std::size_t c = find_column(history_.columns, "step");
   auto& rows = history_.rows;

@@ -11,75 +11,76 @@
 
 namespace poise {
 
-/// What a run file holds: the rows of the history, in the order of `columns` (NaN stands for "not measured at
-/// this step"), and who made it.
+/// The content of a run file: the rows of the history, in the order of `columns` (NaN means "not measured at
+/// this step"), the attempts and the options.
 struct History {
   std::vector<std::string> columns;
   std::vector<std::vector<double>> rows;
-  /// Names and values of every attempt (a start or a resumption), and the options of the last one. On rank 0
-  /// only.
+  /// Names and values of every attempt (a start or a resumption), and the options of the last attempt. Only
+  /// on rank 0.
   std::vector<std::vector<std::pair<std::string, H5Value>>> attempts;
   std::vector<std::pair<std::string, std::string>> config;
-  /// One column; throws bad_input if there is none of this name.
+  /// One column; throws bad_input if no column has this name.
   [[nodiscard]] std::vector<double> column(const std::string& name) const;
 };
 
 /// DIR/run.h5, schema "poise-run-1": /history/COLUMN (extendible 1-D sets with /history/t as dimension
 /// scale), /config (resolved options as text attributes), provenance as root attributes, and a group
-/// /attempts/0001, 0002, … with attributes for every attempt. Root and /config are those of the last attempt.
-/// The root attribute `checksum` has the CRC-32 of the whole file, which is verified when it is read again.
-/// It stands inside, so that a look at the file in a mode that may write does not remove it; a file without
-/// one (written again by another program) is taken with a warning, one with a wrong one is damaged.
+/// /attempts/0001, 0002, … with attributes for every attempt. The root attributes and /config describe the
+/// last attempt. The root attribute `checksum` has the CRC-32 of the whole file, which is verified when the
+/// file is read. It is inside the file, so that programs that open the file for writing without changing it
+/// keep it. A file without a checksum (written by another program) is read with a warning; a file with a
+/// wrong checksum is damaged.
 ///
-/// A history of many steps is thinned: see Thinning. Rank 0 keeps the history, and every flush replaces the
-/// whole file by rename: a reader sees a complete file at any time, also after kill -9, and no file is ever
-/// held open or locked. Besides `flush`, `append` flushes once 2 s and 20 times the duration of the last
-/// flush have passed, so that flushing takes less than 5 % of the run.
+/// The history of many steps is thinned: see Thinning. Rank 0 keeps the history, and every flush replaces the
+/// whole file by rename: a reader sees a complete file at any time, even after kill -9, and the file is never
+/// kept open or locked. `append` flushes when 2 s and 20 times the duration of the last flush have passed, so
+/// that flushing takes less than 5 % of the run.
 class RunFile {
  public:
   using Named = std::vector<std::pair<std::string, H5Value>>;
   using Config = std::vector<std::pair<std::string, std::string>>;
 
-  /// Which rows stay, so that a long run does not fill memory and disk. The newest row always does. A
-  /// function of the steps alone: a resumed run keeps what the straight one does.
+  /// Which rows are kept, so that a long run does not fill memory and disk. The newest row is always kept.
+  /// The choice depends only on the steps, so that a resumed run keeps the same rows as an uninterrupted one.
   struct Thinning {
-    Index steps_a_row = 1;   ///< rows come every so many steps
-    Index record_every = 0;  ///< rows of steps that this divides stay; 0: automatic
+    Index steps_a_row = 1;   ///< steps from one row to the next
+    Index record_every = 0;  ///< keep the rows whose step is a multiple of this; 0: automatic
   };
-  /// Automatic: whenever there are this many rows, every second one goes, and from then on comes half as
-  /// often.
+  /// Automatic thinning: whenever there are so many rows, every second row is removed, and later rows are
+  /// added half as often.
   static constexpr Index most_rows = 8192;
 
-  /// Collective; writes the file at once. `columns` must hold "t" and "step". `attributes`: version, git,
-  /// ranks, …; the schema is added. `past`: the history to continue; its columns are matched by name, those
-  /// it lacks become NaN; its attempts stay as they are. `attempt`: what is known of the new one. Only rank
-  /// 0's arguments count. Throws failure if the file cannot be written.
+  /// Collective; writes the file at once. `columns` must contain "t" and "step". `attributes`: version, git,
+  /// ranks, …; the schema is added. `past`: the history to continue; its columns are matched by name, columns
+  /// that it lacks become NaN, and its attempts stay as they are. `attempt`: attributes of the new attempt.
+  /// Only rank 0's arguments count. Throws failure if the file cannot be written.
   RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes, Config config,
           const History& past = {}, Named attempt = {});
-  /// Not collective. Before the first row; rank 0's counts.
+  /// Not collective. Call before the first row; only rank 0's call counts.
   void set_thinning(const Thinning& thinning) { thinning_ = thinning; }
-  /// Rank 0 writes what is not yet written, so that an error elsewhere loses no history; does not
-  /// communicate.
+  /// Rank 0 writes unsaved rows, so that an error elsewhere loses no history; does not communicate.
   ~RunFile();
   RunFile(const RunFile&) = delete;
   RunFile& operator=(const RunFile&) = delete;
 
-  /// Not collective; rank 0's counts. Sets a value of this attempt, for the next flush.
+  /// Not collective; only rank 0's call counts. Sets an attribute of this attempt, for the next flush.
   void note(const std::string& name, H5Value value);
-  /// Collective. Adds a row (rank 0's counts). Throws failure, on all ranks, if it has not one entry a column
-  /// or if a flush that was due failed.
+  /// Collective. Adds a row (rank 0's values count). Throws failure, on all ranks, if the row does not have
+  /// one entry per column, or if a flush was due and failed.
   void append(const std::vector<double>& row);
   /// Collective. Writes the file now.
   void flush();
-  /// Collective. The same on the way out of an error, which is the one to report: throws nothing.
+  /// Collective. Like `flush` but throws nothing, for the handling of an error that is reported itself.
   void flush_if_possible() noexcept;
-  /// Collective. Forgets rows after `step` and flushes: what a resumed run does again.
+  /// Collective. Removes the rows after `step`, which a resumed run makes again, and flushes.
   void truncate_after(Index step);
 
   /// Collective. The history of a run file, on all ranks, its attempts and config on rank 0. Throws
   /// bad_input.
   [[nodiscard]] static History load(MPI_Comm comm, const std::string& path);
-  /// Not collective. Leaves room for the checksum in a file that is written; `sealed` puts it into its image.
+  /// Not collective. `mark_for_seal` reserves a place for the checksum in a file; `sealed` writes the
+  /// checksum into the image of the file.
   static void mark_for_seal(H5File& file);
   [[nodiscard]] static std::string sealed(std::string image);
 
@@ -95,11 +96,11 @@ class RunFile {
   std::string path_;
   Named attributes_;
   Config config_;
-  History history_;  // rows on rank 0 only
+  History history_;  // only rank 0 has the rows
   Thinning thinning_;
-  Index stride_ = 1;  // of rows that stay, where that is automatic
+  Index stride_ = 1;  // of the kept rows, for automatic thinning
   bool unsaved_ = true;
-  double last_flush_ = 0.0;      // when it ended
+  double last_flush_ = 0.0;      // time of its end
   double flush_duration_ = 0.0;  // seconds
 };
 

@@ -13,7 +13,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 
 // PETSc declares BLAS only for its own precision.
 extern "C" void sgemm_(const char*, const char*, const PetscBLASInt*, const PetscBLASInt*,

@@ -11,7 +11,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/text_file.hpp"
+#include "poise/base/text.hpp"
 
 namespace poise {
 namespace {

@@ -10,7 +10,6 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
-#include "poise/base/requirements.hpp"
 #include "poise/base/version.hpp"
 #include "poise/petsc/options_database.hpp"
 

@@ -14,7 +14,7 @@
 #include "poise/base/diagnostics.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/silent.hpp"
+#include "poise/base/output.hpp"
 #include "poise/petsc/options_database.hpp"
 
 namespace poise {

@@ -42,7 +42,7 @@ template <class Solver>
 ///    the unused options.
 ///  - Such an option for an object that this solver has, but does not use, is bad_input.
 ///  - A reserved type is bad_input, unless `types` allows it.
-///  - On a silent communicator (silent.hpp) the solver prints nothing, now and later. Its results, and the
+///  - On a silent communicator (output.hpp) the solver prints nothing, now and later. Its results, and the
 ///    options that count as used, do not depend on this.
 /// Monitors and viewers that are set by functions after this call stay.
 void set_from_options(KSP ksp, ReservedTypes types = ReservedTypes::refused);

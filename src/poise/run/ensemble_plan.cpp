@@ -2,18 +2,111 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <map>
+#include <sstream>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
-#include "poise/base/text_file.hpp"
-#include "poise/run/ensemble_table.hpp"
+#include "poise/base/text.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {
+namespace {
+
+/// Options of the ensemble as a whole.
+const std::vector<std::string> not_of_a_member{"ensemble", "ensemble_ranks", "run", "resume", "deadline"};
+/// Names of files in the directory of an ensemble, which no member may have.
+const std::vector<std::string> taken_names{"ensemble.txt", "ensemble.h5", "DONE", "runs.h5", "figures"};
+
+bool contains(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool is_letter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0;
+}
+
+/// "-1" is a value.
+bool is_option(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && std::isdigit(static_cast<unsigned char>(word[1])) == 0 &&
+         word[1] != '.';
+}
+
+/// Whether a name has only letters, digits and characters that a shell needs no quotes for.
+bool is_folder_name(const std::string& name) {
+  return !name.empty() && is_letter(name[0]) && name.size() <= 200 &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return is_letter(c) || std::string("._-+=,@%").find(c) != std::string::npos;
+         });
+}
+
+void require_name(const EnsembleLine& line, const std::vector<EnsembleLine>& before) {
+  if (!is_folder_name(line.name))
+    throw usage(
+        line.where + ": '" + line.name +
+        "' cannot name a run directory: give letters, digits and ._-+=,@% that begin with a letter or a "
+        "digit, then a colon");
+  if (contains(taken_names, line.name))
+    throw usage(line.where + ": '" + line.name + "' names a file of the ensemble; choose another name");
+  for (const EnsembleLine& other : before)
+    if (other.name == line.name)
+      throw usage(line.where + ": " + other.where + " already has the name '" + line.name + "'");
+}
+
+void add_option(EnsembleLine& line, const std::string& option) {
+  const std::string name = option.substr(1);
+  if (contains(not_of_a_member, name))
+    throw usage(line.where + ": " + option + " is not for a single member; give it on the command line");
+  if (std::any_of(line.options.begin(), line.options.end(), [&](const auto& o) { return o.first == name; }))
+    throw usage(line.where + ": " + option + " is given twice");
+  line.options.emplace_back(name, "");
+}
+
+EnsembleLine parse_line(const std::string& text, const std::string& where) {
+  EnsembleLine line{"", {}, where};
+  std::istringstream words(text);
+  std::string word;
+  words >> word;
+  if (!word.ends_with(':'))
+    throw usage(where + ": a line is NAME: OPTIONS, but '" + word + "' does not end with a colon");
+  line.name = word.substr(0, word.size() - 1);
+  bool wants_value = false;
+  while (words >> word) {
+    const bool option = is_option(word);
+    if (option)
+      add_option(line, word);
+    else if (wants_value)
+      line.options.back().second = word;
+    else
+      throw usage(where + ": '" + word + "' is neither an option nor a value of an option");
+    wants_value = option;
+  }
+  return line;
+}
+
+}  // namespace
+
+std::vector<EnsembleLine> parse_ensemble(const std::string& text, const std::string& path) {
+  std::vector<EnsembleLine> lines;
+  std::istringstream rest(text);
+  int number = 0;
+  for (std::string line; std::getline(rest, line);) {
+    ++number;
+    line.erase(std::min(line.find('#'), line.size()));
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    EnsembleLine parsed = parse_line(line, fmt::format("{}:{}", path, number));
+    require_name(parsed, lines);
+    lines.push_back(std::move(parsed));
+  }
+  if (lines.empty()) throw usage(path + " has no member: a line is NAME: OPTIONS");
+  return lines;
+}
+
 namespace {
 
 constexpr std::size_t longest_table = 100'000'000;
@@ -40,7 +133,7 @@ NamedOptions given_options(MPI_Comm comm, const NamedOptions& common, const Ense
   return options;
 }
 
-/// The data files of a table, of which many members have the same.
+/// The headers of the data files of a table. Many members share a file, so each is read once.
 class DataFiles {
  public:
   explicit DataFiles(MPI_Comm comm) : comm_(comm) {}
@@ -58,8 +151,8 @@ class DataFiles {
   std::map<std::string, DatasetInfo> headers_;
 };
 
-/// A resumed table's members look for their data themselves: those that are done need none, and the others
-/// know where it was.
+/// The resolved options of a member. With -resume the data file is not checked here: finished members need
+/// none, and the others find the path in their checkpoints.
 NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given, DataFiles& data) {
   const OwnOptions scope(given);
   Options options;
@@ -81,15 +174,15 @@ NamedOptions resolve(const EnsembleSettings& settings, const NamedOptions& given
 EnsembleSettings EnsembleSettings::from(Options& o) {
   const Options::Category category(o, "ensemble");
   EnsembleSettings s;
-  s.file =
-      o.text("ensemble", "",
-             "a table of trainings, a line NAME: OPTIONS each, that run at the same time; NAME is the run "
-             "directory below -run, its options win over those of the command line, which are for all");
-  s.ranks =
-      static_cast<int>(o.integer("ensemble_ranks", 1, {1, 1e6},
-                                 "with -ensemble: ranks of a training, a divisor of the number of ranks"));
+  s.file = o.text(
+      "ensemble", "",
+      "a table of trainings that run at the same time, one line NAME: OPTIONS per training; NAME is the run "
+      "directory below -run; options of the command line apply to all trainings, options of a line override "
+      "them");
+  s.ranks = static_cast<int>(o.integer(
+      "ensemble_ranks", 1, {1, 1e6}, "with -ensemble: ranks per training, a divisor of the number of ranks"));
   if (s.file.empty() && o.settings().back().given)
-    throw usage("-ensemble_ranks is for many trainings at once: give their table by -ensemble FILE");
+    throw usage("-ensemble_ranks is for many trainings at once: give their table with -ensemble FILE");
   return s;
 }
 

@@ -10,7 +10,21 @@
 
 namespace poise {
 
-/// What the ensemble as a whole is told.
+/// One line of the table of an ensemble.
+struct EnsembleLine {
+  std::string name;
+  NamedOptions options;
+  std::string where;  ///< FILE:line, for messages
+};
+
+/// Reads the table of an ensemble. Each line is a member: its name, a colon and its options of poise-train.
+/// `#` begins a comment; empty lines are ignored. Words are separated by blanks, without quotes. `path` is
+/// for messages. Not collective; every rank has the same text. Throws bad_input, with FILE:line, if a line
+/// does not have this form, if a name is already taken, cannot name a folder or names a file of the ensemble,
+/// if an option is given twice or is about the ensemble as a whole, or if there is no member.
+[[nodiscard]] std::vector<EnsembleLine> parse_ensemble(const std::string& text, const std::string& path);
+
+/// The options of the ensemble as a whole.
 struct EnsembleSettings {
   std::string file, run;
   int ranks = 1;
@@ -19,15 +33,15 @@ struct EnsembleSettings {
 
   /// Declares and reads -ensemble and -ensemble_ranks. Throws bad_input.
   static EnsembleSettings from(Options& options);
-  /// Reads what a single run has, too (TrainSettings has their help): -run, -resume, -deadline.
+  /// Reads -run, -resume and -deadline, which a single run has, too; TrainSettings has their help.
   void read_run(Options& options);
 };
 
 /// One training of an ensemble.
 struct EnsembleMember {
   std::string name;
-  NamedOptions options;   ///< those given to it: command line and line of the table
-  NamedOptions resolved;  ///< with the defaults
+  NamedOptions options;   ///< from the command line and the line of the table
+  NamedOptions resolved;  ///< all options, with defaults
 };
 
 struct EnsemblePlan {
@@ -35,11 +49,11 @@ struct EnsemblePlan {
   std::string text;  ///< the table as it was read
 };
 
-/// Collective. Reads the table and checks the options of every member, of which those that are not the
-/// ensemble's own come from the database; the member's line wins over them, and over its -options_file.
-/// Throws bad_input with FILE:line. Of a table that begins anew the headers of the data files are checked,
-/// too. What only the solvers and the samples can tell is left to the member's start: values of PETSc's
-/// options, names behind the prefix of a solver, numbers that are not finite.
+/// Collective. Reads the table and checks the options of every member. Options of the command line apply to
+/// every member; the line of a member overrides them and its own -options_file. Throws bad_input with
+/// FILE:line. Without `resume` the headers of the data files are checked, too. A member checks when it starts
+/// what only its solvers and samples can tell: values of PETSc's options, option names after a solver's
+/// prefix, numbers in the data that are not finite.
 [[nodiscard]] EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings);
 
 }  // namespace poise

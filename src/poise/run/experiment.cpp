@@ -3,8 +3,41 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <vector>
+
+#include "poise/base/check.hpp"
+#include "poise/base/log_event.hpp"
+#include "poise/petsc/vec.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise {
+
+void KeptPoint::keep(const Point& point) {
+  if (empty()) {
+    theta_ = duplicate(point.theta);
+    for (const auto& [name, vec] : point.vectors) vectors_.emplace_back(name, duplicate(vec));
+  }
+  check(VecCopy(point.theta, theta_.get()));
+  for (std::size_t i = 0; i < vectors_.size(); ++i)
+    check(VecCopy(point.vectors[i].second, vectors_[i].second.get()));
+  state_ = point.state;
+  interval_ = point.interval;
+}
+
+Point KeptPoint::point() const {
+  Point point{theta_.get(), state_, interval_, {}};
+  for (const auto& [name, vec] : vectors_) point.vectors.emplace_back(name, vec.get());
+  return point;
+}
+
+void KeptEvaluation::keep(const DynamicsState& at, Vec gradient_there, const Evaluation& found) {
+  if (!gradient) gradient = duplicate(gradient_there);
+  check(VecCopy(gradient_there, gradient.get()));
+  state = at;
+  evaluation = found;
+  is_set = true;
+}
 
 Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint)
     : grid_(comm, settings.feature_ranks),
@@ -52,6 +85,132 @@ Score Experiment::train_score(const Evaluation& evaluation) {
 
 Point Experiment::point(Vec theta, const DynamicsState& state) {
   return {theta, state, interval_, dynamics_->vectors()};
+}
+
+namespace {
+
+/// Adds the blocks of a Vec in the layout of θ, below `folder`. The pointers stay valid, because nothing
+/// writes to the Vec before the snapshot is written.
+void save_blocks(Snapshot& snapshot, const std::string& folder, const ParameterLayout& layout, Vec vec) {
+  const ReadArray values(vec);
+  const Index m = layout.width();
+  for (const ParameterBlock& block : layout.blocks())
+    snapshot.add_rows(folder + block.name, m, block.columns, layout.slice(), values.data() + block.offset,
+                      layout.row_length());
+  snapshot.add_columns(folder + "B", layout.outputs(), m, layout.slice(),
+                       values.data() + layout.readout_offset(), layout.row_length());
+}
+
+void restore_blocks(const Checkpoint& checkpoint, const std::string& folder, const ParameterLayout& layout,
+                    Vec vec) {
+  WriteArray values(vec);
+  const Index m = layout.width();
+  for (const ParameterBlock& block : layout.blocks())
+    checkpoint.read_rows(folder + block.name, m, block.columns, layout.slice(), values.data() + block.offset,
+                         layout.row_length());
+  checkpoint.read_columns(folder + "B", layout.outputs(), m, layout.slice(),
+                          values.data() + layout.readout_offset(), layout.row_length());
+}
+
+void save_state(Snapshot& snapshot, const DynamicsState& state) {
+  snapshot.add_integer("/state", "step", state.step);
+  snapshot.add_real("/state", "t", state.t);
+  snapshot.add_integer("/state", "gradients", state.gradients);
+  snapshot.add_real("/dynamics", "next_step_size", state.next_step_size);
+  snapshot.add_real("/dynamics", "local_error_sum", state.local_error_sum);
+  snapshot.add_integer("/dynamics", "shown", state.shown ? 1 : 0);
+  snapshot.add_real("/dynamics", "step_scale", state.step_scale);
+  snapshot.add_integer("/dynamics", "reductions", state.reductions);
+  snapshot.add_integer("/dynamics", "clipped", state.clipped);
+  snapshot.add_real("/dynamics", "first_loss", state.first_loss);
+  snapshot.add_real("/dynamics", "least_loss", state.least_loss);
+  snapshot.add_integer("/dynamics", "least_step", state.least_step);
+}
+
+void restore_state(const Checkpoint& checkpoint, DynamicsState& state) {
+  state.step = checkpoint.integer("/state", "step");
+  state.t = checkpoint.real("/state", "t");
+  state.gradients = checkpoint.integer("/state", "gradients");
+  state.next_step_size = checkpoint.real("/dynamics", "next_step_size");
+  state.local_error_sum = checkpoint.real("/dynamics", "local_error_sum");
+  state.shown = checkpoint.integer("/dynamics", "shown") != 0;
+  state.step_scale = checkpoint.real("/dynamics", "step_scale");
+  state.reductions = checkpoint.integer("/dynamics", "reductions");
+  state.clipped = checkpoint.integer("/dynamics", "clipped");
+  if (checkpoint.has("/dynamics", "first_loss")) {  // older versions of Poise did not store it
+    state.first_loss = checkpoint.real("/dynamics", "first_loss");
+    state.least_loss = checkpoint.real("/dynamics", "least_loss");
+    state.least_step = checkpoint.integer("/dynamics", "least_step");
+  }
+  const auto is_amount = [](double x) { return std::isfinite(x) && x >= 0; };
+  if (state.step < 0 || state.gradients < 0 || state.reductions < 0 || state.clipped < 0 ||
+      !is_amount(state.t) || !is_amount(state.next_step_size) || !(state.local_error_sum >= 0.0) ||
+      !is_amount(state.step_scale))
+    throw usage(checkpoint.path() + ": /state and /dynamics hold values that no run can have");
+}
+
+void save_interval(Snapshot& snapshot, const Interval& interval) {
+  snapshot.add_integer("/interval", "gradients", interval.gradients);
+  snapshot.add_real("/interval", "loss", interval.loss);
+  snapshot.add_real("/interval", "accuracy", interval.accuracy);
+  snapshot.add_real("/interval", "penalty", interval.penalty);
+  snapshot.add_integer("/interval", "equilibrium_fallbacks", interval.equilibrium_fallbacks);
+  snapshot.add_integer("/interval", "adjoint_fallbacks", interval.adjoint_fallbacks);
+}
+
+void restore_interval(const Checkpoint& checkpoint, Interval& interval) {
+  interval.gradients = checkpoint.integer("/interval", "gradients");
+  interval.loss = checkpoint.real("/interval", "loss");
+  interval.accuracy = checkpoint.real("/interval", "accuracy");
+  interval.penalty = checkpoint.real("/interval", "penalty");
+  interval.equilibrium_fallbacks = checkpoint.integer("/interval", "equilibrium_fallbacks");
+  interval.adjoint_fallbacks = checkpoint.integer("/interval", "adjoint_fallbacks");
+}
+
+}  // namespace
+
+void Experiment::save(Snapshot& snapshot, const Point& point) {
+  save_blocks(snapshot, "/parameters/", layout(), point.theta);
+  for (const auto& [name, vec] : point.vectors)
+    save_blocks(snapshot, "/dynamics/" + name + "/", layout(), vec);
+  save_state(snapshot, point.state);
+  save_interval(snapshot, point.interval);
+  data_.save(snapshot);
+  if (audit_) audit_->save(snapshot);
+}
+
+void Experiment::restore_point(const Checkpoint& checkpoint) {
+  static const LogEvent event("CheckpointRead");
+  const auto scope = event.begin();
+  restore_blocks(checkpoint, "/parameters/", layout(), theta_.get());
+  for (const auto& [name, vec] : dynamics_->vectors())
+    restore_blocks(checkpoint, "/dynamics/" + name + "/", layout(), vec);
+  restore_state(checkpoint, state_);
+  restore_interval(checkpoint, interval_);
+  objective_.expect_repetition();
+}
+
+void Experiment::restore(const Checkpoint& checkpoint) {
+  const auto stage = Stages::get().checkpoints.begin();
+  restore_point(checkpoint);
+  if (audit_) restore_audit(checkpoint);
+}
+
+// Reads what LiveAudit::save adds.
+void Experiment::restore_audit(const Checkpoint& checkpoint) {
+  const Range slice = layout().slice();
+  const Index q = layout().outputs();
+  std::vector<double> eigenvectors;
+  if (checkpoint.has("/audit/eigenvectors")) {
+    checkpoint.require_dims("/audit/eigenvectors", {-1, layout().width()});
+    const Index columns = checkpoint.dims("/audit/eigenvectors")[0];
+    if (columns > 2 * q) throw usage(checkpoint.path() + ": too many eigenvectors");
+    std::vector<double> rows(static_cast<std::size_t>(slice.size() * columns));
+    checkpoint.read_columns("/audit/eigenvectors", columns, layout().width(), slice, rows.data(), columns);
+    eigenvectors.resize(rows.size());
+    transpose(columns, slice.size(), rows.data(), eigenvectors.data());
+  }
+  audit_->restore(checkpoint.read_array("/audit/rates", {-1}), std::move(eigenvectors));
 }
 
 }  // namespace poise

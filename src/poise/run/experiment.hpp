@@ -1,12 +1,16 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "poise/base/log_event.hpp"
 #include "poise/dynamics/dynamics.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/objective/minibatches.hpp"
+#include "poise/petsc/handle.hpp"
 #include "poise/run/network.hpp"
-#include "poise/run/point.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/watched_objective.hpp"
@@ -14,13 +18,70 @@
 
 namespace poise {
 
-/// Everything a training run consists of, built from its settings, and its way into and out of checkpoints.
+/// The stages of a training for -log_view. They are made together, so that they have the same numbers on all
+/// ranks.
+struct Stages {
+  LogStage setup{"Setup"};
+  LogStage training{"Training"};
+  LogStage recording{"Recording"};  ///< measuring the row of a step, and flushing run.h5
+  LogStage audit{"Audit"};
+  LogStage checkpoints{"Checkpoint I/O"};
+
+  static const Stages& get() {
+    static const Stages stages;
+    return stages;
+  }
+};
+
+/// Sums over the steps since the last recorded step.
+struct Interval {
+  Index gradients = 0;                                     ///< number of gradients that were observed
+  double loss = 0.0, accuracy = 0.0, penalty = 0.0;        ///< sums over these gradients
+  Index equilibrium_fallbacks = 0, adjoint_fallbacks = 0;  ///< number of samples, over all evaluations
+};
+
+/// The state of a run: everything that changes from step to step, except the audit. Borrows the Vecs.
+struct Point {
+  Vec theta = nullptr;
+  DynamicsState state;
+  Interval interval;
+  std::vector<std::pair<std::string, Vec>> vectors;  ///< Dynamics::vectors()
+};
+
+/// A copy of a Point, to return to later.
+class KeptPoint {
+ public:
+  /// Collective on θ's communicator.
+  void keep(const Point& point);
+  [[nodiscard]] bool empty() const { return !theta_; }
+  [[nodiscard]] Point point() const;
+
+ private:
+  VecHandle theta_;
+  DynamicsState state_;
+  Interval interval_;
+  std::vector<std::pair<std::string, VecHandle>> vectors_;
+};
+
+/// A copy of what an observer saw, for later use.
+struct KeptEvaluation {
+  /// Collective on the communicator of the gradient.
+  void keep(const DynamicsState& at, Vec gradient_there, const Evaluation& found);
+
+  bool is_set = false;
+  DynamicsState state;
+  VecHandle gradient;
+  Evaluation evaluation;
+};
+
+/// All parts of a training run, built from its settings; saves and restores them in checkpoints.
 class Experiment {
  public:
-  /// Collective. Reads the data, fits the features (or takes them from `checkpoint`, which also gives θ and
-  /// the state of dynamics and audit), makes model, objective, dynamics and audit. Throws bad_input.
+  /// Collective. Reads the data, fits the features, makes model, objective, dynamics and audit. If
+  /// `checkpoint` is not null, the features, θ, and the state of dynamics and audit come from it. Throws
+  /// bad_input.
   Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint);
-  Experiment(const Experiment&) = delete;  // its parts point at one another
+  Experiment(const Experiment&) = delete;  // its parts point to each other
   Experiment& operator=(const Experiment&) = delete;
 
   [[nodiscard]] const ProcessGrid& grid() const { return grid_; }
@@ -31,37 +92,39 @@ class Experiment {
   [[nodiscard]] WatchedObjective& objective() { return objective_; }
   [[nodiscard]] Dynamics& dynamics() { return *dynamics_; }
   [[nodiscard]] LiveAudit* audit() { return audit_.get(); }
-  /// Null if every step is of all samples.
+  /// Null if every step uses all samples.
   [[nodiscard]] const Minibatches* batches() const { return batches_.get(); }
   [[nodiscard]] Vec theta() const { return theta_.get(); }
   [[nodiscard]] DynamicsState& state() { return state_; }
   [[nodiscard]] Interval& interval() { return interval_; }
-  /// Where the run ends at the latest; infinite where time does not count.
+  /// The latest end of the run; infinite if only steps end it.
   [[nodiscard]] double end_time() const { return end_time_; }
   [[nodiscard]] Index max_steps() const { return max_steps_; }
   /// Whether a resumed run has nothing left to do.
   [[nodiscard]] bool at_end() const {
     return state_.shown && (state_.t >= end_time_ || state_.step >= max_steps_);
   }
-  /// Steps from one recorded to the next.
+  /// Number of steps from one recorded step to the next.
   [[nodiscard]] Index record_every() const { return record_every_; }
-  /// Whether the share of right classes means anything.
+  /// Whether the loss has classes, so that an accuracy exists.
   [[nodiscard]] bool has_accuracy() const {
     return data_.info().classification || problem().loss->targets() == Targets::binary;
   }
-  /// Collective. Training loss and accuracy, by a pass over the samples where the evaluation has no accuracy.
+  /// Collective. Training loss and accuracy; makes a pass over the samples if `evaluation` has no accuracy.
   [[nodiscard]] Score train_score(const Evaluation& evaluation);
 
-  /// Collective. Goes to where another checkpoint of the same run stands: θ, the state and vectors of the
-  /// dynamics; not the audit.
+  /// Collective. Takes θ and the state and vectors of the dynamics, but not the audit, from a checkpoint of
+  /// the same run.
   void restore_point(const Checkpoint& checkpoint);
-  /// Collective. New dynamics of this run that end elsewhere; its vectors are unset.
+  /// Collective. New dynamics for this run that end at `end_time` or `max_steps`. Their vectors are not set.
   [[nodiscard]] std::unique_ptr<Dynamics> make_dynamics(const TrainSettings& settings, double end_time,
                                                         Index max_steps);
 
-  /// Collective. Where the run stands with θ at `theta`; borrows it and the vectors of the dynamics.
+  /// Collective. The point of the run with these parameters and this state; borrows `theta` and the vectors
+  /// of the dynamics.
   [[nodiscard]] Point point(Vec theta, const DynamicsState& state);
-  /// Collective. All of the run at `point` as a checkpoint stores it; borrows from this object and the point.
+  /// Collective. Adds everything that a checkpoint of the run at `point` stores; the snapshot borrows from
+  /// this object and from the point.
   void save(Snapshot& snapshot, const Point& point);
 
  private:

@@ -1,10 +1,13 @@
 #include "poise/run/interruptions.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <string>
 
@@ -12,18 +15,51 @@
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
-#include "poise/run/requests.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 namespace {
 
+std::atomic<bool> asked_to_stop = false, asked_for_checkpoint = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a handler may use it");
+
+void listen(int signal, void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART | flags;  // a signal does not interrupt a read or write
+  sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+void listen_for_requests() {
+  const auto ask_to_stop = +[](int) { asked_to_stop = true; };
+  for (const int signal : {SIGTERM, SIGUSR1, SIGXCPU}) listen(signal, ask_to_stop, 0);
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)  // nohup ignores HUP
+    listen(SIGHUP, ask_to_stop, 0);
+  std::signal(SIGXFSZ, SIG_IGN);              // the write that exceeds the file size limit reports it
+  listen(SIGINT, ask_to_stop, SA_RESETHAND);  // the second INT has the default action: the program ends
+  listen(
+      SIGUSR2, +[](int) { asked_for_checkpoint = true; }, 0);
+}
+
+bool stop_requested() {
+  return asked_to_stop;
+}
+
+bool checkpoint_requested() {
+  return asked_for_checkpoint.exchange(false);
+}
+
+namespace {
+
 constexpr double never = std::numeric_limits<double>::infinity();
-// The last step and its checkpoint must fit into the margin, and most of a short job must be left.
+// The last step and its checkpoint must fit into the margin; the margin must be a small part of a short job.
 constexpr double largest_margin = 60.0;
 constexpr double margin_share = 0.1;
 
-/// Seconds from now to a margin before the end that SLURM announces.
+/// Seconds until the announced end of the SLURM job minus a margin.
 double seconds_to_end_of_job() {
   const char* text = std::getenv("SLURM_JOB_END_TIME");
   if (text == nullptr || *text == '\0') return never;
@@ -36,7 +72,7 @@ double seconds_to_end_of_job() {
   const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
   const double left = static_cast<double>(epoch) - now.count();
   if (left > 0.0) return left - std::min(largest_margin, margin_share * left);
-  warn("SLURM_JOB_END_TIME has passed and is no deadline; give -deadline");
+  warn("SLURM_JOB_END_TIME has already passed, so the run has no deadline; give -deadline");
   return never;
 }
 

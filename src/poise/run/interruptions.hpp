@@ -2,16 +2,29 @@
 
 #include <mpi.h>
 
+#include "poise/base/process_grid.hpp"
+
 namespace poise {
 
-/// What breaks into a run from outside: signals, a deadline, and a clock that wants checkpoints. The ranks
-/// agree on it once a step.
+/// Installs signal handlers: TERM, INT (Ctrl-C), HUP (the terminal closes), XCPU and USR1 ask the program to
+/// write a checkpoint and stop (exit code 75); USR2 asks it to write a checkpoint and continue. A second INT
+/// ends the program at once. The handlers only set flags. Call before MPI starts, so that no early signal
+/// kills a rank.
+void listen_for_requests();
+
+/// Not collective. Whether this rank was asked to stop.
+[[nodiscard]] bool stop_requested();
+/// Not collective. Whether this rank was asked for a checkpoint since the last call.
+[[nodiscard]] bool checkpoint_requested();
+
+/// Requests from outside a run: signals, a deadline, and a clock that asks for checkpoints. The ranks agree
+/// on them once per step.
 class Interruptions {
  public:
-  /// Collective. `deadline`: seconds from now within which to stop; 0: a tenth, at most 60 s, before the end
-  /// that a batch system announces (SLURM_JOB_END_TIME on rank 0), never if there is none or it has passed.
-  /// `checkpoint_seconds`: wall time between checkpoints; 0: none by the clock. Throws bad_input if the
-  /// announced end is not a number.
+  /// Collective. `deadline`: stop within so many seconds from now. With 0 the deadline comes from the batch
+  /// system (SLURM_JOB_END_TIME on rank 0): that end minus a tenth of the time left, at most 60 s; there is
+  /// no deadline if the variable is unset or its time has passed. `checkpoint_seconds`: wall-clock time
+  /// between checkpoints; 0: the clock asks for none. Throws bad_input if SLURM_JOB_END_TIME is not a number.
   Interruptions(MPI_Comm comm, double deadline, double checkpoint_seconds);
 
   enum class Stop { no, signal, deadline };
@@ -19,17 +32,42 @@ class Interruptions {
     Stop stop = Stop::no;
     bool checkpoint = false;
   };
-  /// Collective, once a step. Whether a stop was asked for since the start, or a checkpoint since the last
-  /// call; the same on every rank. The deadline is met where another step, as long as the longest so far,
-  /// would end after it.
+  /// Collective, once per step. Whether anything has asked for a stop since the start, or for a checkpoint
+  /// since the last call; the same on every rank. The deadline asks for a stop as soon as one more step of
+  /// the longest duration so far would end after it.
   [[nodiscard]] Request poll();
-  /// Collective only in that every rank must call it: a checkpoint was written, its clock starts anew.
+  /// Every rank must call this after a checkpoint was written: it restarts the clock of `checkpoint_seconds`.
   void saved();
 
  private:
   MPI_Comm comm_;
-  double deadline_, checkpoint_seconds_, last_saved_;  // by the steady clock; the deadline on rank 0 only
+  double deadline_, checkpoint_seconds_, last_saved_;  // steady clock; only rank 0 has the deadline
   double last_poll_, longest_step_ = 0.0;
+};
+
+/// The time that a run spends on its checkpoints, by one rank's clock. Times are seconds since the run
+/// started.
+class CheckpointCost {
+ public:
+  /// Largest share of a run's time for checkpoints, unless the user says how often to write them.
+  static constexpr double most_share = 0.05;
+
+  /// Whether one more checkpoint, if it takes as long as the last one, keeps the total within `most_share`.
+  [[nodiscard]] bool affords(double now) const { return seconds_ + last_ <= most_share * (now + last_); }
+  void add(double seconds) {
+    ++written_;
+    last_ = seconds;
+    seconds_ += seconds;
+  }
+  void leave_out() { ++left_out_; }
+
+  [[nodiscard]] Index written() const { return written_; }
+  [[nodiscard]] Index left_out() const { return left_out_; }
+  [[nodiscard]] double seconds() const { return seconds_; }
+
+ private:
+  Index written_ = 0, left_out_ = 0;
+  double seconds_ = 0.0, last_ = 0.0;
 };
 
 }  // namespace poise

@@ -2,15 +2,63 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/run/stages.hpp"
 
 namespace poise {
+namespace {
+
+/// All columns, in the order of the file.
+const std::vector<std::pair<std::string, double HistoryRow::*>> members{
+    {"step", &HistoryRow::step},
+    {"t", &HistoryRow::t},
+    {"epoch", &HistoryRow::epoch},
+    {"loss", &HistoryRow::loss},
+    {"loss_excess", &HistoryRow::loss_excess},
+    {"penalty", &HistoryRow::penalty},
+    {"grad_norm", &HistoryRow::grad_norm},
+    {"train_accuracy", &HistoryRow::train_accuracy},
+    {"test_loss", &HistoryRow::test_loss},
+    {"test_accuracy", &HistoryRow::test_accuracy},
+    {"lambda_min", &HistoryRow::lambda_min},
+    {"lambda_T", &HistoryRow::lambda_T},
+    {"lambda_floor", &HistoryRow::lambda_floor},
+    {"kappa", &HistoryRow::kappa},
+    {"kappa_measured", &HistoryRow::kappa_measured},
+    {"bound", &HistoryRow::bound},
+    {"bound_integrated", &HistoryRow::bound_integrated},
+    {"contraction", &HistoryRow::contraction},
+    {"step_size", &HistoryRow::step_size},
+    {"equilibrium_iterations", &HistoryRow::equilibrium_iterations},
+    {"adjoint_iterations", &HistoryRow::adjoint_iterations},
+    {"equilibrium_fallbacks", &HistoryRow::equilibrium_fallbacks},
+    {"adjoint_fallbacks", &HistoryRow::adjoint_fallbacks},
+    {"gradient_cosine", &HistoryRow::gradient_cosine},
+    {"gradient_error", &HistoryRow::gradient_error},
+    {"wall_seconds", &HistoryRow::wall_seconds}};
+
+}  // namespace
+
+const std::vector<std::string>& HistoryRow::columns() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const auto& [name, member] : members) all.push_back(name);
+    return all;
+  }();
+  return names;
+}
+
+std::vector<double> HistoryRow::values() const {
+  std::vector<double> all;
+  for (const auto& [name, member] : members) all.push_back(this->*member);
+  return all;
+}
 
 void Recorder::gather(const Evaluation& evaluation) {
   Interval& interval = experiment_.interval();
@@ -41,8 +89,8 @@ HistoryRow Recorder::measure(const DynamicsState& state, Vec gradient, const Eva
   return row;
 }
 
-/// Losses are those of the problem in the unit of the data. With minibatches the training columns are means
-/// over the batches since the last row.
+/// Losses are in the unit of the data. With minibatches the training columns are means over the batches since
+/// the last row.
 void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
   const Interval& interval = experiment_.interval();
   const bool penalised = settings_.network.jacobian_weight > 0.0;
@@ -85,7 +133,7 @@ void Recorder::measure_certificate(HistoryRow& row) {
         "at step {:.0f} the free weights have passed the bound: the Jacobian's norm is at most {}, "
         "no longer below 1; unique equilibria are not certified, every solve is checked",
         row.step, to_text(certificate.contraction)));
-  // Said once: a bound above 1 is never taken back.
+  // Keeps the bound once it is above 1, so that the warning comes only once.
   if (!(last_contraction_ >= 1.0)) last_contraction_ = certificate.contraction;
 }
 
@@ -101,7 +149,7 @@ void Recorder::measure_gradient(HistoryRow& row, const DynamicsState& state, Vec
       (void)reference->value_and_gradient(experiment_.theta(), exact_.get());
   } catch (const Error& error) {
     if (!is_failed_evaluation(error)) throw;
-    return;  // there is no exact gradient, as for an unrolled network without equilibria
+    return;  // no exact gradient exists here: an unrolled network may have no equilibria
   }
   double inner = 0.0, norm = 0.0, difference = 0.0;
   check(VecDot(gradient, exact_.get(), &inner));

@@ -2,28 +2,27 @@
 
 #include <string>
 
-#include "poise/run/checkpoint_cost.hpp"
 #include "poise/run/experiment.hpp"
-#include "poise/run/history_row.hpp"
 #include "poise/run/interruptions.hpp"
+#include "poise/run/recorder.hpp"
 
 namespace poise {
 
-/// What a person sees: printed by rank 0, other ranks print nothing. Not collective but where it says so.
+/// The text on the terminal. Only rank 0 prints. Not collective except where a method says so.
 class Report {
  public:
-  /// Collective: the header tells of the model at the θ of the start.
+  /// Collective: the header describes the model at the θ of the start.
   Report(Experiment& experiment, const TrainSettings& settings, const std::string& run);
 
   void header() const;
-  /// Prints a row if it is the first, if a twentieth of the run has passed since the last one, or if 5 s
-  /// have.
+  /// Prints a row if it is the first or the `last`, or if a twentieth of the run or 5 s have passed since the
+  /// row printed before.
   void row(const HistoryRow& row, bool last);
   void summary(const HistoryRow& first, const HistoryRow& last, StopReason reason, double seconds,
                const WatchedObjective::Tally& fallbacks, const CheckpointCost& checkpoints) const;
-  /// Where a resumed run stands that is past its end.
+  /// For a resumed run that is already at or past its end.
   void nothing_to_do(const DynamicsState& state) const;
-  /// Who asked, and how to go on.
+  /// Says what asked the run to stop, and how to continue.
   void asked_to_stop(Interruptions::Stop who) const;
 
   /// "reached the end time", "a signal".

@@ -8,7 +8,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/usage.hpp"
 

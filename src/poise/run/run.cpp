@@ -1,12 +1,12 @@
 #include "poise/run/run.hpp"
 
+#include <fmt/format.h>
+
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/io/checkpoint.hpp"
-#include "poise/run/attempt.hpp"
-#include "poise/run/date.hpp"
+#include "poise/run/experiment.hpp"
 #include "poise/run/provenance.hpp"
-#include "poise/run/stages.hpp"
 
 namespace poise {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 constexpr const char* time_format = "%Y-%m-%dT%H:%M:%SZ";
 
 std::string grid_text(const ProcessGrid& grid) {
-  return std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks());
+  return fmt::format("{}x{}", grid.feature_ranks(), grid.sample_ranks());
 }
 
 RunFile::Named attributes(Experiment& experiment, const std::string& network) {
@@ -63,7 +63,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       last_step_(experiment.state().step) {
   file_.set_thinning({.steps_a_row = experiment.record_every(), .record_every = settings.record_every});
   if (!experiment.state().shown) return;
-  // Resumed: the point that it starts from is good, and saved.
+  // Resumed: the point that the run starts from is good, and it is saved.
   kept_.keep(experiment.point(experiment.theta(), experiment.state()));
   last_saved_ = experiment.state().step;
   past_end_ = !recorder_.due(last_saved_);
@@ -98,7 +98,7 @@ StopReason Run::train() {
 }
 
 ExitCode Run::finish(StopReason reason) {
-  if (experiment_.at_end()) asked_to_stop_ = Interruptions::Stop::no;  // asked at the very end
+  if (experiment_.at_end()) asked_to_stop_ = Interruptions::Stop::no;  // the request came at the end
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
   record_end();
@@ -120,8 +120,8 @@ ExitCode Run::finish(StopReason reason) {
   file_.flush();
   const bool verified = outcome() != AuditOutcome::not_verified;
   const std::string verdict = experiment_.audit() == nullptr ? "" : "verdict: " + to_string(outcome()) + "\n";
-  directory_.mark_done("step " + std::to_string(experiment_.state().step) +
-                       ", t = " + to_text(experiment_.state().t) + ", " + date(time_format) + "\n" + verdict);
+  directory_.mark_done(fmt::format("step {}, t = {}, {}\n{}", experiment_.state().step,
+                                   to_text(experiment_.state().t), date(time_format), verdict));
   return verified ? ExitCode::done : ExitCode::not_verified;
 }
 
@@ -181,18 +181,18 @@ bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Eva
   const bool is_best = state.least_loss >= 0.0 && state.least_step == state.step;
   if (is_best && may_rise()) best_.keep(point);
   if (scheduled) forget(state.step, theta, gradient);
-  // If the next gradient is that of the next step, then where a checkpoint follows, without warm starts.
+  // If the next gradient belongs to a step with a scheduled checkpoint, it is computed without warm starts.
   if (settings_.dynamics->one_gradient_a_step() && scheduled_at(state.step + 1))
     experiment_.objective().forget();
   return goes_on;
 }
 
-/// A flow goes along its gradient, and audited steps are small: their last point is the best one.
+/// A flow follows its gradient, and audited steps are small: the last point is then the best one.
 bool Run::may_rise() const {
   return !settings_.dynamics->integrates_flow() && experiment_.audit() == nullptr;
 }
 
-/// The gradient of a flow here was computed with warm starts; a restart will not have them.
+/// Computes the gradient of a flow again without warm starts, because a restart has none.
 void Run::forget(Index step, Vec theta, Vec gradient) {
   WatchedObjective& objective = experiment_.objective();
   objective.forget();
@@ -217,8 +217,8 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
   report_.row(row, false);
 }
 
-// After the checkpoint of the end, which has the audit and what was gathered without this row: a run that is
-// made longer goes on as if it had never ended.
+// Called after the last checkpoint was written, so that this row changes neither the audit nor the sums in
+// the checkpoint: a run that is made longer continues as if it had not ended here.
 void Run::record_end() {
   if (!unrecorded_.is_set) return;
   unrecorded_.is_set = false;
@@ -241,7 +241,7 @@ void Run::save(const Point& point) {
 }
 
 std::string Run::rescue() {
-  if (kept_.empty()) return {};  // the start itself failed
+  if (kept_.empty()) return {};  // the first evaluation failed
   const Point point = kept_.point();
   if (unrecorded_.is_set && unrecorded_.state.step != point.state.step) unrecorded_.is_set = false;
   try {
@@ -250,8 +250,8 @@ std::string Run::rescue() {
     if (!error.collective()) throw;
     return std::string("; nor could the last good parameters be saved: ") + error.what();
   }
-  std::string saved = "; the last good parameters are in " + last_path_ + " (step " +
-                      std::to_string(point.state.step) + ", t = " + to_text(point.state.t) + ")";
+  std::string saved = fmt::format("; the last good parameters are in {} (step {}, t = {})", last_path_,
+                                  point.state.step, to_text(point.state.t));
   saved += save_best(point);
   try {
     check(VecCopy(point.theta, experiment_.theta()));
@@ -263,13 +263,14 @@ std::string Run::rescue() {
   return saved;
 }
 
-/// A run that has become worse than it began leaves the point of its least loss, too.
+/// If the loss is now above its value at the start, saves the point of least loss, too.
 std::string Run::save_best(const Point& last) {
   if (best_.empty() || !(last_loss_ > last.state.first_loss)) return {};
   const Point best = best_.point();
   if (best.state.step == last.state.step) return {};
-  const std::string at = " least loss " + to_text(best.state.least_loss * experiment_.problem().loss_unit) +
-                         " at step " + std::to_string(best.state.step);
+  const std::string at =
+      fmt::format(" least loss {} at step {}",
+                  to_text(best.state.least_loss * experiment_.problem().loss_unit), best.state.step);
   try {
     save(best);
   } catch (const Error& error) {

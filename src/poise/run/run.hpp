@@ -7,32 +7,30 @@
 #include "poise/base/clock.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
-#include "poise/run/checkpoint_cost.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/run/interruptions.hpp"
-#include "poise/run/point.hpp"
 #include "poise/run/recorder.hpp"
 #include "poise/run/report.hpp"
 
 namespace poise {
 
-/// One training run: what happens at every step, and what is written where.
+/// One training run: what happens at every step, and which files it writes.
 ///
-/// A checkpoint is a point from which a run goes on as if it had not stopped, bit by bit. Warm starts would
-/// break that: the run that goes on has them, the one that restarts has not. So at every checkpoint that
-/// -checkpoint_every schedules, the run computes its gradient without warm starts and forgets them, as a
-/// restart does, also where the checkpoint is left out because it would cost too much time: what a run
-/// computes must not depend on the clock. A checkpoint at another step (asked for by a signal, a deadline or
-/// the clock, or at the end of a run that is then made longer) leaves, with -warm_start, a resumed run that
-/// equals the straight one to the tolerance of the solvers only.
+/// A run that resumes from a checkpoint equals the uninterrupted run bit by bit. Warm starts would break
+/// this, because a resumed run has none. So at every step that -checkpoint_every schedules, the run computes
+/// its gradient without warm starts and forgets them, as a restart does. It does so even if the checkpoint is
+/// left out because it would take too much time: what a run computes must not depend on the clock. After a
+/// checkpoint at any other step (asked for by a signal, a deadline or the clock, or at the end of a run that
+/// is later made longer) and with -warm_start, the resumed run equals the uninterrupted one only to the
+/// tolerance of the solvers.
 class Run {
  public:
-  /// Collective. All arguments but `past` must outlive it.
+  /// Collective. All arguments except `past` must outlive it.
   Run(Experiment& experiment, const TrainSettings& settings, const Options& options,
       const RunDirectory& directory, Interruptions& interruptions, const History& past);
-  /// Collective. Marks the run directory as done if the end of the run was reached. Returns not_verified if
-  /// it was, but the audit could not confirm the theorem. Throws failure if a solve failed or a bound was
-  /// violated.
+  /// Collective. Marks the run directory as done if the run reached its end. Returns done, or not_verified if
+  /// the audit could not confirm the theorem, or requeue if the run was asked to stop. Throws failure if a
+  /// solve failed or a bound was violated.
   ExitCode go();
 
  private:
@@ -44,15 +42,16 @@ class Run {
   [[nodiscard]] double seconds() const { return steady_seconds() - start_; }
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
   void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
-  /// The row of the last step, where that is none of every Nth of -audit_every.
+  /// Records the last step if it was not recorded yet (it need not be a multiple of -audit_every).
   void record_end();
   void save(const Point& point);
   void forget(Index step, Vec theta, Vec gradient);
   [[nodiscard]] bool may_rise() const;
   [[nodiscard]] bool scheduled_at(Index step) const;
-  /// Collective. Whether a scheduled checkpoint is to be written: rank 0's clock decides for all.
+  /// Collective. Whether to write a scheduled checkpoint; rank 0's clock decides for all ranks.
   bool affordable();
-  /// Saves and records the last good point after an error; says where it is, as a part of the message.
+  /// Saves and records the last good point after an error. Returns a text for the message that names the
+  /// file.
   std::string rescue();
   std::string save_best(const Point& last);
   void require_held() const;
@@ -65,15 +64,15 @@ class Run {
   Report report_;
   RunFile file_;
   Interruptions& interruptions_;
-  KeptPoint kept_, best_;   // the last good point; where the loss may rise, the one of the least
-  double last_loss_ = 0.0;  // with the penalty, at the last good point
+  KeptPoint kept_, best_;   // the last good point; the point of least loss, if the loss may rise
+  double last_loss_ = 0.0;  // loss and penalty at the last good point
   CheckpointCost cost_;
   double seconds_before_;
   double start_ = 0.0;
   HistoryRow first_, last_;
-  KeptEvaluation unrecorded_;  // of the step seen last, if it was not recorded
-  bool past_end_ = false;  ///< the history has the row of a former end, to be dropped where the run goes on
-  Index recorded_ = 0, last_step_ = 0;  // rows; the step observed last
+  KeptEvaluation unrecorded_;           // the last step, if it was not recorded
+  bool past_end_ = false;               // the last row of the history is the end of the earlier run
+  Index recorded_ = 0, last_step_ = 0;  // number of rows; the last observed step
   Index last_saved_ = -1;
   std::string last_path_;
   Interruptions::Stop asked_to_stop_ = Interruptions::Stop::no;

@@ -1,5 +1,7 @@
 #include "poise/run/stored_run.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -16,17 +18,18 @@ namespace {
 
 std::string steps_text(const std::string& folder) {
   std::string text;
-  for (const Index step : list_checkpoints(folder)) text += (text.empty() ? "" : ", ") + std::to_string(step);
+  for (const Index step : list_checkpoints(folder))
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", step);
   return text.empty() ? "none" : text;
 }
 
-/// What there is on disk is asked on rank 0 alone, so that all ranks fail or none does.
+/// Collective. Only rank 0 looks at the disk, so that either all ranks fail or none does.
 void require_run(MPI_Comm comm, const std::string& run, const std::string& folder, Index step) {
   on_root(comm, [&] {
     if (!std::filesystem::is_directory(run)) throw bad_input("-run " + run + ": there is no such directory");
     if (step >= 0 && !std::filesystem::exists(checkpoint_path(folder, step)))
-      throw bad_input("-step " + std::to_string(step) + ": " + folder +
-                      " has no such checkpoint; it has: " + steps_text(folder));
+      throw bad_input(
+          fmt::format("-step {}: {} has no such checkpoint; it has: {}", step, folder, steps_text(folder)));
   });
 }
 
@@ -34,26 +37,28 @@ void require_run(MPI_Comm comm, const std::string& run, const std::string& folde
 
 StoredRunName StoredRunName::from(Options& options) {
   StoredRunName name;
-  name.run = options.text("run", "", "the run directory to look at");
-  name.checkpoint = options.text("checkpoint", "", "a checkpoint file to look at, instead of -run");
-  name.step =
-      options.integer("step", -1, {-1, 2e9}, "the step of the checkpoint of -run; -1: the newest valid one");
+  name.run = options.text("run", "", "the run directory to inspect");
+  name.checkpoint = options.text("checkpoint", "", "a checkpoint file to inspect, instead of -run");
+  name.step = options.integer("step", -1, {-1, 2e9},
+                              "step of the checkpoint in -run; -1: the newest valid checkpoint");
   return name;
 }
 
 void declare_stored_run(Options& options) {
   (void)StoredRunName::from(options);
-  (void)options.text("data", "", "the data file of the run, if it has moved; none: where it was");
+  (void)options.text("data", "",
+                     "the data file of the run, if it has moved; if empty: the path that the run used");
   (void)options.integer("grid_feature_ranks", 1, {1, 1e6},
                         "ranks over which one copy of the weights is spread, a divisor of the number of "
-                        "ranks; need not be that of the run");
+                        "ranks; may differ from the run's value");
 }
 
 Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
   const StoredRunName name = StoredRunName::from(options);
   if (name.run.empty() == name.checkpoint.empty())
-    throw usage(name.run.empty() ? "give -run DIR, the directory of a run, or -checkpoint FILE"
-                                 : "-run and -checkpoint name two checkpoints; give one of them");
+    throw usage(name.run.empty()
+                    ? "give -run DIR, the directory of a run, or -checkpoint FILE"
+                    : "-run and -checkpoint name two checkpoints; give only one of these options");
   if (!name.checkpoint.empty()) {
     if (name.step >= 0) throw usage("-step belongs to -run; -checkpoint names the file itself");
     return {comm, name.checkpoint};

@@ -10,30 +10,31 @@
 
 namespace poise {
 
-// For programs that look at a run after or while it was made: open a checkpoint, take the run's options from
-// it, and build an Experiment of both.
+// For programs that inspect a run, finished or not: open a checkpoint, take the run's options from it, and
+// build an Experiment from both.
 
-/// Which checkpoint is meant.
+/// The options that choose a checkpoint.
 struct StoredRunName {
   std::string run, checkpoint;
   Index step = -1;
 
-  /// Declares and reads -run, -checkpoint and -step. Throws bad_input where they do not go together.
+  /// Declares and reads -run, -checkpoint and -step.
   static StoredRunName from(Options& options);
 };
 
-/// Declares what programs that look at a stored run take besides, for -help alone.
+/// Declares all options of programs that inspect a stored run, for -help only.
 void declare_stored_run(Options& options);
 
 /// Collective. The checkpoint that the options name: -checkpoint FILE, or -run DIR with -step N, or the
-/// newest valid one of -run DIR (damaged ones that were passed over are told of). Throws bad_input if there
-/// is none.
+/// newest valid checkpoint of -run DIR (warns about newer, damaged ones). Throws bad_input if there is no
+/// such checkpoint or the options contradict each other.
 [[nodiscard]] Checkpoint open_stored_run(MPI_Comm comm, Options& options);
 
-/// Collective. The settings that the run of a checkpoint was made with. Options of this program win where
-/// they do not make the run what it is: -data, which may have moved, the process grid, solvers. One that
-/// contradicts the run (see identity_options) is bad_input. Options of the run's own solvers count as used,
-/// so that Options::reject_unknown finds what is misspelt on this command line and nothing else.
+/// Collective. The settings that the run of a checkpoint was made with. Options of this program override the
+/// run's options if they do not identify the run (see identity_options): -data, which may have moved, the
+/// process grid, solvers. Throws bad_input for an option that identifies the run and has a different value.
+/// Options of the run's solvers count as used, so that Options::reject_unknown finds misspelt options of this
+/// command line only.
 [[nodiscard]] TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint);
 
 }  // namespace poise

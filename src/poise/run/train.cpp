@@ -8,13 +8,14 @@
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/run/dated_directory.hpp"
+#include "poise/petsc/session.hpp"
+#include "poise/run/ensemble.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/run/interruptions.hpp"
 #include "poise/run/resume.hpp"
 #include "poise/run/run.hpp"
 #include "poise/run/run_options.hpp"
-#include "poise/run/stages.hpp"
+#include "poise/run/settings.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
@@ -38,9 +39,9 @@ ExitCode train(Options& options, MPI_Comm comm) {
         "-data FILE is missing; data/digits.h5 comes with Poise, poise-data makes others (-help lists all "
         "options)");
 
-  Interruptions interruptions(comm, settings.deadline, settings.checkpoint_seconds);  // time runs from here
+  Interruptions interruptions(comm, settings.deadline, settings.checkpoint_seconds);  // its clock starts here
 
-  // Nothing is created before the input has been read and every option is known.
+  // Nothing is created before the input has been read and unknown options were rejected.
   std::optional<RunDirectory> directory;
   FoundCheckpoint found;
   History past;
@@ -59,12 +60,42 @@ ExitCode train(Options& options, MPI_Comm comm) {
     past = find_history(comm, *directory, found.step, experiment.record_every());
   else
     directory.emplace(comm, run_path(comm, settings), RunDirectory::Start::anew);
-  directory->clear_done();  // before the options: the old mark must not speak for a later end
-  // A resumed run writes them too: the next -resume must know a changed end time; one that it is past does
-  // not count.
+  directory->clear_done();  // before the options: the old DONE does not stand for the new end
+  // A resumed run writes its options, too, so that the next -resume knows a changed end time. A run that is
+  // already past the new end time does not.
   if (!experiment.at_end()) directory->write_options(options_text(options));
   Run run(experiment, settings, options, *directory, interruptions, past);
   return run.go();
+}
+
+namespace {
+
+constexpr const char* train_usage =
+    "poise-train: trains a deep equilibrium model and checks Theorem 1 while it runs\n"
+    "  mpirun -n 2 poise-train -data data/digits.h5 -gamma 0.8 -time 6 -run runs/digits\n"
+    "  mpirun -n 3 poise-train -run runs/digits -resume -time 12\n"
+    "  mpirun -n 4 poise-train -ensemble table.txt -ensemble_ranks 2 -data data/digits.h5 -run runs/many";
+
+ExitCode train_one_or_many(Options& options, MPI_Comm comm) {
+  Options early;  // of the ensemble; a training declares its own options
+  EnsembleSettings ensemble = EnsembleSettings::from(early);
+  if (ensemble.file.empty()) return train(options, comm);
+  ensemble.read_run(early);
+  return train_ensemble(comm, ensemble);
+}
+
+}  // namespace
+
+int train_main(int argc, char** argv) {
+  listen_for_requests();
+  return run_options_program(
+      argc, argv, train_usage,
+      [](Options& options) {
+        (void)TrainSettings::from(options);
+        (void)EnsembleSettings::from(options);
+        declare_train_solvers(options);
+      },
+      train_one_or_many);
 }
 
 }  // namespace poise

@@ -6,13 +6,13 @@
 
 namespace poise {
 
-/// Another objective, with a count of the samples that only a ladder of solvers could solve: the dynamics
-/// also evaluate where no observer looks (stages, trial points).
+/// Wraps an objective and counts the samples that needed the ladder of solvers. An observer could not count
+/// them, because the dynamics also evaluate at points that no observer sees (stages, trial points).
 class WatchedObjective final : public Objective {
  public:
   struct Tally {
-    Index equilibrium = 0, adjoint = 0;  ///< samples
-    Index gradients = 0;                 ///< evaluations with such samples
+    Index equilibrium = 0, adjoint = 0;  ///< number of samples
+    Index gradients = 0;                 ///< number of evaluations with such samples
   };
 
   /// `inner` must outlive it.
@@ -27,14 +27,24 @@ class WatchedObjective final : public Objective {
   void forget() override { inner_.forget(); }
   Score test(Vec theta) override { return inner_.test(theta); }
 
-  /// Not collective. The next evaluation repeats one of an earlier start: it is not counted, and what it
-  /// leaves behind is forgotten, as the earlier start did after its checkpoint.
+  /// Not collective. The next evaluation repeats the last one before a checkpoint: it is not counted, and the
+  /// warm starts that it leaves are forgotten, as they were after that checkpoint.
   void expect_repetition() { repetition_ = true; }
-  /// Not collective. What was counted since the last call.
+  /// Not collective. The counts since the last call.
   Tally take() { return std::exchange(tally_, {}); }
 
  private:
-  Evaluation watch(const Evaluation& evaluation);
+  Evaluation watch(const Evaluation& evaluation) {
+    if (repetition_) {
+      repetition_ = false;
+      inner_.forget();
+      return evaluation;
+    }
+    tally_.equilibrium += evaluation.equilibrium.fallbacks;
+    tally_.adjoint += evaluation.adjoint.fallbacks;
+    if (evaluation.equilibrium.fallbacks + evaluation.adjoint.fallbacks > 0) ++tally_.gradients;
+    return evaluation;
+  }
 
   Objective& inner_;
   Tally tally_;

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "poise/audit/json.hpp"
-#include "poise/audit/rate_rows.hpp"
 #include "poise/audit/verdict.hpp"
 
 namespace poise {

@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <limits>
 
-#include "poise/base/brief.hpp"
 #include "poise/base/options.hpp"
-#include "poise/base/warn.hpp"
+#include "poise/base/output.hpp"
+#include "poise/base/text.hpp"
 
 namespace poise {
 namespace {

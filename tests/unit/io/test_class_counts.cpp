@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "poise/io/class_counts.hpp"
+#include "poise/io/dataset.hpp"
 
 namespace poise {
 namespace {
@@ -25,8 +25,8 @@ TEST(ClassWarnings, NameTheClassesWithoutASampleAndAskTheLikelyQuestion) {
         {warnings({3, 4, 2}, {1, 1, 0}),
          "class 2 has training samples but no test sample: is the file sorted"},
         {warnings(std::vector<Index>(11, 1)), "no class has more than one training sample: is the label an"},
-        {warnings({5}), "all training samples are of one class"},
-        {warnings({0, 5}, {2, 0}), "all training samples are of one class"}})
+        {warnings({5}), "all training samples have the same class"},
+        {warnings({0, 5}, {2, 0}), "all training samples have the same class"}})
     EXPECT_NE(text.find(words), std::string::npos) << text;
   EXPECT_EQ(warnings(std::vector<Index>(30, 0)).find("29"), std::string::npos);  // a long list is cut
 }

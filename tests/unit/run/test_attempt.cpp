@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "poise/run/attempt.hpp"
+#include "poise/run/provenance.hpp"
 
 namespace poise {
 namespace {

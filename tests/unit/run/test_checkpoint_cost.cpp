@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "poise/run/checkpoint_cost.hpp"
+#include "poise/run/interruptions.hpp"
 
 namespace poise {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "poise/base/error.hpp"
-#include "poise/run/ensemble_table.hpp"
+#include "poise/run/ensemble_plan.hpp"
 
 namespace poise {
 namespace {
@@ -58,14 +58,14 @@ TEST(EnsembleTable, ANameThatIsNoFolderIsRefused) {
 }
 
 TEST(EnsembleTable, ANameThatIsTakenIsRefused) {
-  EXPECT_NE(refusal("a:\nb:\na: -seed 1").find("table.txt:3: the name 'a' is that of table.txt:1, too"),
+  EXPECT_NE(refusal("a:\nb:\na: -seed 1").find("table.txt:3: table.txt:1 already has the name 'a'"),
             std::string::npos);
   for (const char* name : {"ensemble.h5", "ensemble.txt", "runs.h5", "DONE", "figures"})
     EXPECT_NE(refusal(std::string(name) + ":").find("a file of the ensemble"), std::string::npos) << name;
 }
 
 TEST(EnsembleTable, AnOptionThatStandsTwiceIsRefused) {
-  EXPECT_NE(refusal("a: -seed 1 -gamma 0.5 -seed 2").find("table.txt:1: -seed stands there twice"),
+  EXPECT_NE(refusal("a: -seed 1 -gamma 0.5 -seed 2").find("table.txt:1: -seed is given twice"),
             std::string::npos);
 }
 

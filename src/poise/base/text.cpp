@@ -1,6 +1,7 @@
-#include "poise/base/text_file.hpp"
+#include "poise/base/text.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,9 +11,14 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+
+std::string brief(double value, int digits) {
+  return fmt::format("{:.{}g}", value, digits);
+}
+
 namespace {
 
-/// The bytes of an open file, until one more than `most`; false if there are some that cannot be read.
+/// Reads an open file until `content` has more than `most` bytes; returns false if reading fails.
 bool read_all(int descriptor, std::size_t most, std::string& content) {
   std::array<char, 65536> piece{};
   while (content.size() <= most) {
@@ -26,7 +32,7 @@ bool read_all(int descriptor, std::size_t most, std::string& content) {
 
 }  // namespace
 
-// Not by std::ifstream, whose read() takes an error for the end of the file.
+// Does not use std::ifstream, whose read() treats an error like the end of the file.
 std::string read_file(const std::string& path, std::size_t most) {
   std::string content;
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -37,8 +43,8 @@ std::string read_file(const std::string& path, std::size_t most) {
     throw bad_input(cause == ENOENT ? "file '" + path + "' does not exist"
                                     : "cannot read file '" + path + "': " + std::strerror(cause));
   if (content.size() > most)
-    throw bad_input("file '" + path + "' has more than " + std::to_string(most) +
-                    " bytes: it is damaged, or another kind of file");
+    throw bad_input(fmt::format(
+        "file '{}' has more than {} bytes: it is damaged, or a different kind of file", path, most));
   return content;
 }
 

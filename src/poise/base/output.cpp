@@ -1,12 +1,25 @@
-#include "poise/base/silent.hpp"
+#include "poise/base/output.hpp"
+
+#include <cstdio>
 
 #include "poise/base/check.hpp"
 
 namespace poise {
+
+void warn(const std::string& message) {
+  std::fprintf(stderr, "poise: warning: %s\n", message.c_str());
+}
+
+void warn(MPI_Comm comm, const std::string& message) {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  if (rank == 0) warn(message);
+}
+
 namespace {
 
-/// The attribute of silent communicators. Duplicates inherit it, so it reaches the one that PETSc makes for
-/// its objects.
+/// The attribute that marks silent communicators. Duplicates inherit it, also the duplicate that PETSc makes
+/// for its objects.
 int silent_key() {
   static const int key = [] {
     int made = MPI_KEYVAL_INVALID;
@@ -19,7 +32,7 @@ int silent_key() {
 }  // namespace
 
 void silence(MPI_Comm comm) {
-  static int mark = 1;  // what the attribute points to; only that there is one counts
+  static int mark = 1;  // the attribute points to it; its value does not matter
   check_mpi(MPI_Comm_set_attr(comm, silent_key(), &mark));
 }
 

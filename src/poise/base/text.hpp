@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace poise {
+
+/// Not collective. A number with at most `digits` significant digits, for people: 0.0123, 1.5e-09, inf, nan.
+[[nodiscard]] std::string brief(double value, int digits);
+
+/// The whole content of the file `path`. Throws bad_input, with the path and the system's reason, if the file
+/// cannot be read completely or has more than `most` bytes. For one rank; does not communicate.
+[[nodiscard]] std::string read_file(const std::string& path, std::size_t most);
+
+}  // namespace poise
