@@ -23,11 +23,11 @@ double working_bytes(const MemberInput& input, const CompareSettings& settings, 
   double grown = 0.0;
   for (int time = 0; time < 2; ++time) {
     const double before = heap_bytes();
-    const auto network = make_network(input, settings, spec);
-    const VecHandle theta = network->layout().create();
+    MemberNetwork network(input, settings, spec);
+    const VecHandle theta = network.layout().create();
     const VecHandle gradient = duplicate(theta.get());
-    network->initialise(theta.get());
-    (void)network->objective().value_and_gradient(theta.get(), gradient.get());
+    network.initialise(theta.get());
+    (void)network.objective().value_and_gradient(theta.get(), gradient.get());
     grown = heap_bytes() - before;
   }
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &grown, 1, MPI_DOUBLE, MPI_SUM, input.grid.world()));
@@ -67,6 +67,7 @@ class MemberRecorder {
   MemberRecord& record_;
 };
 
+/// Not by an Experiment, which has one end: this flow ends a step at every recorded time.
 void follow_flow(MemberNetwork& network, const CompareSettings& settings, MemberRecorder& recorder,
                  MemberRecord& record) {
   const std::vector<double> times = settings.times();
@@ -138,10 +139,10 @@ MemberRecord run_member(MPI_Comm comm, const CompareSettings& settings, const Mo
   const MemberInput input{grid, data.problem(), data.features().width(), seed};
   MemberRecord record;
   record.working_bytes = working_bytes(input, settings, spec);
-  const auto network = make_network(input, settings, spec);
-  record.parameters = static_cast<double>(network->layout().width() * network->layout().row_length());
-  MemberRecorder recorder(grid, data, *network, record);
-  follow_flow(*network, settings, recorder, record);
+  MemberNetwork network(input, settings, spec);
+  record.parameters = static_cast<double>(network.layout().width() * network.layout().row_length());
+  MemberRecorder recorder(grid, data, network, record);
+  follow_flow(network, settings, recorder, record);
   return record;
 }
 

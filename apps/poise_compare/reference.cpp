@@ -64,9 +64,9 @@ CompareReference make_reference(const ProcessGrid& grid, const TrainingData& dat
   CompareReference reference;
   const MemberInput input{grid, data.problem(), data.features().width(), settings.seed(0)};
   // Solvers read their options when they are made: a misspelt one is found before the members start.
-  const auto network = make_network(input, settings, {.kind = ModelSpec::Kind::implicit});
-  const VecHandle theta = network->layout().create();
-  const Flow flow(network->objective(), theta.get(), settings.time, settings.steps);
+  MemberNetwork network(input, settings, {.kind = ModelSpec::Kind::implicit});
+  const VecHandle theta = network.layout().create();
+  const Flow flow(network.objective(), theta.get(), settings.time, settings.steps);
   if (settings.problem.loss->least_squares()) add_optima(input, settings, reference);
   reference.teacher = teacher_in_features(data.features(), data.problem().outputs, data.teacher());
   scale_weight(data, reference.teacher);

@@ -145,6 +145,36 @@ std::vector<ModelSpec> CompareSettings::models() const {
   return models;
 }
 
+TrainSettings CompareSettings::member(const ModelSpec& model, Index features) const {
+  TrainSettings s = problem;
+  s.audit = false;
+  NetworkSettings& n = s.network;
+  n.gamma = gamma;
+  n.init_scale_a = init_scale_a;
+  n.init_scale_b = init_scale_b;
+  n.panel = panel;
+  switch (model.kind) {
+    case ModelSpec::Kind::implicit:
+      n.objective = "collapsed";
+      break;
+    case ModelSpec::Kind::shallow:
+      n.objective = "shallow";
+      break;
+    case ModelSpec::Kind::unrolled:
+      n.objective = "unrolled";
+      n.depth = model.depth;
+      break;
+    case ModelSpec::Kind::feedforward:
+      n.objective = "feedforward";
+      n.depth = model.depth;
+      n.activation = model.activation;
+      n.layer_bias = false;
+      n.width = feedforward_width > 0 ? feedforward_width : features;
+      n.init_scale_a = feedforward_scale;
+  }
+  return s;
+}
+
 std::vector<double> CompareSettings::times() const {
   std::vector<double> times{0.0};
   for (Index k = 1; k + 1 < points; ++k) {

@@ -30,6 +30,8 @@ struct CompareSettings {
   static CompareSettings from(Options& options);
 
   [[nodiscard]] std::uint64_t seed(Index s) const { return problem.seed + static_cast<std::uint64_t>(s); }
+  /// The settings with which the engine builds the network of a model on `features` features.
+  [[nodiscard]] TrainSettings member(const ModelSpec& model, Index features) const;
   /// The implicit model first.
   [[nodiscard]] std::vector<ModelSpec> models() const;
   /// Recorded times: 0, then from first_time to time at equal ratios.

@@ -134,9 +134,9 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
   const bool held = weight <= bound + rounding_share * (1.0 + gamma) / (1.0 - gamma);
 
   Experiment network(comm, network_settings(sweep, p, p[4]), nullptr);
-  (void)network.dynamics().run(network.theta(), network.state(), no_observer);
+  (void)network.advance(no_observer);
   Experiment& implicit = limit.experiment();
-  (void)implicit.dynamics().run(implicit.theta(), implicit.state(), no_observer);
+  (void)implicit.advance(no_observer);
   const double moved = distance(implicit.theta(), limit.start());
   return {here.loss,
           here.gradient,

@@ -34,16 +34,15 @@ bool goes_on(FollowSettings::Stop stop, const AuditPoint& point, const Followed&
 }  // namespace
 
 Followed follow(Experiment& experiment, const FollowSettings& settings, const Inspect& inspect) {
-  LiveAudit& audit = *experiment.audit();
+  const LiveAudit& audit = *experiment.audit();
   const double rounding = audit.constants().excess_rounding;
   Followed result;
   result.kappa = audit.constants().kappa;
   result.lambda_floor = audit.constants().lambda_floor;
-  const auto observe = [&](const DynamicsState& state, Vec theta, Vec gradient,
-                           const Evaluation& evaluation) {
+  const auto observe = [&](const DynamicsState& state, Vec, Vec gradient, const Evaluation& evaluation) {
     double norm = 0.0;
     check(VecNorm(gradient, NORM_2, &norm));
-    const AuditPoint point = audit.observe(state.step, state.t, theta, norm, state.local_error_sum);
+    const AuditPoint point = experiment.audit_here(state, norm);
     if (state.step == 0) result.initial_excess = point.sample.excess;
     result.final_excess = point.sample.excess;
     result.time = state.t;
@@ -54,7 +53,7 @@ Followed follow(Experiment& experiment, const FollowSettings& settings, const In
     return !result.reached && goes_on(settings.stop, point, result);
   };
   try {
-    (void)experiment.dynamics().run(experiment.theta(), experiment.state(), observe);
+    (void)experiment.advance(observe);
   } catch (const Error& error) {
     if (!settings.allow_divergence || !is_failed_evaluation(error)) throw;
     result.diverged = true;

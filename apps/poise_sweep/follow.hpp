@@ -34,7 +34,10 @@ struct FollowSettings {
   bool allow_divergence = false;  ///< a failed evaluation ends the run and is no error
 };
 
-/// Collective. Runs the dynamics of an experiment that has an audit, audited at every step.
+/// Collective. Runs an experiment that has an audit to its end and audits every step. The loop and the audit
+/// are the engine's (Experiment::advance, Experiment::audit_here). A Run is not used: a member has no
+/// directory, history or checkpoints, test losses at every step would cost more than the steps, and some
+/// studies go on after a violation, which ends a Run.
 [[nodiscard]] Followed follow(Experiment& experiment, const FollowSettings& settings,
                               const Inspect& inspect = {});
 
