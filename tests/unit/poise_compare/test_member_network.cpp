@@ -2,10 +2,8 @@
 
 #include <cmath>
 
-#include "poise_compare/linear_weight.hpp"
+#include "poise_compare/weight.hpp"
 #include "poise_compare/member.hpp"
-#include "poise_compare/member_network.hpp"
-#include "poise_compare/spectrum.hpp"
 #include "support/problems.hpp"
 
 namespace poise::compare {
