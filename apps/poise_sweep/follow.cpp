@@ -9,12 +9,12 @@
 namespace poise::sweep {
 namespace {
 
-/// The smaller of a minimum and the tightness of one bound here; NaN stands for none yet.
+/// The smaller of a minimum so far (NaN: none yet) and the tightness of one bound at this point.
 double smaller(double so_far, double tightness, const BoundCheck& check) {
   return check.resolved ? std::fmin(so_far, tightness) : so_far;
 }
 
-/// Each bound by itself.
+/// Adds each bound by itself.
 void judge(const AuditPoint& point, Followed& result) {
   const AuditRow& row = point.row;
   if (!row.check.held && result.first_violation < 0.0)
