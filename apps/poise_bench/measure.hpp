@@ -8,11 +8,12 @@
 
 namespace poise::bench {
 
-/// A square product of large matrices on every rank at the same time: the rate the others are compared with.
+/// A square product of large matrices on every rank at the same time: the rate with which other rates are
+/// compared.
 class DgemmProbe {
  public:
   explicit DgemmProbe(Index size);
-  /// Collective. Rate of all ranks together, 1e9 floating point operations a second.
+  /// Collective. Rate of all ranks together, in 1e9 floating point operations per second.
   double gflops(MPI_Comm comm);
 
  private:
@@ -20,11 +21,11 @@ class DgemmProbe {
   std::vector<double> a_, b_, c_;
 };
 
-/// Collective. How fast all ranks together read an array of `doubles` numbers each, bytes a second (the best
-/// of some passes): the cache that holds it, or memory.
+/// Collective. The rate at which all ranks together read arrays of `doubles` numbers each, in bytes per
+/// second (the best of some passes), from cache or memory.
 [[nodiscard]] double read_rate(MPI_Comm comm, Index doubles);
 
-/// Repeated runs of one case, each beside a run of the probe: noise of the machine hits both.
+/// Repeated runs of one case, each next to a run of the probe: noise of the machine affects both.
 struct Timing {
   std::vector<double> seconds;  ///< of the slowest rank
   std::vector<double> dgemm_gflops;
@@ -32,13 +33,13 @@ struct Timing {
   std::vector<Work> works;    ///< see Work::over
 
   void add(double one_seconds, double one_dgemm_gflops, const Work& one_work);
-  /// Average over the runs; the residual is the largest of them.
+  /// Average over the runs; of residuals the largest.
   [[nodiscard]] Work work() const;
   [[nodiscard]] double gflops() const;
-  /// Median over the repeats of the rate in units of the probe's rate beside it: with flops that are all
-  /// dense products, the share of the time that they need at the speed of a large one.
+  /// Median over the runs of their rate over the rate of the probe next to them: the share of the time that
+  /// the flops would need at the speed of a large product.
   [[nodiscard]] double share_of_dgemm() const;
-  /// The fastest run against the fastest probe.
+  /// The rate of the fastest run over the rate of the fastest probe.
   [[nodiscard]] double best_share_of_dgemm() const;
 
  private:
@@ -46,9 +47,9 @@ struct Timing {
   [[nodiscard]] double rate(const std::vector<double>& units) const;
 };
 
-/// Collective. Seconds of one run on the slowest rank; `work`: of all ranks.
+/// Collective. Seconds of one run on the slowest rank; `work` becomes the work of all ranks.
 double time_once(MPI_Comm comm, BenchCase& bench_case, Work& work);
-/// Collective. Runs that are not counted, then `repeat` that are.
+/// Collective. Warm-up runs, then `repeat` measured runs.
 [[nodiscard]] Timing measure(MPI_Comm comm, BenchCase& bench_case, DgemmProbe& probe, Index repeat);
 
 [[nodiscard]] double median(std::vector<double> values);
@@ -59,9 +60,9 @@ struct PeakMemory {
   double rank0 = 0.0, most = 0.0;
 };
 [[nodiscard]] PeakMemory peak_memory(MPI_Comm comm);
-/// Not collective. Resident memory of this process now, MB; 0 where the system does not tell.
+/// Not collective. Resident memory of this process now, MB; 0 if the system does not tell.
 [[nodiscard]] double resident_mb();
-/// Collective. The largest value of the ranks.
+/// Collective. The largest value of all ranks.
 [[nodiscard]] double largest(MPI_Comm comm, double value);
 
 }  // namespace poise::bench

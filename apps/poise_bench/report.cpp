@@ -1,9 +1,20 @@
 #include "poise_bench/report.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/version.hpp"
+#include "poise/io/durable.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise::bench {
 namespace {
@@ -15,6 +26,45 @@ Json json_of(const H5Value& value) {
   return Json::parse(json_number(std::get<double>(value)));  // by its text, so that whole numbers stay whole
 }
 
+std::string text_of(const H5Value& value) {
+  if (const auto* word = std::get_if<std::string>(&value)) return *word;
+  const double number = std::get<double>(value);
+  return std::isfinite(number) ? to_text(number) : "";
+}
+
+std::string csv(const std::vector<BenchReport>& reports) {
+  std::vector<std::string> columns;
+  for (const BenchReport& report : reports)
+    for (const auto& [key, value] : report.entries())
+      if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
+  std::string text;
+  for (const std::string& column : columns) text += (text.empty() ? "" : ",") + column;
+  for (const BenchReport& report : reports) {
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      const auto found = std::find_if(report.entries().begin(), report.entries().end(),
+                                      [&](const auto& entry) { return entry.first == columns[c]; });
+      text += c == 0 ? "\n" : ",";
+      if (found != report.entries().end()) text += text_of(found->second);
+    }
+  }
+  return text + "\n";
+}
+
+std::string hdf5(const std::string& path, const std::vector<BenchReport>& reports) {
+  H5File file = H5File::create_in_memory(path);
+  file.set_attribute("/", "schema", std::string("poise-bench-1"));
+  file.set_attribute("/", "version", version());
+  file.set_attribute("/", "git", git_commit());
+  for (const BenchReport& report : reports) {
+    const std::string name = "/" + std::get<std::string>(report.entries().front().second);
+    std::string group = name;
+    for (int k = 2; file.exists(group); ++k) group = fmt::format("{}_{}", name, k);
+    file.create_group(group);
+    for (const auto& [key, value] : report.entries()) file.set_attribute(group, key, value);
+  }
+  return file.image();
+}
+
 }  // namespace
 
 BenchReport::BenchReport(MPI_Comm comm, const std::string& name, const BenchSettings& settings, Index samples,
@@ -22,7 +72,7 @@ BenchReport::BenchReport(MPI_Comm comm, const std::string& name, const BenchSett
   const double fastest = *std::min_element(timing.seconds.begin(), timing.seconds.end());
   const Work work = timing.work();
   const PeakMemory peak = peak_memory(comm);
-  const std::string shape = std::to_string(grid.feature_ranks()) + "x" + std::to_string(grid.sample_ranks());
+  const std::string shape = fmt::format("{}x{}", grid.feature_ranks(), grid.sample_ranks());
   add_text("case", name);
   add("m", static_cast<double>(settings.m));
   add("n", static_cast<double>(samples));
@@ -44,22 +94,17 @@ BenchReport::BenchReport(MPI_Comm comm, const std::string& name, const BenchSett
   add("peak_rss_mb", peak.most);
   add("rank0_rss_mb", peak.rank0);
 
-  char line[200];
-  std::snprintf(line, sizeof line,
-                "%-17s %6lld %7lld %4lld %6s %11.3f %11.3f %8.1f %8.1f %7.3f %9lld %9.1e %8.0f", name.c_str(),
-                static_cast<long long>(settings.m), static_cast<long long>(samples),
-                static_cast<long long>(settings.q), shape.c_str(), 1e3 * median(timing.seconds),
-                1e3 * fastest, timing.gflops(), median(timing.dgemm_gflops), timing.share_of_dgemm(),
-                static_cast<long long>(std::llround(work.products)), work.residual, peak.most);
-  row_ = line;
+  row_ = fmt::format(
+      "{:<17} {:6} {:7} {:4} {:>6} {:11.3f} {:11.3f} {:8.1f} {:8.1f} {:7.3f} {:9} {:9.1e} {:8.0f}", name,
+      settings.m, samples, settings.q, shape, 1e3 * median(timing.seconds), 1e3 * fastest, timing.gflops(),
+      median(timing.dgemm_gflops), timing.share_of_dgemm(), std::llround(work.products), work.residual,
+      peak.most);
 }
 
 std::string BenchReport::header() {
-  char line[200];
-  std::snprintf(line, sizeof line, "%-17s %6s %7s %4s %6s %11s %11s %8s %8s %7s %9s %9s %8s", "case", "m",
-                "n", "q", "grid", "median/ms", "fastest/ms", "GF/s", "dgemm", "share", "products", "residual",
-                "peak/MB");
-  return line;
+  return fmt::format("{:<17} {:>6} {:>7} {:>4} {:>6} {:>11} {:>11} {:>8} {:>8} {:>7} {:>9} {:>9} {:>8}",
+                     "case", "m", "n", "q", "grid", "median/ms", "fastest/ms", "GF/s", "dgemm", "share",
+                     "products", "residual", "peak/MB");
 }
 
 void BenchReport::add_work(const Work& work, const ProcessGrid& grid) {
@@ -69,7 +114,7 @@ void BenchReport::add_work(const Work& work, const ProcessGrid& grid) {
   add("adjoint_iterations", work.adjoint_iterations);
   add("fallbacks", work.fallbacks);
   if (grid.feature_ranks() == 1) return;
-  // Of the products alone; the gradient gathers the equilibria once more.
+  // These count the products alone; the gradient gathers the equilibria once more.
   add("comm_bytes", work.bytes);
   add("comm_messages", work.messages);
   add("comm_bytes_model", work.bytes_model);
@@ -95,6 +140,29 @@ std::string BenchReport::json() const {
       line += ' ';
   }
   return line;
+}
+
+void check_output(MPI_Comm comm, const std::string& path) {
+  if (path.empty()) return;
+  if (!path.ends_with(".csv") && !path.ends_with(".h5"))
+    throw usage(fmt::format("-out {}: the name must end in .csv or .h5", path));
+  on_root(comm, [&] {
+    const auto refuse = [&](const std::string& why) {
+      throw bad_input(fmt::format("-out {}: {}", path, why));
+    };
+    if (std::filesystem::is_directory(path)) refuse("is a directory");
+    // Does what replace_file will do, with a file that does not exist yet.
+    const std::string probe = fmt::format("{}.probe{}", path, getpid());
+    std::FILE* file = std::fopen(probe.c_str(), "wx");
+    if (file == nullptr) refuse(fmt::format("cannot be written: {}", std::strerror(errno)));
+    (void)std::fclose(file);
+    (void)std::remove(probe.c_str());
+  });
+}
+
+void write_output(const std::string& path, const std::vector<BenchReport>& reports) {
+  if (path.empty()) return;
+  replace_file(path, path.ends_with(".csv") ? csv(reports) : hdf5(path, reports));
 }
 
 }  // namespace poise::bench

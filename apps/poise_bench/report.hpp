@@ -9,7 +9,7 @@
 
 namespace poise::bench {
 
-/// What is printed of one case: a line of a table and one line of JSON. Files get the same entries.
+/// The results of one case: a line of the table and a line of JSON. Files get the same entries.
 class BenchReport {
  public:
   /// Collective on `comm` (peak memory).
@@ -30,5 +30,13 @@ class BenchReport {
   std::vector<std::pair<std::string, H5Value>> entries_;
   std::string row_;
 };
+
+/// Collective. Throws bad_input, on all ranks, if the name does not end in .csv or .h5 or the file could not
+/// be written; does not change an existing file. Does nothing if the name is empty.
+void check_output(MPI_Comm comm, const std::string& path);
+/// Not collective. Replaces the file. CSV: a first row with the names of all columns, then one row per
+/// report, with empty entries for columns that the report does not have. HDF5: one group with attributes per
+/// report. Does nothing if the name is empty.
+void write_output(const std::string& path, const std::vector<BenchReport>& reports);
 
 }  // namespace poise::bench

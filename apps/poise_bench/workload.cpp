@@ -1,9 +1,91 @@
 #include "poise_bench/workload.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "poise/base/error.hpp"
+#include "poise/base/option_rules.hpp"
 #include "poise/base/random.hpp"
+#include "poise/run/solvers.hpp"
+#include "poise/run/usage.hpp"
 
 namespace poise::bench {
 namespace {
+
+constexpr double most = 1e9;
+
+const std::vector<std::string> single_cases = {"product",   "collapsed", "equilibrium", "equilibrium_gmres",
+                                               "tanh_cold", "tanh_warm", "hard",        "lambda_min"};
+
+/// "1,4,16" as ascending numbers.
+std::vector<Index> parse_depths(const std::string& text) {
+  std::vector<Index> depths;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    Index depth = 0;
+    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), depth);
+    if (code != std::errc() || end != word.data() + word.size() || depth < 1 || depth > 1000000)
+      throw usage(fmt::format("-depths {}: give numbers from 1 to 1000000, as in 1,4,16", text));
+    depths.push_back(depth);
+  }
+  if (depths.empty()) throw usage("-depths is empty: give numbers, as in 1,4,16");
+  std::sort(depths.begin(), depths.end());
+  return depths;
+}
+
+void read_cases(Options& o, BenchSettings& s) {
+  std::vector<std::string> cases = single_cases;
+  cases.insert(cases.end(), {"memory", "depth_memory", "scaling", "all"});
+  s.name = o.choice("case", "all", cases,
+                    "the case to measure; all: product, collapsed, equilibrium, tanh_cold, tanh_warm, hard, "
+                    "lambda_min");
+  s.scaling_of = o.choice("scaling_of", "equilibrium", single_cases,
+                          "-case scaling: the case that runs on one rank and on all ranks in turn");
+  s.weak = o.choice("scaling", "strong", {"strong", "weak"},
+                    "-case scaling: the same problem on all ranks (strong), or n samples per rank (weak)") ==
+           "weak";
+  s.depths =
+      parse_depths(o.text("depths", "1,4,16,64", "-case depth_memory: depths of the unrolled network"));
+  s.recompute_every =
+      o.integer("recompute_every", 0, {0, most},
+                "-case depth_memory: the unrolled network keeps every Kth state; 0: all states");
+  s.plain_samples = o.integer("plain_samples", s.plain_samples, {1, most},
+                              "-case hard: samples per rank that plain iteration solves; its time is scaled "
+                              "to n samples");
+  s.relative_step = o.real("relative_step", s.relative_step, {0, 1},
+                           "-case tanh_warm: |step| between two gradients over |theta|");
+}
+
+/// Options that have an effect in one case only; -case scaling runs the case -scaling_of.
+std::vector<OptionRule> bench_rules() {
+  const OptionCondition scaling{"case", {"scaling"}};
+  const OptionCondition depth{"case", {"depth_memory"}};
+  const auto case_or_scaling_of = [](const std::string& name) -> std::vector<OptionCondition> {
+    return {{"case", {name, "all"}}, {"scaling_of", {name}}};
+  };
+  return {{"scaling_of", {scaling}},
+          {"scaling", {scaling}},
+          {"depths", {depth}},
+          {"recompute_every", {depth}},
+          {"plain_samples", case_or_scaling_of("hard")},
+          {"relative_step", case_or_scaling_of("tanh_warm")}};
+}
+
+void check(const BenchSettings& s) {
+  if (s.loss->targets() == Targets::binary && s.q != 1)
+    throw usage(fmt::format("-loss {} has one output: add -q 1", s.loss->name()));
+  if (s.loss->targets() == Targets::classes && s.q < 2)
+    throw usage(fmt::format("-loss {} needs at least two outputs: raise -q", s.loss->name()));
+  if (s.gamma == 1.0) throw usage("-gamma 1 does not contract: choose less");
+  const bool fixed = s.scaling_of == "product" || s.scaling_of == "collapsed" || s.scaling_of == "lambda_min";
+  if (s.name == "scaling" && s.weak && fixed)
+    throw usage(fmt::format(
+        "-scaling weak grows the samples, on which {} does not depend: choose a different -scaling_of",
+        s.scaling_of));
+}
 
 /// Standard normal features; labels, or for the squared loss standard normal targets.
 SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& settings, double scale, Index n) {
@@ -28,6 +110,57 @@ SampleSet draw_samples(const ParameterLayout& layout, const BenchSettings& setti
 }
 
 }  // namespace
+
+BenchSettings BenchSettings::from(Options& o) {
+  const Options::Category category(o, "bench");
+  BenchSettings s;
+  read_cases(o, s);
+  s.m = o.integer("m", 0, {0, most}, "state width; 0: 512, for hard 256");
+  s.n = o.integer("n", s.n, {1, most}, "number of samples; with -case memory and -scaling weak per rank");
+  s.q = o.integer("q", s.q, {1, most}, "number of outputs");
+  s.gamma = o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0: 0.9, for hard 0.99");
+  s.repeat =
+      o.integer("repeat", 0, {0, most},
+                "number of measured runs, after warm-up runs; 0: 15, for tanh_warm 20, for depth_memory 3");
+  s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and samples"));
+  s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6},
+                          "A is this times N(0,1), in the tanh cases this times N(0,1)/(2 sqrt(m))");
+  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "B is this times N(0,1)/sqrt(m)");
+  s.loss = find_loss(o.choice("loss", "cross_entropy", loss_names(), "loss of a sample"));
+  s.feature_ranks = static_cast<int>(
+      o.integer("grid_feature_ranks", 1, {1, 1e6}, "ranks over which one copy of the weights is spread"));
+  s.panel = o.integer("eq_panel", 0, {0, 1e6},
+                      "number of samples solved at once; 0: as many as fit into the cache");
+  s.dgemm_size = o.integer("dgemm_size", s.dgemm_size, {1, 1e5},
+                           "rows of the square matrix product with which all times are compared");
+  s.out = o.text("out", "", "also write the results to this file, FILE.csv or FILE.h5");
+  require_effect(o, bench_rules());
+  check(s);
+  return s;
+}
+
+BenchSettings BenchSettings::of(const std::string& case_name) const {
+  BenchSettings s = *this;
+  const bool hard = case_name == "hard";
+  if (s.m == 0) s.m = hard ? 256 : 512;
+  if (s.gamma == 0.0) s.gamma = hard ? 0.99 : 0.9;
+  const Index runs = case_name == "tanh_warm" ? 20 : case_name == "depth_memory" ? 3 : 15;
+  if (s.repeat == 0) s.repeat = runs;
+  return s;
+}
+
+void declare_bench_solvers(Options& options) {
+  declare_solvers(options, {{"eq_", "worst sample to 1e-10, in the tanh cases and hard to 1e-8"},
+                            {"eq_mixed_"},
+                            {"eq_newton_"},
+                            {"eq_anderson_"},
+                            {"adj_"},
+                            {"adj_mixed_"},
+                            {"adj_gmres_"},
+                            {"collapsed_", "here to 1e-10"},
+                            {"spec_"},
+                            {"spec_state_"}});
+}
 
 Recipe Recipe::of(const std::string& case_name, const BenchSettings& settings) {
   Recipe recipe;

@@ -1,5 +1,7 @@
 #include "poise_compare/settings.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -29,8 +31,8 @@ std::vector<Index> parse_depths(const std::string& text) {
     Index depth = 0;
     const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), depth);
     if (code != std::errc() || end != word.data() + word.size() || depth < 1 || depth > most_layers)
-      throw usage("-depths " + text + ": '" + word +
-                  "' is no depth; give numbers from 1 to 100000, as in 1,4,16");
+      throw usage(fmt::format("-depths {}: '{}' is no depth; give numbers from 1 to 100000, as in 1,4,16",
+                              text, word));
     depths.push_back(depth);
   }
   if (depths.empty()) throw usage("-depths is empty: give numbers, as in 1,4,16");
@@ -45,12 +47,12 @@ std::vector<Activation> parse_activations(const std::string& text) {
   for (const std::string& word : words_of(text)) {
     if (std::find(known.begin(), known.end(), word) == known.end()) {
       const std::string near = nearest_name(word, known);
-      throw usage("-feedforward_activation " + text + ": '" + word + "' is no activation" +
-                  (near.empty() ? "" : "; did you mean '" + near + "'?"));
+      throw usage(fmt::format("-feedforward_activation {}: '{}' is no activation{}", text, word,
+                              near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
     }
     const Activation activation = parse_activation(word);
     if (std::find(activations.begin(), activations.end(), activation) != activations.end())
-      throw usage("-feedforward_activation " + text + ": '" + word + "' is there twice");
+      throw usage(fmt::format("-feedforward_activation {}: '{}' is given twice", text, word));
     activations.push_back(activation);
   }
   if (activations.empty()) throw usage("-feedforward_activation is empty: give names, as in identity,relu");
@@ -69,15 +71,36 @@ std::vector<OptionRule> compare_rules() {
 
 }  // namespace
 
+std::string ModelSpec::name() const {
+  switch (kind) {
+    case Kind::implicit:
+      return "implicit";
+    case Kind::unrolled:
+      return fmt::format("depth {}", depth);
+    case Kind::shallow:
+      return "shallow";
+    case Kind::feedforward:
+      break;
+  }
+  return linear() ? "deep linear" : to_string(activation) + " network";
+}
+
+double ModelSpec::cost() const {
+  constexpr double solves = 10.0;  // products of the Krylov solves of a gradient
+  if (kind == Kind::implicit) return solves;
+  return 1.0 + static_cast<double>(depth);
+}
+
 CompareSettings CompareSettings::from(Options& o) {
   const Options::Category category(o, "study");
   CompareSettings s;
   s.problem.read_data(o);
-  // Declared first, so with another default than in poise-train: what is compared are the W of the data.
+  // Declared before read_loss, with a different default than in poise-train: the study compares the W of the
+  // data, not of a scaled problem.
   (void)o.flag(
       "scale_targets", false,
-      "squared loss of /targets: fit (target - mean)/scale; W, its norms and distances are then those "
-      "of the scaled problem");
+      "squared loss of /targets: fit (target - mean)/scale; W, its norms and distances then belong to the "
+      "scaled problem");
   s.problem.read_loss(o);
   s.problem.network.objective = "collapsed";
   s.read_models(o);
@@ -86,8 +109,8 @@ CompareSettings CompareSettings::from(Options& o) {
   if (!s.matched &&
       std::find(s.activations.begin(), s.activations.end(), Activation::identity) == s.activations.end())
     throw usage(
-        "-feedforward_init random is about the deep linear network, which -feedforward_activation "
-        "does not name: leave it out, or add identity to -feedforward_activation");
+        "-feedforward_init random has an effect on the deep linear network only, which "
+        "-feedforward_activation does not name: leave it out, or add identity to -feedforward_activation");
   return s;
 }
 
@@ -97,40 +120,45 @@ void CompareSettings::read_models(Options& o) {
   init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6},
                         "entries of the readouts B start at this times N(0,1)/sqrt(number of features)");
   depths = parse_depths(o.text("depths", "1,2,4,16", "depths H of the unrolled networks"));
-  feedforward_depth =
-      o.integer("feedforward_depth", 3, {0, most_layers},
-                "hidden layers of the feedforward networks, without biases; 0: no such network");
-  activations =
-      parse_activations(o.text("feedforward_activation", "identity",
-                               "of the feedforward networks, one each, as in identity,relu; identity: "
-                               "the deep linear network"));
-  feedforward_width = o.integer("feedforward_width", 0, {0, 1e6}, "their width; 0: the number of features");
+  feedforward_depth = o.integer(
+      "feedforward_depth", 3, {0, most_layers},
+      "number of hidden layers of the feedforward networks, which have no biases; 0: no such network");
+  activations = parse_activations(o.text("feedforward_activation", "identity",
+                                         "activations of the feedforward networks, one network each, as in "
+                                         "identity,relu; identity: the deep linear network"));
+  feedforward_width = o.integer("feedforward_width", 0, {0, 1e6},
+                                "width of the feedforward networks; 0: the number of features");
   matched =
       o.choice("feedforward_init", "matched", {"matched", "random"},
                "start of the deep linear network; matched: identity layers and the readout W0, so that it "
-               "starts at the W0 of the implicit model; random: as the other feedforward networks, whose "
-               "weights are those of the seed") == "matched";
-  feedforward_scale =
-      o.real("feedforward_scale", 1.0, {0, 1e300},
-             "random layers start at this times N(0,1)/sqrt(inputs), relu at sqrt(2) times that");
+               "starts at the W0 of the implicit model; random: random layers of the seed, as in the "
+               "feedforward networks with activations") == "matched";
+  feedforward_scale = o.real("feedforward_scale", 1.0, {0, 1e300},
+                             "random layers start at this times N(0,1)/sqrt(inputs), with relu at this times "
+                             "N(0,1) sqrt(2/inputs)");
 }
 
 void CompareSettings::read_study(Options& o) {
   time = o.real("time", 10.0, {1e-300, 1e300}, "end time of the gradient flows");
   first_time = o.real("first_time", time / 1000.0, {1e-300, 1e300}, "first recorded time after 0");
-  points =
-      o.integer("points", 41, {2, 1e6}, "recorded times: 0, then from -first_time to -time at equal ratios");
-  steps = o.integer("steps", 1000000, {1, 2e9}, "a flow that takes more steps of the integrator has failed");
+  points = o.integer("points", 41, {2, 1e6},
+                     "number of recorded times: 0, then from -first_time to -time with equal ratios");
+  steps = o.integer("steps", 1000000, {1, 2e9},
+                    "largest number of integrator steps of a flow; a flow that needs more has failed");
   seeds = o.integer("seeds", 3, {1, 1e6},
-                    "members of every model: initial weights of -seed and the ones after it");
+                    "seeds per model: the initial weights of -seed and of the seeds after it");
   member_ranks = static_cast<int>(
-      o.integer("member_ranks", 1, {1, 1e6}, "ranks that work on a member; members run side by side"));
-  panel = o.integer("eq_panel", 0, {0, 1e6},
-                    "samples that pass through a network at once; 0: as many as stay in cache");
-  save_weights = o.flag("save_weights", false, "keep W of every linear model at all times in compare.h5");
-  run = o.text("run", "", "directory of the study; none: runs/compare-DATA-DATE-TIME");
+      o.integer("member_ranks", 1, {1, 1e6},
+                "ranks per member, a divisor of the number of ranks; members run at the same time"));
+  panel =
+      o.integer("eq_panel", 0, {0, 1e6},
+                "number of samples that pass through a network at once; 0: as many as fit into the cache");
+  save_weights =
+      o.flag("save_weights", false, "store W of every linear model at all recorded times in compare.h5");
+  run = o.text("run", "", "directory of the study; if empty: runs/compare-DATA-DATE-TIME");
   if (first_time >= time && points > 2)
-    throw usage("-first_time " + to_text(first_time) + " is not before the end, -time " + to_text(time));
+    throw usage(
+        fmt::format("-first_time {} is not before the end, -time {}", to_text(first_time), to_text(time)));
 }
 
 std::vector<ModelSpec> CompareSettings::models() const {
@@ -143,6 +171,36 @@ std::vector<ModelSpec> CompareSettings::models() const {
     models.push_back(
         {.kind = ModelSpec::Kind::feedforward, .depth = feedforward_depth, .activation = activation});
   return models;
+}
+
+TrainSettings CompareSettings::member(const ModelSpec& model, Index features) const {
+  TrainSettings s = problem;
+  s.audit = false;
+  NetworkSettings& n = s.network;
+  n.gamma = gamma;
+  n.init_scale_a = init_scale_a;
+  n.init_scale_b = init_scale_b;
+  n.panel = panel;
+  switch (model.kind) {
+    case ModelSpec::Kind::implicit:
+      n.objective = "collapsed";
+      break;
+    case ModelSpec::Kind::shallow:
+      n.objective = "shallow";
+      break;
+    case ModelSpec::Kind::unrolled:
+      n.objective = "unrolled";
+      n.depth = model.depth;
+      break;
+    case ModelSpec::Kind::feedforward:
+      n.objective = "feedforward";
+      n.depth = model.depth;
+      n.activation = model.activation;
+      n.layer_bias = false;
+      n.width = feedforward_width > 0 ? feedforward_width : features;
+      n.init_scale_a = feedforward_scale;
+  }
+  return s;
 }
 
 std::vector<double> CompareSettings::times() const {

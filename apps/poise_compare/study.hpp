@@ -4,28 +4,47 @@
 #include <utility>
 #include <vector>
 
+#include "poise/run/training_data.hpp"
 #include "poise_compare/member.hpp"
-#include "poise_compare/reference.hpp"
 #include "poise_compare/settings.hpp"
 
 namespace poise::compare {
 
-/// A finished study: what the members returned and what their paths are measured to be. Arrays are row-major
-/// [models, seeds] or [models, seeds, times]; NaN: there is no such thing, or the member failed.
+/// The matrices that the paths of W are compared with: q x m, column-major, on every rank.
+struct CompareReference {
+  std::vector<double> min_norm;              ///< W* = Y Φ⁺; squared loss, else empty
+  std::vector<std::vector<double>> nearest;  ///< of every seed W* + W0(I − ΦΦ⁺), where the shallow flow ends
+  Index rank = 0;                            ///< of Φ; squared loss, else 0
+  double optimal_loss = 0.0;                 ///< L*; squared loss
+  std::vector<double> teacher;               ///< in the features; empty if there is none
+};
+
+/// Collective on the world of the grid. Also makes each solver once, so that misspelt options are found.
+[[nodiscard]] CompareReference make_reference(const ProcessGrid& grid, const TrainingData& data,
+                                              const CompareSettings& settings);
+
+/// Not collective. The teacher as weights of the features: for linear features (identity, whiten) the W with
+/// W φ(x) = teacher x, or the nearest W in least squares if features leave directions out. Empty if the data
+/// have no teacher, the features are not linear, or the loss has a different number of outputs.
+[[nodiscard]] std::vector<double> teacher_in_features(const FeatureMap& features, Index outputs,
+                                                      const std::vector<double>& teacher);
+
+/// A finished study: the results of the members and the measures of their paths. Arrays are row-major,
+/// [models, seeds] or [models, seeds, times]; NaN if a measure does not apply or the member failed.
 struct Study {
   std::vector<ModelSpec> models;
   std::vector<double> times;
   Index seeds = 0, first_seed = 0;
   Index samples = 0, test_samples = 0, features = 0, outputs = 0;
   double gamma = 0.0;
-  std::vector<MemberRecord> members;  ///< [models, seeds]; of failed ones empty
-  std::vector<std::string> errors;    ///< [models, seeds]; empty for those that did not fail
+  std::vector<MemberRecord> members;  ///< [models, seeds]; empty for failed members
+  std::vector<std::string> errors;    ///< [models, seeds]; empty for members that did not fail
   std::vector<std::pair<std::string, std::vector<double>>> paths, work;  ///< by name
 
   [[nodiscard]] std::size_t member(std::size_t model, Index seed) const {
     return model * static_cast<std::size_t>(seeds) + static_cast<std::size_t>(seed);
   }
-  /// One number a seed, of those that are not NaN: of `paths` at a time, or of `work`.
+  /// One number per seed, without NaN: of `paths` at a time, or of `work`.
   [[nodiscard]] std::vector<double> path_values(const std::string& name, std::size_t model,
                                                 std::size_t time) const;
   [[nodiscard]] std::vector<double> work_values(const std::string& name, std::size_t model) const;

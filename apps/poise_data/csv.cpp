@@ -4,16 +4,67 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
-#include <cctype>
 #include <string_view>
 
 #include "poise/base/error.hpp"
-#include "poise_data/csv_record.hpp"
 
 namespace poise::data {
 namespace {
+
+/// No table has longer lines, but a compressed file of one megabyte may hold one of a gigabyte.
+constexpr std::size_t longest_line = std::size_t{1} << 26;
+
+constexpr std::string_view opens_behind = ";\t|, \"";
+constexpr auto npos = std::string_view::npos;
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// The first separator of the list that stands outside quotes.
+char find_separator(const std::string& record) {
+  for (const char separator : {';', '\t', '|', ','}) {
+    bool inside = false;
+    for (const char c : record) {
+      if (c == '"') inside = !inside;
+      if (c == separator && !inside) return separator;
+    }
+  }
+  return ' ';
+}
+
+/// Reads the field that begins at `place`; `place` is then behind the field.
+CsvField take_field(const std::string& record, char separator, std::size_t& place) {
+  const auto ends = [&](char c) { return separator == ' ' ? c == ' ' || c == '\t' : c == separator; };
+  CsvField field;
+  while (separator != ' ' && place < record.size() && (record[place] == ' ' || record[place] == '\t') &&
+         record[place] != separator)
+    ++place;
+  if (place < record.size() && record[place] == '"') {
+    field.quoted = true;
+    for (++place; place < record.size(); ++place) {
+      if (record[place] != '"') {
+        field.text.push_back(record[place]);
+      } else if (place + 1 < record.size() && record[place + 1] == '"') {
+        field.text.push_back('"');
+        ++place;
+      } else {
+        ++place;
+        break;
+      }
+    }
+  }
+  std::string rest;
+  while (place < record.size() && !ends(record[place])) rest.push_back(record[place++]);
+  field.text += field.quoted ? trimmed(rest) : rest;
+  if (!field.quoted) field.text = trimmed(field.text);
+  return field;
+}
 
 using Fields = std::vector<CsvField>;
 
@@ -47,14 +98,14 @@ bool says_missing(const std::string& text) {
   return means_missing(text) || (is_number(text, value) && !std::isfinite(value));
 }
 
-/// Whether a field that counts is empty or says that its value is missing.
+/// Whether a field of a column that is not dropped is empty or says that its value is missing.
 bool misses_a_value(const Fields& fields, const std::vector<bool>& dropped) {
   for (std::size_t c = 0; c < fields.size(); ++c)
     if (!dropped[c] && (fields[c].text.empty() || says_missing(fields[c].text))) return true;
   return false;
 }
 
-/// Fields as numbers, by one kind of decimal sign in the whole table.
+/// Reads fields as numbers, with the same decimal sign in the whole table.
 class NumberReader {
  public:
   NumberReader(const CsvTable& table, const CsvFormat& format, char separator)
@@ -115,10 +166,10 @@ class NumberReader {
       return text + "; a decimal comma is taken by -csv_decimal comma, thousands separators are not";
     if (table_.rows == 0 && names_.empty())
       text += " (-csv_header true if this line holds the names of the columns)";
-    return text +
-           "; a column of words must be encoded as numbers, be the -label_column, or be left out by "
-           "-drop_columns " +
-           std::to_string(column_of_message_);
+    return fmt::format(
+        "{}; a column of words must be encoded as numbers, be the -label_column, or be left out by "
+        "-drop_columns {}",
+        text, column_of_message_);
   }
 
  public:
@@ -135,6 +186,71 @@ class NumberReader {
 };
 
 }  // namespace
+
+void split_record(const std::string& record, char separator, std::vector<CsvField>& fields) {
+  fields.clear();
+  std::size_t place = 0;
+  if (separator == ' ') {  // runs of blanks are one separator
+    while ((place = record.find_first_not_of(" \t", place)) != std::string::npos)
+      fields.push_back(take_field(record, separator, place));
+    return;
+  }
+  for (;;) {
+    fields.push_back(take_field(record, separator, place));
+    if (place >= record.size()) return;
+    ++place;  // the separator
+    if (place == record.size()) {
+      fields.emplace_back();
+      return;
+    }
+  }
+}
+
+std::vector<std::string> split_fields(const std::string& record, char separator) {
+  std::vector<CsvField> fields;
+  split_record(record, separator, fields);
+  std::vector<std::string> texts;
+  for (const CsvField& field : fields) texts.push_back(field.text);
+  return texts;
+}
+
+CsvRecords::CsvRecords(const std::string& path, char separator) : text_(path), separator_(separator) {
+  has_record_ = read_record();
+  if (separator_ == 0) separator_ = find_separator(record_);
+}
+
+bool CsvRecords::read_record() {
+  for (;;) {
+    record_.clear();
+    line_ = next_line_;
+    bool inside = false, any = false;
+    for (int c = 0; (c = text_.get()) >= 0;) {
+      any = true;
+      if (c == '\n') ++next_line_;
+      if (c == '\n' && !inside) break;
+      // A quote opens a field only at its start; a doubled one inside closes and opens again.
+      if (c == '"') inside = !inside && (record_.empty() || opens_behind.find(record_.back()) != npos);
+      if (record_.size() == longest_line)
+        throw bad_input(text_.path() + ": has a line of more than 64 MiB: is it a text table?");
+      record_.push_back(static_cast<char>(c));
+      if (record_.front() == '#') inside = false;
+    }
+    if (inside)
+      throw bad_input(fmt::format("{}: line {}: a field begins with a quote (\") that is never closed",
+                                  text_.path(), line_));
+    if (!any) return false;
+    if (!trimmed(record_).empty() && record_.front() != '#') return true;
+  }
+}
+
+bool CsvRecords::next(std::vector<CsvField>& fields) {
+  if (!has_record_) return false;
+  split_record(record_, separator_, fields);
+  const Index line = line_;
+  has_record_ = read_record();
+  shown_line_ = line;
+  return true;
+}
 
 CsvFormat CsvFormat::from(Options& options) {
   CsvFormat format;
@@ -161,7 +277,7 @@ CsvFormat CsvFormat::from(Options& options) {
 }
 
 std::string CsvTable::at(Index row) const {
-  return path + ": line " + std::to_string(lines[static_cast<std::size_t>(row)]);
+  return fmt::format("{}: line {}", path, lines[static_cast<std::size_t>(row)]);
 }
 
 bool means_missing(std::string text) {
@@ -242,14 +358,14 @@ std::vector<Index> parse_columns(const std::string& text, Index columns,
       const auto named = std::find(names.begin(), names.end(), word);
       if (named == names.end()) {
         const std::string near = nearest_name(word, names);
-        throw bad_input("option " + option + ": " + quoted(word) +
-                        " is not the number of a column (0 is the first, -1 the last)" +
-                        (names.empty() ? "" : ", nor the name of one") +
-                        (near.empty() ? "" : "; did you mean '" + near + "'?"));
+        throw bad_input(
+            fmt::format("option {}: {} is not the number of a column (0 is the first, -1 the last){}{}",
+                        option, quoted(word), names.empty() ? "" : ", nor the name of one",
+                        near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
       }
       if (std::find(named + 1, names.end(), word) != names.end())
-        throw bad_input("option " + option + ": two columns have the name " + quoted(word) +
-                        "; give the number of one");
+        throw bad_input(fmt::format("option {}: two columns have the name {}; give the number of one", option,
+                                    quoted(word)));
       index = named - names.begin();
     }
     if (index < 0 || index >= columns)
@@ -257,7 +373,7 @@ std::vector<Index> parse_columns(const std::string& text, Index columns,
           fmt::format("option {}: column {} is not one of the {} columns (0 is the first, -1 the last)",
                       option, word, columns));
     if (std::find(chosen.begin(), chosen.end(), index) != chosen.end())
-      throw bad_input("option " + option + ": column " + word + " is given twice");
+      throw bad_input(fmt::format("option {}: column {} is given twice", option, word));
     chosen.push_back(index);
   }
   return chosen;

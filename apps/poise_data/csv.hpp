@@ -6,8 +6,42 @@
 
 #include "poise/base/options.hpp"
 #include "poise/base/process_grid.hpp"
+#include "poise_data/reading.hpp"
 
 namespace poise::data {
+
+struct CsvField {
+  std::string text;  ///< without quotes, and without blanks around it unless they are quoted
+  bool quoted = false;
+};
+
+/// The records of a text table (RFC 4180), one after the other; empty lines and lines that begin with # are
+/// passed over. Serial. Throws bad_input where a quote is not closed, or a line fills the memory.
+class CsvRecords {
+ public:
+  /// `separator`: 0 to find it from the first record.
+  CsvRecords(const std::string& path, char separator);
+
+  /// False at the end of the file.
+  bool next(std::vector<CsvField>& fields);
+  /// The line that the last record began in, from 1.
+  [[nodiscard]] Index line() const { return shown_line_; }
+  [[nodiscard]] char separator() const { return separator_; }
+
+ private:
+  bool read_record();
+
+  TextStream text_;
+  char separator_ = 0;
+  std::string record_;  // as it stands in the file
+  bool has_record_ = false;
+  Index line_ = 0, next_line_ = 1, shown_line_ = 0;
+};
+
+/// The fields of a record.
+void split_record(const std::string& record, char separator, std::vector<CsvField>& fields);
+/// The texts of its fields.
+[[nodiscard]] std::vector<std::string> split_fields(const std::string& record, char separator);
 
 enum class CsvHeader { detect, yes, no };
 enum class CsvDecimal { detect, point, comma };
@@ -24,10 +58,10 @@ struct CsvFormat {
   static CsvFormat from(Options& options);
 };
 
-/// What a reader takes of a table of so many columns; the others are features.
+/// The columns of a table that are not features.
 struct CsvRoles {
   std::vector<Index> dropped;
-  Index text = -1;  ///< this column is kept as it is written; -1: none
+  Index text = -1;  ///< the column whose fields stay texts; -1: none
 };
 
 /// A text table: numbers, row-major, and one column of texts.
@@ -36,12 +70,12 @@ struct CsvTable {
   Index rows = 0;
   Index left_out = 0;              ///< rows with a missing value (CsvFormat::drop_missing)
   Index columns = 0;               ///< of numbers
-  std::vector<std::string> names;  ///< of these columns; empty without a header
-  std::vector<Index> numbers;      ///< of these columns in the file, from 0
+  std::vector<std::string> names;  ///< of the columns of numbers; empty without a header
+  std::vector<Index> numbers;      ///< of the columns of numbers in the file, from 0
   std::vector<double> values;      ///< rows x columns
-  std::vector<std::string> texts;  ///< one for each row, if a column of texts was asked for
+  std::vector<std::string> texts;  ///< one per row, if CsvRoles::text names a column
   std::vector<Index> lines;        ///< the line of the file each row begins in, from 1, for messages
-  /// Where a number stands in the file, as FILE: line L.
+  /// The place of a row in the file, as FILE: line L.
   [[nodiscard]] std::string at(Index row) const;
 };
 

@@ -1,15 +1,14 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
-#include <fmt/format.h>
 
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
-#include "poise_data/byte_reader.hpp"
 #include "poise_data/csv.hpp"
-#include "poise_data/import.hpp"
-#include "poise_data/labels.hpp"
-#include "poise_data/output.hpp"
+#include "poise_data/poise_data.hpp"
+#include "poise_data/reading.hpp"
 #include "poise_data/samples.hpp"
 
 namespace poise::data {
@@ -25,15 +24,17 @@ struct CsvOptions {
 
 CsvOptions declare(Options& options) {
   CsvOptions o;
-  o.path = options.text("csv", "", "text table, plain or .gz, a sample a row; separator , ; | tab or blanks");
+  o.path =
+      options.text("csv", "", "text table, plain or .gz, one sample per row; separator , ; | tab or blanks");
   o.label_column = options.text("label_column", "",
                                 "column of the class, by number (0 is the first, -1 the last) or name");
   o.target_columns =
       options.text("target_columns", "", "columns of the regression targets, as 10,11 or -2,-1 or price,age");
   o.target_path = options.text("target_csv", "", "a second table whose columns are the regression targets");
-  o.drop_columns = options.text("drop_columns", "", "columns that are left out, as 0 or id,name");
+  o.drop_columns = options.text("drop_columns", "", "columns to leave out, as 0 or id,name");
   o.test_path = options.text("test_csv", "", "a table of the test samples, with the same columns");
-  o.test_target_path = options.text("test_target_csv", "", "their targets, where -target_csv has the others");
+  o.test_target_path =
+      options.text("test_target_csv", "", "a table of the targets of -test_csv, with -target_csv");
   o.format = CsvFormat::from(options);
   o.labels = LabelOptions::from(options);
   o.split = declare_test_split(options);
@@ -53,14 +54,15 @@ void validate(const CsvOptions& o) {
   require_output(o.output);
 }
 
-/// The samples of one table; columns of targets still stand among the features.
+/// The samples of one table, where columns of targets are still among the features.
 struct Samples {
   CsvTable table;
   std::vector<std::string> target_names;
   SampleBlock block;
 };
 
-/// Programs that write tables with an index of the rows leave the first name out: no model may see it.
+/// Whether the first column is an index of the rows, which no model may see: programs that write such a
+/// column leave its name empty.
 bool is_index(const std::vector<std::string>& names) {
   return names.size() > 1 && (names[0].empty() || names[0] == "Unnamed: 0");
 }
@@ -142,8 +144,8 @@ void take_targets(const std::vector<Index>& columns, Samples& samples) {
 void read_targets(const CsvOptions& o, const std::string& path, Samples& samples) {
   CsvTable targets = read_csv(path, o.format);
   if (targets.rows != samples.table.rows)
-    throw bad_input(fmt::format("{}: has {} rows, {} has {}: both need one row a sample", path, targets.rows,
-                                samples.table.path, samples.table.rows));
+    throw bad_input(fmt::format("{}: has {} rows, {} has {}: both need one row per sample", path,
+                                targets.rows, samples.table.path, samples.table.rows));
   samples.block.outputs = targets.columns;
   samples.block.targets = std::move(targets.values);
   samples.target_names = std::move(targets.names);
@@ -189,7 +191,7 @@ void require_same_columns(const Samples& train_samples, const Samples& test_samp
     throw bad_input(fmt::format("{}: has {} features, {} has {}: both need the same columns", test.path,
                                 test.columns, train.path, train.columns));
   if (!train.names.empty() && !test.names.empty() && train.names != test.names)
-    throw bad_input(test.path + ": its columns have other names than those of " + train.path +
+    throw bad_input(test.path + ": its columns have different names than the columns of " + train.path +
                     ", or another order");
   const auto &targets = train_samples.target_names, &test_targets = test_samples.target_names;
   if (!targets.empty() && !test_targets.empty() && targets != test_targets)

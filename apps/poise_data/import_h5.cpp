@@ -4,9 +4,8 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
-#include "poise_data/import.hpp"
-#include "poise_data/labels.hpp"
-#include "poise_data/output.hpp"
+#include "poise_data/poise_data.hpp"
+#include "poise_data/samples.hpp"
 
 namespace poise::data {
 namespace {

@@ -1,22 +1,20 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 #include <optional>
 #include <set>
 
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
-#include "poise_data/import.hpp"
-#include "poise_data/labels.hpp"
 #include "poise_data/npy.hpp"
-#include "poise_data/npz.hpp"
-#include "poise_data/output.hpp"
+#include "poise_data/poise_data.hpp"
 #include "poise_data/samples.hpp"
 
 namespace poise::data {
 namespace {
 
-/// One set of samples as arrays: its features, and targets or labels.
+/// One set of samples as arrays: features, and targets or labels.
 struct Arrays {
   std::optional<NpyMatrix> features, targets, labels;
 };
@@ -36,7 +34,7 @@ void require_numbers(const NpyMatrix& matrix) {
 
 void require_rows(const NpyMatrix& answers, const NpyMatrix& features) {
   if (answers.rows != features.rows)
-    throw bad_input(fmt::format("{}: has {} rows, {} has {}: both need one row a sample", answers.path,
+    throw bad_input(fmt::format("{}: has {} rows, {} has {}: both need one row per sample", answers.path,
                                 answers.rows, features.path, features.rows));
 }
 
@@ -95,7 +93,7 @@ std::optional<NpyMatrix> read_if_given(const std::string& path) {
   return read_npy(path);
 }
 
-/// Of answers that are taken for targets because their type is real.
+/// Warns if answers that are taken for targets, because their type is real, look like classes.
 void warn_of_classes_as_targets(const NpyMatrix& answers) {
   constexpr std::size_t most_different = 20;
   const auto may_be_class = [](double value) { return value >= 0.0 && std::floor(value) == value; };
@@ -121,14 +119,16 @@ std::optional<NpyMatrix> find_array(const NpzFile& file, const std::string& name
 }  // namespace
 
 DatasetInfo import_npy(Options& options, bool declare_only) {
-  const std::string features =
-      options.text("npy_features", "", "NPY array, plain or .gz, its first index the sample");
+  const std::string features = options.text(
+      "npy_features", "", "NPY array of the features, plain or .gz; its first index is the sample");
   const std::string targets = options.text("npy_targets", "", "NPY array of the regression targets");
   const std::string labels =
       options.text("npy_labels", "", "NPY array of the classes, integers from 0 on, or texts");
   const std::string test_features = options.text("npy_test_features", "", "NPY array of the test samples");
-  const std::string test_targets = options.text("npy_test_targets", "", "their targets");
-  const std::string test_labels = options.text("npy_test_labels", "", "their classes");
+  const std::string test_targets =
+      options.text("npy_test_targets", "", "NPY array of the targets of -npy_test_features");
+  const std::string test_labels =
+      options.text("npy_test_labels", "", "NPY array of the classes of -npy_test_features");
   const LabelOptions of_labels = LabelOptions::from(options);
   const TestSplit split = declare_test_split(options);
   const Output output = declare_output(options);
@@ -149,10 +149,11 @@ DatasetInfo import_npy(Options& options, bool declare_only) {
 }
 
 DatasetInfo import_npz(Options& options, bool declare_only) {
-  const std::string path = options.text("npz", "", "NPZ file of numpy.savez, its arrays one row a sample");
+  const std::string path = options.text("npz", "", "NPZ file of numpy.savez, with one row per sample");
   const auto name = [&](const std::string& option, const std::string& what) {
-    return options.text(option, "",
-                        "name of the array of the " + what + "; none: the usual names are looked for");
+    return options.text(
+        option, "",
+        "name of the array of the " + what + "; if empty: the first of the usual names in the file");
   };
   const std::string features = name("npz_features", "features (x_train, X_train, X, x, features, data)");
   const std::string targets = name("npz_targets", "regression targets (y_train, y, targets of real type)");

@@ -1,18 +1,19 @@
 #include "poise_data/poise_data.hpp"
 
+#include <fmt/format.h>
+
+#include <array>
+
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise_data/import.hpp"
-#include "poise_data/output.hpp"
-#include "poise_data/show.hpp"
-#include "poise_data/synthetic.hpp"
+#include "poise_data/samples.hpp"
 
 namespace poise::data {
 namespace {
 
 constexpr const char* usage =
-    "poise-data: imports and generates data sets, and shows what one holds\n\n"
+    "poise-data: imports and generates data sets, and shows their content\n\n"
     "  poise-data import -csv F[.gz] -label_column K | -target_columns A,B | -target_csv F  [-test_csv F] "
     "-out F.h5\n"
     "  poise-data import -images F -labels F [-test_images F -test_labels F] -out F.h5\n"
@@ -45,12 +46,45 @@ std::string show(MPI_Comm comm, const std::vector<std::string>& words) {
 
 }  // namespace
 
+DatasetInfo import_dataset(Options& options, bool declare_only) {
+  struct Importer {
+    std::string chosen_by;
+    DatasetInfo (*run)(Options&, bool);
+  };
+  const std::array<Importer, 5> importers{{{"csv", import_csv},
+                                           {"images", import_idx},
+                                           {"npy_features", import_npy},
+                                           {"npz", import_npz},
+                                           {"h5", import_h5}}};
+  const Importer* chosen = nullptr;
+  for (const Importer& importer : importers) {
+    if (declare_only) {
+      (void)importer.run(options, true);
+      continue;
+    }
+    // Asked in a separate list: an option counts as known only if its importer runs.
+    Options probe;
+    if (probe.text(importer.chosen_by, "", "").empty()) continue;
+    if (chosen != nullptr)
+      throw bad_input(fmt::format("options -{} and -{} exclude each other: import one kind of file at a time",
+                                  chosen->chosen_by, importer.chosen_by));
+    chosen = &importer;
+  }
+  if (declare_only) return {};
+  if (chosen == nullptr)
+    throw bad_input(
+        "nothing to import: give -csv FILE, -images FILE, -npy_features FILE, -npz FILE or -h5 FILE (-help "
+        "lists all)");
+  return chosen->run(options, false);
+}
+
 std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words, bool help_requested) {
   if (help_requested) return help_text();
   if (words.empty()) throw usage_error("name a command: import, synthetic or show");
   const std::string& command = words.front();
   if (command == "show") return show(comm, words);
-  if (words.size() > 1) throw usage_error("'" + words[1] + "' is not an option: options begin with a dash");
+  if (words.size() > 1)
+    throw usage_error(fmt::format("'{}' is not an option: options begin with a dash", words[1]));
   Options options;
   if (command == "synthetic") return summary_of(synthetic_dataset(comm, options)) + "\n";
   if (command == "import") {
@@ -59,8 +93,8 @@ std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words,
     return text;
   }
   const std::string near = nearest_name(command, {"import", "synthetic", "show"});
-  throw usage_error("'" + command + "' is not a command" +
-                    (near.empty() ? "" : ", did you mean '" + near + "'?"));
+  throw usage_error(fmt::format("'{}' is not a command{}", command,
+                                near.empty() ? "" : fmt::format(", did you mean '{}'?", near)));
 }
 
 }  // namespace poise::data

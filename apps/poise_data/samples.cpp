@@ -1,17 +1,104 @@
 #include "poise_data/samples.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <numeric>
+#include <system_error>
 
 #include "poise/base/error.hpp"
 #include "poise/base/option_rules.hpp"
+#include "poise/base/output.hpp"
 #include "poise/base/random.hpp"
+#include "poise/io/dataset.hpp"
+#include "poise_data/csv.hpp"
+#include "poise_data/reading.hpp"
 
 namespace poise::data {
 namespace {
 
-/// The `wanted` rows with the smallest random numbers of the seed.
+/// Up to this number of classes, all labels are accepted; with more classes, at most `classes_a_label`
+/// classes per different label.
+constexpr Index believed_classes = 100;
+constexpr Index classes_a_label = 10;
+
+/// Numbers by size, before words by letters; 1 and 1.0 are one label.
+struct LabelOrder {
+  bool operator()(const std::string& a, const std::string& b) const {
+    double x = 0.0, y = 0.0;
+    const bool a_is = is_number(a, x), b_is = is_number(b, y);
+    if (a_is && b_is) return x < y;
+    if (a_is != b_is) return a_is;
+    return a < b;
+  }
+};
+
+using Numbers = std::map<std::string, Index, LabelOrder>;
+
+Numbers different_labels(const RawLabels& train, const RawLabels& test) {
+  Numbers numbers;
+  for (const RawLabels* set : {&train, &test})
+    for (std::size_t i = 0; i < set->texts.size(); ++i) {
+      if (set->texts[i].empty())
+        throw bad_input(set->where[i] + ": the label is missing; fill it in or leave the row out");
+      if (means_missing(set->texts[i]))
+        throw bad_input(
+            set->where[i] + ": the label " + quoted(set->texts[i]) +
+            " stands for a missing one: fill it in, leave the row out, or, if it is a class, give "
+            "it another name");
+      numbers.emplace(set->texts[i], 0);
+    }
+  Index next = 0;
+  for (auto& [text, number] : numbers) number = next++;
+  return numbers;
+}
+
+bool all_are_numbers(const Numbers& numbers) {
+  double value = 0.0;
+  return std::all_of(numbers.begin(), numbers.end(),
+                     [&](const auto& n) { return is_number(n.first, value); });
+}
+
+Index to_label(double value, Index classes, const std::string& where) {
+  if (std::floor(value) != value)
+    throw bad_input(where + ": the label " + to_text(value) +
+                    " is not a whole number: is it a number to be predicted? Its column is a target then "
+                    "(-target_columns); classes are 0, 1, 2, ..., and -map_labels true numbers others");
+  if (value < 0)
+    throw bad_input(
+        where + ": the label " + to_text(value) +
+        " is not an integer from 0 on: number the classes 0, 1, 2, ..., or let -map_labels true do "
+        "it");
+  const Index limit = classes > 0 ? classes : most_classes;
+  if (value >= static_cast<double>(limit))
+    throw bad_input(fmt::format("{}: the label {} is not below {}, {}", where, to_text(value), limit,
+                                classes > 0
+                                    ? "the number of classes (-classes)"
+                                    : "the most classes there may be: do the labels stand elsewhere?"));
+  return static_cast<Index>(value);
+}
+
+std::vector<Index> labels_of(const RawLabels& raw, const Numbers& numbers, bool mapped, Index classes) {
+  std::vector<Index> labels;
+  for (std::size_t i = 0; i < raw.texts.size(); ++i) {
+    double value = 0.0;
+    if (!mapped) (void)is_number(raw.texts[i], value);
+    labels.push_back(mapped ? numbers.at(raw.texts[i]) : to_label(value, classes, raw.where[i]));
+  }
+  return labels;
+}
+
+std::vector<Index> counts_of(const SampleBlock& block, Index classes) {
+  if (block.count == 0) return {};
+  std::vector<Index> counts(static_cast<std::size_t>(classes), 0);
+  for (const Index label : block.labels) ++counts[static_cast<std::size_t>(label)];
+  return counts;
+}
+
+/// Marks the `wanted` rows with the smallest random numbers of the seed.
 void draw(std::vector<Index> rows, Index wanted, std::uint64_t seed, std::vector<bool>& is_test) {
   const CounterRandom random(seed, Stream::test_split);
   std::vector<std::pair<double, Index>> drawn;
@@ -21,8 +108,8 @@ void draw(std::vector<Index> rows, Index wanted, std::uint64_t seed, std::vector
     is_test[static_cast<std::size_t>(drawn[static_cast<std::size_t>(i)].second)] = true;
 }
 
-/// Test rows of each class: shares rounded down, then one more where the rest is largest; the only row of a
-/// class is taken last, for a class without a training sample cannot be learned.
+/// Numbers of test rows per class: shares rounded down, then one more row for the largest remainders. The
+/// only row of a class is taken last, because a class without training samples cannot be learned.
 std::vector<Index> shares(const std::vector<Index>& counts, double fraction, Index wanted) {
   std::vector<Index> taken;
   std::vector<std::pair<double, std::size_t>> rests;
@@ -53,12 +140,61 @@ void draw_by_class(const std::vector<Index>& labels, Index wanted, const TestSpl
 
 }  // namespace
 
+LabelOptions LabelOptions::from(Options& options) {
+  LabelOptions o;
+  o.classes = options.integer("classes", 0, {0, static_cast<double>(most_classes)},
+                              "number of classes (0: the largest label + 1)");
+  o.map =
+      options.flag("map_labels", false,
+                   "number the different labels 0, 1, 2, ... in their order and keep them as names of the "
+                   "classes, as is done with words");
+  return o;
+}
+
+void number_labels(const RawLabels& train, const RawLabels& test, const LabelOptions& options,
+                   DatasetContent& content) {
+  const Numbers numbers = different_labels(train, test);
+  const bool mapped = options.map || !all_are_numbers(numbers);
+  const auto different = static_cast<Index>(numbers.size());
+  content.train.labels = labels_of(train, numbers, mapped, options.classes);
+  content.test.labels = labels_of(test, numbers, mapped, options.classes);
+  Index classes = options.classes;
+  if (mapped) {
+    if (classes > 0 && classes != different)
+      throw bad_input(
+          fmt::format("-classes {}: there are {} different labels; leave it out", classes, different));
+    classes = different;
+    content.class_names.clear();
+    for (const auto& [text, number] : numbers) content.class_names.push_back(text);
+  }
+  if (classes == 0) {
+    for (const SampleBlock* set : {&content.train, &content.test})
+      for (const Index label : set->labels) classes = std::max(classes, label + 1);
+    if (classes > std::max(believed_classes, classes_a_label * different))
+      throw bad_input(fmt::format(
+          "the largest label is {}, but there are only {} different ones: is the label column an identifier "
+          "or a number to be predicted? -map_labels true numbers the different labels, -classes states how "
+          "many there are",
+          classes - 1, different));
+  }
+  content.train.outputs = content.test.outputs = classes;
+}
+
+void warn_of_classes(const DatasetContent& content) {
+  if (content.train.labels.empty()) return;
+  const Index classes = content.train.outputs;
+  for (const std::string& warning : class_warnings(counts_of(content.train, classes),
+                                                   counts_of(content.test, classes), content.class_names))
+    warn(warning);
+}
+
 TestSplit declare_test_split(Options& options) {
   TestSplit split;
   split.fraction =
-      options.real("test_fraction", 0, {0, 0.99}, "share of the rows drawn at random as test set");
-  split.rows = options.integer("test_rows", 0, {0}, "number of rows at the end of the file kept as test set");
-  split.stratify = options.flag("stratify", true, "with -test_fraction: draw this share of every class");
+      options.real("test_fraction", 0, {0, 0.99}, "share of the rows that is drawn at random as test set");
+  split.rows =
+      options.integer("test_rows", 0, {0}, "number of rows at the end of the file that are the test set");
+  split.stratify = options.flag("stratify", true, "with -test_fraction: draw the same share of every class");
   split.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
   if (split.fraction > 0 && split.rows > 0)
     throw bad_input("options -test_fraction and -test_rows exclude each other: give one");
@@ -71,8 +207,10 @@ std::vector<bool> choose_test_rows(Index rows, const std::vector<Index>& labels,
   const Index held_out =
       split.rows > 0 ? split.rows : std::llround(split.fraction * static_cast<double>(rows));
   if (held_out >= rows)
-    throw bad_input("a test set of " + std::to_string(held_out) + " out of " + std::to_string(rows) +
-                    " rows leaves none for training: choose a smaller -test_rows or -test_fraction");
+    throw bad_input(fmt::format(
+        "a test set of {} out of {} rows leaves none for training: choose a smaller -test_rows or "
+        "-test_fraction",
+        held_out, rows));
   std::vector<bool> is_test(static_cast<std::size_t>(rows), false);
   if (split.rows > 0) {
     std::fill(is_test.end() - held_out, is_test.end(), true);
@@ -108,6 +246,46 @@ void split_samples(DatasetContent& content, const TestSplit& split) {
     }
     ++part.count;
   }
+}
+
+Output declare_output(Options& options) {
+  Output output;
+  output.path = options.text("out", "", "the data file to write (HDF5)");
+  output.force = options.flag("force", false, "replace the file if it exists");
+  output.name = options.text("name", "", "name of the data set (default: name of the file)");
+  output.source = options.text("source", "", "where the data comes from, kept in the file");
+  output.license = options.text("license", "", "the licence of the data, kept in the file");
+  if (output.name.empty()) output.name = std::filesystem::path(output.path).stem().string();
+  return output;
+}
+
+void require_output(const Output& output) {
+  if (output.path.empty()) throw bad_input("option -out is missing: name the data file to write");
+  const auto folder = std::filesystem::path(output.path).parent_path();
+  std::error_code code;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, code))
+    throw bad_input(output.path + (code && code != std::errc::no_such_file_or_directory
+                                       ? ": cannot look into its folder: " + code.message()
+                                       : ": no such folder: make it first"));
+  if (!output.force && std::filesystem::exists(output.path))
+    throw bad_input(output.path + ": exists already; -force true replaces it");
+}
+
+DatasetInfo write_split(DatasetContent content, const TestSplit& split, const Output& output) {
+  if (content.test.count > 0 && split.is_given())
+    throw bad_input("a test set is given: leave -test_rows and -test_fraction out");
+  split_samples(content, split);
+  warn_of_classes(content);
+  content.name = output.name;
+  content.source = output.source;
+  content.license = output.license;
+  return write_dataset(output.path, content);
+}
+
+std::string summary_of(const DatasetInfo& info) {
+  return fmt::format("{}: {} training and {}, {} ({}), {}", info.path, info.samples,
+                     plural(info.test_samples, "test sample"), plural(info.inputs, "feature"),
+                     info.feature_type, plural(info.outputs, info.classification ? "class" : "target"));
 }
 
 }  // namespace poise::data

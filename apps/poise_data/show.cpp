@@ -1,4 +1,4 @@
-#include "poise_data/show.hpp"
+#include "poise_data/poise_data.hpp"
 
 #include <algorithm>
 #include <limits>

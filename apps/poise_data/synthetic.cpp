@@ -1,4 +1,4 @@
-#include "poise_data/synthetic.hpp"
+#include "poise_data/poise_data.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/random.hpp"
 #include "poise/io/dataset_writer.hpp"
-#include "poise_data/output.hpp"
+#include "poise_data/samples.hpp"
 
 namespace poise::data {
 namespace {
@@ -114,11 +114,12 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
   p.test_samples = options.integer("test_samples", 0, {0}, "number of test samples");
   p.inputs = options.integer("inputs", 20, {1}, "number of features d");
   p.outputs = options.integer("outputs", 1, {1}, "number of targets or classes q");
-  p.teacher_rank = options.integer("teacher_rank", 0, {0}, "rank of the linear teacher; 0: full");
+  p.teacher_rank = options.integer("teacher_rank", 0, {0}, "rank of the linear teacher; 0: full rank");
   p.noise = options.real("noise", 0, {0}, "standard deviation of the noise of the targets");
   p.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
-  // `import` has -classes as a number; here only whether there are any.
-  if (!declare_only) p.classification = options.flag("classes", false, "labels: argmax of the targets");
+  // In `import`, -classes is a number; here it is a flag.
+  if (!declare_only)
+    p.classification = options.flag("classes", false, "write labels, the argmax of the targets");
   const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
@@ -139,7 +140,7 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
   info.name = output.name;
   info.license = output.license;
   info.source = output.source.empty()
-                    ? "poise-data synthetic, noise " + to_text(p.noise) + ", seed " + std::to_string(p.seed)
+                    ? fmt::format("poise-data synthetic, noise {}, seed {}", to_text(p.noise), p.seed)
                     : output.source;
   return write_synthetic(comm, p, info);
 }

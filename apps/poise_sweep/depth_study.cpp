@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +11,8 @@
 namespace poise::sweep {
 namespace {
 
-/// Rounding of W and W_H, relative: sums of m terms behind the condition number (1 + γ)/(1 − γ) of U.
+/// Relative rounding error of W and W_H, before the factor (1 + γ)/(1 − γ), the condition number of U: sums
+/// of m terms.
 constexpr double rounding_share = 1e-12;
 
 TrainSettings implicit_settings(const SweepSettings& sweep, const std::vector<double>& p) {
@@ -43,8 +46,8 @@ double largest(MPI_Comm comm, const std::vector<double>& x) {
   return top;
 }
 
-/// Collective. Wᵀ of the network of H layers at the θ of the model: H terms of Wᵀ = Σ (γSᵀ)ˡ Bᵀ, as y ← Bᵀ +
-/// γSᵀy with Bᵀ = UᵀWᵀ.
+/// Collective. Wᵀ of the network of H layers at the θ of the model: the first H terms of Wᵀ = Σ (γSᵀ)ˡ Bᵀ, by
+/// H steps y ← Bᵀ + γSᵀy with Bᵀ = UᵀWᵀ.
 std::vector<double> weight_of_depth(const CollapsedModel& model, Index entries, Index outputs, Index depth) {
   const double gamma = model.gamma();
   const auto size = static_cast<std::size_t>(entries);
@@ -72,8 +75,7 @@ class Limit {
   [[nodiscard]] Vec start() const { return start_.get(); }
   [[nodiscard]] Vec gradient() const { return gradient_.get(); }
   [[nodiscard]] double loss() const { return loss_; }
-  /// Collective. Excess of a W: at θ that of the implicit model (depth 0) or of the network of `depth`
-  /// layers.
+  /// Collective. The excess at θ of the implicit model (depth 0) or of the network of `depth` layers.
   double excess(Vec theta, Index depth) {
     CollapsedModel& model = *experiment_.network().collapsed();
     (void)model.set_parameters(theta);
@@ -102,7 +104,7 @@ class Limit {
   double loss_ = 0.0;
 };
 
-/// The network of some depth at the start of the limit: relative errors against it.
+/// Relative errors of a network of some depth against the limit, both at the start.
 struct Errors {
   double loss = 0.0, gradient = 0.0, cosine = 0.0;
 };
@@ -134,9 +136,9 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
   const bool held = weight <= bound + rounding_share * (1.0 + gamma) / (1.0 - gamma);
 
   Experiment network(comm, network_settings(sweep, p, p[4]), nullptr);
-  (void)network.dynamics().run(network.theta(), network.state(), no_observer);
+  (void)network.advance(no_observer);
   Experiment& implicit = limit.experiment();
-  (void)implicit.dynamics().run(implicit.theta(), implicit.state(), no_observer);
+  (void)implicit.advance(no_observer);
   const double moved = distance(implicit.theta(), limit.start());
   return {here.loss,
           here.gradient,
@@ -156,9 +158,8 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
 Verdict judge(const Table& table) {
   const std::size_t violated = table.count("violations");
   const std::size_t done = table.rows() - table.failures();
-  return {"the weight of depth H is within gamma^H of the limit in " +
-              of_members(done - violated, table.rows()) + ", " + std::to_string(violated) +
-              " bounds violated",
+  return {fmt::format("the weight of depth H is within gamma^H of the limit in {}, {} bounds violated",
+                      of_members(done - violated, table.rows()), violated),
           violated == 0};
 }
 
@@ -174,19 +175,21 @@ Study depth_study(const SweepSettings& sweep) {
   std::vector<double> seeds = counting(sweep.seeds);
   study.members = combinations({sweep.widths, sweep.gammas, sweep.init_scales, seeds, sweep.depths});
   for (const auto& p : study.members) study.costs.push_back(5.0 + p[4]);
-  study.results = {{"loss_error", "|L_H - L| / L at the start"},
-                   {"gradient_error", "|g_H - g| / |g| at the start"},
-                   {"gradient_cosine", "of g_H and g at the start"},
-                   {"weight_error", "max|W_H - W| / max|W| at the start"},
-                   {"weight_bound", "gamma^H, THEORY.md 7.3"},
-                   {"weight_ratio", "weight_error of H + 1 over that of H"},
-                   {"gradient_ratio", "gradient_error of H + 1 over that of H"},
-                   {"violations", "1: weight_error is above weight_bound; must be 0"},
-                   {"theta_distance", "of the two trained parameters, over the way of the implicit ones"},
-                   {"excess_implicit", "of the trained implicit model, over that at the start"},
-                   {"excess_as_implicit", "of the implicit model with the parameters trained at depth H"},
-                   {"excess_network", "of the network of depth H with its parameters"},
-                   {"steps", "of the network's flow"}};
+  study.results = {
+      {"loss_error", "|L_H - L| / L at the start"},
+      {"gradient_error", "|g_H - g| / |g| at the start"},
+      {"gradient_cosine", "cosine between g_H and g at the start"},
+      {"weight_error", "max|W_H - W| / max|W| at the start"},
+      {"weight_bound", "gamma^H, THEORY.md 7.3"},
+      {"weight_ratio", "weight_error of H + 1 over weight_error of H"},
+      {"gradient_ratio", "gradient_error of H + 1 over gradient_error of H"},
+      {"violations", "1: weight_error is above weight_bound; must be 0"},
+      {"theta_distance",
+       "distance of the trained parameters of both, over the distance that the implicit ones moved"},
+      {"excess_implicit", "excess of the trained implicit model, over its excess at the start"},
+      {"excess_as_implicit", "excess of the implicit model with the parameters trained at depth H, likewise"},
+      {"excess_network", "excess of the network of depth H with its own parameters, likewise"},
+      {"steps", "steps of the flow of the network"}};
   study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
     const Experiment implicit(comm, implicit_settings(sweep, p), nullptr);

@@ -9,12 +9,12 @@
 namespace poise::sweep {
 namespace {
 
-/// The smaller of a minimum and the tightness of one bound here; NaN stands for none yet.
+/// The smaller of a minimum so far (NaN: none yet) and the tightness of one bound at this point.
 double smaller(double so_far, double tightness, const BoundCheck& check) {
   return check.resolved ? std::fmin(so_far, tightness) : so_far;
 }
 
-/// Each bound by itself.
+/// Adds each bound by itself.
 void judge(const AuditPoint& point, Followed& result) {
   const AuditRow& row = point.row;
   if (!row.check.held && result.first_violation < 0.0)
@@ -34,16 +34,15 @@ bool goes_on(FollowSettings::Stop stop, const AuditPoint& point, const Followed&
 }  // namespace
 
 Followed follow(Experiment& experiment, const FollowSettings& settings, const Inspect& inspect) {
-  LiveAudit& audit = *experiment.audit();
+  const LiveAudit& audit = *experiment.audit();
   const double rounding = audit.constants().excess_rounding;
   Followed result;
   result.kappa = audit.constants().kappa;
   result.lambda_floor = audit.constants().lambda_floor;
-  const auto observe = [&](const DynamicsState& state, Vec theta, Vec gradient,
-                           const Evaluation& evaluation) {
+  const auto observe = [&](const DynamicsState& state, Vec, Vec gradient, const Evaluation& evaluation) {
     double norm = 0.0;
     check(VecNorm(gradient, NORM_2, &norm));
-    const AuditPoint point = audit.observe(state.step, state.t, theta, norm, state.local_error_sum);
+    const AuditPoint point = experiment.audit_here(state, norm);
     if (state.step == 0) result.initial_excess = point.sample.excess;
     result.final_excess = point.sample.excess;
     result.time = state.t;
@@ -54,7 +53,7 @@ Followed follow(Experiment& experiment, const FollowSettings& settings, const In
     return !result.reached && goes_on(settings.stop, point, result);
   };
   try {
-    (void)experiment.dynamics().run(experiment.theta(), experiment.state(), observe);
+    (void)experiment.advance(observe);
   } catch (const Error& error) {
     if (!settings.allow_divergence || !is_failed_evaluation(error)) throw;
     result.diverged = true;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -16,7 +18,7 @@ namespace {
 
 // Values of the column "kind".
 constexpr double exact = 0, tolerance = 1, neumann = 2;
-/// The rate of a run is its mean one until the excess is this share of the initial one.
+/// The rate of a run is its mean rate until the excess is this share of the initial excess.
 constexpr double rate_share = 1e-2;
 
 TrainSettings settings_of(const SweepSettings& sweep, const std::vector<double>& p, double step_size) {
@@ -29,9 +31,8 @@ TrainSettings settings_of(const SweepSettings& sweep, const std::vector<double>&
   return s;
 }
 
-/// The solvers of a member for the time of a scope. The default solver of a linear map is a factorisation,
-/// which is exact whatever the tolerance; plain iteration stops where the tolerance says, as that of a model
-/// without such a solver does.
+/// Sets the solvers of a member while it lives. The default solver of a linear map is a factorisation, which
+/// is exact for every tolerance. Plain iteration stops at the tolerance, like the solvers of other models.
 class MemberSolvers {
  public:
   explicit MemberSolvers(const std::vector<double>& p)
@@ -58,7 +59,7 @@ double step_size(const SweepSettings& sweep, MPI_Comm comm, const std::vector<do
          StepLimitSolver(model, *experiment.network().shallow_loss(), dynamics).measure().local;
 }
 
-/// Compares gradients with the exact ones, and takes the rate.
+/// Compares gradients with exact ones, and measures the rate.
 class Watch {
  public:
   explicit Watch(Experiment& experiment)
@@ -141,7 +142,8 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
           watch.iterations};
 }
 
-/// rate_relative = rate over that of the exact member with the same start; NaN where that one failed.
+/// rate_relative = rate over the rate of the exact member with the same start; NaN if the exact member
+/// failed.
 void compare_rates(Table& table) {
   for (std::size_t row = 0; row < table.rows(); ++row)
     for (std::size_t other = 0; other < table.rows(); ++other) {
@@ -160,9 +162,9 @@ Verdict judge(const Table& table) {
     ++exact_rows;
     if (table.at(row, "held") != 1.0 || table.at(row, "held_integrated") != 1.0) ++bad;
   }
-  return {"the bound held in " + of_members(held, table.rows()) + ", with the exact gradient in " +
-              of_members(exact_rows - bad, exact_rows) + "; " +
-              of_members(table.count("reached"), table.rows()) + " reached L*",
+  return {fmt::format("the bound held in {}, with the exact gradient in {}; {} reached L*",
+                      of_members(held, table.rows()), of_members(exact_rows - bad, exact_rows),
+                      of_members(table.count("reached"), table.rows())),
           bad == 0};
 }
 
@@ -188,23 +190,25 @@ Study inexact_study(const SweepSettings& sweep) {
       study.members.back().insert(study.members.back().end(), kind.begin(), kind.end());
     }
   study.costs.assign(study.members.size(), 1.0);
-  study.results = {{"step_size", "the same for all kinds of one start"},
-                   {"gradient_cosine", "with the exact gradient, at the start"},
-                   {"gradient_error", "relative, at the start"},
-                   {"worst_cosine", "of the run"},
-                   {"worst_error", "of the run; large near the optimum, where the exact gradient vanishes"},
-                   {"rate", "mean exponent of the excess until it is 1e-2 of the initial one"},
-                   {"rate_relative", "over that of the exact member"},
-                   {"tightness", "smallest measured exponent over that of Theorem 1's bound"},
-                   {"held", "1: Theorem 1's bound held at every step"},
-                   {"held_integrated", "1: the integrated bound (5.1) did, too"},
-                   {"first_violation", "step; -1: none"},
-                   {"reached", "1: the excess fell to -target of the initial one"},
-                   {"excess_ratio", "(L - L*) at the end over that at the start"},
-                   {"floor", "smallest excess of the run over the initial one"},
-                   {"diverged", "1: the loss was no longer finite"},
-                   {"steps", "of the descent"},
-                   {"iterations", "of the equilibrium and adjoint solves, all steps"}};
+  study.results = {
+      {"step_size", "the same for all kinds of one start"},
+      {"gradient_cosine", "with the exact gradient, at the start"},
+      {"gradient_error", "relative, at the start"},
+      {"worst_cosine", "smallest gradient_cosine of the run"},
+      {"worst_error",
+       "largest gradient_error of the run; large near the optimum, where the exact gradient vanishes"},
+      {"rate", "mean exponent of the excess until it is 1e-2 of the initial excess"},
+      {"rate_relative", "rate over the rate of the exact member"},
+      {"tightness", "smallest measured exponent over the exponent of Theorem 1's bound"},
+      {"held", "1: Theorem 1's bound held at every step"},
+      {"held_integrated", "1: the integrated bound (5.1) held at every step"},
+      {"first_violation", "step of the first violation; -1: none"},
+      {"reached", "1: the excess fell to -target of the initial one"},
+      {"excess_ratio", "L - L* at the end over L - L* at the start"},
+      {"floor", "smallest excess of the run over the initial excess"},
+      {"diverged", "1: the loss was no longer finite"},
+      {"steps", "steps of the descent"},
+      {"iterations", "iterations of all equilibrium and adjoint solves"}};
   study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
     (void)step_size(sweep, comm, p);

@@ -1,17 +1,54 @@
 #include "poise_sweep/settings.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
 #include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
-#include "poise_sweep/number_list.hpp"
 
 namespace poise::sweep {
 namespace {
 
+bool inside(double value, Bounds bounds) {
+  if (!std::isfinite(value)) return false;
+  return bounds.open ? bounds.low < value && value < bounds.high
+                     : bounds.low <= value && value <= bounds.high;
+}
+
+std::vector<double> read(Options& options, const std::string& name, const std::string& initial, Bounds bounds,
+                         bool whole, const std::string& help) {
+  const std::string text = options.text(name, initial, help);
+  const std::string between =
+      fmt::format("{}numbers {} {} {} {}", whole ? "whole " : "", bounds.open ? "between" : "from",
+                  to_text(bounds.low), bounds.open ? "and" : "to", to_text(bounds.high));
+  const auto refuse = [&](const std::string& why) {
+    return usage(fmt::format("-{} '{}': {}; give {}, as in {}", name, text, why, between, initial));
+  };
+  std::vector<double> numbers;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    double value = 0.0;
+    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (code != std::errc() || end != word.data() + word.size()) throw refuse("'" + word + "' is no number");
+    if (!inside(value, bounds) || (whole && value != std::floor(value)))
+      throw refuse(word + " is not allowed");
+    if (std::find(numbers.begin(), numbers.end(), value) != numbers.end())
+      throw refuse(word + " is given twice");
+    numbers.push_back(value);
+  }
+  if (numbers.empty()) throw refuse("the list is empty");
+  return numbers;
+}
+
 constexpr double most = 1e15;  // integers that a double holds exactly
 
-/// An option of another study would have no effect.
+/// Options that have an effect in some studies only.
 std::vector<OptionRule> sweep_rules() {
   std::vector<OptionRule> rules = feature_rules();
   const auto only = [&](const std::string& option, const std::vector<std::string>& studies) {
@@ -31,14 +68,24 @@ std::vector<OptionRule> sweep_rules() {
 
 }  // namespace
 
+std::vector<double> read_numbers(Options& options, const std::string& name, const std::string& initial,
+                                 Bounds bounds, const std::string& help) {
+  return read(options, name, initial, bounds, false, help);
+}
+
+std::vector<double> read_integers(Options& options, const std::string& name, const std::string& initial,
+                                  Bounds bounds, const std::string& help) {
+  return read(options, name, initial, bounds, true, help);
+}
+
 SweepSettings SweepSettings::from(Options& o) {
   const Options::Category category(o, "study");
   SweepSettings s;
-  s.study =
-      o.choice("study", "width", {"width", "step_size", "inexact", "depth"},
-               "width: flow to the optimum for every width, contraction and start, with the live audit; "
-               "step_size: gradient descent by multiples of the step limits; inexact: loosened "
-               "equilibria and truncated adjoints; depth: the network of -depths layers against its limit");
+  s.study = o.choice(
+      "study", "width", {"width", "step_size", "inexact", "depth"},
+      "width: flow to the optimum for every width, contraction and start, with the live audit; "
+      "step_size: gradient descent by multiples of the step limits; inexact: equilibria to "
+      "loose tolerances, and truncated adjoints; depth: networks of -depths layers against their limit");
   s.read_base(o);
   s.read_lists(o);
   s.read_study(o);
@@ -49,16 +96,16 @@ SweepSettings SweepSettings::from(Options& o) {
 void SweepSettings::read_base(Options& o) {
   base.data =
       o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
-  base.run =
-      o.text("run", "", "directory for sweep.h5, options.txt and figures; none: runs/sweep-STUDY-DATE-TIME");
+  base.run = o.text("run", "",
+                    "directory for sweep.h5, options.txt and figures; if empty: runs/sweep-STUDY-DATE-TIME");
   base.train_samples =
       o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   base.seed = static_cast<std::uint64_t>(
-      o.integer("seed", 0, {0, most}, "the first seed of initial weights, and that of random features"));
+      o.integer("seed", 0, {0, most}, "seed of random features, and the first seed of initial weights"));
   base.features = FeatureOptions::from(o, base.seed);
   if (base.features.width != 0)
-    throw usage("-features_width " + std::to_string(base.features.width) +
-                ": a sweep takes its widths, with the constant, from -widths");
+    throw usage(fmt::format("-features_width {}: a sweep takes its widths, with the constant, from -widths",
+                            base.features.width));
   base.mean = o.choice("loss_scale", "mean", {"mean", "sum"},
                        "the squared loss is the mean or the sum of the samples' losses") == "mean";
   base.network.init_scale_b =
@@ -68,13 +115,13 @@ void SweepSettings::read_base(Options& o) {
                          study == "width"     ? 1000000
                          : study == "inexact" ? 400
                                               : 2000,
-                         {1, 2e9}, "most steps of a member");
+                         {1, 2e9}, "largest number of steps of a member");
   target = o.real("target", study == "inexact" ? 1e-8 : 1e-6, {0, 1},
-                  "a member has reached L* when its excess is this share of the one it starts with");
-  member_ranks = static_cast<int>(o.integer(
-      "member_ranks", 1, {1, 1e6},
-      "ranks of a member, a divisor of the number of ranks; the members run at the same time on the groups"));
-  base.network.objective = "collapsed";  // a study asks for losses and bounds of many members alone
+                  "a member has reached L* if its excess is this share of its initial excess");
+  member_ranks = static_cast<int>(
+      o.integer("member_ranks", 1, {1, 1e6},
+                "ranks per member, a divisor of the number of ranks; members run at the same time"));
+  base.network.objective = "collapsed";  // studies need losses and bounds of many members, quickly
 }
 
 void SweepSettings::read_lists(Options& o) {
@@ -83,26 +130,28 @@ void SweepSettings::read_lists(Options& o) {
                          "state widths m, with the constant feature; 0: all that the data have");
   gammas = read_numbers(o, "gammas", width ? "0.1,0.5,0.9,0.99" : "0.8", {0, 1, true}, "contraction factors");
   init_scales = read_numbers(o, "init_scales", width ? "0.1,1,3" : "1", {0, 1e6},
-                             "the recurrent weights A start at these times N(0,1)");
+                             "the recurrent weights A start at these numbers times N(0,1)");
   seeds = static_cast<std::uint64_t>(
-      o.integer("seeds", width ? 3 : 1, {1, 1e6}, "how many seeds of the initial weights, from -seed on"));
+      o.integer("seeds", width ? 3 : 1, {1, 1e6}, "number of seeds of the initial weights, from -seed on"));
   const bool fixed = base.features.kind == FeatureKind::identity || base.features.zca;
   for (const double m : widths) {
     if (m == 0.0) continue;
     if (fixed)
-      throw usage("-widths " + to_text(m) +
-                  ": -features identity and -features_zca have the width of the "
-                  "inputs; give -widths 0");
+      throw usage(
+          fmt::format("-widths {}: features of -features identity and -features_zca are as wide as the "
+                      "inputs; give -widths 0",
+                      to_text(m)));
     if (m < 2.0 && base.features.constant)
-      throw usage("-widths 1: the constant takes one, so at least 2; or give -features_constant false");
+      throw usage("-widths 1: the constant feature counts, so give at least 2, or -features_constant false");
   }
 }
 
 void SweepSettings::read_study(Options& o) {
   step_factors = read_numbers(o, "step_factors", "0.25,0.5,0.9,1,1.1,1.5,2,4", {1e-6, 1e6},
                               "study step_size: multiples of the guaranteed and of the local limit");
-  bisections = o.integer("bisections", 8, {0, 60},
-                         "study step_size: bisections for the largest step at which the rate holds; 0: none");
+  bisections = o.integer(
+      "bisections", 8, {0, 60},
+      "study step_size: number of bisections for the largest step at which the rate holds; 0: none");
   limit_every =
       o.integer("limit_every", 10, {1, 2e9},
                 "study step_size: measure the limits and compare the contraction of a step with the "

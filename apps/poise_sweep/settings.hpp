@@ -8,7 +8,7 @@
 
 namespace poise::sweep {
 
-/// Every option of poise-sweep that is not PETSc's own. The loss is squared, whose optimum L* is known.
+/// All options of poise-sweep except PETSc's. The loss is the squared loss, as its optimum L* is known.
 struct SweepSettings {
   std::string study;
   std::vector<double> widths, gammas, init_scales;  ///< of every study
@@ -20,12 +20,13 @@ struct SweepSettings {
   double step_share = 0.5;
   double target = 1e-6;
   int member_ranks = 1;
-  TrainSettings base;  ///< data, features, loss, limits and what else all members share
+  TrainSettings base;  ///< data, features, loss, limits and all else that members share
 
-  /// Declares and reads them all. Throws bad_input, also where they do not go together. Not collective.
+  /// Declares and reads them all. Throws bad_input, also if they do not go together. Not collective.
   static SweepSettings from(Options& options);
 
-  /// One member. `width`: m with the constant feature, 0: what the data have; `seed` counts from 0.
+  /// The settings of one member. `width`: m with the constant feature; 0: the width of the data. `seed`
+  /// counts from 0.
   [[nodiscard]] TrainSettings member(double width, double gamma, double scale, double seed) const;
 
  private:
@@ -36,5 +37,15 @@ struct SweepSettings {
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-sweep uses.
 void declare_sweep_solvers(Options& options);
+
+/// The text of option `name`, "0.1,0.5,0.9", as numbers in their order. Throws bad_input, which names the
+/// option, if the list is empty, or an entry is no number, out of range or given twice. Not collective.
+[[nodiscard]] std::vector<double> read_numbers(Options& options, const std::string& name,
+                                               const std::string& initial, Bounds bounds,
+                                               const std::string& help);
+/// The same for whole numbers.
+[[nodiscard]] std::vector<double> read_integers(Options& options, const std::string& name,
+                                                const std::string& initial, Bounds bounds,
+                                                const std::string& help);
 
 }  // namespace poise::sweep

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,13 +14,13 @@
 namespace poise::sweep {
 namespace {
 
-// Values of the column "base": what -step_factors multiply; `largest` is found by bisection.
+// Values of the column "base": the limit that -step_factors multiply, or `largest`, found by bisection.
 constexpr double of_guaranteed = 0, of_local = 1, largest = 2;
 /// Bisection starts between these: below the first the rate should hold, above the second it should not.
 constexpr double low_start = 0.1;   // of the guaranteed limit
 constexpr double high_start = 8.0;  // of the local limit
 
-/// A descent, and the solver of its limits.
+/// A descent with the solver of its step limits.
 struct LimitedDescent {
   LimitedDescent(MPI_Comm comm, const TrainSettings& settings)
       : experiment(comm, settings, nullptr),
@@ -60,7 +62,7 @@ struct FactorCheck {
 Followed descend(LimitedDescent& descent, const SweepSettings& sweep, double eta, FactorCheck& check) {
   const AuditConstants& constants = descent.experiment.audit()->constants();
   double before = 0.0;
-  std::optional<double> factor;  // for the step that the inspected point ends
+  std::optional<double> factor;  // of the step that ends at the inspected point
   const auto inspect = [&](const DynamicsState& state, Vec, const Evaluation&, const AuditPoint& point) {
     const double excess = point.sample.excess;
     if (state.step > 0 && before > 0.0) {
@@ -93,7 +95,7 @@ bool rate_holds(const SweepSettings& sweep, MPI_Comm comm, const std::vector<dou
   return run.held;
 }
 
-/// The largest step size found at which the rate held; 0 if it holds nowhere.
+/// The largest step size found at which the rate held; 0 if it held at none.
 double bisect(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p,
               const StepLimit& limit) {
   double low = low_start * limit.guaranteed;
@@ -151,7 +153,7 @@ std::string range_of(const Table& table, const std::string& column, double base)
       low = std::min(low, table.at(row, column));
       high = std::max(high, table.at(row, column));
     }
-  return brief(low, 3) + " to " + brief(high, 3);
+  return fmt::format("{} to {}", brief(low, 3), brief(high, 3));
 }
 
 Verdict judge(const Table& table) {
@@ -166,14 +168,15 @@ Verdict judge(const Table& table) {
     if (table.at(row, "held") == 1.0) ++held;
   }
   Verdict verdict;
-  verdict.text = "below the guaranteed limit Theorem 1's rate held in " + of_members(held, below) +
-                 "; steps contracted by more than the guaranteed factor: " + to_text(checked - violated) +
-                 " of " + to_text(checked);
+  verdict.text = fmt::format(
+      "below the guaranteed limit Theorem 1's rate held in {}; steps contracted by more than the guaranteed "
+      "factor: {} of {}",
+      of_members(held, below), to_text(checked - violated), to_text(checked));
   for (std::size_t row = 0; row < table.rows(); ++row)
     if (table.at(row, "base") == largest) {
-      verdict.text += "; the largest step at which the rate held is " +
-                      range_of(table, "over_guaranteed", largest) + " of the guaranteed limit and " +
-                      range_of(table, "over_local", largest) + " of the local one";
+      verdict.text += fmt::format(
+          "; the largest step at which the rate held is {} of the guaranteed limit and {} of the local one",
+          range_of(table, "over_guaranteed", largest), range_of(table, "over_local", largest));
       break;
     }
   return verdict;
@@ -185,8 +188,8 @@ void describe(Study& study) {
       {"gamma", "contraction factor"},
       {"init_scale", "A starts at this times N(0,1)"},
       {"seed", "counted from -seed"},
-      {"base", "0: the guaranteed limit, 1: the local one, 2: the largest step found by bisection"},
-      {"factor", "step size over the limit at the start; 0 where it was found by bisection"}};
+      {"base", "0: the guaranteed limit, 1: the local limit, 2: the largest step, found by bisection"},
+      {"factor", "step size over the limit at the start; 0 if the step was found by bisection"}};
   study.results = {{"step_size", "eta"},
                    {"guaranteed", "2/(beta lambda_max(D)) at the start"},
                    {"local", "2/lambda_max(D^1/2 H D^1/2) at the start"},
@@ -195,20 +198,20 @@ void describe(Study& study) {
                    {"lambda_max", "of D at the start"},
                    {"smoothness", "beta of the shallow loss"},
                    {"curvature", "lambda_max(D^1/2 H D^1/2) at the start"},
-                   {"smallest_guaranteed", "of the measured steps of the run"},
-                   {"smallest_local", "of the measured steps of the run"},
+                   {"smallest_guaranteed", "smallest guaranteed limit at the measured steps"},
+                   {"smallest_local", "smallest local limit at the measured steps"},
                    {"held", "1: Theorem 1's bound held at every step, with t = sum of the step sizes"},
-                   {"held_integrated", "1: the integrated bound (5.1) did, too"},
-                   {"first_violation", "step; -1: none"},
+                   {"held_integrated", "1: the integrated bound (5.1) held at every step"},
+                   {"first_violation", "step of the first violation; -1: none"},
                    {"diverged", "1: the loss was no longer finite"},
                    {"reached", "1: the excess fell to -target of the initial one"},
-                   {"excess_ratio", "(L - L*) at the end over that at the start"},
-                   {"tightness", "smallest measured exponent over that of Theorem 1's bound"},
-                   {"worst_contraction", "largest excess after a step over that before"},
+                   {"excess_ratio", "L - L* at the end over L - L* at the start"},
+                   {"tightness", "smallest measured exponent over the exponent of Theorem 1's bound"},
+                   {"worst_contraction", "largest excess after a step over the excess before it"},
                    {"factor_checks", "steps compared with the guaranteed factor (StepLimit)"},
-                   {"factor_violations", "of these, steps that contracted by less"},
+                   {"factor_violations", "steps among these that contracted by less"},
                    {"worst_over_factor", "largest contraction over the guaranteed factor"},
-                   {"steps", "of the descent"}};
+                   {"steps", "steps of the descent"}};
   study.shown = {"over_guaranteed",   "over_local",   "held",      "held_integrated",
                  "reached",           "excess_ratio", "tightness", "worst_contraction",
                  "worst_over_factor", "steps"};

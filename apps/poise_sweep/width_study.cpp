@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "poise_sweep/follow.hpp"
@@ -31,8 +33,9 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
           run.gradients};
 }
 
-/// The flow is as stiff as λ_max(D) is large, and that grows like ‖U⁻¹‖² <= (1 − γ)⁻² and more, and with the
-/// unevenness of A; a step costs eigenvalue products of m² numbers and a part that does not depend on m.
+/// The relative cost of a member. The flow is stiff if λ_max(D) is large; λ_max(D) grows at least like ‖U⁻¹‖²
+/// <= (1 − γ)⁻², and with the scale of A. A step costs products with m² numbers for the eigenvalues, and a
+/// part that does not depend on m.
 double cost(double width, double gamma, double scale) {
   const double m = width > 0.0 ? width : 64.0;
   const double stiffness = 1.0 + 0.02 * (1.0 + std::min(scale, 4.0)) / ((1.0 - gamma) * (1.0 - gamma));
@@ -43,8 +46,8 @@ Verdict judge(const Table& table) {
   Verdict verdict;
   const std::size_t violated = table.count("violations");
   verdict.held = violated == 0;
-  verdict.text = of_members(table.count("reached"), table.rows()) + " reached L*, " +
-                 std::to_string(violated) + " bounds violated";
+  verdict.text = fmt::format("{} reached L*, {} bounds violated",
+                             of_members(table.count("reached"), table.rows()), violated);
   return verdict;
 }
 
@@ -58,22 +61,24 @@ Study width_study(const SweepSettings& sweep) {
                       {"seed", "counted from -seed"}};
   study.members = combinations({sweep.widths, sweep.gammas, sweep.init_scales, counting(sweep.seeds)});
   for (const auto& p : study.members) study.costs.push_back(cost(p[0], p[1], p[2]));
-  study.results = {{"m", "state width"},
-                   {"q", "outputs"},
-                   {"n", "training samples"},
-                   {"reached", "1: the excess fell to -target of the initial one, or to rounding"},
-                   {"initial_excess", "L(0) - L*"},
-                   {"excess_ratio", "(L - L*) at the end over that at the start"},
-                   {"tightness", "smallest measured exponent over that of Theorem 1's bound; at least 1"},
-                   {"tightness_integrated", "the same of the integrated bound"},
-                   {"lambda_T", "smallest lambda_min(D) of the run"},
-                   {"lambda_floor", "1/(m (1 + gamma)^2)"},
-                   {"lambda_over_floor", "lambda_T / lambda_floor; at least 1"},
-                   {"kappa", "4 s sigma_r^2 of the features"},
-                   {"violations", "audited times with a violated bound; must be 0"},
-                   {"time", "of the flow"},
-                   {"steps", "of the integrator"},
-                   {"gradients", "evaluations"}};
+  study.results = {
+      {"m", "state width"},
+      {"q", "outputs"},
+      {"n", "training samples"},
+      {"reached", "1: the excess fell to -target of the initial one, or to rounding"},
+      {"initial_excess", "L(0) - L*"},
+      {"excess_ratio", "L - L* at the end over L - L* at the start"},
+      {"tightness", "smallest measured exponent over the exponent of Theorem 1's bound; at least 1"},
+      {"tightness_integrated",
+       "smallest measured exponent over the exponent of the integrated bound; at least 1"},
+      {"lambda_T", "smallest lambda_min(D) of the run"},
+      {"lambda_floor", "1/(m (1 + gamma)^2)"},
+      {"lambda_over_floor", "lambda_T / lambda_floor; at least 1"},
+      {"kappa", "4 s sigma_r^2 of the features"},
+      {"violations", "audited times with a violated bound; must be 0"},
+      {"time", "end time of the flow"},
+      {"steps", "steps of the integrator"},
+      {"gradients", "evaluations of the gradient"}};
   study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
     const Experiment experiment(comm, settings_of(sweep, p), nullptr);

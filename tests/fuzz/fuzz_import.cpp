@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "poise/base/check.hpp"
-#include "poise_data/import.hpp"
+#include "poise_data/poise_data.hpp"
 #include "support.hpp"
 
 namespace poise::fuzz {

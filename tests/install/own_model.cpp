@@ -1,5 +1,6 @@
-// poise-train, and poise-audit as "own_model audit", with one model more, -model sine: z* = W sin(z*) + φ(x)
-// with W = γ A/‖A‖_F. Since |cos| <= 1, ‖∂h/∂z‖₂ <= γ < 1: well posed for every A.
+// poise-train, poise-audit as "own_model audit" and poise-spectrum as "own_model spectrum", with one model
+// more, -model sine: z* = W sin(z*) + φ(x) with W = γ A/‖A‖_F. Since |cos| <= 1, ‖∂h/∂z‖₂ <= γ < 1: well
+// posed for every A.
 #include <cmath>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/model.hpp"
 #include "poise/run/train.hpp"
+#include "poise/spectrum/spectrum_main.hpp"
 
 using namespace poise;
 
@@ -117,6 +119,8 @@ int main(int argc, char** argv) {
     return std::make_shared<Sine>(
         options.real("sine_gamma", 0.8, {0, 1, true}, "model sine: bound of |W|_2"));
   });
-  const bool audits = argc > 1 && std::string_view(argv[1]) == "audit";
-  return audits ? audit_main(argc - 1, argv + 1) : train_main(argc, argv);
+  const std::string_view program = argc > 1 ? argv[1] : "";
+  if (program == "audit") return audit_main(argc - 1, argv + 1);
+  if (program == "spectrum") return spectrum_main(argc - 1, argv + 1);
+  return train_main(argc, argv);
 }

@@ -92,6 +92,15 @@ program 2 own_model -data "$digits" -model pointwise -sine_gamma 0.6 -time 0.1 -
 [ "$code" -eq 2 ]
 grep -q -- '-sine_gamma 0.6 does not go with -model pointwise' "$scratch/without.err"
 refused own_model model sine
+program 2 own_model spectrum -run "$scratch/parts.own_model" -json "$scratch/spectrum.json" >"$scratch/spectrum"
+grep -q 'step 60, .*; sine, ' "$scratch/spectrum"
+grep -q 'do not apply: -model sine has no weights W of the form a(Wz + u)' "$scratch/spectrum"
+grep -q '^  sigma_max ' "$scratch/spectrum"
+grep -q '"model": "sine"' "$scratch/spectrum.json"
+code=0
+"$scratch/moved/bin/poise-spectrum" -run "$scratch/parts.own_model" 2>"$scratch/unknown" || code=$?
+[ "$code" -eq 2 ]
+grep -q "option -model: 'sine' is not one of its choices" "$scratch/unknown"
 
 # A loss, with which Theorem 1 has nothing to do.
 extension own_loss -loss pseudo_huber -dynamics descent -step_size 0.01

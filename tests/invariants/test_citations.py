@@ -52,11 +52,11 @@ def printed(path, text):
     found = []
     if path.suffix not in {".cpp", ".hpp"}:
         return found
-    rows = path.parent.name in {"audit", "poise_audit"}  # whose items are strings of their own
+    rows = path.parent.name in {"audit"}  # whose items are strings of their own
     for match in STRING.finditer(text):
         if rows and re.fullmatch(LIST, match.group(1)):
             found += [(match.start(), item) for item in match.group(1).split(", ")]
-        elif path.parent.name in {"poise_audit", "audit", "poise_spectrum", "poise_sweep"}:
+        elif path.parent.name in {"audit", "spectrum", "poise_sweep"}:
             found += [(match.start(), item) for item in re.findall(r"\((\d{1,2}\.\d{1,2})\)", match.group(1))]
     return found
 

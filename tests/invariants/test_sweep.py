@@ -176,7 +176,7 @@ class Failures(SweepTest):
             (["-widths", ","], ["-widths", "'' is no number"]),
             (["-widths", "2,x"], ["-widths", "'x' is no number"]),
             (["-widths", "2.5"], ["-widths", "2.5 is not allowed"]),
-            (["-widths", "2,2"], ["-widths", "2 is there twice"]),
+            (["-widths", "2,2"], ["-widths", "2 is given twice"]),
             (["-widths", "1"], ["-widths 1", "constant"]),
             (["-widths", "66"], ["-widths 66", "64 inputs"]),
             (["-widths", "4", "-features", "identity"], ["-widths 4", "identity"]),

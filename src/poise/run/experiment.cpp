@@ -83,6 +83,14 @@ Score Experiment::train_score(const Evaluation& evaluation) {
   return score;
 }
 
+StopReason Experiment::advance(const Observer& observer) {
+  return dynamics_->run(theta_.get(), state_, observer);
+}
+
+AuditPoint Experiment::audit_here(const DynamicsState& state, double gradient_norm) {
+  return audit_->observe(state.step, state.t, theta_.get(), gradient_norm, state.local_error_sum);
+}
+
 Point Experiment::point(Vec theta, const DynamicsState& state) {
   return {theta, state, interval_, dynamics_->vectors()};
 }

@@ -113,6 +113,12 @@ class Experiment {
   /// Collective. Training loss and accuracy; makes a pass over the samples if `evaluation` has no accuracy.
   [[nodiscard]] Score train_score(const Evaluation& evaluation);
 
+  /// Collective. The loop of a run, the only one: the dynamics moves θ and the state until the run ends or
+  /// `observer` returns false. Run observes with history and checkpoints, poise-sweep with the audit alone.
+  StopReason advance(const Observer& observer);
+  /// Collective. The audit of Theorem 1 at θ. Only where `audit()` is not null.
+  AuditPoint audit_here(const DynamicsState& state, double gradient_norm);
+
   /// Collective. Takes θ and the state and vectors of the dynamics, but not the audit, from a checkpoint of
   /// the same run.
   void restore_point(const Checkpoint& checkpoint);

@@ -24,7 +24,10 @@ Index state_width(const NetworkSettings& settings, Index features) {
 }
 
 Feedforward feedforward(const NetworkSettings& settings, Index features) {
-  return {.depth = settings.depth, .activation = settings.activation, .features = features};
+  return {.depth = settings.depth,
+          .activation = settings.activation,
+          .features = features,
+          .bias = settings.layer_bias};
 }
 
 /// With what they start at.

@@ -23,6 +23,7 @@ struct NetworkSettings {
   Index width = 0;  ///< state width; 0: that of the features
   double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;
   Index depth = 10, recompute_every = 0;
+  bool layer_bias = true;  ///< of the objective feedforward; no option: poise-compare sets it to false
   bool warm_start = true;
   Backward backward;
   double jacobian_weight = 0.0;

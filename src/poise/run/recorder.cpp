@@ -165,8 +165,7 @@ void Recorder::audit(HistoryRow& row, const DynamicsState& state) {
   LiveAudit* audit = experiment_.audit();
   if (audit == nullptr) return;
   const auto stage = Stages::get().audit.begin();
-  const AuditPoint point =
-      audit->observe(state.step, state.t, experiment_.theta(), row.grad_norm, state.local_error_sum);
+  const AuditPoint point = experiment_.audit_here(state, row.grad_norm);
   if (audit->reference() != nullptr) row.loss_excess = point.sample.excess;
   row.lambda_min = point.sample.lambda_min;
   row.lambda_T = point.row.lambda_T;

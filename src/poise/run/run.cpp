@@ -86,8 +86,7 @@ ExitCode Run::go() {
 
 StopReason Run::train() {
   try {
-    return experiment_.dynamics().run(
-        experiment_.theta(), experiment_.state(),
+    return experiment_.advance(
         [this](const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
           return observe(state, theta, gradient, evaluation);
         });

@@ -2,10 +2,8 @@
 
 #include <cmath>
 
-#include "poise_compare/linear_weight.hpp"
+#include "poise_compare/weight.hpp"
 #include "poise_compare/member.hpp"
-#include "poise_compare/member_network.hpp"
-#include "poise_compare/spectrum.hpp"
 #include "support/problems.hpp"
 
 namespace poise::compare {
@@ -38,12 +36,12 @@ class NetworkTest : public ::testing::Test {
     double loss = 0.0;
   };
   Start start(const ModelSpec& spec, const CompareSettings& s) {
-    const auto network = make_network(input, s, spec);
-    const VecHandle theta = network->layout().create();
+    MemberNetwork network(input, s, spec);
+    const VecHandle theta = network.layout().create();
     const VecHandle gradient = duplicate(theta.get());
-    network->initialise(theta.get());
-    const double loss = network->objective().value_and_gradient(theta.get(), gradient.get()).train.loss;
-    return {network->weight(theta.get()), loss};
+    network.initialise(theta.get());
+    const double loss = network.objective().value_and_gradient(theta.get(), gradient.get()).train.loss;
+    return {network.weight(theta.get()), loss};
   }
 
   ProcessGrid grid;

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "poise/base/random.hpp"
-#include "poise_compare/reference.hpp"
 #include "poise_compare/study.hpp"
 
 namespace poise::compare {

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "poise/base/error.hpp"
-#include "poise_compare/spectrum.hpp"
+#include "poise_compare/weight.hpp"
 
 namespace poise::compare {
 namespace {

@@ -83,7 +83,7 @@ TEST_F(IdxTest, EveryDefectOfALabelFileIsNamed) {
   expect_error(good() + " -pixel_scale 0", "-pixel_scale");
   expect_error(good() + " -test_images " + put("t", idx_bytes({1, 3, 1}, "abc")) + " -test_labels " +
                    put("l", idx_bytes({1}, "a")),
-               "its images have 3 pixels, those of");
+               "its images have 3 pixels, but the images of");
 }
 
 TEST_F(IdxTest, ATruncatedCompressedFileLeavesNothingBehind) {

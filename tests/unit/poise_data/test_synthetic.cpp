@@ -1,8 +1,7 @@
 #include <cmath>
 
 #include "poise/io/hdf5.hpp"
-#include "poise_data/show.hpp"
-#include "poise_data/synthetic.hpp"
+#include "poise_data/poise_data.hpp"
 #include "unit/poise_data/importer_fixture.hpp"
 
 namespace poise::data {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "poise/base/error.hpp"
-#include "poise_sweep/number_list.hpp"
+#include "poise_sweep/settings.hpp"
 #include "poise_sweep/study.hpp"
 #include "support/given_options.hpp"
 

@@ -1,18 +1,29 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "poise/base/options.hpp"
 #include "poise/model/pointwise.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/run/experiment.hpp"
+#include "poise/spectrum/table.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
 #include "poise/theory/smallest_eigenvalue.hpp"
-#include "poise_spectrum/settings.hpp"
-#include "poise_spectrum/table.hpp"
 
 namespace poise::spectrum {
 
-/// The sections of the report on one checkpoint.
+/// The options of poise-spectrum beside the options of the run.
+struct SpectrumSettings {
+  Index count = 6, samples = 8, angles = 48, points = 16, power = 64, dense_limit = 1024;
+  bool count_given = false;
+  std::string json;
+
+  /// Declares and reads them all. Throws bad_input.
+  static SpectrumSettings from(Options& options);
+};
+
+/// The report on one checkpoint, section by section.
 class Sections {
  public:
   /// Collective. `experiment` holds the checkpoint's θ; all must outlive it. Makes every solver that has
@@ -21,7 +32,7 @@ class Sections {
   Sections(const Sections&) = delete;  // its parts point at one another
   Sections& operator=(const Sections&) = delete;
 
-  /// Collective. All sections that the model has.
+  /// Collective. Adds all sections to the table; a section that the model does not have says so.
   void report();
 
  private:
@@ -29,7 +40,7 @@ class Sections {
   [[nodiscard]] bool has_weights() const {
     return run_.network.has_equilibrium_model() && run_.network.is_pointwise();
   }
-  // Each is a section, in a file of its own.
+  // One section each.
   void weights();
   void shifted_weights();
   void dynamics();

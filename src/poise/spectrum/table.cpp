@@ -1,4 +1,4 @@
-#include "poise_spectrum/table.hpp"
+#include "poise/spectrum/table.hpp"
 
 #include <fmt/format.h>
 

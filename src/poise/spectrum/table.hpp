@@ -12,7 +12,7 @@
 
 namespace poise::spectrum {
 
-/// What theory says of a quantity: "<= 0.8", and where it says so.
+/// What theory says about a quantity, "<= 0.8", with the item of THEORY.md.
 struct Theory {
   std::string relation;  ///< "=", "<=", ">=", ">", or empty
   double bound = 0.0;
@@ -32,21 +32,21 @@ struct Quantity {
   Index products = 0;
 };
 
-/// The report: sections of quantities, shown by rank 0 as they come, and all of them as JSON in the end. Not
-/// collective but for `write`.
+/// The report: sections of quantities. Rank 0 prints each quantity as soon as it is known; `write` stores all
+/// of them as JSON. Only `write` is collective.
 class Table {
  public:
   /// `speaks`: whether this rank prints.
   explicit Table(bool speaks) : speaks_(speaks) {}
 
-  /// A fact of the run, for the head of both.
+  /// A fact about the run, for the top of the JSON.
   void fact(const std::string& name, const std::string& text);
   void fact(const std::string& name, double number);
   void section(const std::string& name, const std::string& title);
   void add(const Quantity& quantity);
   void add(const std::string& name, const std::string& label, const SpectralValue& value,
            const Theory& theory = {});
-  /// A sentence of a section, as for what does not apply.
+  /// A sentence in the current section, such as why something does not apply.
   void note(const std::string& text);
 
   /// Collective. Writes the JSON (schema poise-spectrum-1) by rank 0; throws failure if it cannot.

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
+#include "poise/base/check.hpp"
+#include "poise/base/mpi_count.hpp"
 #include "poise/linalg/dense_eigen.hpp"
+#include "poise/spectrum/sections.hpp"
 #include "poise/theory/numerical_range.hpp"
 #include "poise/theory/resolvent.hpp"
-#include "poise_spectrum/sections.hpp"
 
 namespace poise::spectrum {
 namespace {
 
-/// Of the eigenvalues' backward error, relative to ‖W‖_F.
+/// The backward error of the eigenvalues, relative to ‖W‖_F.
 constexpr double eigenvalue_tolerance = 1e-12;
 
 Theory radius_theory(const Pointwise::Shape& shape, double norm) {
@@ -29,11 +32,11 @@ Theory norm_theory(const Pointwise::Shape& shape, Index m) {
 }
 
 constexpr double rounding = 2.2e-16;
-/// From here on an eigenvalue cannot be told from a defective one, whose error is the root of that of the
-/// matrix.
+/// An eigenvalue with a condition from here on cannot be told from a defective eigenvalue, whose error is the
+/// square root of the error of the matrix.
 constexpr double defective = 1e7;
 
-/// What the condition makes of an error of the matrix.
+/// How far an error of the matrix moves an eigenvalue of this condition.
 std::string condition_text(double condition, double error, double norm) {
   if (condition < defective)
     return fmt::format("condition {:.4g}: within {:.4g}", condition, condition * error);
@@ -44,9 +47,8 @@ std::string condition_text(double condition, double error, double norm) {
 }  // namespace
 
 void Sections::weights() {
-  table_.section("weights",
-                 "Recurrent weights W" +
-                     std::string(shape_.weights == WeightKind::softmax ? " = gamma softmax(A)" : ""));
+  const bool softmax = shape_.weights == WeightKind::softmax;
+  table_.section("weights", fmt::format("Recurrent weights W{}", softmax ? " = gamma softmax(A)" : ""));
   frobenius_ = frobenius_norm(weights_);
   table_.add({.name = "frobenius_norm", .label = "|W|_F", .value = frobenius_});
   if (frobenius_ == 0.0) return table_.note("W is 0, and so is all of its spectrum");
@@ -95,8 +97,8 @@ void Sections::eigenvalues() {
                 .theory = {"", 0.0, "governs Krylov speed (7.4)"}});
   const std::vector<double> conditions = conditions_of(found);
   for (std::size_t k = 0; k < found.values.size(); ++k) {
-    Quantity quantity{.name = "eigenvalue_" + std::to_string(k + 1),
-                      .label = "lambda_" + std::to_string(k + 1),
+    Quantity quantity{.name = fmt::format("eigenvalue_{}", k + 1),
+                      .label = fmt::format("lambda_{}", k + 1),
                       .value = found.values[k].real,
                       .imaginary = found.values[k].imaginary,
                       .residual = found.values[k].residual};
@@ -114,7 +116,7 @@ void Sections::eigenvalues() {
                     settings_.dense_limit));
 }
 
-/// Of the nearest eigenvalue of the dense matrix; nothing if it is too wide.
+/// The condition of each eigenvalue: of the nearest eigenvalue of the dense matrix. Empty if W is too wide.
 std::vector<double> Sections::conditions_of(const Eigenvalues& found) const {
   if (weights_.width() > settings_.dense_limit) return {};
   const std::vector<ConditionedEigenvalue> all = conditioned_eigenvalues(weights_);
@@ -154,7 +156,7 @@ void Sections::iteration() {
                  {"", 0.0, fmt::format("rho^k = {:.4g}", std::pow(radius_, power.power))});
   }
   if (radius_ >= 1.0)
-    return table_.note("rho >= 1: z <- W z + u does not converge, so it has no distance to instability");
+    return table_.note("rho >= 1: z <- W z + u does not converge, so no distance to instability exists");
   table_.add({.name = "largest_power_norm",
               .label = "largest |W^k|_2",
               .value = largest,
@@ -173,6 +175,59 @@ void Sections::iteration() {
   table_.note(
       fmt::format("how much eigenvalues mislead: r/rho = {:.4g}, (1 - rho)/distance = {:.4g} (1: not at all)",
                   range_radius_ / radius_, (1.0 - radius_) / found.distance_high));
+}
+
+void Sections::shifted_weights() {
+  table_.section("shifted_weights", "U = I - W");
+  const LinearOperator u = shifted(weights_, 1.0);
+  const SpectralSolver solver{.prefix = "spec_u_", .quantity = "singular values of U"};
+  const bool softmax = shape_.weights == WeightKind::softmax;
+  const SpectralValue largest = largest_singular_value(u, solver);
+  largest_of_u_ = largest.value;
+  const double m = static_cast<double>(weights_.width());
+  table_.add(
+      "largest_singular_value", "sigma_max", largest,
+      softmax ? Theory{"<=", std::sqrt(m) * (1.0 + shape_.gamma), "sqrt(m) (1 + gamma) (4.4)"} : Theory{});
+  const SpectralValue smallest = smallest_singular_value(u, solver);
+  Theory theory;
+  if (softmax) theory = {">=", (1.0 - shape_.gamma) / std::sqrt(m), "(1 - gamma)/sqrt(m), from 7.1"};
+  if (shape_.weights == WeightKind::spectral) theory = {">=", 1.0 - shape_.gamma, "1 - gamma, from |W|_2"};
+  if (shape_.weights == WeightKind::monotone) theory = {">=", shape_.gamma, "the margin (2.3)"};
+  table_.add("smallest_singular_value", "sigma_min", smallest, theory);
+  table_.add({.name = "condition", .label = "condition", .value = largest.value / smallest.value});
+  table_.add({.name = "norm_1",
+              .label = "|U|_1",
+              .value = norm_one(),
+              .theory = softmax ? Theory{"<=", 1.0 + shape_.gamma, "1 + gamma (7.1)"} : Theory{}});
+  if (collapsed_) inverse_norm();
+}
+
+/// Largest column sum of |U|.
+double Sections::norm_one() const {
+  const Index m = weights_.width();
+  std::vector<double> sums(static_cast<std::size_t>(m), 0.0);
+  for (Index i = 0; i < weights_.local_rows(); ++i)
+    for (Index j = 0; j < m; ++j)
+      sums[j] += std::abs((weights_.row_begin() + i == j ? 1.0 : 0.0) - weights_.rows()[i * m + j]);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums.data(), mpi_count(m), MPI_DOUBLE, MPI_SUM, weights_.comm()));
+  return *std::max_element(sums.begin(), sums.end());
+}
+
+// U⁻¹ = Σ W^k has no negative entry, so its column sums, UᵀX = 1, are those of its absolute values.
+void Sections::inverse_norm() {
+  (void)collapsed_->set_parameters(experiment_.theta());
+  std::vector<double> ones(static_cast<std::size_t>(weights_.local_rows() * experiment_.layout().outputs()),
+                           1.0);
+  std::vector<double> sums(ones.size());
+  const Outcome outcome = collapsed_->solve_transpose(ones.data(), sums.data());
+  double largest = 0.0;
+  for (const double sum : sums) largest = std::max(largest, sum);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, weights_.comm()));
+  table_.add({.name = "inverse_norm_1",
+              .label = "|U^-1|_1",
+              .value = largest,
+              .residual = outcome.residual,
+              .theory = {"=", 1.0 / (1.0 - shape_.gamma), "1/(1 - gamma) (7.1)"}});
 }
 
 }  // namespace poise::spectrum

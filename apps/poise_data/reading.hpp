@@ -15,22 +15,23 @@ class ByteReader {
  public:
   /// Throws if the file does not exist or cannot be read.
   explicit ByteReader(std::string path);
-  /// Of bytes; `path` is for messages.
+  /// Reads from bytes; `path` is for messages.
   ByteReader(std::string path, std::string bytes);
 
   [[nodiscard]] const std::string& path() const { return path_; }
   /// Reads up to `size` bytes; fewer only at the end of the file. Throws if compressed data is broken.
   std::size_t read(void* to, std::size_t size);
-  /// Reads exactly `size` bytes; throws if the file ends before, naming `part`, what the bytes are.
+  /// Reads exactly `size` bytes, which are `part` of the file; throws if the file ends before.
   void read_exact(void* to, std::size_t size, const std::string& part);
   /// The next byte, or -1 at the end of the file. Throws if compressed data is broken.
   int get();
-  /// Throws if bytes are left, naming what should have been the last.
+  /// Throws if bytes are left behind `last`, which should have been the last part.
   void expect_end(const std::string& last);
-  /// At most this many bytes can come out of the whole file: its size, or what deflate can at best make of
-  /// it.
+  /// The largest number of bytes that the whole file can hold: its size, or the largest size after
+  /// decompression.
   [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
-  /// Throws unless `items` x `item_size` bytes fit into `capacity()`. `promise` says what the header states.
+  /// Throws unless `items` x `item_size` bytes fit into `capacity()`. `promise`: what the header states, for
+  /// the message.
   void expect_room(std::uint64_t items, std::uint64_t item_size, const std::string& promise) const;
 
  private:
@@ -47,5 +48,31 @@ class ByteReader {
 
 /// Text for an error message: at most 40 characters, unprintable ones as '?'.
 [[nodiscard]] std::string quoted(const std::string& text);
+
+/// The characters of a text file, plain or .gz, as UTF-8 with line ends LF, whatever the file has: UTF-8 or
+/// UTF-16 (told by its byte order mark), CR LF, LF or CR. Serial; throws as ByteReader.
+class TextStream {
+ public:
+  explicit TextStream(const std::string& path);
+
+  /// The next byte, or -1 at the end of the file.
+  int get();
+  [[nodiscard]] const std::string& path() const { return bytes_.path(); }
+
+ private:
+  enum class Encoding { utf8, utf16_little, utf16_big };
+  int decoded();
+  int unit();
+
+  ByteReader bytes_;
+  Encoding encoding_ = Encoding::utf8;
+  std::string pending_;  // decoded, not yet given
+  std::size_t given_ = 0;
+  int held_ = none;  // a byte behind a CR
+  static constexpr int none = -2;
+};
+
+/// Appends a character as UTF-8.
+void append_utf8(std::string& text, unsigned long code_point);
 
 }  // namespace poise::data
