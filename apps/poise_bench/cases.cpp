@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "poise/objective/collapsed_objective.hpp"
 #include "poise/base/check.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise_bench/gradient_case.hpp"
 
 namespace poise::bench {

@@ -3,11 +3,9 @@
 #include <utility>
 
 #include "poise/model/pointwise.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
-#include "poise/objective/feedforward_objective.hpp"
-#include "poise/objective/shallow_objective.hpp"
-#include "poise/objective/unrolled_objective.hpp"
+#include "poise/objective/explicit_objectives.hpp"
 #include "poise_compare/linear_weight.hpp"
 
 namespace poise::compare {

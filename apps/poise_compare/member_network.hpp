@@ -5,7 +5,6 @@
 
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/objective.hpp"
-#include "poise/objective/sample_set.hpp"
 #include "poise_compare/settings.hpp"
 
 namespace poise::compare {

@@ -1,4 +1,4 @@
-#include "poise/theory/dynamics_spectrum.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise_spectrum/sections.hpp"
 
 namespace poise::spectrum {

@@ -1,4 +1,4 @@
-#include "poise/theory/feature_spectrum.hpp"
+#include "poise/theory/feature_matrix.hpp"
 #include "poise_spectrum/sections.hpp"
 
 namespace poise::spectrum {

@@ -5,8 +5,8 @@
 #include "poise/model/pointwise.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/run/experiment.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 #include "poise_spectrum/settings.hpp"
 #include "poise_spectrum/table.hpp"
 

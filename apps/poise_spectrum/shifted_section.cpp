@@ -4,7 +4,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/mpi_count.hpp"
-#include "poise/theory/resolvent.hpp"
+#include "poise/theory/nonnormality.hpp"
 #include "poise_spectrum/sections.hpp"
 
 namespace poise::spectrum {

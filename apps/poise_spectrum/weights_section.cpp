@@ -5,8 +5,7 @@
 #include <string>
 
 #include "poise/linalg/all_eigenvalues.hpp"
-#include "poise/theory/numerical_range.hpp"
-#include "poise/theory/resolvent.hpp"
+#include "poise/theory/nonnormality.hpp"
 #include "poise_spectrum/sections.hpp"
 
 namespace poise::spectrum {

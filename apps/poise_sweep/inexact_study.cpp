@@ -4,7 +4,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/dynamics/descent.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/petsc/temporary_options.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/theory/step_limit.hpp"

@@ -6,6 +6,7 @@
 
 #include "poise/audit/run_checkpoints.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
 

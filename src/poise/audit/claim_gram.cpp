@@ -5,7 +5,7 @@
 #include "poise/audit/claims.hpp"
 #include "poise/audit/rate_rows.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/theory/gram_audit.hpp"
+#include "poise/theory/tangent_gram.hpp"
 
 namespace poise {
 namespace {

@@ -5,7 +5,7 @@
 #include "poise/audit/claims.hpp"
 #include "poise/base/brief.hpp"
 #include "poise/theory/least_squares_reference.hpp"
-#include "poise/theory/row_slices.hpp"
+#include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
 namespace {

@@ -3,7 +3,6 @@
 #include <memory>
 #include <vector>
 
-#include "poise/dynamics/descent_settings.hpp"
 #include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/dynamics/update_rule.hpp"
 #include "poise/objective/minibatches.hpp"

@@ -1,19 +1,14 @@
 #include "poise/dynamics/dynamics.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/warn.hpp"
 
 namespace poise {
-
-void require_finite_loss(double loss) {
-  if (!std::isfinite(loss))
-    throw Error(ExitCode::failed, "the loss is NaN or Inf: reduce the step size or the tolerance", true);
-}
 
 void require_bounded_loss(DynamicsState& state, const Evaluation& evaluation) {
   const double loss = evaluation.train.loss + evaluation.penalty;

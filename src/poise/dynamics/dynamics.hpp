@@ -50,8 +50,6 @@ class Dynamics {
   [[nodiscard]] virtual std::vector<std::pair<std::string, Vec>> vectors() { return {}; }
 };
 
-/// Throws failure, on every rank, if a loss is NaN or Inf. `loss`: the same on every rank.
-void require_finite_loss(double loss);
 /// A loss so many times that of the start, and so large where the start was below 1, diverges, though it is
 /// still a number: no noise of minibatches and no momentum does that.
 inline constexpr double largest_growth = 1e4;

@@ -1,8 +1,10 @@
 #include "poise/dynamics/flow.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
+#include <petsc/private/tsimpl.h>  // TSAdapt's ops: no public call changes the step size it proposes
+#include <petscts.h>
+
+#include <cmath>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -11,13 +13,95 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/petsc_versions.hpp"
 #include "poise/base/warn.hpp"
 #include "poise/petsc/solver_options.hpp"
-#include "poise/base/petsc_versions.hpp"
-#include "poise/dynamics/step_control.hpp"
 
 namespace poise {
 namespace {
+
+/// Binary digits of an adaptive step size. The error estimate is a small difference, so the step size that
+/// follows from it carries the rounding of the gradient times 1/tolerance: 1e-10 of itself on another number
+/// of ranks, and the history would be at other times. Rounded (down, by 0.8 % at most), it is the same one.
+constexpr int step_size_digits = 8;
+constexpr const char* wrapped_choice = "poise_wrapped_choice";
+
+/// A step size with few binary digits, the same for any rounding of what it was computed from.
+double rounded_down(double step_size) {
+  int exponent = 0;
+  const double fraction = std::frexp(step_size, &exponent);
+  return std::ldexp(std::floor(std::ldexp(fraction, step_size_digits)), exponent - step_size_digits);
+}
+
+/// Whether the controller can measure the error of a step that ends here. Its norms, of which one is relative
+/// to the absolute tolerance, end the program where they overflow.
+PetscErrorCode has_error_norm(TS ts, Vec end, bool& has) {
+  constexpr double larger = 1e3;  // the error may be, than where the step ends
+  PetscReal norm = 0.0, tolerance = 0.0;
+  PetscFunctionBegin;
+  PetscCall(VecNorm(end, NORM_2, &norm));
+  PetscCall(TSGetTolerances(ts, &tolerance, nullptr, nullptr, nullptr));
+  const double relative = larger * norm / (tolerance > 0.0 ? tolerance : 1.0);
+  has = std::isfinite(relative * relative);
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+/// Of a step that begins now. Since PETSc 3.26 the least one is the larger of two.
+PetscErrorCode step_limits(TSAdapt adapt, PetscReal time, PetscReal& least, PetscReal& most) {
+  PetscFunctionBegin;
+  PetscCall(TSAdaptGetStepLimits(adapt, &least, &most));
+#if PETSC_VERSION_GE(3, 26, 0)
+  PetscReal share = 0.0;
+  PetscCall(TSAdaptGetMinStep(adapt, &share, &least));
+  least = std::max(least, share * std::abs(time));
+#else
+  (void)time;
+#endif
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscInt* scheme, PetscReal* next,
+                              PetscBool* accept, PetscReal* error, PetscReal* absolute, PetscReal* relative) {
+  decltype(adapt->ops->choose) choose = nullptr;
+  Vec end = nullptr;
+  PetscReal time = 0.0, factor = 0.0, least = 0.0, most = 0.0;
+  bool possible = false;
+  PetscFunctionBegin;
+  PetscCall(PetscObjectQueryFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, &choose));
+  PetscCall(TSGetSolution(ts, &end));
+  PetscCall(has_error_norm(ts, end, possible));
+  if (possible) PetscCall((*choose)(adapt, ts, step_size, scheme, next, accept, error, absolute, relative));
+  PetscCall(TSGetTime(ts, &time));
+  if (possible && *accept) {
+    PetscCall(TSFunctionDomainError(ts, time + step_size, end, accept));
+    possible = *accept;
+  }
+  if (!possible) {
+    PetscCall(TSAdaptGetScaleSolveFailed(adapt, &factor));
+    *accept = PETSC_FALSE;
+    *next = step_size * factor;
+    PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+  }
+  // The limits that the user has chosen stay, and a step size that does.
+  PetscCall(step_limits(adapt, time, least, most));
+  if (*next != step_size && *next != least && *next != most) *next = rounded_down(*next);
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+/// Collective. Wraps the step size controller that the options have chosen for `ts`; not one that keeps the
+/// step size (`none`). Step sizes are rounded, so that a run takes the same steps on any number of ranks. A
+/// step whose end has no error norm (overflow), or is not in the domain of TSSetFunctionDomainError, is
+/// rejected, as TS does where a stage is not: it is taken again with `ts_adapt_scale_solve_failed` of its
+/// size.
+void control_steps(TS ts) {
+  TSAdapt adapt = nullptr;
+  PetscBool fixed = PETSC_FALSE;
+  check(TSGetAdapt(ts, &adapt));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(adapt), TSADAPTNONE, &fixed));
+  if (fixed) return;
+  check(PetscObjectComposeFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, adapt->ops->choose));
+  adapt->ops->choose = choose_rounded;
+}
 
 constexpr double default_tolerance = 1e-8;
 constexpr double default_first_step = 1e-3;
@@ -305,6 +389,39 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
                     "; loosen -flow_ts_rtol and -flow_ts_atol",
                 true);
   return reason == TS_CONVERGED_ITS ? StopReason::reached_steps : StopReason::reached_time;
+}
+
+namespace {
+
+class FlowKind final : public DynamicsKind {
+ public:
+  [[nodiscard]] std::string name() const override { return "flow"; }
+  [[nodiscard]] std::string help() const override { return "gradient flow with adaptive time steps"; }
+  [[nodiscard]] std::unique_ptr<Dynamics> make(const DynamicsSetup& setup) const override {
+    auto flow = std::make_unique<Flow>(setup.objective, setup.theta_like, setup.end_time, setup.max_steps);
+    flow->scale_tolerances(setup.layout);
+    return flow;
+  }
+  [[nodiscard]] DynamicsSolver solver() const override {
+    return {"flow_", "TS", "rk 5f, adaptive, tolerances 1e-8"};
+  }
+  [[nodiscard]] std::string description(double end_time, Index max_steps, const std::string&) const override {
+    constexpr Index no_limit = 1000000;  // the default of -steps: not worth a word
+    const bool by_time = std::isfinite(end_time) && max_steps == no_limit;
+    return "flow to " + (by_time ? "t = " + to_text(end_time) : end_text(end_time, max_steps));
+  }
+  [[nodiscard]] bool integrates_flow() const override { return true; }
+  [[nodiscard]] std::string beyond_the_flow() const override { return {}; }
+  [[nodiscard]] std::string beyond_gradients() const override { return {}; }
+  [[nodiscard]] std::string violation_cure() const override {
+    return "is the integrator's error estimate right? Reduce -flow_ts_rtol and -flow_ts_atol";
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<DynamicsKind> flow_kind() {
+  return std::make_shared<FlowKind>();
 }
 
 }  // namespace poise

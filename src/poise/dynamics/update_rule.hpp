@@ -4,10 +4,45 @@
 #include <utility>
 #include <vector>
 
-#include "poise/dynamics/descent_settings.hpp"
+#include "poise/base/options.hpp"
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+
+/// How gradient descent moves. With g the gradient, clipped, and η the step size of the step:
+///  - gradient: d = g;
+///  - momentum (heavy ball): v ← μv + g, d = v;
+///  - nesterov: v ← μv + g, d = g + μv;
+///  - adam (Kingma & Ba 2015, Algorithm 1): d = m̂/(√v̂ + ε), with corrected biases;
+/// and θ ← θ − η·d − η·weight_decay·θ for all: the decay is decoupled (AdamW, Loshchilov & Hutter 2019).
+struct DescentSettings {
+  enum class Method { gradient, momentum, nesterov, adam };
+  enum class Schedule { constant, cosine, step, linear };
+
+  Method method = Method::gradient;        ///< -method
+  double step_size = 0.02;                 ///< -step_size
+  double momentum = 0.9;                   ///< μ, -momentum
+  double beta1 = 0.9;                      ///< -adam_beta1
+  double beta2 = 0.999;                    ///< -adam_beta2
+  double epsilon = 1e-8;                   ///< -adam_epsilon
+  double weight_decay = 0.0;               ///< -weight_decay
+  double clip = 0.0;                       ///< largest 2-norm of the gradient, -clip; 0: any
+  Schedule schedule = Schedule::constant;  ///< -schedule
+  Index schedule_warmup = 0;               ///< steps, -schedule_warmup
+  Index schedule_every = 1000;             ///< steps, -schedule_every
+  double schedule_factor = 0.1;            ///< -schedule_factor
+  bool backtrack = false;                  ///< -on_failure backtrack
+
+  /// Declares and reads the options named above. Throws bad_input. Not collective.
+  static DescentSettings from(Options& options);
+
+  /// What the schedule multiplies the step size of step k (from 0) of max_steps with: (k+1)/warmup while
+  /// k < warmup; after that, with j steps since and p = j/(max_steps − warmup): cosine and linear go from 1
+  /// at p = 0 to the factor at p = 1, step is factor^⌊j/every⌋.
+  [[nodiscard]] double schedule_at(Index k, Index max_steps) const;
+  /// Whether the schedule is 1 at every step.
+  [[nodiscard]] bool is_constant() const { return schedule == Schedule::constant && schedule_warmup == 0; }
+};
 
 /// One step of a method of descent, with the moments it carries: Vecs in the layout of θ, zero at the start.
 class UpdateRule {

@@ -5,6 +5,8 @@
 
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/parameter_layout.hpp"
+#include "poise/objective/objective.hpp"
+#include "poise/objective/shallow_loss.hpp"
 #include "poise/solve/column_solver.hpp"
 
 namespace poise {
@@ -55,6 +57,21 @@ class CollapsedModel {
   Outcome forward_;
   PetscObjectId theta_id_ = 0;
   PetscObjectState theta_state_ = -1;
+};
+
+/// Loss and gradient of the softmax-linear model through its shallow equivalent (THEORY.md 3.1): 2q solves of
+/// size m and one pass over the features, or none for the squared loss. `-objective collapsed`.
+class CollapsedObjective final : public Objective {
+ public:
+  /// `model` and `loss` are shared with the audit, which needs W and G at the same θ; both must outlive this.
+  CollapsedObjective(CollapsedModel& model, ShallowLoss& loss);
+  Evaluation value_and_gradient(Vec theta, Vec gradient) override;
+  Score test(Vec theta) override;
+
+ private:
+  CollapsedModel& model_;
+  ShallowLoss& loss_;
+  std::vector<double> g_;
 };
 
 }  // namespace poise

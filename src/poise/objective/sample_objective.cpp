@@ -6,7 +6,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/objective/finite.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise {
 

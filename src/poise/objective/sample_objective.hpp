@@ -4,7 +4,6 @@
 
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/objective.hpp"
-#include "poise/objective/sample_set.hpp"
 
 namespace poise {
 

@@ -6,7 +6,6 @@
 
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/objective.hpp"
-#include "poise/objective/sample_set.hpp"
 #include "poise/objective/triangular_factor.hpp"
 
 namespace poise {

@@ -4,7 +4,7 @@
 
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/parameter_layout.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise {
 
