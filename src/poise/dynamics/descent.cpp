@@ -8,7 +8,7 @@
 namespace poise {
 namespace {
 
-constexpr int most_halvings = 20;  // of one step: a millionth of its size
+constexpr int most_halvings = 20;  // halvings of one step: to a millionth of its size
 
 }  // namespace
 
@@ -49,7 +49,7 @@ void Descent::step(Vec theta, DynamicsState& state) {
   if (clips) ++state.clipped;
   ++state.step;
   state.shown = false;
-  // Of equal steps, t is one product: it carries no sum of roundings.
+  // With equal steps t is one product, so that no rounding adds up.
   const bool equal_steps = settings_.is_constant() && state.reductions == 0;
   state.t = equal_steps ? static_cast<double>(state.step) * step_size : state.t + step_size;
 }
@@ -84,7 +84,7 @@ Evaluation Descent::advance(Vec theta, DynamicsState& state) {
   for (int halvings = 0;; ++halvings) {
     keep(theta, state);
     step(theta, state);
-    std::swap(gradient_, kept_.gradient);  // the evaluation writes into the other one
+    std::swap(gradient_, kept_.gradient);  // the evaluation then writes into the Vec that keeps nothing
     try {
       return evaluate(theta, state);
     } catch (const Error& error) {
@@ -106,7 +106,7 @@ StopReason Descent::run(Vec theta, DynamicsState& state, const Observer& observe
       if (!observer(state, theta, gradient_.get(), evaluation)) return StopReason::stopped_by_observer;
     }
     if (state.step >= max_steps_) return StopReason::reached_steps;
-    // Half a step of slack: t is a sum of rounded steps.
+    // Half a step of tolerance: t is a sum of rounded steps.
     if (state.t + 0.5 * state.step_size > end_time_) return StopReason::reached_time;
     evaluation = advance(theta, state);
   }
@@ -136,7 +136,7 @@ class DescentKind final : public DynamicsKind {
             {"schedule_every", {{"schedule", {"step"}}}},
             {"schedule_factor", {{"schedule", {"cosine", "step", "linear"}}}}};
   }
-  /// All but -on_failure, by which a run that failed can go on.
+  /// All except -on_failure, so that a failed run can be resumed with backtracking.
   [[nodiscard]] std::vector<std::string> fixed_options() const override {
     return {"step_size",    "method", "momentum", "adam_beta1",      "adam_beta2",     "adam_epsilon",
             "weight_decay", "clip",   "schedule", "schedule_warmup", "schedule_every", "schedule_factor"};
@@ -166,10 +166,10 @@ class DescentKind final : public DynamicsKind {
     return settings_.step_size * state.step_scale * settings_.schedule_at(state.step, max_steps);
   }
   [[nodiscard]] std::string violation_cure() const override {
-    return "descent follows the flow with small steps only: reduce -step_size";
+    return "descent follows the flow only with small steps: reduce -step_size";
   }
   [[nodiscard]] std::string violation_advice() const override {
-    return "The theorem is about gradient flow, and descent follows it only with small steps: try "
+    return "The theorem is about gradient flow, which descent follows only with small steps: try "
            "-step_size " +
            to_text(settings_.step_size / 4.0) + ", or -dynamics flow.";
   }

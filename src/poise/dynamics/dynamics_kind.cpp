@@ -1,5 +1,7 @@
 #include "poise/dynamics/dynamics_kind.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <utility>
 
@@ -11,8 +13,8 @@
 namespace poise {
 
 std::string end_text(double end_time, Index max_steps) {
-  const std::string steps = "step " + std::to_string(max_steps);
-  return std::isfinite(end_time) ? "t = " + to_text(end_time) + " or " + steps : steps;
+  return std::isfinite(end_time) ? fmt::format("t = {} or step {}", to_text(end_time), max_steps)
+                                 : fmt::format("step {}", max_steps);
 }
 
 std::string DynamicsKind::description(double end_time, Index max_steps, const std::string& batches) const {
@@ -20,24 +22,24 @@ std::string DynamicsKind::description(double end_time, Index max_steps, const st
 }
 
 std::string DynamicsKind::beyond_gradients() const {
-  return "-dynamics " + name() + " need not step along gradients";
+  return "the steps of -dynamics " + name() + " need not be along gradients";
 }
 
 std::string DynamicsKind::violation_cure() const {
-  return "-dynamics " + name() + " follows the flow with small steps only: reduce them";
+  return "-dynamics " + name() + " follows the flow only with small steps: reduce the steps";
 }
 
 namespace {
 
 using Makers = std::vector<std::function<std::shared_ptr<DynamicsKind>()>>;
 
-/// A static object of this function, so that programs may register before main, too.
+/// A static object of this function, so that programs may also register before main.
 Makers& makers() {
   static Makers table{flow_kind, [] { return descent_kind(); }, minimise_kind};
   return table;
 }
 
-/// The same on every rank: all of them register alike.
+/// A failure that every rank throws alike: all ranks register the same kinds.
 Error shared_failure(const std::string& message) {
   return {ExitCode::failed, message, true};
 }

@@ -28,30 +28,33 @@ void read_method(Options& o, DescentSettings& s) {
                         "descent: along the gradient, with momentum (heavy ball), with Nesterov's momentum, "
                         "or by Adam"));
   s.momentum = o.real("momentum", s.momentum, {0, below_one},
-                      "methods momentum and nesterov: share of the velocity that is kept");
-  s.beta1 = o.real("adam_beta1", s.beta1, {0, below_one}, "adam: decay of the mean of the gradient");
-  s.beta2 = o.real("adam_beta2", s.beta2, {0, below_one}, "adam: decay of the mean of its square");
-  s.epsilon = o.real("adam_epsilon", s.epsilon, {0, infinite, true}, "adam: added to the root of that mean");
+                      "methods momentum and nesterov: share of the velocity that a step keeps");
+  s.beta1 =
+      o.real("adam_beta1", s.beta1, {0, below_one}, "adam: decay rate of the running mean of the gradient");
+  s.beta2 = o.real("adam_beta2", s.beta2, {0, below_one},
+                   "adam: decay rate of the running mean of the squared gradient");
+  s.epsilon = o.real("adam_epsilon", s.epsilon, {0, infinite, true},
+                     "adam: added to the root of the mean squared gradient");
   s.weight_decay = o.real("weight_decay", s.weight_decay, {0, infinite},
-                          "descent: every step also takes step size times this times the parameters off "
-                          "them, apart from the method (as AdamW)");
+                          "descent: every step also subtracts step size times this times the parameters, "
+                          "independently of the method (as AdamW)");
   s.clip = o.real("clip", s.clip, {0, infinite},
-                  "descent: a gradient of larger 2-norm is scaled down to this; 0: off");
+                  "descent: a gradient with a larger 2-norm is scaled to this norm; 0: off");
 }
 
 void read_schedule(Options& o, DescentSettings& s) {
   s.schedule = choose<DescentSettings::Schedule>(
       schedules, o.choice("schedule", "constant", schedules,
-                          "descent: what the step size is multiplied with; cosine and linear: from 1 to "
-                          "-schedule_factor at the last of -steps; step: by -schedule_factor every "
-                          "-schedule_every steps"));
+                          "descent: factor of the step size; cosine and linear: from 1 to -schedule_factor "
+                          "at the last of -steps; step: times -schedule_factor every -schedule_every "
+                          "steps"));
   s.schedule_warmup = o.integer("schedule_warmup", s.schedule_warmup, {0, most_steps},
                                 "descent: the step size grows linearly over the first N steps");
-  s.schedule_every =
-      o.integer("schedule_every", s.schedule_every, {1, most_steps}, "schedule step: steps between changes");
+  s.schedule_every = o.integer("schedule_every", s.schedule_every, {1, most_steps},
+                               "schedule step: steps between two changes of the step size");
   s.schedule_factor =
       o.real("schedule_factor", s.schedule_factor, {0, 1},
-             "schedules cosine and linear: what is left at the end; step: factor of a change");
+             "schedules cosine and linear: factor of the step size at the end; step: factor per change");
 }
 
 }  // namespace
@@ -62,8 +65,9 @@ DescentSettings DescentSettings::from(Options& options) {
   read_schedule(options, settings);
   settings.backtrack =
       options.choice("on_failure", "stop", {"stop", "backtrack"},
-                     "descent: what a failed solve or a loss that is not finite does; "
-                     "backtrack: take the step back and halve the step size from then on") == "backtrack";
+                     "descent: after a failed solve or a loss that is not finite, stop the run, "
+                     "or backtrack: undo the step and halve the step size for the rest of the run") ==
+      "backtrack";
   return settings;
 }
 
@@ -130,7 +134,7 @@ void UpdateRule::plain(Vec theta, Vec gradient, double gradient_factor, double s
 void UpdateRule::with_momentum(Vec theta, Vec gradient, double gradient_factor, double step_size) {
   const double mu = settings_.momentum;
   const double keep = 1.0 - step_size * settings_.weight_decay;
-  // Nesterov's direction g + μv is (1, μ); the heavy ball's v is (0, 1).
+  // Weights of g and v: (1, μ) in Nesterov's direction g + μv, (0, 1) in the heavy ball's direction v.
   const bool nesterov = settings_.method == Method::nesterov;
   const double of_gradient = nesterov ? gradient_factor : 0.0;
   const double of_velocity = nesterov ? mu : 1.0;

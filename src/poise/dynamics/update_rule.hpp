@@ -26,7 +26,7 @@ struct DescentSettings {
   double beta2 = 0.999;                    ///< -adam_beta2
   double epsilon = 1e-8;                   ///< -adam_epsilon
   double weight_decay = 0.0;               ///< -weight_decay
-  double clip = 0.0;                       ///< largest 2-norm of the gradient, -clip; 0: any
+  double clip = 0.0;                       ///< largest 2-norm of the gradient, -clip; 0: no limit
   Schedule schedule = Schedule::constant;  ///< -schedule
   Index schedule_warmup = 0;               ///< steps, -schedule_warmup
   Index schedule_every = 1000;             ///< steps, -schedule_every
@@ -36,23 +36,23 @@ struct DescentSettings {
   /// Declares and reads the options named above. Throws bad_input. Not collective.
   static DescentSettings from(Options& options);
 
-  /// What the schedule multiplies the step size of step k (from 0) of max_steps with: (k+1)/warmup while
-  /// k < warmup; after that, with j steps since and p = j/(max_steps − warmup): cosine and linear go from 1
-  /// at p = 0 to the factor at p = 1, step is factor^⌊j/every⌋.
+  /// The factor of the step size at step k (from 0) of max_steps: (k+1)/warmup while k < warmup. After the
+  /// warm-up, with j = k − warmup and p = j/(max_steps − warmup), cosine and linear go from 1 at p = 0 to
+  /// schedule_factor at p = 1, and step is schedule_factor^⌊j/every⌋.
   [[nodiscard]] double schedule_at(Index k, Index max_steps) const;
   /// Whether the schedule is 1 at every step.
   [[nodiscard]] bool is_constant() const { return schedule == Schedule::constant && schedule_warmup == 0; }
 };
 
-/// One step of a method of descent, with the moments it carries: Vecs in the layout of θ, zero at the start.
+/// The steps of a method of descent, and its moments: Vecs in the layout of θ, zero at the start.
 class UpdateRule {
  public:
   /// Collective on the communicator of `theta_like`.
   UpdateRule(const DescentSettings& settings, Vec theta_like);
-  /// Step `step` (from 0) with step size η: changes θ and the moments, in one pass over the local entries. g
-  /// is gradient_factor · `gradient`. Not collective.
+  /// Takes step `step` (from 0) with step size `step_size`: changes θ and the moments in one pass over the
+  /// local entries. g is gradient_factor · `gradient`. Not collective.
   void apply(Vec theta, Vec gradient, double gradient_factor, double step_size, Index step);
-  /// The moments by name: "momentum", or "adam_first" and "adam_second"; none for the plain gradient.
+  /// The moments by name: "momentum", or "adam_first" and "adam_second"; empty for the plain gradient.
   [[nodiscard]] std::vector<std::pair<std::string, Vec>> vectors() const;
   /// Collective. Zeroes the moments.
   void reset();

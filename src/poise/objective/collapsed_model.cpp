@@ -81,8 +81,8 @@ Outcome CollapsedModel::write_gradient(const double* g, Vec gradient) {
 }
 
 // ∂L/∂A = S ∘ (K − 1·colsum(S∘K)) with K_ij = γ Σ_c W_ci (∂L/∂B)_cj of rank q, which is never stored. Its
-// sums Σ_c (∂L/∂B)_cj (γSᵀWᵀ)_jc need the product that the solve for W ended with, so S is read once, for the
-// entries.
+// sums Σ_c (∂L/∂B)_cj (γSᵀWᵀ)_jc need the last product of the solve for W, so that S is read only once, for
+// the entries.
 void CollapsedModel::write_gradient_a(double* out) {
   const Index rows = layout_.slice().size();
   const Index m = layout_.width();

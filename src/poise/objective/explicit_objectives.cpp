@@ -1,5 +1,7 @@
 #include "poise/objective/explicit_objectives.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "poise/base/error.hpp"
@@ -21,13 +23,13 @@ UnrolledObjective::UnrolledObjective(const ParameterLayout& layout, EquilibriumM
       rows_(map.local_states()),
       depth_(settings.depth),
       length_(settings.recompute_every) {
-  // Made here too, for a rank without samples never comes to where they are used.
+  // Created here too: a rank without samples never reaches the code that uses them.
   for (const char* event : {"Unrolled", "UnrolledBack"}) (void)LogEvent(event);
   if (depth_ < 1)
-    throw bad_input("-depth " + std::to_string(depth_) + ": an explicit network has at least one layer");
+    throw bad_input(fmt::format("option -depth {}: a network needs at least one layer", depth_));
   if (length_ < 0)
-    throw bad_input("-recompute_every " + std::to_string(length_) +
-                    ": give a number of layers, or 0 for never");
+    throw bad_input(
+        fmt::format("option -recompute_every {}: give a number of layers, or 0 for never", length_));
   if (length_ == 0 || length_ > depth_) length_ = depth_;
 }
 
@@ -87,7 +89,7 @@ void UnrolledObjective::backward(Panel& panel, Evaluation&) {
   const auto scope = event.begin();
   std::copy_n(panel.cotangent.begin(), stride_, lambda_.begin());
   for (Index s = segments() - 1; s >= 0; --s) {
-    if (s + 1 < segments()) run_segment(s, panel.p);  // the last one is still there
+    if (s + 1 < segments()) run_segment(s, panel.p);  // the last segment is still in layers_
     propagate_segment(s, panel);
   }
 }
@@ -95,8 +97,7 @@ void UnrolledObjective::backward(Panel& panel, Evaluation&) {
 namespace {
 
 void require_depth(Index depth) {
-  if (depth < 1)
-    throw bad_input("-depth " + std::to_string(depth) + ": an explicit network has at least one layer");
+  if (depth < 1) throw bad_input(fmt::format("option -depth {}: a network needs at least one layer", depth));
 }
 
 Index local_rows(const ParameterLayout& layout, Index rows) {
@@ -114,8 +115,8 @@ std::vector<ParameterBlock> FeedforwardObjective::blocks(const Feedforward& shap
   for (Index l = 1; l <= shape.depth; ++l) {
     const Index inputs = l == 1 ? shape.features : m;
     const double scale = std::sqrt((rectified ? 2.0 : 1.0) / static_cast<double>(std::max<Index>(1, inputs)));
-    blocks.push_back({.name = "W" + std::to_string(l), .columns = inputs, .scale = scale});
-    if (shape.bias) blocks.push_back({.name = "b" + std::to_string(l), .columns = 1, .scale = 0.0});
+    blocks.push_back({.name = fmt::format("W{}", l), .columns = inputs, .scale = scale});
+    if (shape.bias) blocks.push_back({.name = fmt::format("b{}", l), .columns = 1, .scale = 0.0});
   }
   return blocks;
 }
@@ -125,10 +126,10 @@ FeedforwardObjective::FeedforwardObjective(const ParameterLayout& layout, const 
     : SampleObjective(layout, problem, layout.block().size(), local_rows(layout, shape.features), panel),
       activation_(shape.activation) {
   require_depth(shape.depth);
-  // Made here too, for a rank without samples never comes to where they are used.
+  // Created here too: a rank without samples never reaches the code that uses them.
   for (const char* event : {"Feedforward", "FeedforwardBack"}) (void)LogEvent(event);
   for (Index l = 1; l <= shape.depth; ++l)
-    layers_.emplace_back(layout, "W" + std::to_string(l), shape.bias ? "b" + std::to_string(l) : "");
+    layers_.emplace_back(layout, fmt::format("W{}", l), shape.bias ? fmt::format("b{}", l) : "");
   states_.resize(layers_.size());
 }
 
@@ -175,7 +176,8 @@ void FeedforwardObjective::backward(Panel& panel, Evaluation&) {
 
 ShallowObjective::ShallowObjective(const ParameterLayout& layout, const Problem& problem, Index panel)
     : SampleObjective(layout, problem, layout.block().size(), layout.block().size(), panel) {
-  if (!layout.blocks().empty()) throw failure("the shallow network has no parameters but its readout");
+  if (!layout.blocks().empty())
+    throw failure("the parameters of the shallow network have a block beside the readout");
 }
 
 void ShallowObjective::forward(Panel& panel, bool, Evaluation&) {

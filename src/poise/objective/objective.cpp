@@ -22,7 +22,8 @@ LossSum sum_over_samples(const ProcessGrid& grid, const LossSum& local) {
 
 Evaluation Objective::value_and_gradient(Vec theta, Vec gradient, const Batch& batch) {
   if (batch.all) return value_and_gradient(theta, gradient);
-  throw Error(ExitCode::bad_input, "this objective needs all samples at once: leave out -batch", true);
+  throw Error(ExitCode::bad_input, "this objective needs all samples in every evaluation: leave out -batch",
+              true);
 }
 
 void require_finite_loss(double loss) {

@@ -48,7 +48,7 @@ void ClassificationConstants::require_full_rank() const {
   throw Error(
       ExitCode::bad_input,
       fmt::format(
-          "the features have rank {}, below their number {}: the curvature has no lower bound, so that "
+          "the features have rank {}, not their number {}: the curvature has no lower bound, so that "
           "THEORY.md 5.3 gives no constant; whiten the features (only directions that vary are kept), or use "
           "the measured constant alone",
           rank(), loss_.layout().width()),
