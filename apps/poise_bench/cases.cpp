@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "poise/base/check.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/petsc/options_database.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 
 namespace poise::bench {
 namespace {

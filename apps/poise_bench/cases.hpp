@@ -5,7 +5,7 @@
 
 #include "poise/model/pointwise.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
-#include "poise/objective/unrolled_objective.hpp"
+#include "poise/objective/explicit_objectives.hpp"
 #include "poise_bench/workload.hpp"
 
 namespace poise::bench {

@@ -8,7 +8,7 @@
 #include "poise/model/loss.hpp"
 #include "poise/model/parameter_layout.hpp"
 #include "poise/model/pointwise.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise::bench {
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "poise/objective/objective.hpp"
-#include "poise/objective/sample_set.hpp"
 #include "poise/run/network.hpp"
 #include "poise_compare/settings.hpp"
 

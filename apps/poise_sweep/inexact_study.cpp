@@ -6,7 +6,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/dynamics/descent.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/petsc/options_database.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/theory/step_limit.hpp"

@@ -5,7 +5,7 @@
 
 #include "poise/audit/audit.hpp"
 #include "poise/base/check.hpp"
-#include "poise/dynamics/dynamics_registry.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/run/train.hpp"
 

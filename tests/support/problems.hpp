@@ -6,7 +6,7 @@
 
 #include "poise/base/random.hpp"
 #include "poise/model/parameter_layout.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise::testing_support {
 

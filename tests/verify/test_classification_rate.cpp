@@ -6,10 +6,10 @@
 #include <optional>
 
 #include "poise/dynamics/flow.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/theory/classification_rates.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 #include "support/problems.hpp"
 #include "unit/theory/classification_problems.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "poise/dynamics/descent.hpp"
 #include "poise/dynamics/flow.hpp"
-#include "poise/theory/gram_audit.hpp"
+#include "poise/theory/tangent_gram.hpp"
 #include "unit/theory/tangent_networks.hpp"
 
 namespace poise {

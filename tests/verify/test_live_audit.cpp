@@ -5,7 +5,7 @@
 
 #include "poise/dynamics/descent.hpp"
 #include "poise/dynamics/flow.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/theory/live_audit.hpp"
 #include "support/problems.hpp"
 

@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "poise/dynamics/descent.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/least_squares_reference.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 #include "poise/theory/step_limit.hpp"
 #include "unit/theory/dense_curvature.hpp"
 

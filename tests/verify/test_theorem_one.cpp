@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "poise/theory/audit.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
 #include "poise/theory/least_squares_reference.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 #include "unit/theory/dense_dynamics.hpp"
 #include "unit/theory/dense_samples.hpp"
 

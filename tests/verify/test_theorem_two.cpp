@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "poise/dynamics/flow.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/theory/trust_region_newton.hpp"
 #include "support/problems.hpp"
 

@@ -7,7 +7,7 @@
 #include "poise/audit/claims.hpp"
 #include "poise/audit/verdict.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/theory/gram_audit.hpp"
+#include "poise/theory/tangent_gram.hpp"
 
 namespace poise {
 namespace {

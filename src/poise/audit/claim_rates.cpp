@@ -14,7 +14,7 @@
 #include "poise/theory/classification_rates.hpp"
 #include "poise/theory/least_squares_reference.hpp"
 #include "poise/theory/live_audit.hpp"
-#include "poise/theory/row_slices.hpp"
+#include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
 namespace {

@@ -1,8 +1,8 @@
 #include "poise/dynamics/dynamics.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
@@ -10,20 +10,16 @@
 
 namespace poise {
 
-void require_finite_loss(double loss) {
-  if (!std::isfinite(loss))
-    throw Error(ExitCode::failed, "the loss is NaN or Inf: reduce the step size or the tolerance", true);
-}
-
 void require_bounded_loss(DynamicsState& state, const Evaluation& evaluation) {
   const double loss = evaluation.train.loss + evaluation.penalty;
   if (state.first_loss < 0.0) state.first_loss = loss;
   if (!(loss > largest_growth * std::max(1.0, state.first_loss))) return;
-  throw Error(ExitCode::failed,
-              "the loss has grown to " + to_text(loss) + ", from " + to_text(state.first_loss) +
-                  " at the start: the run diverges (its least loss was " + to_text(state.least_loss) +
-                  " at step " + std::to_string(state.least_step) + "); reduce the step size or the tolerance",
-              true);
+  throw Error(
+      ExitCode::failed,
+      fmt::format("the loss has grown to {}, from {} at the start: the run diverges (its least loss was "
+                  "{} at step {}); reduce the step size or the tolerance",
+                  to_text(loss), to_text(state.first_loss), to_text(state.least_loss), state.least_step),
+      true);
 }
 
 void note_loss(DynamicsState& state, const Evaluation& evaluation) {

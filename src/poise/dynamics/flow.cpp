@@ -1,8 +1,10 @@
 #include "poise/dynamics/flow.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
+#include <petsc/private/tsimpl.h>  // TSAdapt's ops: no public call changes the step size it proposes
+#include <petscts.h>
+
+#include <cmath>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -13,11 +15,95 @@
 #include "poise/base/options.hpp"
 #include "poise/base/output.hpp"
 #include "poise/base/petsc_versions.hpp"
-#include "poise/dynamics/step_control.hpp"
 #include "poise/petsc/solver_options.hpp"
 
 namespace poise {
 namespace {
+
+/// Binary digits of an adaptive step size. The error estimate is a small difference, so that the step size
+/// computed from it carries the rounding of the gradient times 1/tolerance. On a different number of ranks it
+/// would differ by a share of 1e-10, and the history would be at different times. Rounded (down, by at most
+/// 0.8 %), it is the same on any number of ranks.
+constexpr int step_size_digits = 8;
+constexpr const char* wrapped_choice = "poise_wrapped_choice";
+
+/// A step size with few binary digits, so that it does not depend on the rounding of the unrounded step size.
+double rounded_down(double step_size) {
+  int exponent = 0;
+  const double fraction = std::frexp(step_size, &exponent);
+  return std::ldexp(std::floor(std::ldexp(fraction, step_size_digits)), exponent - step_size_digits);
+}
+
+/// Whether the controller can measure the error of a step that ends here. The controller's norms, one of them
+/// relative to the absolute tolerance, end the program if they overflow.
+PetscErrorCode has_error_norm(TS ts, Vec end, bool& has) {
+  constexpr double larger = 1e3;  // the error may be this many times as large as the end of the step
+  PetscReal norm = 0.0, tolerance = 0.0;
+  PetscFunctionBegin;
+  PetscCall(VecNorm(end, NORM_2, &norm));
+  PetscCall(TSGetTolerances(ts, &tolerance, nullptr, nullptr, nullptr));
+  const double relative = larger * norm / (tolerance > 0.0 ? tolerance : 1.0);
+  has = std::isfinite(relative * relative);
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+/// Limits of the size of a step that begins now. Since PETSc 3.26 the lower limit is the larger of two
+/// limits.
+PetscErrorCode step_limits(TSAdapt adapt, PetscReal time, PetscReal& least, PetscReal& most) {
+  PetscFunctionBegin;
+  PetscCall(TSAdaptGetStepLimits(adapt, &least, &most));
+#if PETSC_VERSION_GE(3, 26, 0)
+  PetscReal share = 0.0;
+  PetscCall(TSAdaptGetMinStep(adapt, &share, &least));
+  least = std::max(least, share * std::abs(time));
+#else
+  (void)time;
+#endif
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscInt* scheme, PetscReal* next,
+                              PetscBool* accept, PetscReal* error, PetscReal* absolute, PetscReal* relative) {
+  decltype(adapt->ops->choose) choose = nullptr;
+  Vec end = nullptr;
+  PetscReal time = 0.0, factor = 0.0, least = 0.0, most = 0.0;
+  bool possible = false;
+  PetscFunctionBegin;
+  PetscCall(PetscObjectQueryFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, &choose));
+  PetscCall(TSGetSolution(ts, &end));
+  PetscCall(has_error_norm(ts, end, possible));
+  if (possible) PetscCall((*choose)(adapt, ts, step_size, scheme, next, accept, error, absolute, relative));
+  PetscCall(TSGetTime(ts, &time));
+  if (possible && *accept) {
+    PetscCall(TSFunctionDomainError(ts, time + step_size, end, accept));
+    possible = *accept;
+  }
+  if (!possible) {
+    PetscCall(TSAdaptGetScaleSolveFailed(adapt, &factor));
+    *accept = PETSC_FALSE;
+    *next = step_size * factor;
+    PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+  }
+  // Limits that the user has chosen, and an unchanged step size, are not rounded.
+  PetscCall(step_limits(adapt, time, least, most));
+  if (*next != step_size && *next != least && *next != most) *next = rounded_down(*next);
+  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
+}
+
+/// Collective. Wraps the step size controller that the options have chosen for `ts`, unless it keeps the step
+/// size (`none`). Step sizes are rounded, so that a run takes the same steps on any number of ranks. A step
+/// whose end has no error norm (overflow), or is outside the domain of TSSetFunctionDomainError, is rejected
+/// and taken again with `ts_adapt_scale_solve_failed` of its size. TS does the same for a stage outside the
+/// domain.
+void control_steps(TS ts) {
+  TSAdapt adapt = nullptr;
+  PetscBool fixed = PETSC_FALSE;
+  check(TSGetAdapt(ts, &adapt));
+  check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(adapt), TSADAPTNONE, &fixed));
+  if (fixed) return;
+  check(PetscObjectComposeFunction(reinterpret_cast<PetscObject>(adapt), wrapped_choice, adapt->ops->choose));
+  adapt->ops->choose = choose_rounded;
+}
 
 constexpr double default_tolerance = 1e-8;
 constexpr double default_first_step = 1e-3;
@@ -28,7 +114,7 @@ Flow& flow_of(TS ts) {
   return *static_cast<Flow*>(flow);
 }
 
-/// What the integrator tries next; nothing where it has not chosen yet.
+/// Sets the step size that the integrator tries next; NaN if it has not chosen one yet.
 void show_step_size(DynamicsState& state) {
   state.step_size =
       state.next_step_size > 0.0 ? state.next_step_size : std::numeric_limits<double>::quiet_NaN();
@@ -54,7 +140,7 @@ Flow::Flow(Objective& objective, Vec theta_like, double end_time, Index max_step
   check(TSRKSetType(ts, TSRK5F));
   check(TSSetTolerances(ts, default_tolerance, nullptr, default_tolerance, nullptr));
   check(TSSetTimeStep(ts, default_first_step));
-  // Where inputs are huge, even steps below PETSc's limit of 1e-20 are what stability wants.
+  // For huge inputs stability may need steps even below PETSc's limit of 1e-20.
   TSAdapt adapt = nullptr;
   check(TSGetAdapt(ts, &adapt));
   check(TSAdaptSetStepLimits(adapt, std::numeric_limits<double>::min(), petsc_unchanged));
@@ -122,7 +208,8 @@ bool Flow::can_evaluate(Vec theta) {
   }
 }
 
-/// TS takes a rejected step back by subtracting it: of a far trial that leaves rounding in place of θ.
+/// TS undoes a rejected step by subtracting it. After a far trial only rounding is then left of θ, so that
+/// the start is restored here.
 void Flow::before_stage() {
   PetscInt rejected = 0;
   check(TSGetStepRejections(ts_.get(), &rejected));
@@ -168,12 +255,12 @@ void Flow::scale_tolerances(const ParameterLayout& layout) {
   check(TSSetTolerances(ts_.get(), absolute_, tolerances_.get(), petsc_unchanged, nullptr));
 }
 
-/// A function of θ alone, so that a resumed run takes the steps of the straight one. A block of zeros says
-/// nothing of the size that it will have.
+/// The tolerances depend on θ alone, so that a resumed run takes the steps of an uninterrupted run. A block
+/// of zeros has the usual tolerance: its later size is not known.
 void Flow::update_tolerances(Vec theta) {
   if (layout_ == nullptr) return;
   constexpr double usual = 1e-2, least = 1e-92;
-  std::vector<std::size_t> block_of;  // each column of a stored row of θ
+  std::vector<std::size_t> block_of;  // the block of each column of a stored row of θ
   const auto& blocks = layout_->blocks();
   for (std::size_t b = 0; b < blocks.size(); ++b)
     block_of.insert(block_of.end(), static_cast<std::size_t>(blocks[b].columns), b);
@@ -199,13 +286,14 @@ void Flow::after_step() {
   PetscInt step = 0;
   TSConvergedReason reason = TS_CONVERGED_ITERATING;
   check(TSGetConvergedReason(ts, &reason));
-  if (reason < 0) return;  // TSSolve calls this after a failed step, too
+  if (reason < 0) return;  // TSSolve also calls this after a failed step
   check(TSGetSolution(ts, &theta));
   state_->local_error_sum += local_error(theta);
   check(TSGetTime(ts, &state_->t));
   check(TSGetStepNumber(ts, &step));
   check(TSGetTimeStep(ts, &state_->next_step_size));
-  // The last step was cut to end there; where nothing adapts the size, a run made longer would keep that.
+  // The last step was shortened to end at end_time_. With fixed step sizes a prolonged run would keep the
+  // shortened size.
   if (state_->t >= end_time_ && has_fixed_steps()) state_->next_step_size = first_step_size_;
   show_step_size(*state_);
   state_->step = step;
@@ -223,9 +311,9 @@ void Flow::after_step() {
   }
 }
 
-/// Where the gradient is large, a step of the default size would leave the numbers that there are before the
-/// controller could see its error: the first one changes θ by a hundredth at most. A choice of the user
-/// stays.
+/// With a large gradient a first step of the default size would overflow before the controller could measure
+/// its error. So the first step changes θ by at most a hundredth. A first step that the user has chosen is
+/// not changed.
 void Flow::choose_first_step(Vec theta) {
   constexpr double change = 1e-2;
   for (const std::string name : {"ts_dt", ts_step_option}) {
@@ -241,8 +329,8 @@ void Flow::choose_first_step(Vec theta) {
     check(TSSetTimeStep(ts_.get(), rounded_down(change * (1.0 + norm) / slope)));
 }
 
-/// Explicit methods take steps that stability allows, whatever the accuracy: where these are tiny beside the
-/// time that is left, somebody should know.
+/// Stability limits the steps of explicit methods, whatever the accuracy. If the steps are tiny compared to
+/// the remaining time, the user should know.
 void Flow::warn_if_stiff(Vec theta) {
   constexpr Index window = 250, patience = 500;
   constexpr double many_steps = 1e5;
@@ -256,8 +344,8 @@ void Flow::warn_if_stiff(Vec theta) {
   warn(PetscObjectComm(reinterpret_cast<PetscObject>(theta)),
        fmt::format("the flow is stiff: at t = {:.3g} (step {}) its steps are {:.2g} long, so that t = {} is "
                    "about {:.1g} steps away; bring features and targets to usual sizes (-features whiten, "
-                   "-scale_targets true), take -dynamics minimise for the optimum alone, or end earlier "
-                   "(-time)",
+                   "-scale_targets true), use -dynamics minimise if only the optimum is wanted, or end "
+                   "earlier (-time)",
                    state_->t, state_->step, pace, to_text(end_time_), left));
 }
 
@@ -279,7 +367,7 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   const Index gradients = state.gradients;
   evaluate(theta);
   require_bounded_loss(state, known_);
-  state.gradients = gradients;  // of a resumed run: it was counted before
+  state.gradients = gradients;  // a resumed run has counted this gradient before
   check(TSSetSolution(ts, theta));
   check(VecCopy(theta, start_.get()));
   update_tolerances(theta);
@@ -299,12 +387,46 @@ StopReason Flow::run(Vec theta, DynamicsState& state, const Observer& observer) 
   if (reason < 0) check(VecCopy(start_.get(), theta));
   if (reason < 0 && failure_) throw Error(*failure_);
   if (reason < 0)
-    throw Error(ExitCode::failed,
-                "the integrator (flow_) failed at t = " + to_text(state.t) + " after " +
-                    std::to_string(state.step) + " steps: " + TSConvergedReasons[reason] +
-                    "; loosen -flow_ts_rtol and -flow_ts_atol",
-                true);
+    throw Error(
+        ExitCode::failed,
+        fmt::format("the integrator (flow_) failed at t = {} after {} steps: {}; loosen -flow_ts_rtol "
+                    "and -flow_ts_atol",
+                    to_text(state.t), state.step, TSConvergedReasons[reason]),
+        true);
   return reason == TS_CONVERGED_ITS ? StopReason::reached_steps : StopReason::reached_time;
+}
+
+namespace {
+
+class FlowKind final : public DynamicsKind {
+ public:
+  [[nodiscard]] std::string name() const override { return "flow"; }
+  [[nodiscard]] std::string help() const override { return "gradient flow with adaptive time steps"; }
+  [[nodiscard]] std::unique_ptr<Dynamics> make(const DynamicsSetup& setup) const override {
+    auto flow = std::make_unique<Flow>(setup.objective, setup.theta_like, setup.end_time, setup.max_steps);
+    flow->scale_tolerances(setup.layout);
+    return flow;
+  }
+  [[nodiscard]] DynamicsSolver solver() const override {
+    return {"flow_", "TS", "rk 5f, adaptive, tolerances 1e-8"};
+  }
+  [[nodiscard]] std::string description(double end_time, Index max_steps, const std::string&) const override {
+    constexpr Index no_limit = 1000000;  // the default of -steps, which the text omits
+    const bool by_time = std::isfinite(end_time) && max_steps == no_limit;
+    return "flow to " + (by_time ? "t = " + to_text(end_time) : end_text(end_time, max_steps));
+  }
+  [[nodiscard]] bool integrates_flow() const override { return true; }
+  [[nodiscard]] std::string beyond_the_flow() const override { return {}; }
+  [[nodiscard]] std::string beyond_gradients() const override { return {}; }
+  [[nodiscard]] std::string violation_cure() const override {
+    return "is the integrator's error estimate right? Reduce -flow_ts_rtol and -flow_ts_atol";
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<DynamicsKind> flow_kind() {
+  return std::make_shared<FlowKind>();
 }
 
 }  // namespace poise

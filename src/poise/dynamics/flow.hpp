@@ -11,18 +11,18 @@
 namespace poise {
 
 /// Gradient flow dθ/dt = −∇L(θ) by PETSc TS, prefix `flow_`. Default: Fehlberg's Runge-Kutta 5(4) with
-/// adaptive steps (relative and absolute tolerance 1e-8, see scale_tolerances). It has as many stages as the
-/// usual Dormand-Prince pair costs with its reused last stage, but carries nothing from step to step, so a
-/// resumed run repeats the straight one bit by bit. Types that do reuse a stage are restarted every step for
-/// the same reason. Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same steps on
-/// any number of ranks. The first step is at most one that changes θ by a hundredth; where steps are tiny
-/// beside the time that is left (a stiff flow), a warning says so once. Types other than rk, and rk types
-/// without an embedded method, have no error estimate: DynamicsState::local_error_sum is then infinite.
+/// adaptive steps (relative and absolute tolerance 1e-8, see scale_tolerances). It costs as many stages as
+/// the usual Dormand-Prince pair with its reused last stage, but carries nothing from step to step, so that a
+/// resumed run repeats an uninterrupted run bit for bit. Types that reuse a stage are restarted at every step
+/// for the same reason. Adaptive step sizes are rounded to 8 binary digits, so that a run takes the same
+/// steps on any number of ranks. The first step changes θ by at most a hundredth. If steps are tiny compared
+/// to the remaining time (a stiff flow), one warning says so. Types other than rk, and rk types without an
+/// embedded method, have no error estimate: DynamicsState::local_error_sum is then infinite.
 ///
-/// A step on which the gradient cannot be computed (a stage or the end is not finite, or a solve fails there,
-/// on all ranks) is rejected with a warning and taken again with a fourth of its size
-/// (`flow_ts_adapt_scale_solve_failed`). The failure itself is thrown after `flow_ts_max_reject` rejections
-/// of one step, 10 by default, and at once where the step size is fixed (`flow_ts_adapt_type none`).
+/// If the gradient of a stage or of the end of a step cannot be computed (a number is not finite, or a solve
+/// fails, on all ranks), the step is rejected with a warning and taken again with a fourth of its size
+/// (`flow_ts_adapt_scale_solve_failed`). The failure is thrown after `flow_ts_max_reject` rejections of one
+/// step, 10 by default, and at once if the step size is fixed (`flow_ts_adapt_type none`).
 class Flow final : public Dynamics {
  public:
   /// Collective on the communicator of `theta_like`. `objective` must outlive the flow. Ends at `end_time`
@@ -31,19 +31,19 @@ class Flow final : public Dynamics {
   Flow(const Flow&) = delete;  // PETSc holds pointers to it
   Flow& operator=(const Flow&) = delete;
   StopReason run(Vec theta, DynamicsState& state, const Observer& observer) override;
-  /// Not collective. Another end time for the next `run`, which goes on from where the last one ended without
-  /// computing that gradient again: a run in parts ends at given times exactly.
+  /// Not collective. Sets a new end time for the next `run`, which goes on from the end of the last `run`
+  /// without computing the gradient there again. So a run in parts ends exactly at given times.
   void set_end_time(double end_time) { end_time_ = end_time; }
-  /// Not collective. For θ as in `layout`, which must outlive the flow: the absolute tolerance of each block
-  /// of θ shrinks with the block where its entries are below 0.01 in root mean square, so that small
-  /// parameters, those of small targets for example, are as right as others. A given -flow_ts_atol stays as
-  /// it is.
+  /// Not collective. For θ as in `layout`, which must outlive the flow: the absolute tolerance of a block of
+  /// θ shrinks with the block if the root mean square of its entries is below 0.01, so that small parameters
+  /// (of small targets, for example) are as accurate as large ones. A given -flow_ts_atol is not changed.
   void scale_tolerances(const ParameterLayout& layout);
 
  private:
-  /// The gradient at θ, reused if θ is where it was last evaluated (the first stage of a step is).
+  /// Computes the gradient at θ, unless the last evaluation was at the same θ (as for the first stage of a
+  /// step).
   void evaluate(Vec theta);
-  /// Whether a trial point has a gradient, which is then known; keeps the failure if not.
+  /// Evaluates the gradient at a trial point. Returns whether that succeeded; if not, keeps the failure.
   bool can_evaluate(Vec theta);
   [[nodiscard]] bool has_fixed_steps() const;
   void before_stage();
@@ -60,27 +60,27 @@ class Flow final : public Dynamics {
   Index max_steps_;
   TsHandle ts_;
   VecHandle known_theta_, known_gradient_;
-  VecHandle start_;  // θ where the step in hand begins
+  VecHandle start_;  // θ at the start of the current step
   VecHandle embedded_;
-  const ParameterLayout* layout_ = nullptr;  // of tolerances_
+  const ParameterLayout* layout_ = nullptr;  // the layout for tolerances_
   double absolute_ = 0.0;
   VecHandle tolerances_;
-  PetscInt rejected_ = 0;  // steps whose θ has been put back
+  PetscInt rejected_ = 0;  // rejected steps whose start θ has been restored
   Evaluation known_;
   bool is_known_ = false;
-  std::optional<Error> failure_;  // of the step in hand
+  std::optional<Error> failure_;  // failure in the current step
   DynamicsState* state_ = nullptr;
   const Observer* observer_ = nullptr;
   bool stopped_ = false;
   struct {
     Index step = 0;
     double t = 0.0;
-  } window_;           // where the steps whose mean length is next taken began
-  double pace_ = 0.0;  // that mean of the window before
+  } window_;           // start of the window of steps whose mean length is taken next
+  double pace_ = 0.0;  // mean length of the steps in the previous window
   bool is_stiff_ = false;
 };
 
-/// -dynamics flow. Its tolerances are scaled to the blocks of θ.
+/// The kind of -dynamics flow. Its tolerances are scaled to the blocks of θ.
 [[nodiscard]] std::shared_ptr<DynamicsKind> flow_kind();
 
 }  // namespace poise

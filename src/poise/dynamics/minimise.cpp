@@ -1,22 +1,24 @@
 #include "poise/dynamics/minimise.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
-#include "poise/petsc/solver_options.hpp"
 #include "poise/base/petsc_versions.hpp"
+#include "poise/petsc/solver_options.hpp"
 
 namespace poise {
 namespace {
 
 constexpr double default_gradient_norm = 1e-8;
-/// ‖∇L‖ over that of the start: the default of -min_tao_gttol, for losses of any size.
+/// ‖∇L‖ relative to its value at the start: the default of -min_tao_gttol, right for losses of any size.
 constexpr double default_gradient_ratio = 1e-10;
-/// A line search that finds nothing below a loss whose last step has brought less than this share of it has
-/// met the rounding of the loss.
+/// If the last step reduced the loss by less than this share of it, a line search that then finds no smaller
+/// loss has met the rounding of the loss.
 constexpr double loss_rounding = 1e-12;
 constexpr double small_ratio = 1e-5;
 
@@ -44,8 +46,9 @@ bool same_entries(Vec a, Vec b) {
   return same == PETSC_TRUE;
 }
 
-/// PETSc's own choice of a preconditioner wants a matrix with entries: none, unless the user chose one. ntl
-/// falls back on the matrix of the quasi-Newton one without having made it (PETSc 3.18), so it must be that.
+/// PETSc's default preconditioner needs a matrix with entries, so that there is no preconditioner unless the
+/// user chose one. ntl falls back on the quasi-Newton matrix, which it makes only with the preconditioner
+/// lmvm (PETSc 3.18), so that ntl must have lmvm.
 void choose_preconditioner(Tao tao) {
   KSP ksp = nullptr;
   check(TaoGetKSP(tao, &ksp));
@@ -61,7 +64,7 @@ void choose_preconditioner(Tao tao) {
   check(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(pc), PCLMVM, &is_lmvm));
   if (is_ntl && !is_lmvm)
     throw Error(ExitCode::bad_input,
-                "option -" + std::string(prefix) + "pc_type: the minimiser ntl takes only lmvm", true);
+                fmt::format("option -{}pc_type: the minimiser ntl takes only lmvm", prefix), true);
 }
 
 }  // namespace
@@ -80,7 +83,8 @@ Minimise::Minimise(Objective& objective, Vec theta_like, Index max_steps)
   check(TaoSetOptionsPrefix(tao, "min_"));
   check(TaoSetType(tao, TAOLMVM));
   check(TaoSetTolerances(tao, default_gradient_norm, 0.0, default_gradient_ratio));
-  check(TaoSetMaximumFunctionEvaluations(tao, largest_petsc_int));  // else a type brings its own limit
+  check(TaoSetMaximumFunctionEvaluations(
+      tao, largest_petsc_int));  // without this some types have limits of their own
   set_from_options(tao);
   choose_preconditioner(tao);
   register_callbacks();  // after the options, which can cancel monitors
@@ -131,11 +135,11 @@ void Minimise::objective(Vec theta, double& loss, Vec gradient) {
   }
 }
 
-/// Moré-Thuente does not recover from an infinite loss. This is the parabola along the step s from the
-/// accepted point whose slope there is right and whose minimum is at s/4: slope ∇L·s, at s the value
-/// L + |∇L·s| and the slope 3|∇L·s|. Being above L, no method accepts it.
+/// Moré-Thuente does not recover from an infinite loss. So the trial point gets values of a parabola along
+/// the step s from the accepted point, with the right slope ∇L·s there and the minimum at s/4: at s the value
+/// is L + |∇L·s| and the slope 3|∇L·s|. The value is above L, so that no method accepts it.
 void Minimise::too_high(Vec theta, double& loss, Vec gradient) {
-  Vec step = known_.theta.get();  // free: nothing is known now
+  Vec step = known_.theta.get();  // free to use: no evaluation is known now
   double slope = 0.0;
   check(VecWAXPY(step, -1.0, accepted_.theta.get(), theta));
   check(VecDot(accepted_.gradient.get(), step, &slope));
@@ -181,7 +185,7 @@ void Minimise::after_iteration() {
   check(TaoGetSolution(tao, &theta));
   check(TaoGetIterationNumber(tao, &iterations));
   check(TaoGetConvergedReason(tao, &reason));
-  // After a failed search TAO shows the point before it once more.
+  // After a failed search TAO shows the previous point once more.
   if (reason < 0 || (accepted_.is_set && same_entries(theta, accepted_.theta.get()))) return;
   evaluate(theta);
   const double loss = known_.evaluation.train.loss + known_.evaluation.penalty;
@@ -193,7 +197,7 @@ void Minimise::after_iteration() {
   check(VecCopy(known_.gradient.get(), accepted_.gradient.get()));
   accepted_.evaluation = known_.evaluation;
   accepted_.is_set = true;
-  if (iterations == 0) return;  // run has shown the start
+  if (iterations == 0) return;  // `run` has shown the start
   state_->step = first_step_ + iterations;
   state_->t = static_cast<double>(state_->step);
   if (!(*observer_)(*state_, theta, accepted_.gradient.get(), accepted_.evaluation)) {
@@ -224,7 +228,7 @@ StopReason Minimise::run(Vec theta, DynamicsState& state, const Observer& observ
   return finish();
 }
 
-/// The line search compares losses: where these agree to rounding it fails, although nothing is wrong.
+/// The line search compares losses. If losses agree to rounding the search fails, although nothing is wrong.
 bool Minimise::is_at_rounding() const {
   const double ratio = norm(accepted_.gradient.get()) / first_gradient_;
   if (ratio <= default_gradient_ratio) return true;
@@ -240,15 +244,47 @@ StopReason Minimise::finish() {
   if (reason == TAO_DIVERGED_MAXITS) return StopReason::reached_steps;
   if (reason == TAO_DIVERGED_LS_FAILURE && is_at_rounding()) return StopReason::converged_to_rounding;
   const std::string name = TaoConvergedReasons[reason];
-  const std::string cure =
-      reason == TAO_DIVERGED_MAXFCN ? "raise -min_tao_max_funcs"
-      : last_failure_.empty()
-          ? "if that is the rounding of the loss, loosen -min_tao_gatol; else try another -min_tao_type"
-          : "the last evaluation that failed says: " + last_failure_;
+  const std::string cure = reason == TAO_DIVERGED_MAXFCN ? "raise -min_tao_max_funcs"
+                           : last_failure_.empty()
+                               ? "if the loss has reached its rounding, loosen -min_tao_gatol; if not, try a "
+                                 "different -min_tao_type"
+                               : "message of the last failed evaluation: " + last_failure_;
   throw Error(ExitCode::failed,
-              "the minimiser (min_) failed after " + std::to_string(state_->step) + " steps with " + name +
-                  " where the gradient's norm is " + to_text(norm(accepted_.gradient.get())) + "; " + cure,
+              fmt::format("the minimiser (min_) failed after {} steps with {}, at a gradient of norm {}; {}",
+                          state_->step, name, to_text(norm(accepted_.gradient.get())), cure),
               true);
+}
+
+namespace {
+
+class MinimiseKind final : public DynamicsKind {
+ public:
+  [[nodiscard]] std::string name() const override { return "minimise"; }
+  [[nodiscard]] std::string help() const override { return "TAO's minimisers (min_)"; }
+  [[nodiscard]] std::unique_ptr<Dynamics> make(const DynamicsSetup& setup) const override {
+    return std::make_unique<Minimise>(setup.objective, setup.theta_like, setup.max_steps);
+  }
+  [[nodiscard]] DynamicsSolver solver() const override {
+    return {"min_", "TAO", "lmvm, gradient's norm to 1e-8"};
+  }
+  [[nodiscard]] std::string description(double end_time, Index max_steps, const std::string&) const override {
+    return "minimise, to a minimum or " + end_text(end_time, max_steps);
+  }
+  [[nodiscard]] bool ends_at_time() const override { return false; }
+  /// A line search compares the decrease of the loss with the decrease that the gradient predicts.
+  [[nodiscard]] bool takes_inexact_gradients() const override { return false; }
+  [[nodiscard]] std::string why_not_repeatable() const override {
+    return "-dynamics minimise: TAO's minimisers have a state that checkpoints do not hold";
+  }
+  [[nodiscard]] std::string beyond_gradients() const override {
+    return "the steps of -dynamics minimise are not along gradients";
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<DynamicsKind> minimise_kind() {
+  return std::make_shared<MinimiseKind>();
 }
 
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/model/exponentials.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise {
 
@@ -80,8 +81,8 @@ Outcome CollapsedModel::write_gradient(const double* g, Vec gradient) {
 }
 
 // ∂L/∂A = S ∘ (K − 1·colsum(S∘K)) with K_ij = γ Σ_c W_ci (∂L/∂B)_cj of rank q, which is never stored. Its
-// sums Σ_c (∂L/∂B)_cj (γSᵀWᵀ)_jc need the product that the solve for W ended with, so S is read once, for the
-// entries.
+// sums Σ_c (∂L/∂B)_cj (γSᵀWᵀ)_jc need the last product of the solve for W, so that S is read only once, for
+// the entries.
 void CollapsedModel::write_gradient_a(double* out) {
   const Index rows = layout_.slice().size();
   const Index m = layout_.width();
@@ -106,6 +107,25 @@ Outcome CollapsedModel::solve(const double* rhs, double* x) {
 
 Outcome CollapsedModel::solve_transpose(const double* rhs, double* x) {
   return require(transposed_solver_->solve(rhs, x), true);
+}
+
+CollapsedObjective::CollapsedObjective(CollapsedModel& model, ShallowLoss& loss)
+    : model_(model),
+      loss_(loss),
+      g_(static_cast<std::size_t>(loss.layout().slice().size() * loss.layout().outputs())) {}
+
+Evaluation CollapsedObjective::value_and_gradient(Vec theta, Vec gradient) {
+  Evaluation result;
+  result.equilibrium = model_.set_parameters(theta);
+  result.train = loss_.value_and_gradient(model_.w(), g_.data());
+  require_finite_loss(result.train.loss);
+  result.adjoint = model_.write_gradient(g_.data(), gradient);
+  return result;
+}
+
+Score CollapsedObjective::test(Vec theta) {
+  model_.set_parameters(theta);
+  return loss_.score(model_.w(), loss_.problem().test);
 }
 
 }  // namespace poise

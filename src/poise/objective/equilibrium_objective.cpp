@@ -1,6 +1,9 @@
 #include "poise/objective/equilibrium_objective.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
@@ -8,9 +11,117 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+
+WarmStart::WarmStart(Index rows, Index samples, std::size_t blocks, std::size_t points)
+    : rows_(rows), samples_(samples), points_(points) {
+  for (Point& point : points_)
+    point.blocks.assign(blocks, std::vector<double>(static_cast<std::size_t>(rows * samples)));
+  known_.assign(blocks, std::vector<char>(static_cast<std::size_t>(samples), 0));
+}
+
+void WarmStart::clear() {
+  held_ = used_ = 0;
+  open_ = false;
+  for (auto& known : known_) std::fill(known.begin(), known.end(), static_cast<char>(0));
+}
+
+double WarmStart::bytes() const {
+  return 8.0 * static_cast<double>(rows_ * samples_) * static_cast<double>(points_.size() * known_.size());
+}
+
+void WarmStart::begin(Vec theta, bool minibatch) {
+  if (open_ || minibatch != minibatch_)
+    clear();  // the last pass failed, or was of the other kind (all samples or a minibatch)
+  minibatch_ = minibatch;
+  open_ = true;
+  if (minibatch) return;
+  choose_weights(theta);
+  newest_ = (newest_ + 1) % points_.size();
+  VecHandle& copy = points_[newest_].theta;
+  if (!copy) copy = duplicate(theta);
+  check(VecCopy(theta, copy.get()));
+}
+
+// Nodes are the positions s of earlier parameters along the step from the newest remembered parameters (s =
+// 0) to the new parameters (s = 1). A point is used if it lies near that line and not too near to another
+// node. Lagrange's weights must stay small, because they multiply the tolerance to which the remembered
+// states were solved.
+void WarmStart::choose_weights(Vec theta) {
+  used_ = std::min<std::size_t>(held_, 1);
+  if (held_ == 0) return;
+  point(0).weight = 1.0;
+  if (held_ == 1) return;
+  const VecHandle step = duplicate(theta);
+  const VecHandle back = duplicate(theta);
+  check(VecWAXPY(step.get(), -1.0, point(0).theta.get(), theta));
+  double length2 = 0.0;
+  check(VecDot(step.get(), step.get(), &length2));
+  if (!(length2 > 0.0)) return;
+  std::vector<double> nodes{0.0};
+  for (std::size_t age = 1; age < held_; ++age) {
+    check(VecWAXPY(back.get(), -1.0, point(0).theta.get(), point(age).theta.get()));
+    double along = 0.0;
+    double distance2 = 0.0;
+    check(VecDot(back.get(), step.get(), &along));
+    check(VecDot(back.get(), back.get(), &distance2));
+    const double s = along / length2;
+    const double off = distance2 / length2 - s * s;
+    if (!(std::abs(s - nodes.back()) > 0.2) || s > 0.8 || off > 0.1 * s * s) break;
+    nodes.push_back(s);
+    std::vector<double> weights;
+    double sum = 0.0;
+    for (std::size_t j = 0; j < nodes.size(); ++j) {
+      double weight = 1.0;
+      for (std::size_t k = 0; k < nodes.size(); ++k)
+        if (k != j) weight *= (1.0 - nodes[k]) / (nodes[j] - nodes[k]);
+      weights.push_back(weight);
+      sum += std::abs(weight);
+    }
+    if (sum > 20.0) break;
+    used_ = nodes.size();
+    for (std::size_t j = 0; j < used_; ++j) point(j).weight = weights[j];
+  }
+}
+
+bool WarmStart::predict(std::size_t block, const Index* samples, Index p, double* out) const {
+  if (minibatch_) {
+    const auto& known = known_[block];
+    if (!std::all_of(samples, samples + p, [&](Index i) { return known[i] != 0; })) return false;
+    for (Index c = 0; c < p; ++c)
+      std::copy_n(points_[0].blocks[block].data() + samples[c] * rows_, rows_, out + c * rows_);
+    return true;
+  }
+  if (used_ == 0) return false;
+  for (Index c = 0; c < p; ++c) {
+    double* column = out + c * rows_;
+    std::fill_n(column, rows_, 0.0);
+    for (std::size_t age = 1; age <= used_;
+         ++age) {  // `begin` has added a point, so that the newest one with states has age 1
+      const Point& from = point(age);
+      const double* x = from.blocks[block].data() + samples[c] * rows_;
+      for (Index i = 0; i < rows_; ++i) column[i] += from.weight * x[i];
+    }
+  }
+  return true;
+}
+
+void WarmStart::record(std::size_t block, const Index* samples, Index p, const double* in) {
+  auto& target = points_[minibatch_ ? 0 : newest_].blocks[block];
+  for (Index c = 0; c < p; ++c) {
+    std::copy_n(in + c * rows_, rows_, target.data() + samples[c] * rows_);
+    if (minibatch_) known_[block][samples[c]] = 1;
+  }
+}
+
+void WarmStart::end() {
+  open_ = false;
+  if (!minibatch_) held_ = std::min(held_ + 1, points_.size());
+}
+
 namespace {
 
-/// The same on every rank, so that all choose the same solver and the same panels.
+/// Samples that a rank solves for at one set of parameters. The same number on every rank, so that all ranks
+/// choose the same solver and the same panels.
 Index samples_at_once(const ParameterLayout& layout, const Problem& problem,
                       const EquilibriumSettings& settings) {
   const Index ranks = layout.grid().sample_ranks();
@@ -18,7 +129,7 @@ Index samples_at_once(const ParameterLayout& layout, const Problem& problem,
   return settings.samples > 0 ? std::min(settings.samples, all) : all;
 }
 
-/// The type of the equilibria that the options or the default choose, before there is a solver.
+/// The type of the equilibrium solver, from the options or the default, before a solver exists.
 std::string equilibrium_type(const EquilibriumMap& map, Index samples) {
   const std::string given = given_option("-eq_snes_type");
   return given.empty() ? EquilibriumSolver::default_type(map, samples) : given;
@@ -45,11 +156,11 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
                           : panel_for(layout, map, samples_at_once(layout, problem, settings))),
       map_(map),
       settings_(settings) {
-  // Made here too, for a rank without samples never comes to where they are used.
+  // Created here too: a rank without samples never reaches the code that uses them.
   for (const char* event : {"Equilibrium", "Adjoint", "MeanField"}) (void)LogEvent(event);
   const MPI_Comm comm = layout.grid().feature();
   const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
-  // A rank without samples still makes its solvers, so that their options count as used on every rank.
+  // A rank without samples makes its solvers too, so that every rank counts their options as used.
   equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol,
                                                      samples_at_once(layout, problem, settings));
   adjoint_ =
@@ -78,7 +189,7 @@ Index EquilibriumObjective::default_panel(Index rows, bool krylov) {
 
 std::string EquilibriumObjective::gradient_label() const {
   if (settings_.backward.exact()) return "exact";
-  return "inexact: " + std::to_string(settings_.backward.terms) + " terms of the Neumann series";
+  return fmt::format("inexact: {} terms of the Neumann series", settings_.backward.terms);
 }
 
 void EquilibriumObjective::forget() {
@@ -87,7 +198,7 @@ void EquilibriumObjective::forget() {
 }
 
 void EquilibriumObjective::load_network(Vec theta) {
-  if (!warm_) map_.forget();  // the norms of weights are to be those of θ alone, too
+  if (!warm_) map_.forget();  // so that the norms of the weights, too, depend on θ alone
   map_.set_parameters(theta);
   equilibrium_->parameters_changed();
 }
@@ -102,7 +213,8 @@ void EquilibriumObjective::end_pass(Evaluation& result) {
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &result.penalty, 1, MPI_DOUBLE, MPI_SUM, layout().grid().world()));
 }
 
-// From a column of a panel to a sample of this rank: those of a minibatch do not follow each other.
+// Replaces the column of a panel by the number of its sample on this rank: the samples of a minibatch are not
+// consecutive.
 void EquilibriumObjective::merge(Outcome outcome, const Panel& panel, Outcome& into) {
   if (outcome.worst_sample >= 0) outcome.worst_sample = panel.local[outcome.worst_sample];
   outcome.panel = panel.number;
@@ -113,7 +225,8 @@ void EquilibriumObjective::forward(Panel& panel, bool with_gradient, Evaluation&
   static const LogEvent event("Equilibrium");
   const auto scope = event.begin();
   map_.inject(panel.p, panel.features.data(), injection_.data());
-  std::copy_n(injection_.begin(), panel.state.size(), panel.state.begin());  // better than zero: it is h(0)
+  std::copy_n(injection_.begin(), panel.state.size(),
+              panel.state.begin());  // a better start than 0: it is h(0)
   const bool remember = warm_ && panel.training && with_gradient;
   EquilibriumSolver::Memory memory;
   if (remember) memory = {memory_.data(), warm_->predict(states, panel.local, panel.p, memory_.data())};
@@ -135,9 +248,9 @@ void EquilibriumObjective::backward(Panel& panel, Evaluation& result) {
   map_.add_gradient(panel.p, slopes_.data(), panel.state.data(), panel.features.data(), lambda_.data());
 }
 
-// R = c Σ‖w‖² with w = Wᵀ(s∘ε), s = a'(x), x = Wz + u. Its derivative with respect to W where it stands is 2c
-// (s∘ε)wᵀ, and with respect to the pre-activations x is δ = 2c ε∘a''(x)∘Ww, which goes on into all parameters
-// and by Wᵀδ into the equilibrium.
+// R = c Σ‖w‖² with w = Wᵀ(s∘ε), s = a'(x), x = Wz + u. Its derivative with respect to the W in this formula
+// is 2c (s∘ε)wᵀ. Its derivative with respect to the pre-activations x is δ = 2c ε∘a''(x)∘Ww, which propagates
+// to all parameters, and by Wᵀδ to the equilibrium.
 void EquilibriumObjective::add_penalty(Panel& panel, Evaluation& result) {
   const Index rows = map_.local_states();
   const Index size = rows * panel.p;

@@ -1,5 +1,7 @@
 #include "poise/objective/minibatches.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -10,7 +12,7 @@
 namespace poise {
 namespace {
 
-/// Four make a Feistel network a strong permutation of long words; short ones need more.
+/// Four rounds make a Feistel network a strong permutation of long words; short words need more.
 constexpr std::uint64_t rounds = 8;
 
 }  // namespace
@@ -20,8 +22,7 @@ Minibatches::Minibatches(const ProcessGrid& grid, Index n, Index batch, std::uin
     : own_(grid.samples(n)), n_(n), batch_(batch), seed_(seed), keep_remainder_(keep_remainder) {
   if (batch < 1 || batch > n)
     throw Error(ExitCode::bad_input,
-                "option -batch " + std::to_string(batch) + ": a batch needs 1 to " + std::to_string(n) +
-                    " samples, for the data have n = " + std::to_string(n),
+                fmt::format("option -batch {}: a batch has at least 1 and at most n = {} samples", batch, n),
                 true);
   while ((Index{1} << (2 * half_bits_)) < n) ++half_bits_;
 }
@@ -34,7 +35,7 @@ std::uint64_t Minibatches::shuffled(std::uint64_t epoch, std::uint64_t value) co
   std::uint64_t right = value & mask;
   for (std::uint64_t round = 0; round < rounds; ++round) {
     const double u = random.uniform(epoch, (round << 32) | right);
-    // The mask also takes a u that was rounded to 1.
+    // The mask also covers a u that was rounded to 1.
     const auto bits = static_cast<std::uint64_t>(std::ldexp(u, static_cast<int>(half_bits_))) & mask;
     const std::uint64_t mixed = left ^ bits;
     left = right;

@@ -9,18 +9,18 @@ namespace poise {
 
 /// The minibatches of a run: in each epoch the n training samples are put in a new random order, and batch k
 /// of the epoch is the samples at the places [k·b, (k+1)·b). Every epoch has floor(n/b) batches of exactly b;
-/// the n mod b samples at the last places sit out that epoch, or, with `keep_remainder`, are one more batch.
-/// The order is a keyed bijection of [0, n), so a batch is a pure function of (seed, step), the same on any
-/// process grid, and no rank holds all of it.
+/// the n mod b samples at the last places are left out of that epoch, or, with `keep_remainder`, make one
+/// more batch. The order is a keyed bijection of [0, n), so that a batch is a pure function of (seed, step),
+/// the same on any process grid, and no rank holds the whole order.
 class Minibatches {
  public:
-  /// Not collective. `grid` must outlive it; `n` training samples, `batch` (option -batch) samples a batch.
-  /// Throws bad_input, on every rank, unless 1 <= batch <= n.
+  /// Not collective. `grid` must outlive it; `n`: training samples. `batch`: samples per batch (option
+  /// -batch). Throws bad_input, on every rank, unless 1 <= batch <= n.
   Minibatches(const ProcessGrid& grid, Index n, Index batch, std::uint64_t seed, bool keep_remainder = false);
 
-  /// The batch of a step, counted from 0. A rank's own samples are those of grid.samples(n); it may have
-  /// none. Not collective; the first step of another epoch costs O(own samples), all others O(own of the
-  /// batch).
+  /// The batch of a step; steps count from 0. The batch lists the samples of this rank, which owns
+  /// grid.samples(n); the list may be empty. Not collective. The first step of a new epoch costs O(samples of
+  /// this rank), every later step O(samples of this rank in the batch).
   [[nodiscard]] Batch at(Index step) const;
   [[nodiscard]] Index batches_per_epoch() const {
     return n_ / batch_ + (keep_remainder_ && remainder() > 0 ? 1 : 0);
@@ -32,7 +32,7 @@ class Minibatches {
   [[nodiscard]] Index place(Index epoch, Index sample) const;
 
  private:
-  /// An own sample of the cached epoch, counted on this rank.
+  /// A sample of this rank in the cached epoch, by its number on this rank.
   struct Member {
     Index batch, sample;
     bool operator<(const Member& other) const {
@@ -49,7 +49,8 @@ class Minibatches {
   bool keep_remainder_;
   unsigned half_bits_ = 1;  ///< n <= 4^half_bits
   mutable Index cached_epoch_ = -1;
-  mutable std::vector<Member> members_;  ///< of the cached epoch, by batch
+  mutable std::vector<Member>
+      members_;  ///< samples of this rank in the cached epoch, in the order of the batches
 };
 
 }  // namespace poise

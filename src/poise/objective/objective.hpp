@@ -2,30 +2,65 @@
 
 #include <vector>
 
+#include "poise/base/process_grid.hpp"
+#include "poise/model/loss.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/solve/outcome.hpp"
 
 namespace poise {
 
-/// Loss and hits over a set of samples, scaled by s.
+/// The samples of this rank, ready for a model. Local on each rank; equal targets on the ranks of
+/// grid.feature().
+struct SampleSet {
+  Index total = 0;                ///< n, samples on all ranks
+  Index count = 0;                ///< samples of this rank
+  std::vector<double> features;   ///< Φ: m_f x count, column-major
+  std::vector<double> targets;    ///< Y: outputs x count, column-major
+  std::vector<double> weights{};  ///< ω_i > 0 of each sample (-class_weight): count numbers; empty: all 1
+
+  /// The weights from sample `first` on; null if all weights are 1.
+  [[nodiscard]] const double* weights_from(Index first) const {
+    return weights.empty() ? nullptr : weights.data() + first;
+  }
+};
+
+/// What is minimised: L(A, B) = s Σ_i ω_i ℓ(f(x_i), y_i), s = 1 (sum) or 1/n (mean), option -loss_scale.
+struct Problem {
+  const Loss* loss = squared_loss();  ///< not owned; never null
+  bool mean = true;
+  Index outputs = 0;  ///< q
+  SampleSet train;
+  SampleSet test;  ///< may be empty
+  /// σ² of the TargetScale: the loss in the units of the data is this times the loss of the problem.
+  double loss_unit = 1.0;
+
+  /// s for a set of n samples.
+  [[nodiscard]] double scale(Index n) const { return mean && n > 0 ? 1.0 / static_cast<double>(n) : 1.0; }
+};
+
+/// Collective on the world. Adds up the sums of the ranks with feature index 0; every rank gets the same
+/// total.
+[[nodiscard]] LossSum sum_over_samples(const ProcessGrid& grid, const LossSum& local);
+
+/// Loss and accuracy over a set of samples; the loss is scaled by s.
 struct Score {
   double loss = 0.0;
-  double accuracy = 0.0;  ///< share of samples whose predicted class is right; of no meaning for regression
+  double accuracy = 0.0;  ///< share of samples with the right predicted class; without meaning for regression
 };
 
 /// The result of one evaluation of an objective.
 struct Evaluation {
   Score train;
-  double penalty = 0.0;  ///< what is minimised beside the loss; in the gradient, not in the loss
+  double penalty = 0.0;  ///< minimised together with the loss; included in the gradient, not in the loss
   Outcome equilibrium;   ///< of the forward solves
   Outcome adjoint;       ///< of the backward solves
 };
 
-/// Which of the training samples an evaluation is of: all, or a minibatch.
+/// The training samples that an evaluation uses: all, or a minibatch.
 struct Batch {
   bool all = true;
   Index total = 0;           ///< samples of the minibatch on all ranks
-  std::vector<Index> local;  ///< those of this rank, counted on this rank, ascending
+  std::vector<Index> local;  ///< the samples of this rank, by their numbers on this rank, ascending
 };
 
 /// θ -> L(θ), ∇L(θ). Collective on the world; θ and the gradient as in ParameterLayout.
@@ -38,13 +73,17 @@ class Objective {
 
   /// Throws failure if a solve failed or the loss is not finite.
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient) = 0;
-  /// The same of a minibatch, scaled by its own size. Throws bad_input if the objective has none.
+  /// The same for a minibatch, scaled by the size of the minibatch. Throws bad_input if the objective takes
+  /// no minibatches.
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch);
-  /// Not collective. Forgets what evaluations have left for later ones (warm starts): then a run that goes on
-  /// from here and one that restarts from here compute the same, bit by bit.
+  /// Not collective. Forgets everything that earlier evaluations keep for later ones (warm starts). Then a
+  /// run that continues from here and a run that restarts from here compute the same numbers bit for bit.
   virtual void forget() {}
   /// The loss of the test samples, without a gradient. All zeros if there are none.
   [[nodiscard]] virtual Score test(Vec theta) = 0;
 };
+
+/// Throws failure, on every rank, if a loss is NaN or Inf. `loss`: the same on every rank.
+void require_finite_loss(double loss);
 
 }  // namespace poise

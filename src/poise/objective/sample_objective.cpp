@@ -6,7 +6,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/blas.hpp"
-#include "poise/objective/finite.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise {
 
@@ -28,7 +28,7 @@ SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& p
 
 namespace {
 
-/// Width of the fewest equal panels, none wider than `most`.
+/// Width of a panel if `count` columns are cut into the fewest panels of equal width, none wider than `most`.
 Index equal_width(Index count, Index most) {
   const Index number = (count + most - 1) / most;
   return number > 0 ? (count + number - 1) / number : 1;
@@ -91,7 +91,8 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
                               Evaluation& result) {
   const Index q = layout_.outputs();
   const auto count = static_cast<Index>(local.size());
-  // A minibatch's panels are no wider than those of its whole set, for which subclasses have made room.
+  // The panels of a minibatch are no wider than the panels of the whole set, which subclasses have allocated
+  // memory for.
   const Index width = equal_width(count, panel_width(panel.samples.count));
   LossSum sum;
   for (Index first = 0; first < count; first += width) {
@@ -120,7 +121,8 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
     backward(panel, result);
     if (!result.adjoint.usable()) break;
   }
-  // Ranks of one grid.feature() leave the loop together; here the others learn of a failure.
+  // The ranks of one grid.feature() leave the loop together; here the ranks of every other grid.feature()
+  // learn of a failure.
   require_on_all(layout_.grid().world(), result.equilibrium);
   if (with_gradient) require_on_all(layout_.grid().world(), result.adjoint);
   return sum_over_samples(layout_.grid(), sum);

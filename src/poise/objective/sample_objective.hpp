@@ -4,13 +4,13 @@
 
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/objective.hpp"
-#include "poise/objective/sample_set.hpp"
 
 namespace poise {
 
-/// Loss and gradient of a network f(x) = B z(x), z its last state, by passing the samples through it in
-/// panels of columns. This class has the readout B, the loss and the loop; a subclass computes z (m_f x p)
-/// from the features and propagates ∂L/∂z back. Subclasses: equilibrium, unrolled, feedforward, shallow.
+/// Loss and gradient of a network f(x) = B z(x), z its last state, by passing the samples through the network
+/// in panels of columns. This class has the readout B, the loss and the loop over panels; a subclass computes
+/// z (m_f x p) from the features and propagates ∂L/∂z back. Subclasses: equilibrium, unrolled, feedforward,
+/// shallow.
 class SampleObjective : public Objective {
  public:
   Evaluation value_and_gradient(Vec theta, Vec gradient) override {
@@ -20,18 +20,18 @@ class SampleObjective : public Objective {
   Score test(Vec theta) override;
 
  protected:
-  /// `layout` and `problem` must outlive it. `state_rows`: m_f of z; `feature_rows`: d_f of the samples'
-  /// features. `panel`: most columns at once.
+  /// `layout` and `problem` must outlive it. `state_rows`: m_f, the rows of z on this rank; `feature_rows`:
+  /// d_f, the rows of the features on this rank. `panel`: the largest number of columns at once.
   SampleObjective(const ParameterLayout& layout, const Problem& problem, Index state_rows, Index feature_rows,
                   Index panel);
 
-  /// Some samples on their way through the network. Blocks are column-major, one column a sample.
+  /// Some samples on their way through the network. Blocks are column-major, one column per sample.
   struct Panel {
     const SampleSet& samples;
-    const Index* local;  ///< which samples of this rank: p numbers
+    const Index* local;  ///< the p samples, by their numbers on this rank
     Index p;             ///< columns
-    Index number = 0;    ///< of the panel in its pass
-    bool training;       ///< of the training set (whose samples may be remembered), not of the test set
+    Index number = 0;    ///< number of the panel in its pass
+    bool training;       ///< whether the samples are training samples, which a subclass may remember
     double scale;        ///< s of the loss
     std::vector<double> features;   ///< d_f x p
     std::vector<double> state;      ///< z: m_f x p, filled by `forward`
@@ -41,16 +41,16 @@ class SampleObjective : public Objective {
   /// Collective on the world. Takes θ for the panels that follow.
   virtual void load_network(Vec theta) = 0;
   virtual void clear_network_gradient() = 0;
-  /// Collective on the world. Writes all but the columns of the readout.
+  /// Collective on the world. Writes all columns of the gradient except the readout's.
   virtual void write_network_gradient(Vec gradient) = 0;
-  /// Collective on grid.feature(). Outcomes are merged into `result`; the loop stops at one that failed.
+  /// Collective on grid.feature(). Outcomes are merged into `result`; the loop stops at a failed outcome.
   virtual void forward(Panel& panel, bool with_gradient, Evaluation& result) = 0;
   virtual void backward(Panel& panel, Evaluation& result) = 0;
   /// Collective on the world. Before the first and after the last panel of a pass over training samples.
   virtual void begin_pass(Vec /*theta*/, const Batch& /*batch*/) {}
   virtual void end_pass(Evaluation& /*result*/) {}
-  /// The widest panel for a set of `count` samples of this rank, and for every minibatch of it: they are cut
-  /// into equal panels.
+  /// The widest panel for a set of `count` samples of this rank, and for every minibatch of that set: sets
+  /// and minibatches are cut into panels of equal width.
   [[nodiscard]] Index panel_width(Index count) const;
 
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }

@@ -11,7 +11,7 @@
 namespace poise {
 namespace {
 
-/// Columns of Φ per product: few enough that a panel is still in cache for its second use.
+/// Columns of Φ per product: so few that the panel is still in cache when it is used the second time.
 Index panel_width(Index rows) {
   return std::clamp<Index>((1 << 16) / std::max<Index>(rows, 1), 64, 4096);
 }
@@ -69,7 +69,8 @@ void ShallowLoss::multiply_panel(const double* phi, Index columns) {
   const Index rows = layout_.block().size();
   outputs_.resize(std::max(outputs_.size(), static_cast<std::size_t>(q * columns)));
   transposed_.resize(outputs_.size());
-  // A panel of Φ is a row-major matrix with one sample a row, so the products are with its few outputs.
+  // Read by rows, a panel of Φ is a matrix with one sample per row, and is multiplied by Wᵀ, which has few
+  // columns.
   multiply_rows(columns, rows, q, phi, rows, block_.data(), rows, false, transposed_.data(), columns);
   transpose(columns, q, transposed_.data(), outputs_.data());
   if (layout_.grid().feature_ranks() > 1)

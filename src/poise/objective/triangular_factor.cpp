@@ -1,5 +1,7 @@
 #include "poise/objective/triangular_factor.hpp"
 
+#include <fmt/format.h>
+
 #include <petscsys.h>
 #include <petscblaslapack.h>
 
@@ -23,12 +25,12 @@ namespace {
 
 constexpr int triangle_tag = 8;
 
-/// Samples of a panel: many enough that the triangle on top of them costs little.
+/// Samples per panel: so many that the triangle on top of them costs little.
 Index panel_rows(Index width) {
   return std::clamp<Index>(4 * width, 64, 2048);
 }
 
-/// An upper triangle, column-major, that takes up rows one block after the other.
+/// An upper triangle, column-major, to which blocks of rows are added one after the other.
 class Triangle {
  public:
   explicit Triangle(Index width)
@@ -41,14 +43,15 @@ class Triangle {
     return values_[static_cast<std::size_t>(j * width_ + i)];
   }
 
-  /// Rows [B] (column-major, `rows` x width), which are lost. `triangular`: they are an upper triangle.
+  /// Adds the rows `b` (column-major, `rows` x width) and overwrites them. `triangular`: they are an upper
+  /// triangle.
   void add(Index rows, double* b, bool triangular) {
     if (rows == 0) return;
     const auto m = static_cast<PetscBLASInt>(rows), n = static_cast<PetscBLASInt>(width_),
                l = static_cast<PetscBLASInt>(triangular ? rows : 0), nb = static_cast<PetscBLASInt>(block_);
     PetscBLASInt info = 0;
     dtpqrt_(&m, &n, &l, &nb, values_.data(), &n, b, &m, reflectors_.data(), &nb, work_.data(), &info);
-    if (info != 0) throw failure("QR of the features: LAPACK tpqrt returned " + std::to_string(info));
+    if (info != 0) throw failure(fmt::format("QR of the features: LAPACK tpqrt returned {}", info));
   }
   /// Householder's signs are arbitrary; with a diagonal >= 0 a triangle of full rank is the same on any grid.
   void make_diagonal_positive() {
@@ -83,7 +86,8 @@ class SampleRows {
   }
 
  private:
-  /// The panel's features on the rank `root` of grid.feature(), block after block; whether it is this one.
+  /// Gathers the panel's features on rank `root` of grid.feature(), block after block. Returns whether this
+  /// rank is `root`.
   bool gather(Index first, Index rows, int root) {
     const ProcessGrid& grid = layout_.grid();
     const double* own = samples_.features.data() + first * layout_.block().size();
@@ -105,7 +109,8 @@ class SampleRows {
     return here;
   }
 
-  /// rows_ (rows x (m + q), column-major) from the blocks of features, one column a sample, and the targets.
+  /// rows_ (rows x (m + q), column-major) from the blocks of features, one column per sample, and the
+  /// targets.
   void arrange(Index first, Index rows) {
     const Index m = layout_.width();
     rows_.resize(static_cast<std::size_t>(rows * (m + outputs_)));
@@ -129,7 +134,8 @@ class SampleRows {
   std::vector<double> buffer_, rows_;
 };
 
-/// Collective. Rank 0's triangle becomes that of the rows of all ranks; those of the others are lost.
+/// Collective. The triangle of rank 0 becomes the triangle of the rows of all ranks; the triangles of the
+/// other ranks are overwritten.
 void reduce(MPI_Comm comm, Index width, Triangle& triangle) {
   int rank = 0, size = 1;
   check_mpi(MPI_Comm_rank(comm, &rank));
@@ -148,7 +154,8 @@ void reduce(MPI_Comm comm, Index width, Triangle& triangle) {
   }
 }
 
-/// Columns [first, first + columns) of rank 0's triangle, by rows: every rank gets its slice of the first m.
+/// Distributes the columns [first, first + columns) of rank 0's triangle by rows: every rank gets its slice
+/// of the first m rows.
 void scatter_rows(const ParameterLayout& layout, const Triangle& triangle, Index first, Index columns,
                   double* slice) {
   const auto& offsets = layout.slice_offsets();
@@ -184,7 +191,7 @@ TriangularFactor factorise(const ParameterLayout& layout, const SampleSet& sampl
   factor.targets.resize(rows.size());
   transpose(outputs, layout.slice().size(), rows.data(), factor.targets.data());
 
-  double norms[3] = {0.0, 0.0, 0.0};  // ‖R₂‖², ‖T‖², and of all: NaN or Inf where the samples hold such
+  double norms[3] = {0.0, 0.0, 0.0};  // ‖R₂‖², ‖T‖² and ‖R‖²; NaN or Inf if the samples hold NaN or Inf
   if (layout.grid().rank() == 0)
     for (Index j = 0; j < m + outputs; ++j)
       for (Index i = 0; i <= j; ++i) {

@@ -1,4 +1,4 @@
-#include "poise/dynamics/dynamics_registry.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/model/model.hpp"
 #include "poise/run/run_options.hpp"
 

@@ -4,10 +4,8 @@
 #include <vector>
 
 #include "poise/base/check.hpp"
-#include "poise/objective/collapsed_objective.hpp"
-#include "poise/objective/feedforward_objective.hpp"
-#include "poise/objective/shallow_objective.hpp"
-#include "poise/objective/unrolled_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
+#include "poise/objective/explicit_objectives.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "poise/base/options.hpp"
-#include "poise/dynamics/dynamics_registry.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/model/feature_map.hpp"
 #include "poise/model/loss.hpp"
 #include "poise/run/network_settings.hpp"

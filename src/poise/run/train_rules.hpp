@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "poise/base/option_rules.hpp"
-#include "poise/dynamics/dynamics_registry.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 
 namespace poise {
 

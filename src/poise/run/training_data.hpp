@@ -8,7 +8,7 @@
 #include "poise/io/dataset.hpp"
 #include "poise/model/feature_map.hpp"
 #include "poise/model/scales.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/objective.hpp"
 #include "poise/run/settings.hpp"
 
 namespace poise {

@@ -8,9 +8,9 @@
 #include "poise/model/weights.hpp"
 #include "poise/run/usage.hpp"
 #include "poise/solve/equilibrium_solver.hpp"
-#include "poise/theory/dynamics_spectrum.hpp"
-#include "poise/theory/feature_spectrum.hpp"
+#include "poise/theory/feature_matrix.hpp"
 #include "poise/theory/sampled_slopes.hpp"
+#include "poise/theory/spectral_solvers.hpp"
 
 namespace poise::spectrum {
 namespace {

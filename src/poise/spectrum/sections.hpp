@@ -8,8 +8,8 @@
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/spectrum/table.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 
 namespace poise::spectrum {
 

@@ -9,8 +9,7 @@
 #include "poise/base/mpi_count.hpp"
 #include "poise/linalg/dense_eigen.hpp"
 #include "poise/spectrum/sections.hpp"
-#include "poise/theory/numerical_range.hpp"
-#include "poise/theory/resolvent.hpp"
+#include "poise/theory/nonnormality.hpp"
 
 namespace poise::spectrum {
 namespace {

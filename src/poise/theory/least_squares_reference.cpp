@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "poise/theory/row_slices.hpp"
+#include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
 namespace {

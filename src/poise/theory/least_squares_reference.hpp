@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "poise/objective/triangular_factor.hpp"
-#include "poise/theory/feature_svd.hpp"
+#include "poise/theory/feature_matrix.hpp"
 
 namespace poise {
 

@@ -7,9 +7,9 @@
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/shallow_loss.hpp"
 #include "poise/theory/audit.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
 #include "poise/theory/least_squares_reference.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 
 namespace poise {
 

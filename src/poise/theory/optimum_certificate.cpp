@@ -9,7 +9,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/model/classification_loss.hpp"
-#include "poise/theory/row_slices.hpp"
+#include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
 namespace {
@@ -25,12 +25,6 @@ const ShallowLoss& classification(const ShallowLoss& loss) {
     throw Error(ExitCode::bad_input, "a certificate of the convex optimum needs a classification loss", true);
   loss.problem().loss->classification()->require_outputs(loss.problem().outputs);
   return loss;
-}
-
-double largest_on_ranks(const ShallowLoss& loss, const std::vector<double>& values) {
-  double largest = values.empty() ? 0.0 : *std::max_element(values.begin(), values.end());
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, loss.layout().grid().world()));
-  return largest;
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -78,7 +72,9 @@ OptimumCertifier::OptimumCertifier(ShallowLoss& loss, double box)
   norm_sum_ = sums[0];
   norm2_sum_ = sums[1];
   weight_sum_ = sums[2];
-  largest_weight_ = weights == nullptr ? 1.0 : largest_on_ranks(loss, loss.problem().train.weights);
+  largest_weight_ = weights == nullptr
+                        ? 1.0
+                        : largest_over_ranks(loss.layout().grid().world(), loss.problem().train.weights);
 }
 
 double OptimumCertifier::scale() const {
@@ -131,7 +127,7 @@ OptimumCertificate OptimumCertifier::certify(const double* w, const double* grad
     const double* weights = problem.train.weights_from(first);
     for (Index i = 0; i < columns && weights != nullptr; ++i) weights_[first + i] *= weights[i];
   });
-  if (!(largest_on_ranks(loss_, weights_) > 0.0)) return result;
+  if (!(largest_over_ranks(world, weights_) > 0.0)) return result;
   const FeatureSvd weighted(feature_factor(loss_.layout(), problem.train, &weights_),
                             certain * svd_.rounding() / svd_.largest());
   if (weighted.rank() != svd_.rank()) return result;

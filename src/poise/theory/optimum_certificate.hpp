@@ -3,9 +3,8 @@
 #include <limits>
 #include <vector>
 
-#include "poise/objective/feature_norms.hpp"
 #include "poise/objective/shallow_loss.hpp"
-#include "poise/theory/feature_svd.hpp"
+#include "poise/theory/feature_matrix.hpp"
 
 namespace poise {
 

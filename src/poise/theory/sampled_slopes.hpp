@@ -4,7 +4,7 @@
 
 #include "poise/model/parameter_layout.hpp"
 #include "poise/model/pointwise.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/objective.hpp"
 #include "poise/solve/outcome.hpp"
 
 namespace poise {

@@ -1,18 +1,111 @@
 #include "poise/theory/spectral_solvers.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
+#include "poise/base/petsc_versions.hpp"
+#include "poise/base/random.hpp"
 #include "poise/linalg/eigenproblem.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/base/petsc_versions.hpp"
-#include "poise/theory/spectral_checks.hpp"
+#include "poise/solve/column_solver.hpp"
 
 namespace poise {
+
+LinearOperator operator_of(const RowBlockMatrix& matrix) {
+  return {matrix.comm(),
+          matrix.row_begin(),
+          matrix.local_rows(),
+          1,
+          matrix.width(),
+          [&matrix](const double* x, double* y) { matrix.multiply(1, x, y); },
+          [&matrix](const double* x, double* y) { matrix.multiply_transpose(1, x, y); }};
+}
+
+LinearOperator operator_of(const RowBlockMatrix& matrix, const double* d) {
+  LinearOperator op = operator_of(matrix);
+  const Index rows = op.rows;
+  op.apply = [&matrix, d, rows](const double* x, double* y) {
+    matrix.multiply(1, x, y);
+    for (Index i = 0; i < rows; ++i) y[i] *= d[i];
+  };
+  op.apply_transpose = [&matrix, d, rows](const double* x, double* y) {
+    std::vector<double> scaled(static_cast<std::size_t>(rows));
+    for (Index i = 0; i < rows; ++i) scaled[i] = d[i] * x[i];
+    matrix.multiply_transpose(1, scaled.data(), y);
+  };
+  return op;
+}
+
+double frobenius_norm(const RowBlockMatrix& matrix, const double* d) {
+  double sum = 0.0;
+  for (Index i = 0; i < matrix.local_rows(); ++i)
+    for (Index j = 0; j < matrix.width(); ++j) {
+      const double entry = matrix.rows()[i * matrix.width() + j] * (d != nullptr ? d[i] : 1.0);
+      sum += entry * entry;
+    }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, matrix.comm()));
+  if (!std::isfinite(sum))
+    throw Error(ExitCode::failed, "the weights or slopes hold a NaN or an Inf, or overflow", true);
+  return std::sqrt(sum);
+}
+
+std::vector<double> random_vector(const LinearOperator& op) {
+  const CounterRandom random(0, Stream::eigenvector);
+  std::vector<double> out(static_cast<std::size_t>(op.rows * op.columns));
+  for (Index c = 0; c < op.columns; ++c)
+    for (Index i = 0; i < op.rows; ++i)
+      out[c * op.rows + i] =
+          random.normal(static_cast<std::uint64_t>(op.row_begin + i), static_cast<std::uint64_t>(c));
+  return out;
+}
+
+double vector_norm(const LinearOperator& op, const std::vector<double>& x) {
+  double square = 0.0;
+  for (const double value : x) square += value * value;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &square, 1, MPI_DOUBLE, MPI_SUM, op.comm));
+  return std::sqrt(square);
+}
+
 namespace {
+
+// The solvers below refuse to turn a failure into a number. All errors are thrown on every rank.
+
+std::string not_found_text(const SpectralSolver& solver, int found, Index wanted, int iterations,
+                           const std::string& reason) {
+  return fmt::format("the {} were not found: {} of {} converged in {} restarts ({})", solver.quantity, found,
+                     wanted, iterations, reason);
+}
+
+Error not_found(const SpectralSolver& solver, int found, Index wanted, int iterations,
+                const std::string& reason) {
+  return {ExitCode::failed,
+          not_found_text(solver, found, wanted, iterations, reason) + eigensolver_cure(solver.prefix), true};
+}
+
+/// Throws failure unless the value is finite.
+void require_number(const SpectralSolver& solver, double value) {
+  if (std::isfinite(value)) return;
+  throw Error(ExitCode::failed,
+              "the " + solver.quantity + " (" + solver.prefix + "): the operator gives NaN or Inf", true);
+}
+
+/// Throws failure if a true residual is above the allowed one: a solver's own estimate can be wrong by any
+/// factor where its recurrence broke down.
+void require_residual(const SpectralSolver& solver, double residual, double allowed) {
+  if (residual <= allowed) return;
+  throw Error(ExitCode::failed,
+              "the " + solver.quantity + " (" + solver.prefix +
+                  "): converged by the solver's estimate, but the " + "true residual is " +
+                  to_text(residual) + " where " + to_text(allowed) +
+                  " is allowed; choose another solver type by its prefix, or loosen its tolerance",
+              true);
+}
 
 constexpr PetscInt restarts = 1000;
 
@@ -153,6 +246,96 @@ void consult_options(MPI_Comm comm, const std::string& prefix, const std::string
     check(KSPSetOptionsPrefix(ksp.get(), prefix.c_str()));
     set_from_options(ksp.get());
   }
+}
+
+namespace {
+
+/// Of the inverse, below the tolerance of what is built on it.
+constexpr double inverse_tolerance = 1e-2;
+/// Krylov vectors before GMRES restarts: near a singular operator restarts stall.
+constexpr int inverse_restart = 200;
+/// The top of an inverse stands out, and a product with it is dear.
+constexpr Index inverse_basis = 12;
+/// Share of a smallest singular value that its residual may be.
+constexpr double smallest_share = 0.1;
+
+}  // namespace
+
+// Not by SLEPc's SVD: on operators of low rank (Jacobians of a relu) its bidiagonalisations break down and
+// have given values that are no singular values, and its `cross` stops at a rounded zero below 0. At the
+// large end MᵀM loses no digits.
+SpectralValue largest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
+  const auto size = static_cast<std::size_t>(op.rows * op.columns);
+  std::vector<double> image(size);
+  const std::vector<double> probe = random_vector(op);
+  op.apply(probe.data(), image.data());
+  const double scale =
+      vector_norm(op, image) / vector_norm(op, probe);  // below the norm, by no more than about √m
+  require_number(solver, scale);
+  SpectralValue result;
+  if (scale == 0.0) return result;  // only 0 maps a random vector to 0
+  LinearOperator square = op;
+  square.apply = [&](const double* x, double* y) {
+    op.apply(x, image.data());
+    for (double& entry : image) entry /= scale;
+    op.apply_transpose(image.data(), y);
+    for (std::size_t i = 0; i < size; ++i) y[i] /= scale;
+  };
+  SpectralSolver relative = solver;
+  relative.scale = 0.0;
+  result = largest_eigenvalue(square, relative);
+  result.value = scale * std::sqrt(std::max(0.0, result.value));
+  result.products *= 2;
+  result.left.resize(size);
+  op.apply(result.vector.data(), result.left.data());
+  for (double& entry : result.left) entry /= result.value;
+  op.apply_transpose(result.left.data(), image.data());
+  for (std::size_t i = 0; i < size; ++i) image[i] -= result.value * result.vector[i];
+  result.residual = vector_norm(op, image);
+  require_number(solver, result.value + result.residual);
+  return result;
+}
+
+SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
+  Index products = 0;
+  const LinearMap apply = [&](const double* x, double* y) {
+    ++products;
+    op.apply(x, y);
+  };
+  const LinearMap apply_transpose = [&](const double* x, double* y) {
+    ++products;
+    op.apply_transpose(x, y);
+  };
+  const ColumnSolver::Defaults defaults{.restart = inverse_restart};
+  const Index size = op.rows * op.columns;
+  const double rtol = inverse_tolerance * solver.tolerance;
+  ColumnSolver solve(op.comm, size, 1, apply, apply_transpose, solver.prefix, solver.quantity, rtol,
+                     defaults);
+  ColumnSolver solve_transpose(op.comm, size, 1, apply_transpose, apply, solver.prefix, solver.quantity, rtol,
+                               defaults);
+  LinearOperator inverse = op;
+  inverse.apply = [&](const double* x, double* y) { (void)require(solve.solve(x, y), true); };
+  inverse.apply_transpose = [&](const double* x, double* y) {
+    (void)require(solve_transpose.solve(x, y), true);
+  };
+  SpectralSolver small_basis = solver;
+  small_basis.basis = inverse_basis;
+  SpectralValue result = largest_singular_value(inverse, small_basis);
+  if (!(result.value > 0.0)) throw not_found(solver, 0, 1, result.iterations, "the inverse is 0");
+  result.value = 1.0 / result.value;
+  // The inverse maps v to u/σ: its left vector is the right one of the operator.
+  std::swap(result.vector, result.left);
+  std::vector<double> image(static_cast<std::size_t>(size)), image_transpose(image.size());
+  apply(result.vector.data(), image.data());
+  apply_transpose(result.left.data(), image_transpose.data());
+  for (std::size_t i = 0; i < image.size(); ++i) {
+    image[i] -= result.value * result.left[i];
+    image_transpose[i] -= result.value * result.vector[i];
+  }
+  result.residual = std::hypot(vector_norm(op, image), vector_norm(op, image_transpose));
+  require_residual(solver, result.residual, smallest_share * result.value);
+  result.products = products;
+  return result;
 }
 
 }  // namespace poise

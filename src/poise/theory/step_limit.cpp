@@ -2,7 +2,7 @@
 
 #include "poise/base/log_event.hpp"
 #include "poise/model/loss.hpp"
-#include "poise/theory/dynamics_spectrum.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 
 namespace poise {
 

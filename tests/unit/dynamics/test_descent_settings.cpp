@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "poise/base/error.hpp"
-#include "poise/dynamics/descent_settings.hpp"
+#include "poise/dynamics/update_rule.hpp"
 #include "support/given_options.hpp"
 
 namespace poise {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
+#include "poise/objective/collapsed_model.hpp"
 #include "support/given_options.hpp"
 #include "poise/dynamics/minimise.hpp"
-#include "poise/objective/collapsed_objective.hpp"
 #include "support/problems.hpp"
 
 namespace poise {

@@ -4,9 +4,7 @@
 #include <string>
 
 #include "poise/model/pointwise.hpp"
-#include "poise/objective/feedforward_objective.hpp"
-#include "poise/objective/shallow_objective.hpp"
-#include "poise/objective/unrolled_objective.hpp"
+#include "poise/objective/explicit_objectives.hpp"
 #include "support/gradients.hpp"
 
 namespace poise::testing_support {

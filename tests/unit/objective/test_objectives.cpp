@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "poise/model/pointwise.hpp"
-#include "poise/objective/collapsed_objective.hpp"
+#include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
 #include "support/gradients.hpp"
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "explicit_networks.hpp"
+#include "poise/objective/explicit_objectives.hpp"
 #include "poise/objective/shallow_loss.hpp"
-#include "poise/objective/shallow_objective.hpp"
 
 namespace poise {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "poise/base/check.hpp"
-#include "poise/dynamics/dynamics_registry.hpp"
+#include "poise/dynamics/dynamics_kind.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise/petsc/options_database.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "poise/model/parameter_layout.hpp"
-#include "poise/objective/sample_set.hpp"
+#include "poise/objective/objective.hpp"
 #include "unit/theory/dense.hpp"
 
 namespace poise::testing {

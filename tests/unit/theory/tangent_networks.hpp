@@ -6,9 +6,7 @@
 
 #include "poise/model/pointwise.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
-#include "poise/objective/feedforward_objective.hpp"
-#include "poise/objective/shallow_objective.hpp"
-#include "poise/objective/unrolled_objective.hpp"
+#include "poise/objective/explicit_objectives.hpp"
 #include "poise/theory/tangent_gram.hpp"
 #include "support/gradients.hpp"
 

@@ -7,6 +7,7 @@
 #include "poise/linalg/dense_eigen.hpp"
 #include "poise/model/classification_loss.hpp"
 #include "poise/theory/classification_rates.hpp"
+#include "poise/theory/rank_reductions.hpp"
 #include "unit/theory/classification_problems.hpp"
 
 namespace poise {

@@ -5,10 +5,10 @@
 
 #include "poise/base/error.hpp"
 #include "poise/model/classification_loss.hpp"
-#include "poise/theory/classification_constants.hpp"
-#include "poise/theory/classification_reference.hpp"
+#include "poise/theory/classification_rates.hpp"
 #include "poise/theory/convex_optimum.hpp"
 #include "poise/theory/optimum_certificate.hpp"
+#include "poise/theory/rank_reductions.hpp"
 #include "support/given_options.hpp"
 #include "unit/theory/classification_problems.hpp"
 

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "poise/base/error.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 #include "poise/theory/dynamics_matrix.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 #include "unit/theory/dense_dynamics.hpp"
 
 namespace poise {

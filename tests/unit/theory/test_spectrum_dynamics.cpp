@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "poise/theory/dynamics_spectrum.hpp"
-#include "poise/theory/feature_spectrum.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
+#include "poise/theory/feature_matrix.hpp"
 #include "poise/theory/sampled_slopes.hpp"
-#include "poise/theory/smallest_eigenvalue.hpp"
 #include "support/problems.hpp"
 #include "unit/theory/known_spectra.hpp"
 

@@ -5,8 +5,7 @@
 #include <numbers>
 
 #include "poise/linalg/dense_eigen.hpp"
-#include "poise/theory/numerical_range.hpp"
-#include "poise/theory/resolvent.hpp"
+#include "poise/theory/nonnormality.hpp"
 #include "unit/theory/known_spectra.hpp"
 
 namespace poise {

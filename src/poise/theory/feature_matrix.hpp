@@ -2,7 +2,10 @@
 
 #include <vector>
 
+#include "poise/base/process_grid.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
+#include "poise/model/parameter_layout.hpp"
+#include "poise/objective/objective.hpp"
 
 namespace poise {
 
@@ -59,5 +62,29 @@ class FeatureSvd {
   double cut_ = 0.0;
   mutable std::vector<double> coordinates_;
 };
+
+/// The singular values of Φ (d x n) that bounds are made of.
+struct FeatureSpectrum {
+  double largest = 0.0;
+  double smallest = 0.0;  ///< nonzero one, σ_r of THEORY.md 5.2
+  double cut = 0.0;       ///< σ up to this count as 0: 8 d ε σ_max
+  Index rank = 0, width = 0;
+  [[nodiscard]] double condition() const { return largest / smallest; }
+};
+
+/// Collective on the world. `width`: d, features with the constant. Factorises Φ over all ranks and
+/// decomposes the triangle (see FeatureSvd, which throws).
+[[nodiscard]] FeatureSpectrum feature_spectrum(const ProcessGrid& grid, Index width,
+                                               const SampleSet& samples);
+
+/// Norms of the columns of Φ that this rank's samples have, the same on the ranks of grid.feature().
+struct FeatureNorms {
+  std::vector<double> one;   ///< ‖φ_i‖₁
+  std::vector<double> two;   ///< ‖φ_i‖₂
+  double largest_one = 0.0;  ///< over the samples of all ranks
+  double largest_two = 0.0;
+};
+/// Collective on the world.
+[[nodiscard]] FeatureNorms feature_norms(const ParameterLayout& layout, const SampleSet& samples);
 
 }  // namespace poise

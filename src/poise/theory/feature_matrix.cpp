@@ -1,4 +1,4 @@
-#include "poise/theory/feature_svd.hpp"
+#include "poise/theory/feature_matrix.hpp"
 
 #include <slepcsvd.h>
 
@@ -11,10 +11,12 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/mpi_count.hpp"
+#include "poise/base/petsc_versions.hpp"
+#include "poise/objective/triangular_factor.hpp"
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/base/petsc_versions.hpp"
-#include "poise/theory/row_slices.hpp"
+#include "poise/theory/rank_reductions.hpp"
 
 #ifndef SLEPC_HAVE_SCALAPACK
 #error "Poise needs SLEPc built with ScaLAPACK (configure PETSc --download-scalapack or --with-scalapack)"
@@ -180,6 +182,37 @@ double FeatureSvd::unreachable_norm2(Index columns, const double* x) const {
   std::vector<double> sum{std::inner_product(rest.begin(), rest.end(), rest.begin(), 0.0)};
   sum_over_ranks(left_.comm(), sum);
   return sum[0];
+}
+
+FeatureSpectrum feature_spectrum(const ProcessGrid& grid, Index width, const SampleSet& samples) {
+  // Features are split over the ranks as the rows of any matrix of their number are.
+  const ParameterLayout layout(grid, width, 1);
+  const FeatureSvd svd(feature_factor(layout, samples));
+  return {.largest = svd.largest(),
+          .smallest = svd.smallest(),
+          .cut = svd.cut(),
+          .rank = svd.rank(),
+          .width = width};
+}
+
+FeatureNorms feature_norms(const ParameterLayout& layout, const SampleSet& samples) {
+  const ProcessGrid& grid = layout.grid();
+  const Index rows = layout.block().size();
+  const Index n = samples.count;
+  std::vector<double> sums(static_cast<std::size_t>(2 * n));
+  for (Index i = 0; i < n; ++i) {
+    for (Index k = 0; k < rows; ++k) {
+      const double entry = samples.features[i * rows + k];
+      sums[i] += std::abs(entry);
+      sums[n + i] += entry * entry;
+    }
+  }
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, sums.data(), mpi_count(2 * n), MPI_DOUBLE, MPI_SUM, grid.feature()));
+  FeatureNorms norms{{sums.begin(), sums.begin() + n}, {sums.begin() + n, sums.end()}};
+  for (double& value : norms.two) value = std::sqrt(value);
+  norms.largest_one = largest_over_ranks(grid.world(), norms.one);
+  norms.largest_two = largest_over_ranks(grid.world(), norms.two);
+  return norms;
 }
 
 }  // namespace poise

@@ -1,4 +1,4 @@
-#include "poise/theory/smallest_eigenvalue.hpp"
+#include "poise/theory/dynamics_eigenvalues.hpp"
 
 #include <fmt/format.h>
 
@@ -10,12 +10,69 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/linalg/dense_eigen.hpp"
+#include "poise/base/petsc_versions.hpp"
+#include "poise/base/random.hpp"
 #include "poise/linalg/eigenproblem.hpp"
 #include "poise/petsc/solver_options.hpp"
 #include "poise/petsc/vec.hpp"
-#include "poise/base/petsc_versions.hpp"
 
 namespace poise {
+namespace {
+
+/// Basis of a restart cycle of the state's problem. Its vectors have m numbers, not mq, so that it may be
+/// larger than the basis of the full problem.
+constexpr Index state_basis = 40;
+constexpr PetscInt state_restarts = 50;
+
+}  // namespace
+
+LeadingProduct::LeadingProduct(const DynamicsMatrix& dynamics, std::uint64_t seed, double tolerance)
+    : dynamics_(dynamics),
+      seed_(seed),
+      weights_(static_cast<std::size_t>(dynamics.local_rows())),
+      block_(static_cast<std::size_t>(dynamics.local_size())),
+      inverse_(dynamics.comm(), dynamics.local_rows(),
+               [this](const double* x, double* y) {
+                 ++products_;
+                 dynamics_.apply_state_inverse(weights_.data(), x, y);
+               }),
+      state_(create_vec(dynamics.comm(), dynamics.local_rows())) {
+  create_eigensolver(dynamics.comm(), "spec_state_", eps_.out());
+  check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
+  check(EPSSetProblemType(eps_.get(), EPS_HEP));
+  check(EPSSetWhichEigenpairs(eps_.get(), EPS_LARGEST_REAL));
+  check(EPSSetType(eps_.get(), EPSKRYLOVSCHUR));
+  check(EPSSetDimensions(eps_.get(), 1, static_cast<PetscInt>(std::min(dynamics.width(), state_basis)),
+                         petsc_chosen));
+  check(EPSSetTolerances(eps_.get(), tolerance, state_restarts));
+  set_from_options(eps_.get());
+}
+
+void LeadingProduct::set_random_start() {
+  const CounterRandom random(seed_, Stream::eigenvector);
+  WriteArray out(state_.get());
+  for (Index k = 0; k < dynamics_.local_rows(); ++k)
+    out[k] = random.normal(static_cast<std::uint64_t>(dynamics_.row_begin() + k));
+}
+
+void LeadingProduct::update_state() {
+  // The weights changed behind the shell: setting it again makes EPS forget what it found.
+  check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
+  Vec start = state_.get();
+  if (run_eigensolver(eps_.get(), start).pairs > 0) check(EPSGetEigenvector(eps_.get(), 0, start, nullptr));
+}
+
+void LeadingProduct::find(double* out) {
+  products_ = 0;
+  set_random_start();
+  std::fill(block_.begin(), block_.end(), 0.0);
+  dynamics_.state_weights(nullptr, weights_.data());
+  update_state();
+  const ReadArray state(state_.get());
+  std::copy(state.span().begin(), state.span().end(), block_.begin());
+  dynamics_.best_product(block_.data(), out);
+}
+
 namespace {
 
 /// Basis of a restart cycle. Each solve costs at least this many products; larger bases need no fewer in all.
@@ -160,6 +217,22 @@ SmallestEigenvalue SmallestEigensolver::solve() {
   result.lower_bound = 1.0 / (1.0 / result.lambda_min + result.residual);
   result.products = products_;
   return result;
+}
+
+SpectralValue largest_dynamics_eigenvalue(const DynamicsMatrix& dynamics, CollapsedModel& model) {
+  const LinearMap solve = [&model](const double* rhs, double* x) { (void)model.solve(rhs, x); };
+  const LinearMap solve_transpose = [&model](const double* rhs, double* x) {
+    (void)model.solve_transpose(rhs, x);
+  };
+  LinearOperator op{dynamics.comm(),
+                    dynamics.row_begin(),
+                    dynamics.local_rows(),
+                    dynamics.outputs(),
+                    dynamics.width() * dynamics.outputs(),
+                    [&](const double* x, double* y) { dynamics.apply(x, y, solve, solve_transpose); },
+                    nullptr};
+  return largest_eigenvalue(
+      op, {.prefix = "limit_lambda_", .quantity = "largest eigenvalues of D", .tolerance = 1e-10});
 }
 
 }  // namespace poise
