@@ -4,7 +4,7 @@
 
 namespace poise {
 
-/// "0.1.0"
+/// "0.2.0"
 [[nodiscard]] std::string version();
 /// Commit that was built, with "-dirty" if files that the programs are made of were changed or new; "unknown"
 /// where neither git nor an archive made by it tells.
