@@ -1,4 +1,4 @@
-"""What the scripts of jobs/ do without SLURM: help, refusals, what a sweep and a scaling leave; and shellcheck."""
+"""The scripts of jobs/ without SLURM: help, refusals, the files of a sweep and of a scaling; and shellcheck."""
 
 import concurrent.futures
 import csv
@@ -45,7 +45,7 @@ class Scripts(unittest.TestCase):
     def test_every_job_has_a_head_to_edit(self):
         for job in JOBS:
             with open(os.path.join(SOURCE, "jobs", f"{job}.sbatch"), encoding="utf-8") as file:
-                head = file.read().split("---- End of what is to be edited")[0]
+                head = file.read().split("---- End of the part to edit")[0]
             for word in ("#SBATCH --account=", "#SBATCH --partition=", "#SBATCH --time=", "# module load"):
                 self.assertIn(word, head, job)
 
@@ -302,7 +302,7 @@ open(run + "/DONE", "w")
             text = self.sweep("-data", "a b.h5", "-time", 999, task=task, code=2, says="is a sweep with other options")
             self.assertIn("there  --width-option -features_width -data a\\ b.h5 -time 2\n", text)
             self.assertIn("here   --width-option -features_width -data a\\ b.h5 -time 999\n", text)
-            self.assertIn("give the same options, or another directory", text)
+            self.assertIn("give the same options, or a different directory", text)
             self.sweep(*self.OPTIONS, task=task, grid=(*self.GRID, "--width-option", "-width"), code=2, says="-width")
         self.assertEqual(self.content("sweep.txt"), before)
         self.assertEqual(glob.glob(self.path("results", "*_*")), [self.path("results", "seed-0_gamma-0.5_m-4")])
