@@ -1,4 +1,4 @@
-"""Real data through poise-train: units that differ, offsets, uneven classes, verdicts that nothing supports."""
+"""Real data through poise-train: different units, offsets, uneven classes, verdicts that must be "not verified"."""
 
 import json
 import os
@@ -156,7 +156,7 @@ class RealData(RefusalTest):
         every = self.train(*options, "-steps", 100, "-record_every", 30)
         np.testing.assert_array_equal(history(every)["step"], [0, 30, 60, 90, 100])
         both = [history(run) for run in (self.train(*options, "-steps", 100), every)]
-        for name in ("lambda_T", "bound", "loss"):  # what the audit knows of the steps between stays
+        for name in ("lambda_T", "bound", "loss"):  # the audit keeps its results of the steps between the rows
             np.testing.assert_array_equal(both[1][name], both[0][name][[0, 30, 60, 90, 100]], name)
 
     def test_a_run_that_ends_at_its_last_step_says_that_its_time_is_not_over(self):

@@ -81,7 +81,7 @@ class Scripts(unittest.TestCase):
 
 
 class WhereSlurmFails(unittest.TestCase):
-    """The jobs on a SLURM that fails, which programs of the same names stand for: a real one does not do so at will."""
+    """The jobs on a SLURM that fails. Programs of the same names take its place, because a real SLURM cannot be made to fail."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="poise-jobs-")
@@ -93,7 +93,7 @@ class WhereSlurmFails(unittest.TestCase):
         self.program("scontrol", "echo JobId=7 JobState=RUNNING Restarts=0")
 
     def program(self, name, text):
-        """One that notes how it was called."""
+        """Makes a program that records its command line."""
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(f'#!/bin/bash\necho "$*" >>{path}.calls\n{text}\n')
@@ -247,7 +247,7 @@ class Sweep(StandIns):
 
     def setUp(self):
         super().setUp()
-        # It leaves a run file, and no options.
+        # The program writes a run file, but no options.
         self.program("poise-train", f"""for last; do :; done
 exec {sys.executable} -c '
 import os, sys, h5py, zlib
@@ -266,7 +266,7 @@ open(run + "/DONE", "w")
         return self.run_job("sweep", *grid, self.directory, *options, SLURM_ARRAY_TASK_ID=str(task), **expected)
 
     def names(self):
-        """The runs that its list names."""
+        """The runs that DIR/sweep.txt names."""
         return [line.split(":")[0] for line in self.content("sweep.txt").splitlines()[1:]]
 
     def test_runs_that_never_began_are_not_done(self):
@@ -337,7 +337,7 @@ open(run + "/DONE", "w")
 class Scaling(StandIns):
     def setUp(self):
         super().setUp()
-        # Its result is where the last word says; FAIL names one that it does not write, although it returns 0.
+        # The last word is the path of the result; the result that FAIL names is not written, although the code is 0.
         self.program("poise-bench", """for last; do :; done
 [[ -n ${FAIL:-} && $last == *$FAIL* ]] && exit 0
 cat >"$last" <<END
