@@ -18,7 +18,7 @@ TEST(Differences, ADerivativeIsFoundWithinItsTolerance) {
     const auto found =
         compare([&](double x) { return std::sin(frequency * x); }, frequency * std::cos(frequency));
     EXPECT_LE(found.error, found.tolerance) << frequency;
-    EXPECT_LE(found.tolerance, frequency < 10.0 ? 1e-6 : 1e-4) << frequency;  // it says something
+    EXPECT_LE(found.tolerance, frequency < 10.0 ? 1e-6 : 1e-4) << frequency;  // the tolerance is not trivial
   }
 }
 

@@ -13,7 +13,7 @@
 namespace poise {
 namespace {
 
-/// Files that were made to do harm. What they claim must be refused before memory is reserved for it.
+/// Malicious files. Their sizes must be refused before memory is reserved.
 class UntrustedFileTest : public DatasetTest {
  protected:
   using Setup = void (*)(hid_t creation, hid_t space);

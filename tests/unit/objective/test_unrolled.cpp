@@ -45,8 +45,8 @@ TEST(UnrolledTest, RecomputationKeepsFewerStatesAndMultipliesMore) {
   EXPECT_EQ(recomputed.numbers_kept(), block * (10 + 10));
 }
 
-/// Distance of the depth-H network's loss and gradient from the implicit model's, over that at H = 20, times
-/// γ²⁰⁻ᴴ.
+/// Distance of loss and gradient of the depth-H network from the implicit model, divided by the distance at
+/// H = 20 and by γᴴ⁻²⁰.
 struct Rate {
   double loss, gradient;
 };

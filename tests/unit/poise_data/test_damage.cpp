@@ -5,7 +5,7 @@
 namespace poise::data {
 namespace {
 
-/// Damaged files are either read or refused with bad_input; nothing else may happen.
+/// A damaged file is either read or refused with bad_input.
 class DamageTest : public ImporterTest {
  protected:
   static constexpr int trials = 200;

@@ -1,5 +1,5 @@
-// The solver types of Poise as a user of PETSc meets them: monitors, histories, reasons, tolerances, counts,
-// views, and composition with PETSc's own.
+// The solver types of Poise as a user of PETSc sees them: monitors, histories, reasons, tolerances, counts,
+// views, and combinations with types of PETSc.
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -16,7 +16,7 @@ namespace {
 std::size_t large_allocations = 0;
 }
 
-// Counts what is as large as a panel; messages and the like do not matter.
+// Counts allocations as large as a panel; small ones such as messages do not matter.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (size >= 512) ++large_allocations;
   if (void* memory = std::malloc(size)) return memory;
@@ -37,7 +37,7 @@ using testing_support::GivenOptions;
 using testing_support::OptionList;
 
 constexpr Index p = 5;
-constexpr Index width = 8;  // of a panel: some of its columns are not used
+constexpr Index width = 8;  // columns of a panel; some are not used
 
 /// A model, an injection, and one SNES of a type on it.
 template <class Model>
@@ -329,7 +329,7 @@ TEST(Composition, OwnTypesWorkInsideOfPetscsTypesAndTheOtherWayRound) {
                       1.2 * solver.rtol());
       EXPECT_LE(relative_difference(model.grid.feature(), solved.slopes, model.slopes(p, solved.x, u)),
                 1e-12);
-      // No product is left out of the count; norms and the Perron vector take some with one column.
+      // The count has all products; norms and the Perron vector need some with one column.
       constexpr Index single_columns = 64;
       EXPECT_GE(solved.outcome.products * p + single_columns, multiplied);
     }

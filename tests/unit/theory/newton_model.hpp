@@ -22,7 +22,7 @@ inline void PrintTo(const NewtonCase& c, std::ostream* out) {
   *out << c.loss->name() << " m " << c.m << " q " << c.q << " n " << c.n << " gamma " << c.gamma;
 }
 
-/// A model at random parameters, with all that the check needs.
+/// A model at random parameters, with everything that the check needs.
 struct NewtonModel {
   explicit NewtonModel(const NewtonCase& c, double scale_b = 1.0)
       : grid(MPI_COMM_WORLD),

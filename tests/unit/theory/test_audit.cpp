@@ -57,7 +57,7 @@ TEST(RateAudit, TheErrorOfTheEigenvalueIsAllowedForButNotRecorded) {
   RateAudit audit(constants());
   RateAudit beyond(constants());
   for (std::int64_t i = 0; i <= 20; ++i) {
-    // The true eigenvalue is smaller than the computed one by the stated error, or by twice that.
+    // The true eigenvalue is smaller than the computed eigenvalue by once or twice the stated error.
     const auto slower = [&](double times) {
       AuditSample sample = point(i, decay(i, kappa * lambda * (1.0 - times * share)));
       sample.lambda_error = share * lambda;
@@ -276,8 +276,8 @@ TEST(RateAudit, AnErrorFarAboveAVanishingBoundBlamesNoIntegratorThatStatesIt) {
 }
 
 TEST(RateAudit, AnIntegrationErrorAboveTheBoundVerifiesNothing) {
-  // Three runs of the same loss, which falls at a tenth of the rate that the theorem promises: what was seen
-  // decides, then how much the integrator may have done wrong.
+  // Three runs with the same loss, which falls at a tenth of the guaranteed rate. The measured excess
+  // decides, and then the error that the integrator states.
   const auto outcome = [](double error) {
     RateAudit audit(constants());
     for (std::int64_t i = 0; i <= 20; ++i) {

@@ -42,7 +42,7 @@ TEST_P(Jordan, BlockHasADiscAsItsNumericalRange) {
 }
 
 TEST_P(Jordan, BlockHasEigenvaluesOfNoUsableCondition) {
-  // Rounding moves an m-fold eigenvalue by about ε^(1/m); its residual does not tell.
+  // Rounding moves an m-fold eigenvalue by about ε^(1/m); the residual does not show it.
   const Spread a(testing::rotated(testing::jordan_block(GetParam(), 0.5)));
   for (const ConditionedEigenvalue& found : conditioned_eigenvalues(a.rows)) {
     EXPECT_GT(found.condition, 1e7);
