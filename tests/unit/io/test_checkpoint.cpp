@@ -324,8 +324,7 @@ TEST_F(CheckpointTest, SpaceThatWasSetAsideIsGivenBack) {
   const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot_of(p, 1), 1);
   struct stat status {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
-  EXPECT_LT(status.st_size,
-            8 * m * (m + outputs) * 17 / 16 + (1 << 18));  // the space that write_checkpoint reserves
+  EXPECT_LT(status.st_size, 8 * m * (m + outputs) * 17 / 16 + (1 << 18));  // reserved by write_checkpoint
   EXPECT_LE(status.st_blocks * 512, status.st_size + 8192);
 }
 

@@ -151,9 +151,8 @@ TEST_F(CsvTest, AQuotedCommaThatMayBeAThousandIsAskedFor) {
   expect_table_error(table, "line 1, column 0: '1,234' has a decimal comma or a separator of thousands");
   EXPECT_EQ(features_of(table, "-label_column -1 -csv_decimal comma"),
             (std::vector<double>{1.234, 2, 5.5, 3}));
-  EXPECT_EQ(
-      features_of("\"5,5\",3,1\n\"1,234\",2,0\n", "-label_column -1"),
-      (std::vector<double>{5.5, 3, 1.234, 2}));  // the first number shows that the comma is a decimal comma
+  EXPECT_EQ(features_of("\"5,5\",3,1\n\"1,234\",2,0\n", "-label_column -1"),
+            (std::vector<double>{5.5, 3, 1.234, 2}));  // 5,5 shows that the comma is a decimal comma
   EXPECT_EQ(features_of("1,234;2;0\n0,5;3;1\n", "-label_column -1"), (std::vector<double>{1.234, 2, 0.5, 3}));
 }
 
