@@ -25,7 +25,7 @@ class CrashGuard(unittest.TestCase):
                     self.assertNotEqual(result.returncode, 0)
                     self.assertIn(f"poise: error: file 'the-file.h5' makes HDF5 {what}", result.stderr)
 
-    def test_what_does_not_crash_is_not_disturbed(self):
+    def test_a_file_that_does_not_crash_is_read(self):
         self.assertEqual(run(CRASHING, "not", "0", ranks=3).returncode, 0)
 
     def test_a_file_that_makes_hdf5_crash_is_named_by_the_programs(self):

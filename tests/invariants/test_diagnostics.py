@@ -152,12 +152,12 @@ class Diagnostics(TrainingTest):
         self.assertEqual("".join(narrow.stdout.split()), "".join(whole.stdout.split()))
         self.assertLessEqual(max(len(line) for line in narrow.stdout.splitlines() if "|" not in line), 72)
 
-    def test_solvers_that_run_are_heard(self):
+    def test_diagnostics_of_solvers_that_run_are_printed(self):
         for name, (program, options, solvers) in PRINTED.items():
             with self.subTest(name):
                 self.assert_said(self.go(program, *options, *questions(solvers)), solvers)
 
-    def test_solvers_of_stored_runs_are_heard(self):
+    def test_diagnostics_of_solvers_of_stored_runs_are_printed(self):
         data = {"regression": self.regression, "classes": self.classes}
         for name, (training, program, options, solvers) in STORED.items():
             with self.subTest(name):
@@ -169,7 +169,7 @@ class Diagnostics(TrainingTest):
                 self.assertEqual(refused.returncode, BAD_INPUT, refused.stdout)
                 self.assertIn(" is unknown" if program == "spectrum" else NOT_USED, refused.stderr)
 
-    def test_solvers_of_several_sample_ranks_are_heard_once(self):
+    def test_diagnostics_of_several_sample_ranks_are_printed_once(self):
         asked = {"eq_": {**SNES, **KSP}, "adj_": KSP}
         said = [words.format(prefix) for prefix, all_words in asked.items() for words in all_words.values()]
         counts = []
@@ -180,7 +180,7 @@ class Diagnostics(TrainingTest):
         for count in counts[1:]:
             self.assertEqual(count, counts[0])
 
-    def test_all_others_are_refused_before_the_work(self):
+    def test_all_other_diagnostics_are_refused_before_the_run(self):
         for program, options, words in REFUSED:
             with self.subTest(options=options):
                 run = self.new_run()

@@ -90,7 +90,7 @@ class Arrays(unittest.TestCase):
         for name, array in names.items():
             np.testing.assert_array_equal(self.stored(name), array.astype(float), name)
 
-    def test_what_cannot_be_is_refused_by_name(self):
+    def test_arrays_that_cannot_be_used_are_refused_by_name(self):
         holed = X.copy()
         holed[2, 1] = np.nan
         for arrays, words in (({"X": holed, "y": LABELS}, "X: row 2 (from 0) holds nan"),

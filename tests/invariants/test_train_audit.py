@@ -120,7 +120,7 @@ class Audit(TrainingTest):
                 self.assertIn(word, done.stderr)
             self.assertEqual(len(checkpoints(run)), 2)  # the start and the end
 
-    def test_a_step_beyond_all_numbers(self):
+    def test_a_step_that_overflows_to_infinity(self):
         for audit in ("true", "false"):
             run = self.new_run()
             done = train("-data", self.regression, "-dynamics", "descent", "-step_size", 1e200, "-time", 1e201,
@@ -140,7 +140,7 @@ class Audit(TrainingTest):
                 self.assertEqual(done.stderr.count("poise: error:"), 1, done.stderr)
                 self.assertIn(str(options[-2])[1:5], done.stderr)  # the prefix
 
-    def test_a_run_directory_that_cannot_be(self):
+    def test_a_run_directory_that_cannot_be_made(self):
         below = self.path("a_file")
         with open(below, "w", encoding="utf-8"):
             pass

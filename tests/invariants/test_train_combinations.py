@@ -99,7 +99,7 @@ class Combinations(RefusalTest):
         self.refuse(*MONOTONE, *FEEDFORWARD, "-margin", 0.3, "-momentum", 0.5, ranks=(1, 3),
                     words=["-model monotone does not", "; -margin 0.3 does not", "; -momentum 0.5 does not"])
 
-    def test_what_repeats_a_default_passes(self):
+    def test_options_that_repeat_a_default_pass(self):
         """Recorded options of a run pass, too, also options without effect of a run of 0.1.0, which did not refuse them."""
         run = self.train("-data", self.regression, "-steps", 1, "-gamma", "0.80", "-momentum", 0.9, "-depth", 10, "-backward",
                          "exact", "-eq_float32", "true", "-margin", 0.5, *MINIMISE)

@@ -59,7 +59,7 @@ class Failures(TrainingTest):
             run, message = self.fail(*options, ranks=ranks)
             self.assertEqual(self.assert_last_good(run, message), 0)
 
-    def test_a_loss_that_explodes_without_leaving_the_numbers(self):
+    def test_a_loss_that_explodes_but_stays_finite(self):
         options = ["-objective", "shallow", "-dynamics", "descent", "-step_size", 1e4, "-audit", "false", "-steps", 4]
         for ranks in (1, 2):
             run, message = self.fail(*options, ranks=ranks)

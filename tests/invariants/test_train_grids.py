@@ -36,7 +36,7 @@ class Grids(TrainingTest):
     def test_equilibrium_objective(self):
         self.check("-data", self.classes, "-loss", "cross_entropy", "-time", 0.3, objective="equilibrium")
 
-    def test_both_objectives_are_one_run(self):
+    def test_both_objectives_give_the_same_run(self):
         """Excess and bound of the last rows are differences of losses, so errors are relative to their values in the first row."""
         for data, loss in ((self.regression, "squared"), (self.classes, "cross_entropy")):
             runs = {}

@@ -26,7 +26,7 @@ class Minibatch(TrainingTest):
                 self.assert_same_history(runs[0], runs[-1], SOLVER, WORK)
                 self.assert_same_parameters(runs[0], runs[-1], SOLVER)
 
-    def test_epochs_end_the_run_and_are_what_is_recorded(self):
+    def test_epochs_end_the_run_and_are_recorded(self):
         h = history(self.train(*self.options("-epochs", 3)))
         np.testing.assert_array_equal(h["epoch"], [0, 1, 2, 3])
         np.testing.assert_array_equal(h["step"], [0, PER_EPOCH, 2 * PER_EPOCH, 3 * PER_EPOCH])

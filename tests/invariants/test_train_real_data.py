@@ -81,7 +81,7 @@ class RealData(RefusalTest):
         self.assert_same_history(runs[names[1], 1], runs[names[2], 1], 1e-12)
         self.assertNotEqual(history(runs[names[0], 1])["loss"][-1], history(runs[names[1], 1])["loss"][-1])
 
-    def test_weights_that_cannot_be_are_refused(self):
+    def test_wrong_class_weights_are_refused(self):
         self.refuse("-class_weight", "balanced", words=["-class_weight", "/targets"])
         for value in ("1,2", "1,2,0", "heavy"):
             self.refuse("-loss", "cross_entropy", "-class_weight", value, data=self.classes, words=["-class_weight", value],
@@ -177,7 +177,7 @@ class RealData(RefusalTest):
             self.assertIn(words, done.stdout)
             self.assertEqual(history(run)["step"][-1], steps)
 
-    def test_what_starts_within_a_second_gets_a_directory_of_its_own(self):
+    def test_runs_that_start_within_a_second_get_different_directories(self):
         table = self.path("table.txt")
         with open(table, "w", encoding="utf-8") as file:
             file.write("a: -seed 1\n")

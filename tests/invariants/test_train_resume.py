@@ -188,7 +188,7 @@ class Resume(TrainingTest):
                                       check=False)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def test_the_objective_is_that_of_the_run_whatever_the_default_is(self):
+    def test_a_resumed_run_keeps_its_objective(self):
         for objective in OBJECTIVES:
             options = ["-data", self.regression, "-features", "whiten", "-objective", objective]
             run = self.train(*options, "-time", 0.2)
@@ -204,7 +204,7 @@ class Resume(TrainingTest):
             self.assertEqual(done.returncode, BAD_INPUT)
             self.assertIn(f"the run was made with {objective}", done.stderr)
 
-    def test_an_end_before_the_point_reached_is_told_and_forgotten(self):
+    def test_an_end_before_the_last_step_is_reported_and_not_stored(self):
         run = self.train("-data", self.regression, "-time", 0.2)
         before, copy = os.path.join(run, "options.txt"), self.copy_run(run)
         for earlier in (["-steps", 1], ["-time", 0.1], []):

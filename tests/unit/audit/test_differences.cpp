@@ -22,7 +22,7 @@ TEST(Differences, ADerivativeIsFoundWithinItsTolerance) {
   }
 }
 
-TEST(Differences, AWrongDerivativeIsNot) {
+TEST(Differences, AWrongDerivativeIsReported) {
   for (const double wrong : {1e-5, 1e-3, 1.0, -2.0}) {
     const auto found = compare([](double x) { return std::exp(x); }, std::exp(1.0) * (1.0 + wrong));
     EXPECT_GT(found.error, found.tolerance) << wrong;

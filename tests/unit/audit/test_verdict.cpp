@@ -102,7 +102,7 @@ TEST(VerdictTable, CountsWhatHeld) {
   EXPECT_EQ(table.verdict(), "verdict: all 1 rows held (1 do not apply, 1 observed)");
 }
 
-TEST(Json, QuotesTextsAndHasNoNumbersThatAreNone) {
+TEST(Json, QuotesTextsAndHasNullForNumbersThatAreNotFinite) {
   AuditFacts facts;
   facts.run = "a \"run\"\n";
   VerdictTable table = example();

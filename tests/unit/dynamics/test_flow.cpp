@@ -30,7 +30,7 @@ TEST(FlowTest, ReachesTheEndTimeExactlyAndFollowsTheExactFlow) {
   EXPECT_LT(state.local_error_sum, 1e-8 * 10.0 * static_cast<double>(points.size()));
 }
 
-TEST(FlowTest, TheUnitOfTimeIsAnyThatTheRatesWant) {
+TEST(FlowTest, AnyUnitOfTimeWorks) {
   for (const double unit : {1e-6, 1e30, 1e100}) {
     Quadratic objective;
     objective.unit = unit;
@@ -46,7 +46,7 @@ TEST(FlowTest, TheUnitOfTimeIsAnyThatTheRatesWant) {
   }
 }
 
-TEST(FlowTest, SmallBlocksOfTheParametersAreAsRightAsLargeOnes) {
+TEST(FlowTest, SmallBlocksOfTheParametersAreAsAccurateAsLargeOnes) {
   constexpr Index m = 5, q = 2;
   constexpr double small = 1e-12, end = 2.0;
   const ProcessGrid grid(MPI_COMM_WORLD);
@@ -174,7 +174,7 @@ TEST(FlowTest, ARejectedStepLeavesTheParametersAsTheyWere) {
   }
 }
 
-TEST(FlowTest, AStepBeyondAllNumbersIsTakenAgainWithASmallerOne) {
+TEST(FlowTest, AStepThatOverflowsIsTakenAgainWithASmallerOne) {
   // The last stage of a step of 1e4 and the end of a step of 100 are too large for a norm.
   for (const char* first_step : {"100", "1e4"}) {
     SCOPED_TRACE(first_step);
@@ -270,7 +270,7 @@ TEST(FlowTest, AResumedRunWithAReusedLastStageRepeatsTheStraightOneToo) {
   }
 }
 
-TEST(FlowTest, ALossThatExplodesWithoutLeavingTheNumbersEndsTheRun) {
+TEST(FlowTest, ALossThatExplodesButStaysFiniteEndsTheRun) {
   // Fixed steps of 2 are beyond the stability of every explicit method for a rate of 4.5.
   const GivenOptions options({{"flow_ts_adapt_type", "none"}, {"flow_ts_dt", "2"}});
   Quadratic objective;

@@ -73,7 +73,7 @@ TEST_F(RunDirectoryTest, NoHistoryIsEverWrittenOver) {
   EXPECT_EQ(text("run.h5"), "run.h5");
 }
 
-TEST_F(RunDirectoryTest, ANameThatMpiWouldNotTakeForOneIsRefusedBeforeAnythingIsMade) {
+TEST_F(RunDirectoryTest, ANameThatMpiMisreadsIsRefusedBeforeAnythingIsMade) {
   try {
     const RunDirectory directory(MPI_COMM_WORLD, path_ + "/at-12:30", Start::anew);
     ADD_FAILURE() << nothing_;
@@ -117,7 +117,7 @@ TEST_F(RunDirectoryTest, OneProgramAtATimeWritesThere) {
   unsetenv("SLURM_JOB_ID");
 }
 
-TEST_F(RunDirectoryTest, WhatAKilledProgramLeftInTheLockFileBlocksNobody) {
+TEST_F(RunDirectoryTest, TheLockFileOfAKilledProgramBlocksNoOtherProgram) {
   EXPECT_EQ(start(), nothing_);
   put(".lock");
   EXPECT_EQ(start(), nothing_);

@@ -97,7 +97,7 @@ TEST_F(UntrustedFileTest, NoOtherFileIsOpened) {
   expect_message("lies in other files");
 }
 
-TEST_F(UntrustedFileTest, FiltersThatDoNotBoundWhatComesOutAreRefused) {
+TEST_F(UntrustedFileTest, FiltersWithoutABoundOnTheirOutputAreRefused) {
   write_file([](H5File& file) {
     declare(file, "/features", {3, 2}, [](hid_t creation, hid_t) {
       const std::array<hsize_t, 2> chunk{3, 2};

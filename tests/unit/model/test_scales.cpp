@@ -78,7 +78,7 @@ TEST(TargetScale, GivesTargetsOfMeanZeroAndVarianceOneAndOneUnitOfTheLoss) {
   }
 }
 
-TEST(TargetScale, WhoseSquareIsNoNumberIsRefused) {
+TEST(TargetScale, WhoseSquareOverflowsIsRefused) {
   const ProcessGrid grid(MPI_COMM_WORLD, 1);
   const auto value = [](Index i, Index) { return 1e200 * static_cast<double>(i); };
   const std::vector<double> y = own(grid, 1, value);

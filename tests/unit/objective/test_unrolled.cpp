@@ -13,7 +13,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, UnrolledNetworks,
                          testing::Values(squared_loss(), logistic_loss(), cross_entropy_loss()),
                          [](const auto& info) { return info.param->name(); });
 
-TEST_P(UnrolledNetworks, RecomputedGradientIsTheKeptOneToTheBit) {
+TEST_P(UnrolledNetworks, RecomputedGradientEqualsTheStoredOneBitByBit) {
   for (const int feature_ranks : feature_rank_choices()) {
     for (const Index depth : {1, 2, 7}) {
       ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, feature_ranks, GetParam());

@@ -14,7 +14,7 @@
 namespace poise {
 namespace {
 
-TEST(OwnOptions, AreSeenInsideAlone) {
+TEST(OwnOptions, AreSeenOnlyInsideTheirScope) {
   const TemporaryOptions outside({{"-outer", "1"}}, TemporaryOptions::replace);
   {
     const OwnOptions scope({{"inner", "2"}, {"inner", "3"}, {"flag", ""}});

@@ -70,7 +70,7 @@ TEST_F(DamageTest, DamagedCompressedBytesNeverCrashTheImporter) {
   survive("-label_column 2 -csv ", broadcast(MPI_COMM_WORLD, bytes), false);
 }
 
-TEST_F(ImporterTest, CopiesWithoutMissingRowsStillRefuseLabelsThatAreNone) {
+TEST_F(ImporterTest, CopiesWithoutMissingRowsStillRefuseInvalidLabels) {
   const std::string path = folder_ / "in.h5";
   const auto write = [&](Index odd) {
     on_root(MPI_COMM_WORLD, [&] {

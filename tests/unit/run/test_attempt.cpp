@@ -8,7 +8,7 @@
 namespace poise {
 namespace {
 
-TEST(Attempt, OptionsAreThoseThatDiffer) {
+TEST(Attempt, OnlyOptionsThatDifferAreRecorded) {
   const RunFile::Config first{{"data", "a b.h5"}, {"gamma", "0.8"}, {"mat_type", ""}};
   EXPECT_EQ(changed_options({}, first), "-data a b.h5\n-gamma 0.8\n-mat_type\n");
   EXPECT_EQ(changed_options(first, first), "");

@@ -9,7 +9,7 @@ TEST(CheckpointCost, TheFirstOneIsAlwaysAffordable) {
   EXPECT_TRUE(CheckpointCost().affords(0.0));
 }
 
-TEST(CheckpointCost, OneMoreMustKeepThemWithinTheShare) {
+TEST(CheckpointCost, TheNextCheckpointMustKeepTheCostWithinTheShare) {
   CheckpointCost cost;
   cost.add(1.0);
   // After the second one, 2 s of now + 1 s.

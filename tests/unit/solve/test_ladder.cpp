@@ -78,7 +78,7 @@ TEST(Ladder, TakesSlowSamplesFromAMeanFieldThatWasAskedForByName) {
   EXPECT_GT(solved.outcome.fallbacks, 0) << solved.outcome.reason;
 }
 
-TEST(Ladder, MemoryOfWhatTheLadderSolvedIsTheSolution) {
+TEST(Ladder, WarmStartsOfSamplesThatTheLadderSolvedAreTheirSolutions) {
   for (const int feature_ranks : feature_rank_choices()) {
     HardPanel hard(feature_ranks);
     const GivenOptions given(OptionList{{"eq_snes_type", "meanfield"}});
@@ -275,7 +275,7 @@ Block of_different_difficulty(const ModelOnGrid<TanhSoftmax>& model, Index p) {
   return u;
 }
 
-TEST(Compaction, ColumnsOfAPanelAreWhatTheyAreAlone) {
+TEST(Compaction, ColumnsOfAPanelEqualColumnsThatAreSolvedAlone) {
   const Index p = 5;
   for (const int feature_ranks : feature_rank_choices()) {
     ModelOnGrid<TanhSoftmax> model(feature_ranks, 14);

@@ -158,7 +158,7 @@ TEST(SnesTypes, HonourTheMostIterationsAndEvaluationsAndTheTestThatIsSkipped) {
 // z = max(0, Wz + u) with W = 1 1ᵀ/2, u = 1 has no solution for m > 2: the iterates grow without end.
 using Growing = PointwiseCase<Act::relu, Kind::free, Input::plain, 100>;
 
-TEST(SnesTypes, GiveUpWhatGrowsByTheDivergenceTolerance) {
+TEST(SnesTypes, GiveUpSamplesThatGrowByTheDivergenceTolerance) {
   for (const int feature_ranks : feature_rank_choices()) {
     PetscInt iterations[2] = {0, 0};
     for (const int k : {0, 1}) {
@@ -178,7 +178,7 @@ TEST(SnesTypes, GiveUpWhatGrowsByTheDivergenceTolerance) {
   }
 }
 
-TEST(SnesTypes, SayWhatTheyAreAndSolveAgainAfterAReset) {
+TEST(SnesTypes, ViewTheirTypeAndSolveAgainAfterAReset) {
   for (const std::string& type : softmax_types) {
     SCOPED_TRACE(type);
     OnePanel<TanhSoftmax> one(1, type, {{"eq_snes_patient", "false"}});
@@ -202,7 +202,7 @@ TEST(SnesTypes, SayWhatTheyAreAndSolveAgainAfterAReset) {
   }
 }
 
-TEST(SnesTypes, NameANumberThatIsNone) {
+TEST(SnesTypes, NameANumberThatIsNotFinite) {
   for (const std::string& type : softmax_types) {
     SCOPED_TRACE(type);
     OnePanel<TanhSoftmax> broken(1, type);

@@ -252,7 +252,7 @@ TEST(ConvexOptimum, AnEndBeforeTheProofIsAFailureThatNamesWhatWasReached) {
   }
 }
 
-TEST(ConvexOptimum, WhatHasNoSuchOptimumIsBadInput) {
+TEST(ConvexOptimum, LossesWithoutSuchAnOptimumAreBadInput) {
   const Samples samples = testing::noisy_samples(3, 20, 2, 68);
   const auto code_of = [&](const Loss* loss, Index q, double box) {
     Classification problem(1, loss, samples, q);

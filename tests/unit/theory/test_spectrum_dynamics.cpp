@@ -45,7 +45,7 @@ TEST_P(DynamicsSpectrum, BothEndsAreThoseOfTheDenseMatrix) {
 
 INSTANTIATE_TEST_SUITE_P(Gammas, DynamicsSpectrum, ::testing::Values(0.5, 0.9, 0.99));
 
-TEST(SampledSlopes, AreThoseThatPlainIterationEndsIn) {
+TEST(SampledSlopes, AreTheSlopesWherePlainIterationEnds) {
   const Index m = 7;
   const Index n = 11;
   const Index count = 5;
@@ -113,7 +113,7 @@ TEST(SampledSlopes, OfALinearModelAreOne) {
 
 class FeatureSpectra : public ::testing::TestWithParam<int> {};
 
-TEST_P(FeatureSpectra, AreThoseOfFeaturesWithKnownOnes) {
+TEST_P(FeatureSpectra, OfFeaturesWithKnownSingularValuesAreFound) {
   const Index d = GetParam();
   const Index n = 23;
   const Index rank = std::max<Index>(1, d - 1);

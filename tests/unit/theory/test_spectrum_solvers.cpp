@@ -130,7 +130,7 @@ TEST_P(ComplexPairs, AreFoundWholeInOrder) {
 // 1 real; 2 and 4 cut a pair; 3 and 5 do not; 20 needs a larger basis.
 INSTANTIATE_TEST_SUITE_P(Counts, ComplexPairs, ::testing::Values(1, 2, 3, 4, 5, 20));
 
-TEST(AllEigenvalues, AreThoseOfTheBlocks) {
+TEST(AllEigenvalues, EqualTheEigenvaluesOfTheBlocks) {
   const std::vector<Complex> known = with_pairs(11);
   const Spread a(testing::normal_matrix(known));
   const std::vector<Complex> found = all_eigenvalues(a.rows);
@@ -182,7 +182,7 @@ TEST(SpectralFailure, ANotANumberIsAnErrorOnEveryRank) {
   expect_failure([&] { (void)frobenius_norm(a.rows); }, ExitCode::failed, {"NaN"});
 }
 
-TEST(FrobeniusNorm, IsThatOfTheScaledRows) {
+TEST(FrobeniusNorm, EqualsTheNormOfTheScaledRows) {
   const Spread a(testing::diagonal({3.0, 2.0, 1.0}));
   const std::vector<double> all{1.0, 2.0, 0.5};
   const std::vector<double> own(all.begin() + a.rows.row_begin(),

@@ -47,7 +47,7 @@ class Outputs {
   VecHandle gradient;
 };
 
-TEST(TangentGram, MatrixIsThatOfDifferencesOfTheOutputs) {
+TEST(TangentGram, MatrixEqualsDifferencesOfTheOutputs) {
   for (const int feature_ranks : feature_rank_choices()) {
     for (const Kind kind : all_kinds) {
       SCOPED_TRACE(to_string(kind) + " on " + std::to_string(feature_ranks) + " feature ranks");
