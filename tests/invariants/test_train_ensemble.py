@@ -1,4 +1,4 @@
-"""An ensemble: every member equals a run of poise-train alone with the same options, bit by bit, whatever other members do."""
+"""An ensemble: every member equals a run of poise-train alone with the same options, bit by bit."""
 
 import os
 import re

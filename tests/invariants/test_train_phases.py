@@ -61,7 +61,7 @@ class Phases(TrainingTest):
                      ("Equilibrium", "Adjoint", "SNESSolve", "SNESFunctionEval", "KSPSolve", "PCApply")}
             self.assertEqual(count["SNESSolve"], count["Equilibrium"], count)
             self.assertEqual(count["KSPSolve"], count["Adjoint"], count)
-            self.assertGreaterEqual(count["KSPSolve"], 6 * history(run)["step"][-1], count)  # rk 5f: 6 gradients a step
+            self.assertGreaterEqual(count["KSPSolve"], 6 * history(run)["step"][-1], count)  # rk 5f: 6 gradients per step
             self.assertGreaterEqual(count["SNESFunctionEval"], count["SNESSolve"], count)
             self.assertGreater(count["PCApply"], count["SNESSolve"], count)
         if features > 1:  # the weights are spread

@@ -118,7 +118,7 @@ TEST(StepLimitVerify, DescentAboveTheLocalLimitDivergesAtThePredictedRate) {
   const double eta = 1.1 * limit.local;
   const std::vector<double> mu = run.spectrum();
   // 1 − ημ_max = −1.2: the excess grows by 1.44 per step, and 60 steps stay in the linear range. The excess
-  // is a sum over the modes, so a growth above that of the second mode can only be the first one's.
+  // is a sum over the modes, so a growth above the growth of the second mode is the growth of the first.
   const std::vector<double> excess = run.descend(eta, 60);
   EXPECT_GT(excess.back(), 1e3 * excess.front());
   const double growth = std::pow(excess[60] / excess[40], 1.0 / 20.0);

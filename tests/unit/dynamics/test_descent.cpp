@@ -106,7 +106,7 @@ TEST(DescentTest, ByAdamCorrectsTheBiasOfItsMeans) {
     x -= 0.1 * (m / (1.0 - std::pow(0.9, step))) / (std::sqrt(v / (1.0 - std::pow(0.999, step))) + 1e-8);
   });
   expect_near(descended(steps_of(0.1, Method::adam), 7, 5), expected);
-  // The first step is the step size along the sign of the gradient, whatever its size.
+  // The first step is the step size along the sign of the gradient, for a gradient of any size.
   for (const double entry : descended(steps_of(0.1, Method::adam), 7, 1)) EXPECT_NEAR(entry, 0.9, 1e-8);
 }
 

@@ -30,7 +30,7 @@ TEST(HandleTest, MovingPassesTheOnlyOwnershipOn) {
       reinterpret_cast<PetscObject>(raw)));  // keeps the object alive, so that the test can count references
   EXPECT_EQ(reference_count(raw), 2);
   VecHandle second(std::move(first));
-  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): this is what is tested
+  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): the test is about this
   EXPECT_EQ(second.get(), raw);
   EXPECT_EQ(reference_count(raw), 2);
   { const VecHandle gone(std::move(second)); }

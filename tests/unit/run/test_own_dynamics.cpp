@@ -63,13 +63,13 @@ class RollingKind final : public DynamicsKind {
   double step_size_ = 0.1;
 };
 
-/// In the table while the tests of this file run, and in those of the others.
+/// Registers the dynamics once, for all tests of this program.
 [[maybe_unused]] const bool registered = [] {
   register_dynamics<RollingKind>();
   return true;
 }();
 
-/// A model with warm starts; a checkpoint must not contain them.
+/// Options of a training with warm starts, which a checkpoint must not hold.
 NamedOptions training(const std::string& run, const std::string& steps) {
   return {{"data", POISE_SOURCE_DIR "/data/digits.h5"},
           {"train_samples", "60"},
