@@ -1,9 +1,9 @@
-# cmake -DSOURCE=… -DHEADER=… [-DCOMPILER=… -DFLAGS=…] -P BuildInfo.cmake, at every build: what run files say the programs
-# were built from. The header is written only if that has changed, so that nothing is compiled again without need.
+# cmake -DSOURCE=… -DHEADER=… [-DCOMPILER=… -DFLAGS=…] -P BuildInfo.cmake, at every build: the commit and the compiler that
+# run files name. The header is written only if its content has changed, so that nothing is compiled again without need.
 #
-# A file that is changed or new counts where the programs are made of it: a new README makes no build dirty.
+# A commit is "-dirty" only if a source of the programs was changed or added: a new README makes no build dirty.
 set(commit unknown)
-if(EXISTS ${SOURCE}/.git)  # else a repository around a copy without git would speak for it
+if(EXISTS ${SOURCE}/.git)  # without this check, git would answer for a repository around a copy of Poise
   set(git git -C ${SOURCE})
   execute_process(COMMAND ${git} rev-parse --short=12 HEAD OUTPUT_VARIABLE head OUTPUT_STRIP_TRAILING_WHITESPACE
                   RESULT_VARIABLE failed ERROR_QUIET)

@@ -1,4 +1,4 @@
-# What run files say the programs were made by: asked for at every build, for the commit changes without configuring.
+# Commit, compiler and flags for run files. Found at every build, because the commit changes without configuring.
 string(TOUPPER ${CMAKE_BUILD_TYPE} build_type)
 get_target_property(options poise_compile_options INTERFACE_COMPILE_OPTIONS)
 string(STRIP "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}" flags)

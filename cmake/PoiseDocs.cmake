@@ -10,10 +10,10 @@ set(DOXYGEN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/docs)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR}/src)
 set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/src)
 set(DOXYGEN_FILE_PATTERNS *.hpp)
-set(DOXYGEN_EXTRACT_ALL YES)  # one docstring may speak for several declarations
+set(DOXYGEN_EXTRACT_ALL YES)  # one docstring may describe several declarations
 set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
 set(DOXYGEN_MARKDOWN_SUPPORT YES)
-set(DOXYGEN_AUTOLINK_SUPPORT NO)  # words such as #columns in comments are no links
+set(DOXYGEN_AUTOLINK_SUPPORT NO)  # words such as #columns in comments are not links
 set(DOXYGEN_GENERATE_LATEX NO)
 set(DOXYGEN_HAVE_DOT NO)
 set(DOXYGEN_QUIET YES)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes digits.h5 and diabetes.h5 from the tables in raw/.
 #   data/make.sh [path of poise-data [folder for the files]]
-# The default program is that of build/, the default folder the one of this script.
+# The default program is build/apps/poise-data, the default folder is the folder of this script.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 program=${1:-$here/../build/apps/poise-data}

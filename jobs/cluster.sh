@@ -1,30 +1,30 @@
 # shellcheck shell=bash
-# Sourced by the SLURM jobs (*.sbatch). Defines log, require_job, program, set_launch, run_training and what they
-# need. Settings, by the environment: POISE_LAUNCH (mpirun or srun), POISE_BIN (folder of the programs),
-# POISE_MAX_RESTARTS, POISE_RETRY_SECONDS (between questions to a controller that does not answer).
+# Sourced by the SLURM jobs (*.sbatch). Defines log, require_job, program, set_launch, run_training and their helpers.
+# Environment variables: POISE_LAUNCH (mpirun or srun), POISE_BIN (folder of the programs),
+# POISE_MAX_RESTARTS, POISE_RETRY_SECONDS (between attempts to reach a controller that does not answer).
 # shellcheck source=jobs/environment.sh
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-# The name of this job for SLURM. A task of an array must not go by its number alone: that of the last task is the number
-# of the array, and all tasks would be requeued with it.
+# The name of this job for SLURM. The job number of a task is not enough: the last task of an array has the number of the
+# array, so all tasks would be requeued with it.
 job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID:-}}
 job=${job:-${SLURM_JOB_ID:-}}
 
-# A full disk below the log must not end the script while the run is saved.
+# If the disk of the log is full, the script must still go on and save the run.
 log() { printf '%s job %s start %s: %s\n' "$(date -u +%FT%TZ)" "$job" "${SLURM_RESTART_COUNT:-0}" "$*" || true; }
 
-# Ends where there is no job around; sets what every rank needs.
+# Ends if this is not a SLURM job; sets the environment of the ranks.
 require_job() {
   [ -n "${SLURM_JOB_ID:-}" ] || die "this is a job of SLURM: submit it with sbatch (--help says how)"
   if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
-  # The ranks are the parallelism; a reader must not be locked out of the file of a run that goes on.
+  # One thread per core of a rank. Without HDF5's locks, other programs can read the file of a run that is going on.
   export OPENBLAS_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1} OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
   export HDF5_USE_FILE_LOCKING=FALSE
-  export SLURM_EXPORT_ENV=ALL  # to the ranks also where the job was submitted with --export=NONE
+  export SLURM_EXPORT_ENV=ALL  # the ranks get the environment even if the job was submitted with --export=NONE
   announce_end
 }
 
-# Newer SLURM sets SLURM_JOB_END_TIME, at which poise-train has its deadline; older SLURM has to be asked.
+# Newer SLURM sets SLURM_JOB_END_TIME, the deadline of poise-train; with older SLURM, squeue tells it.
 announce_end() {
   local end
   [ -z "${SLURM_JOB_END_TIME:-}" ] || return 0
@@ -41,18 +41,18 @@ program() {
   echo "$path"
 }
 
-# set_launch RANKS NODES: the array `launch`, to put before a program that is to run on RANKS ranks, evenly on the
-# first NODES nodes of the job.
+# set_launch RANKS NODES: sets the array `launch`, the command that starts a program on RANKS ranks, spread evenly over
+# the first NODES nodes of the job.
 set_launch() {
   local ranks=$1 nodes=$2 threads=${SLURM_CPUS_PER_TASK:-1}
-  [ $((ranks % nodes)) -eq 0 ] || nodes=0  # not even: the launcher spreads them as it likes
+  [ $((ranks % nodes)) -eq 0 ] || nodes=0  # not even: the launcher chooses the nodes
   case ${POISE_LAUNCH:-mpirun} in
     mpirun)
       launch=(mpirun -n "$ranks")
       if [ "$nodes" -gt 0 ]; then launch+=(--map-by "ppr:$((ranks / nodes)):node:PE=$threads"); fi
       ;;
     srun)
-      # A rank that ends ends the others only after a while: each of them is to return its own exit code.
+      # --wait: when one rank has ended, the others have 60 s, so that each rank returns its own exit code.
       launch=(srun --mpi=pmix --ntasks="$ranks" --cpus-per-task="$threads" --wait=60)
       if [ "$nodes" -gt 0 ]; then launch+=(--nodes="$nodes" --ntasks-per-node=$((ranks / nodes))); fi
       ;;
@@ -64,17 +64,17 @@ set_launch() {
 
 child=
 reminder=
-stop_reason=${stop_reason:-}  # the head of the job has listened so far
+stop_reason=${stop_reason:-}  # the head of the job may have caught a signal already
 
-# USR1 comes from SLURM (--signal) or from preemption, TERM from scancel and from the end of the time.
+# USR1 comes from SLURM (--signal) or from preemption, TERM from scancel and from the time limit.
 ask_to_stop() {
   stop_reason=$1
   [ -z "$child" ] || forward_usr1
   log "signal $1: the program is to write a checkpoint and stop"
 }
 
-# USR1 kills a launcher that does not yet listen, so this waits until it catches the signal (as mpirun does) or blocks
-# it to wait for it (as srun does). One that comes before its ranks are there may be lost, so it is repeated.
+# USR1 kills a launcher that has no handler yet, so this waits until the launcher catches USR1 (as mpirun does) or blocks
+# it (as srun does). A signal before the ranks have started may be lost, so it is repeated.
 forward_usr1() {
   local name mask listens tries
   for ((tries = 0; tries < 100; tries++)); do
@@ -90,8 +90,8 @@ forward_usr1() {
   reminder=$!
 }
 
-# wait_for_child: sets `code`. A trap interrupts wait, which then returns more than 128 although the child goes on; once
-# the child is gone, another wait returns its own code, which may be more than 128, too.
+# wait_for_child: sets `code`. A trap interrupts wait, which then returns more than 128 although the child goes on. Once
+# the child has ended, another wait returns the code of the child, which may also be more than 128.
 wait_for_child() {
   local own
   code=0
@@ -112,13 +112,13 @@ run_listening() {
   wait_for_child
   child=
   [ -z "$reminder" ] || kill "$reminder" 2>/dev/null || true
-  trap '' USR1 TERM  # requeueing signals this shell, which has to finish
+  trap '' USR1 TERM  # requeueing sends signals to this shell, which must finish
 }
 
-# What tells one DONE from another; empty without one.
+# A text that differs between two files DONE; empty if there is none.
 mark_of() { stat -c '%i %Z' "$1/DONE" 2>/dev/null || true; }
 
-# Whether there is something to go on from: checkpoints, or the table of an ensemble, whose runs have their own.
+# Whether the run can be resumed: it has checkpoints, or it is an ensemble, whose runs have their own checkpoints.
 can_resume() {
   local file
   for file in "$1"/checkpoints/step-*.h5 "$1/ensemble.txt"; do
@@ -127,8 +127,8 @@ can_resume() {
   return 1
 }
 
-# Options are not seen here where only PETSc reads them, but the run directory says whether there is something to go on
-# from.
+# This script sees only its arguments, and it needs the run directory to know whether the run can be resumed. So -run and
+# -resume must not be in an options file or in PETSC_OPTIONS.
 require_run_here() {
   local files=() i
   for ((i = 0; i < ${#options[@]}; i++)); do
@@ -140,7 +140,7 @@ require_run_here() {
   fi
 }
 
-# set_training DEFAULT_RUN OPTIONS…: `run`, the run directory, and `options`, those of poise-train for this start.
+# set_training DEFAULT_RUN OPTIONS…: sets `run`, the run directory, and `options`, the options of poise-train.
 set_training() {
   local default_run=$1 i resume=false
   shift
@@ -160,22 +160,22 @@ set_training() {
   [ "$resume" = false ] || return 0
   local restarted=$((${SLURM_RESTART_COUNT:-0} > 0))
   if can_resume "$run"; then
-    # Without DONE the run is an unfinished one. With DONE, poise-train refuses to overwrite it.
+    # Without DONE the run is unfinished. With DONE, poise-train refuses to overwrite the run.
     if [ "$restarted" = 1 ] || [ ! -e "$run/DONE" ]; then options+=(-resume); fi
   elif [ "$restarted" = 1 ]; then
     log "WARNING: there is no checkpoint in $run: the run begins anew. Is it on a disk that all nodes share?"
   fi
 }
 
-# requeue MOST: for a program that has stopped with a checkpoint. Ends the job.
+# requeue MOST: requeues the job after the program has stopped with a checkpoint, at most MOST times. Ends the job.
 requeue() {
   local most=${POISE_MAX_RESTARTS:-$1} state tries
   for ((tries = 0; tries < 8; tries++)); do
-    [ "$tries" -eq 0 ] || sleep "${POISE_RETRY_SECONDS:-15}"  # a controller that is busy or restarts does not answer
+    [ "$tries" -eq 0 ] || sleep "${POISE_RETRY_SECONDS:-15}"  # a busy or restarting controller does not answer
     state=$(scontrol show job --oneliner "$job") || state=
     [ -n "$state" ] || continue
-    # One that ends was cancelled or has come to its limit, or SLURM requeues it by itself: after preemption and the
-    # loss of a node. Which of these is not shown while it ends.
+    # If the job is not RUNNING, it was cancelled, or it has reached its limit, or SLURM requeues it by itself (after
+    # preemption or the loss of a node). SLURM does not say which while the job ends.
     if [[ $state != *" JobState=RUNNING "* ]]; then
       log "ended from outside, hence not requeued here; the same sbatch command goes on from the checkpoint"
     elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$most" ]; then
@@ -192,9 +192,9 @@ requeue() {
   exit 75
 }
 
-# run_training MAX_RESTARTS DEFAULT_RUN OPTIONS…: poise-train, until its end, over as many restarts as that takes.
-# Ends the job: 0 if the run has reached its end, which only the program's mark DONE proves (mpirun returns 0, too,
-# where a node is lost); 75 if it was stopped; else what the program returned.
+# run_training MAX_RESTARTS DEFAULT_RUN OPTIONS…: runs poise-train until the run is done, over as many restarts as
+# necessary. Ends the job with code 0 if the run is done, which only a new file DONE proves (mpirun also returns 0 when a
+# node is lost), with code 75 if the run was stopped, and otherwise with the code of the program.
 run_training() {
   local restarts=$1 train before options run code
   shift
@@ -214,7 +214,7 @@ run_training() {
     log "done: $run"
     exit 0
   fi
-  # 138: USR1 came before the ranks listened, so there was nothing to save.
+  # 138: USR1 came before the ranks had a handler, so there was nothing to save.
   if [ "$code" -eq 75 ] || { [ "$code" -eq 138 ] && [ -n "$stop_reason" ]; }; then requeue "$restarts"; fi
   if [ "$code" -eq 0 ]; then
     log "FAILED: the launcher returned 0, but the run has not reached its end: was a node lost?"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts of this project. Sets POISE_ROOT; defines say, die, processors, cores, find_python,
 # mpi_environment.
-# shellcheck disable=SC2034  # used by those who source this
+# shellcheck disable=SC2034  # the scripts that source this file use it
 POISE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '\n== %s\n' "$*"; }
@@ -12,10 +12,10 @@ die() {
   exit 2
 }
 
-# Processors that this process may use; nproc alone would obey OMP_NUM_THREADS.
+# Number of processors that this process may use; nproc alone would obey OMP_NUM_THREADS.
 processors() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || echo 1; }
 
-# Physical cores that this process may use: what Open MPI counts as slots.
+# Number of physical cores that this process may use. Open MPI counts them as slots.
 cores() {
   local usable physical
   usable=$(processors)
@@ -24,8 +24,8 @@ cores() {
   echo "$usable"
 }
 
-# Prints the first Python that has what the figures need; fails if none has. A python3 that comes first in PATH
-# (pyenv, conda) may lack h5py while the distribution's has it. POISE_PYTHON=... chooses one.
+# Prints the first Python that has the modules for the figures; fails if there is none. The first python3 in PATH (pyenv,
+# conda) may lack h5py although /usr/bin/python3 has it. POISE_PYTHON=... chooses one.
 find_python() {
   local candidate
   for candidate in "${POISE_PYTHON:-python3}" python3 /usr/bin/python3; do
@@ -37,12 +37,12 @@ find_python() {
   return 1
 }
 
-# mpi_environment RANKS: what mpirun needs here to start that many ranks on this machine.
+# mpi_environment RANKS: sets the environment that mpirun needs to start RANKS ranks on this machine.
 mpi_environment() {
   if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   fi
-  # One thread a rank: the ranks are the parallelism.
+  # One thread per rank, because every core has a rank already.
   export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
   if [ "$1" -le "$(cores)" ]; then return; fi
   if [ "$1" -le "$(processors)" ]; then

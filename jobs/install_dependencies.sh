@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Installs what Poise is built with and lacks here (Debian and Ubuntu, by apt). Where nothing is missing it does
-# nothing and needs no network. Without apt it names what is missing and exits with 2.
+# Installs the missing packages that Poise needs (Debian and Ubuntu, by apt). If no package is missing, it does nothing
+# and needs no network. Without apt it names the missing packages and exits with 2.
 set -euo pipefail
 # shellcheck source=jobs/environment.sh
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-PATH=$PATH:/usr/sbin  # where the daemons of SLURM are
+PATH=$PATH:/usr/sbin  # has the daemons of SLURM
 
 usage() {
   cat <<'TEXT'
 usage: jobs/install_dependencies.sh [--check | --help]
-  --check   install nothing; name what is missing; exit code 2 if Poise cannot do without it
+  --check   install nothing; name the missing packages; exit code 2 if Poise needs one of them
 TEXT
 }
 
-# have PACKAGE: is what the Debian package is for usable here, wherever it came from?
+# have PACKAGE: whether the content of the Debian package is usable, wherever it was installed from.
 have() {
   case $1 in
     g++) command -v c++ ;;
@@ -50,7 +50,7 @@ blas_alternative() { update-alternatives --query "$(blas_link)"; } 2>/dev/null
 blas_is_reference() { blas_alternative | grep -q '^Value: .*/blas/libblas\.so\.3$'; }
 blas_was_chosen_by_hand() { blas_alternative | grep -q '^Status: manual$'; }
 
-# Package, what it is for.
+# Package | purpose.
 packages=(
   "g++|C++20 compiler"
   "cmake|CMake, 3.25 or newer"
@@ -83,7 +83,7 @@ packages=(
 find_missing() {
   missing=()
   local entry
-  # Any Python that has all three modules will do; else the distribution's gets them.
+  # Any Python with all three modules is enough; otherwise apt installs them for /usr/bin/python3.
   python=$(find_python) || python=/usr/bin/python3
   for entry in "${packages[@]}"; do
     have "${entry%%|*}" || missing+=("$entry")
@@ -133,7 +133,7 @@ install_missing() {
   if [ ${#needed[@]} -gt 0 ]; then
     "${apt[@]}" install -y --no-install-recommends "${needed[@]}" || die "apt-get install failed: see above"
   fi
-  # Apart from the others, one by one: a release may lack one of them.
+  # Optional packages one by one: a release of the distribution may lack one of them.
   for entry in "${optional[@]}"; do
     "${apt[@]}" install -y --no-install-recommends "$entry" || echo "warning: apt could not install $entry" >&2
   done
@@ -154,7 +154,7 @@ if [ ${#missing[@]} -eq 0 ]; then
 fi
 if [ "$check_only" = false ] && command -v apt-get >/dev/null; then
   if blas_is_reference && blas_was_chosen_by_hand && [ "${missing[*]%%|*}" = libopenblas-dev ]; then
-    warn_of_slow_blas  # a choice of the administrator: it works, and it is not ours to undo
+    warn_of_slow_blas  # the administrator chose this BLAS: it works, so leave it
     exit 0
   fi
   install_missing
@@ -167,17 +167,17 @@ if [ "$check_only" = false ] && command -v apt-get >/dev/null; then
   if only_optional_missing; then
     echo "Not installed:" >&2
   else
-    echo "apt installed the packages, but this is still not usable (too old a release, or not found):" >&2
+    echo "apt installed the packages, but these are still not usable (too old, or not found):" >&2
   fi
 else
-  echo "Missing here (name of the Debian package, what it is for):" >&2
+  echo "Missing (Debian package, purpose):" >&2
 fi
 list_missing >&2
 if only_optional_missing; then
-  echo "Poise does without." >&2
+  echo "Poise builds without them." >&2
   exit 0
 fi
 if ! command -v pkg-config >/dev/null; then
-  echo "Without pkg-config the libraries cannot be looked for: they are listed although they may be there." >&2
+  echo "Without pkg-config this script cannot find libraries: it lists them, although they may be installed." >&2
 fi
 exit 2

@@ -7,12 +7,12 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 usage: jobs/quickstart.sh [--no-install] [--run DIR] [--ranks N] [--help]
-Installs what is missing, builds Poise, trains the deep equilibrium linear model on the handwritten digits
-while the audit checks the theorem's bounds, and draws the figure.
+Installs missing packages, builds Poise, trains the deep equilibrium linear model on the handwritten digits,
+checks the bounds of the theorem during the training, and draws the figure.
   --no-install   install nothing
   --run DIR      directory of the run (default: the first free runs/quickstart-NNN)
   --ranks N      number of MPI ranks (default: 2)
-The exit code is that of the run: 0 all bounds held, 1 a bound or a solve failed, 2 bad usage or input.
+The exit code is the exit code of the run: 0 all bounds held, 1 a bound or a solve failed, 2 bad usage or input.
 TEXT
 }
 
@@ -79,9 +79,9 @@ cat <<TEXT
 TEXT
 next=(mpirun -n "$ranks" build/apps/poise-train -run "$run" -resume)
 case $code in
-  0) echo "Next, go on from the last checkpoint to twice the time, then draw again:" && next+=(-time 12) ;;
-  75) echo "Next, go on where it stopped:" ;;
-  *) echo "Next, read what the program can do:" && next=(build/apps/poise-train -help) ;;
+  0) echo "Next, resume the run from its last checkpoint up to twice the time, then draw again:" && next+=(-time 12) ;;
+  75) echo "Next, resume the run:" ;;
+  *) echo "Next, read the options of the program:" && next=(build/apps/poise-train -help) ;;
 esac
 printf '  ' && printf '%q ' "${next[@]}" && echo
 if [ "$code" -eq 0 ]; then printf '  ' && printf '%q ' "$python" apps/plot_run.py "$run" && echo; fi

@@ -1,7 +1,7 @@
 # Tests that are scripts: figures, the commands of the documents, training runs, installation.
 
-# A python3 that comes first in PATH may lack the modules while the distribution's has them. Without any, the test
-# fails and says what is missing.
+# The first python3 in PATH may lack the modules although /usr/bin/python3 has them. If both lack them, the test fails and
+# names the missing module.
 set(plot_python python3)
 foreach(candidate python3 /usr/bin/python3)
   execute_process(COMMAND ${candidate} -c "import h5py, matplotlib" RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
@@ -17,7 +17,7 @@ add_test(NAME import_arrays COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/i
 set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_DATA=$<TARGET_FILE:poise-data>")
 
-# The whole of poise-train by mpirun; a test is a file of Python's unittest.
+# poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
   interruptions dynamics provenance phases ensemble real_data)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
@@ -29,11 +29,11 @@ endforeach()
 add_test(NAME build_info COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_build_info.py)
 set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 
-# Every item of THEORY.md that is cited, or printed to users, is there.
+# THEORY.md has every item that is cited or printed to users.
 add_test(NAME citations COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_citations.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 
-# The programs that study runs, likewise.
+# The programs that study runs, in the same way.
 foreach(name spectrum sweep compare audit)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   string(TOUPPER ${name} upper)
@@ -41,7 +41,7 @@ foreach(name spectrum sweep compare audit)
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${name}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
 endforeach()
 
-# What the solvers of all of them print.
+# The diagnostics of solvers, in all programs.
 set(environment ${POISE_TEST_ENVIRONMENT} MPIEXEC=${MPIEXEC})
 foreach(name train audit spectrum compare sweep bench data)
   string(TOUPPER ${name} upper)
@@ -56,7 +56,7 @@ add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invarian
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT};OMPI_MCA_rmaps_base_oversubscribe=1")
 
-# What a crash and an endless loop inside of HDF5 come to. Built with the sanitizers they are reported by these.
+# A crash and an endless loop inside HDF5. Not with the sanitizers, which report them themselves.
 if(NOT POISE_SANITIZE)
   add_executable(crash_while_reading invariants/crash_while_reading.cpp)
   target_link_libraries(crash_while_reading PRIVATE poise_io poise_compile_options)
@@ -66,13 +66,14 @@ if(NOT POISE_SANITIZE)
   set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants ENVIRONMENT "${environment}")
 endif()
 
-# The readers of untrusted files under libFuzzer, in a build of their own; 77 where clang lacks it.
+# The readers of untrusted files under libFuzzer, in a separate build; code 77 if clang lacks libFuzzer.
 if(NOT POISE_SANITIZE)
   add_test(NAME fuzz COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/run.sh --build ${PROJECT_BINARY_DIR}/fuzz)
   set_tests_properties(fuzz PROPERTIES PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS fuzz)
 endif()
 
-# The jobs on a real SLURM, which the test starts; 77 where that cannot be. Alone: jobs have time limits.
+# The jobs on a real SLURM, which the test starts; code 77 if it cannot start. No other test runs beside it, because jobs
+# have time limits.
 if(NOT POISE_SANITIZE)
   add_test(NAME slurm_jobs COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_jobs.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
@@ -83,7 +84,7 @@ endif()
 add_test(NAME job_scripts COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_scripts.py)
 set_tests_properties(job_scripts PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS slurm)
 
-if(NOT POISE_SANITIZE)  # a project outside would have to be built with the sanitizers, too
+if(NOT POISE_SANITIZE)  # otherwise the separate project would need the sanitizers, too
   add_test(NAME install_and_find_package
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/install/run.sh ${PROJECT_BINARY_DIR} ${MPIEXEC})
   set_tests_properties(install_and_find_package PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS install

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds in release with warnings as errors, runs every test.
+# Installs missing packages, builds the preset release with warnings as errors, runs every test.
 # The last line is "N passed, N failed"; the exit code is 0 only if tests ran and none failed.
 set -euo pipefail
 # shellcheck source=jobs/environment.sh

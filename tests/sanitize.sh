@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the preset asan, runs the tests under the sanitizers of addresses (with leaks) and of
+# Installs missing packages, builds the preset asan, runs the tests under the sanitizers of addresses (with leaks) and of
 # undefined behaviour. The last line is "N passed, N failed"; the exit code is 0 only if tests ran and none failed.
 set -euo pipefail
 # shellcheck source=jobs/environment.sh
@@ -13,7 +13,7 @@ usage: tests/sanitize.sh [--quick] [--no-install] [arguments of ctest]
   --no-install   install nothing
   --quick        the unit tests on 1 and 3 ranks
 examples:
-  tests/sanitize.sh                  all tests but those of a project outside and of SLURM
+  tests/sanitize.sh                  all tests except the groups install and slurm
   tests/sanitize.sh -R linalg -V     by name, with the output of the tests
 TEXT
 }

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Sourced by the scripts of this folder, behind jobs/environment.sh. Defines read_arguments,
+# Sourced by the scripts of this folder, after jobs/environment.sh. Defines read_arguments,
 # configure_and_build, run_suite; needs usage.
 
-# read_arguments ARGUMENTS: sets `arguments`, those for ctest; installs what is missing unless there is --no-install.
+# read_arguments ARGUMENTS: sets `arguments`, the arguments for ctest; installs missing packages unless --no-install is
+# given.
 read_arguments() {
   local install=true argument
   arguments=()
@@ -19,7 +20,7 @@ read_arguments() {
 # configure_and_build PRESET [arguments of cmake --build]
 configure_and_build() {
   say "Building ($1, warnings are errors)"
-  # By name of the preset: paths and patterns among the caller's arguments belong to ctest, so it works anywhere.
+  # cmake needs the folder of the presets. ctest does not change the folder, so relative paths of the caller are valid.
   (cd "$POISE_ROOT" && cmake --preset "$1" -DPOISE_WERROR=ON -DPOISE_TESTS=ON)
   (cd "$POISE_ROOT" && cmake --build --preset "$1" --parallel "$(processors)" "${@:2}")
 }
@@ -33,8 +34,8 @@ run_suite() {
   ctest --test-dir "$1" --parallel "$(processors)" --output-on-failure --no-tests=error \
     --output-junit "$results" "${@:2}" || code=$?
 
-  # Anything that did not pass counts as failed: failed, timed out, not run. Skipped are the tests that say themselves
-  # that they cannot run here: those of SLURM and of clang without their packages.
+  # Every test that did not pass counts as failed: failed, timed out, not run. A skipped test has said itself that it
+  # cannot run: tests of SLURM and of clang without their packages.
   if [ -f "$results" ]; then
     total=$(grep -c '^[[:space:]]*<testcase ' "$results" || true)
     passed=$(grep -c '^[[:space:]]*<testcase .* status="run">' "$results" || true)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the programs for valgrind, runs a training, its resumption and its audit on 2 ranks under
+# Installs missing packages, builds the programs for valgrind, runs a training, its resumption and its audit on 2 ranks under
 # valgrind. The last line is "N passed, N failed"; the exit code is 0 only if valgrind reported nothing.
 set -euo pipefail
 # shellcheck source=jobs/environment.sh
@@ -13,7 +13,7 @@ usage: tests/valgrind.sh [--no-install] [arguments of ctest]
   --no-install   install nothing
 examples:
   tests/valgrind.sh         run
-  tests/valgrind.sh -V      with what valgrind counted
+  tests/valgrind.sh -V      with the counts of valgrind
 TEXT
 }
 

@@ -1,6 +1,6 @@
-// Throws in what PETSc, SLEPc and the program call back: `callbacks PROBLEM CALLBACK RANK CALL [options]`
-// solves a small real problem on 3 ranks, and its callback throws on rank RANK (`all`: on all of them) in its
-// CALL-th call.
+// Throws in a callback of PETSc, SLEPc or the program: `callbacks PROBLEM CALLBACK RANK CALL [options]`
+// solves a small real problem on 3 ranks; the callback throws in its CALL-th call on rank RANK (`all`: on all
+// ranks).
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -24,7 +24,7 @@ namespace {
 constexpr Index width = 12;
 constexpr Index columns = 4;
 
-/// Where the exception comes up.
+/// The place of the exception.
 struct Trap {
   std::string name;
   int rank = 0;
@@ -119,7 +119,7 @@ void run_dynamics(Make make) {
   });
 }
 
-/// diag(1, 2, …) over the ranks, whose products may throw.
+/// diag(1, 2, …) over the ranks; its products may throw.
 LinearOperator diagonal() {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);

@@ -1,4 +1,4 @@
-"""What the tests of crashes share: programs that are killed, signalled or made to fail, and the count of it."""
+"""Shared by the tests of crashes: programs that are killed, signalled or made to fail, and the counts of these."""
 
 import collections
 import concurrent.futures
@@ -14,9 +14,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
 import training  # noqa: E402
 from training import DONE, ENVIRONMENT, FAILED, BAD_INPUT, REQUEUE, TrainingTest, checkpoints, files  # noqa: E402,F401
 
-# Other sums, where ranks are others: as in test_train_resume.py.
+# Sums in a different order on a different number of ranks: as in test_train_resume.py.
 ROUNDING = 1e-12
-HANG = 90  # seconds; these runs take one, on a loaded machine ten
+HANG = 90  # seconds; these runs take 1 s, on a loaded machine 10 s
 INJECTOR = os.environ.get("POISE_INJECTOR", os.path.join(training.SOURCE, "build", "tests", "libpoise_faults.so"))
 
 DESCENT = ["-features", "whiten", "-dynamics", "descent", "-step_size", 0.01, "-checkpoint_every", 1]
@@ -27,7 +27,7 @@ def program(name):
 
 
 def launch(*words, ranks=1, fault="", **environment):
-    """A program on some ranks in a session of its own; `fault` is the plan of fault_plan.hpp."""
+    """Starts a program on some ranks in a new session; `fault` is a plan as in fault_plan.hpp."""
     mpi = [training.MPIEXEC, "-n", str(ranks), "--oversubscribe"]
     if fault:
         mpi += ["-x", f"LD_PRELOAD={INJECTOR}", "-x", f"POISE_FAULT={fault}"]
@@ -36,7 +36,7 @@ def launch(*words, ranks=1, fault="", **environment):
 
 
 def rank_processes(process):
-    """The ranks that a launcher has started, in no order."""
+    """Process ids of the ranks that a launcher has started, in any order."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -60,7 +60,7 @@ def is_running(pid):
 def newest_step(run):
     folder = os.path.join(run, "checkpoints")
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    # While MPI opens one there is a step-….h5.locktest beside it, too.
+    # While MPI opens a checkpoint, the folder also has a file step-….h5.locktest.
     return max((int(name[5:-3]) for name in names if name.startswith("step-") and name.endswith(".h5")), default=-1)
 
 
@@ -73,7 +73,7 @@ def kill(pids):
 
 
 class CrashTest(TrainingTest):
-    """Counts what was done to the programs and what became of it."""
+    """Counts the faults and their outcomes: programs that hung, runs that were lost, wrong results without a message."""
 
     @classmethod
     def setUpClass(cls):
@@ -89,7 +89,7 @@ class CrashTest(TrainingTest):
         super().tearDownClass()
 
     def finish(self, process):
-        """Exit code and output; one that does not end is a hang."""
+        """Exit code and output of a process; a process that does not end counts as a hang."""
         try:
             output, errors = process.communicate(timeout=HANG)
         except subprocess.TimeoutExpired:
@@ -103,7 +103,7 @@ class CrashTest(TrainingTest):
         return self.finish(launch(*words, **how))
 
     def launch_train(self, *options, run, **how):
-        """Ends with the test, whatever becomes of it."""
+        """Starts poise-train; the process is killed at the end of the test if it is still running."""
         process = launch(training.TRAIN, *options, "-run", run, **how)
         self.addCleanup(lambda: kill([*rank_processes(process), process.pid] if process.poll() is None else []))
         return process
@@ -112,8 +112,8 @@ class CrashTest(TrainingTest):
         return self.run_program(training.TRAIN, *options, "-run", run, **how)
 
     def go_on(self, run, options, ranks):
-        """As a user who knows nothing of what happened: -resume where there is a checkpoint, else the same again.
-        No kill may have damaged a checkpoint."""
+        """Goes on like a user: -resume if there is a checkpoint, otherwise the same command again. Fails if a
+        checkpoint was damaged."""
         again = ["-resume"] if newest_step(run) >= 0 else options
         code, text = self.run_train(*again, run=run, ranks=ranks)
         if code != DONE or "damaged" in text or not os.path.exists(os.path.join(run, "DONE")):
@@ -132,7 +132,7 @@ class CrashTest(TrainingTest):
         self.assertTrue((seconds[1:] >= seconds[:-1]).all(), seconds)
 
     def wait_until(self, what, process, seconds=HANG):
-        """Whether `what()` came true before the program ended."""
+        """Waits for `what()`; returns whether it became true before the program ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if what():
@@ -143,7 +143,7 @@ class CrashTest(TrainingTest):
         self.fail(f"waits in vain: {process.args}")
 
     def all_of(self, cases, check):
-        """`check(case)` of every case, a few at a time; reports every failure."""
+        """Calls `check(case)` for every case, a few at a time; reports every failure."""
         workers = max(1, min(4, len(os.sched_getaffinity(0))))
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             futures = [(case, pool.submit(check, case)) for case in cases]

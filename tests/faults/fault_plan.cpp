@@ -39,7 +39,7 @@ constexpr Code errors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EACCES", EA
 constexpr Code signals[] = {{"TERM", SIGTERM}, {"INT", SIGINT},   {"USR1", SIGUSR1},
                             {"USR2", SIGUSR2}, {"ABRT", SIGABRT}, {"SEGV", SIGSEGV}};
 
-/// Plain memory throughout: the first call may come before any constructor, and may be operator new.
+/// Only static memory: the first call may come before any constructor, and may be operator new.
 struct Plan {
   char call[32], path[256], event[64], action[32], rank[16];
   long first, last;

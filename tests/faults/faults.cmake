@@ -1,4 +1,4 @@
-# Programs whose calls are made to fail. Not with the sanitizers, which want to be the first library loaded.
+# Programs whose calls are made to fail. Not with the sanitizers, which must be the first library loaded.
 if(POISE_SANITIZE)
   return()
 endif()
@@ -6,7 +6,7 @@ endif()
 add_library(poise_faults MODULE faults/fault_plan.cpp faults/inject_libc.cpp faults/inject_mpi.cpp)
 target_link_libraries(poise_faults PRIVATE poise_dependencies poise_compile_options ${CMAKE_DL_LIBS})
 target_include_directories(poise_faults PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-target_compile_options(poise_faults PRIVATE -U_FORTIFY_SOURCE)  # which defines some of these functions, too
+target_compile_options(poise_faults PRIVATE -U_FORTIFY_SOURCE)  # _FORTIFY_SOURCE defines some of these functions, too
 
 add_executable(test_callbacks faults/callbacks.cpp)
 target_link_libraries(test_callbacks PRIVATE poise_theory poise_dynamics poise_compile_options)
@@ -22,7 +22,7 @@ foreach(name io callbacks memory solvers)
   set_tests_properties(faults_${name} PROPERTIES PROCESSORS 4 TIMEOUT 900 LABELS faults ENVIRONMENT "${environment}")
 endforeach()
 
-# Crashes, full disks, damaged files, two processes, clocks, signals; a test is a file of Python's unittest.
+# Crashes, full disks, damaged files, two processes, clocks, signals; each test is a file of Python's unittest.
 foreach(name kill signals clock lock disk)
   add_test(NAME faults_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/faults/test_${name}.py)
   set_tests_properties(faults_${name} PROPERTIES PROCESSORS 2 TIMEOUT 600 SKIP_RETURN_CODE 77 LABELS faults

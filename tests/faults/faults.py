@@ -1,4 +1,4 @@
-"""What the tests with faults share: programs whose calls are made to fail, and what must become of them.
+"""Shared by the tests with faults: programs whose calls are made to fail, and checks of how they end.
 
 The library that makes the faults is described in fault_plan.hpp.
 """
@@ -18,8 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
 from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest  # noqa: E402
 
 LIBRARY = os.environ.get("POISE_FAULTS", os.path.join(SOURCE, "build", "tests", "libpoise_faults.so"))
-HANG = 40.0  # seconds: none of these programs needs more than two on a quiet machine
-AT_ONCE = 2  # programs at a time: most of their time they start and end
+HANG = 40.0  # seconds; these programs take at most 2 s on a quiet machine
+AT_ONCE = 2  # programs at a time
 SEED = 1
 
 Ended = collections.namedtuple("Ended", "code out err seconds faults hung")
@@ -31,7 +31,7 @@ def start(program, *options, ranks=3, fault="", log="", count="", limit=HANG):
                    f"POISE_FAULT_COUNT={count}"]
     command = [MPIEXEC, "-n", str(ranks), "--oversubscribe", *environment, program, *map(str, options)]
     begin = time.monotonic()
-    # All ranks must come to write their counts, also where the program is to end with an error.
+    # All ranks need time to write their counts, also if the program ends with an error.
     patience = {"OMPI_MCA_odls_base_sigkill_timeout": "10"} if count else {}
     process = subprocess.Popen(command, env={**ENVIRONMENT, **patience}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                start_new_session=True)
@@ -54,7 +54,7 @@ def start(program, *options, ranks=3, fault="", log="", count="", limit=HANG):
 
 
 def spread(count, most, seed=SEED):
-    """At most `most` of the numbers from 1 to `count`, one from each of as many equal parts; all if they are few."""
+    """At most `most` of the numbers from 1 to `count`: one from each of `most` equal parts, or all if `count` is small."""
     if count <= most:
         return list(range(1, count + 1))
     generator = random.Random(seed)
@@ -67,8 +67,8 @@ def messages(ended):
 
 
 class FaultTest(TrainingTest):
-    """Runs with faults. At the end of a file the totals are printed; each fault that was not met as it should be
-    has failed its test."""
+    """Runs with faults. Prints totals at the end of a file; a test fails if the program did not react to a fault as it
+    should."""
 
     totals = collections.Counter()
     lock = threading.Lock()  # cases run in threads
@@ -98,7 +98,7 @@ class FaultTest(TrainingTest):
         cls.totals = collections.Counter()
 
     def counts(self, program, *options, path="", event="", ranks=3, code=0):
-        """How many calls of each kind every rank makes: a list of dictionaries."""
+        """Number of calls of each kind, by rank: a list of dictionaries."""
         prefix = self.new_run() + ".count"
         fault = f"path={path} " * bool(path) + f"event={event}" * bool(event)
         ended = start(program, *options, ranks=ranks, fault=fault, count=prefix)
@@ -110,7 +110,7 @@ class FaultTest(TrainingTest):
         return found
 
     def inject(self, fault, program, *options, ranks=3):
-        """Runs with the fault, which must really have come about; nothing hangs."""
+        """Runs a program with the fault. Fails if the fault did not happen, or if the program hangs."""
         ended = start(program, *options, ranks=ranks, fault=fault, log=self.new_run() + ".log")
         self.tally("hang", ended.hung)
         self.assertFalse(ended.hung, f"{fault}: hung\n{ended.err}")
@@ -119,7 +119,7 @@ class FaultTest(TrainingTest):
         return ended
 
     def assert_named(self, ended, fault, words=()):
-        """It failed, and says so in words."""
+        """The program failed, with a message that has all `words`."""
         silent = ended.code == 0 or not messages(ended)
         self.tally("silent", silent)
         self.assertFalse(silent, f"{fault}: exit code {ended.code}\n{ended.out}\n{ended.err}")
@@ -127,7 +127,7 @@ class FaultTest(TrainingTest):
             self.assertIn(word, ended.err, fault)
 
     def in_parallel(self, check, cases):
-        """`check(case)` for all cases, some at a time; each is a subtest."""
+        """Calls `check(case)` for all cases, some at a time; each case is a subtest."""
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             for case, future in [(case, pool.submit(check, case)) for case in cases]:
                 with self.subTest(case=case):

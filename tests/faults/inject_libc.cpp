@@ -38,7 +38,7 @@ ssize_t moved(const char* name, int descriptor, std::size_t size, Transfer&& tra
 
 }  // namespace
 
-// A call that is made or refused as a whole: FILE names what it works on, a path or a descriptor.
+// A call that succeeds or fails as a whole; FILE is the path or the descriptor that it works on.
 #define WHOLE(type, function, parameters, arguments, call, file, failed) \
   type function parameters {                                             \
     REAL(function);                                                      \
@@ -63,7 +63,7 @@ ssize_t moved(const char* name, int descriptor, std::size_t size, Transfer&& tra
     REAL(function);                                                                             \
     return moved(call, fd, size, [&](std::size_t part) { return real(fd, buffer, part, at); }); \
   }
-// Half of a vector of buffers is its first half; of a single buffer, nothing but its first byte.
+// Half of a vector of buffers is its first half; half of a single buffer is its first byte.
 #define TRANSFER_VECTOR(function, parameters, call, ...)                                       \
   ssize_t function parameters {                                                                \
     REAL(function);                                                                            \
@@ -106,7 +106,7 @@ WHOLE(int, remove, (const char* path) noexcept, (path), "unlink", path, -1)
 WHOLE(int, mkdir, (const char* path, mode_t mode) noexcept, (path, mode), "mkdir", path, -1)
 WHOLE(int, stat, (const char* path, struct stat* out) noexcept, (path, out), "stat", path, -1)
 
-// A close that fails has closed nevertheless, as on Linux.
+// A close that fails closes the file all the same, as on Linux.
 int close(int fd) {
   REAL(close);
   const bool failed = refused("close", fd);

@@ -23,8 +23,8 @@ struct OpenFile {
   char path[256];
 } open_files[16];
 
-/// What an MPI_File call that must fail returns, after its error handler; else MPI_SUCCESS. The other ranks
-/// are not told: they wait for this one in a collective call.
+/// Return value of an MPI_File call that must fail, after its error handler; MPI_SUCCESS if it must not fail.
+/// The other ranks do not know: they wait for this rank in a collective call.
 int mpi_failure(const char* name, MPI_File file, const char* path = "") {
   for (const auto& open : open_files)
     if (path[0] == '\0' && open.file == file) path = open.path;
@@ -40,8 +40,8 @@ int mpi_failure(const char* name, MPI_File file, const char* path = "") {
   return code;
 }
 
-/// Memory that runs out while libraries are loaded is theirs to report: calls of operator new count from
-/// MPI_Init on.
+/// Calls of operator new count from MPI_Init on, because Poise cannot report a lack of memory while libraries
+/// are loaded.
 bool started = false;
 
 PetscClassId poise_class = 0;
@@ -51,7 +51,7 @@ bool is_wanted(PetscLogEvent event) {
   return std::find(wanted, wanted + wanted_count, event) != wanted + wanted_count;
 }
 
-/// PETSc tells when a phase begins and ends, as it does for -log_view.
+/// PETSc calls these at the begin and end of a phase, as for -log_view.
 PetscErrorCode event_begins(PetscLogEvent event, int, PetscObject, PetscObject, PetscObject, PetscObject) {
   if (is_wanted(event)) phase_begins();
   return 0;

@@ -1,11 +1,11 @@
-"""A clock that goes back loses no checkpoint, moves no deadline and lets no time be negative."""
+"""If the clock jumps back, no checkpoint is lost, deadlines hold, and no time is negative."""
 
 import os
 import time
 
 from crashes import CrashTest, DESCENT, DONE, REQUEUE, checkpoints, main, rank_processes, training
 
-BACK = "call=clock rank=all do=back=100000"  # more than a day; the time of day, and that of MPI
+BACK = "call=clock rank=all do=back=100000"  # seconds, more than a day; for the system clock and MPI_Wtime
 AT_ONCE = 1e-9
 ENDLESS = [*DESCENT[:4], "-step_size", 1e-7, "-time", 1, "-checkpoint_every", 0]
 
@@ -21,7 +21,7 @@ class Clock(CrashTest):
                                         ranks=2, fault=f"{BACK} nth={nth}")
             self.injected["clock"] += 1
             self.assertEqual(code, DONE, text)
-            self.assertEqual(len(checkpoints(run)), len(training.history(run)["step"]))  # one a step
+            self.assertEqual(len(checkpoints(run)), len(training.history(run)["step"]))  # one checkpoint per step
             self.assertGreaterEqual(training.history(run)["wall_seconds"][0], 0)
             self.assert_same_run(straight, run)
 
@@ -33,7 +33,7 @@ class Clock(CrashTest):
             run = self.path(f"deadline-{name}")
             job = {"SLURM_JOB_END_TIME": str(int(time.time()) + 4)} if name == "job" else {}
             code, text = self.run_train("-data", self.regression, *ENDLESS, *options, run=run, ranks=2,
-                                        fault=f"{BACK} event=Audit", **job)  # once it is under way
+                                        fault=f"{BACK} event=Audit", **job)  # while the run is going on
             self.injected["clock"] += 1
             self.assertEqual(code, REQUEUE, text)
             self.assertIn("asked to stop by the deadline", text)

@@ -1,5 +1,5 @@
-"""Disks that are full, read-only or gone: a clear message, nothing that was saved is harmed, and with room again the
-run comes to the same end. Runs in a mount namespace of its own; 77 where that is not permitted."""
+"""Disks that are full, read-only or gone: a clear message; saved files stay intact; once there is space again, the run
+ends with the same results. Runs in a new mount namespace; ends with code 77 if that is not permitted."""
 
 import os
 import shutil
@@ -146,7 +146,7 @@ class Disk(CrashTest):
         code, text = self.run_train(*self.options, run=os.path.join(run, "sub", "run"))
         self.injected["EROFS"] += 1
         self.fail_with([run, "Read-only file system"], code, text)
-        # Readers need no lock, and data is only read.
+        # poise-audit needs no lock, and data files are only read.
         code, text = self.run_program(program("poise-audit"), "-run", run, ranks=2)
         self.assertEqual(code, DONE, text)
         folder = self.new_run()

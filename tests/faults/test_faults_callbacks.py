@@ -1,5 +1,5 @@
-"""An exception in what PETSc, SLEPc and Poise call back: on one rank it ends the program at once and names the rank,
-on all ranks it ends it in an orderly way with one message."""
+"""An exception in a callback of PETSc, SLEPc or Poise. On one rank: the program ends at once and names the rank. On all
+ranks: the program ends in order, with one message."""
 
 import os
 import unittest
@@ -10,7 +10,7 @@ from training import FAILED, TRAIN
 CALLBACKS = os.environ.get("POISE_CALLBACKS", TRAIN.replace("apps/poise-train", "tests/test_callbacks"))
 
 # Problem, callback, call, options.
-# Where all ranks fail at a point that is only tried, TS and TAO take a shorter step.
+# If all ranks fail at a trial point, TS and TAO take a shorter step.
 TRIAL_POINTS = [("flow", "objective", 4, ""), ("minimise", "objective", 4, "")]
 ROOT = ("root", "body", 2, "")  # runs on rank 0 alone
 CASES = [

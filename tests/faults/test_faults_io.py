@@ -1,7 +1,7 @@
-"""Every input and output of one rank fails once: the run ends within seconds and says so, or nothing has come of it;
-what was saved stays, and a resume without the fault gives the run that was not interrupted.
+"""Every read and write of one rank fails once. The run ends within seconds with a message, or the fault has no effect.
+Saved files stay intact, and a resume without the fault gives the same results as an uninterrupted run.
 
-POISE_FAULTS_ALL=1 takes every call; else they are sampled evenly, some of every kind.
+POISE_FAULTS_ALL=1 tries every call; otherwise a sample with calls of every kind.
 """
 
 import os
@@ -22,8 +22,8 @@ WRITES = {"write", "pwrite", "writev", "fallocate", "MPI_File_write_at", "MPI_Fi
 
 
 def content(path):
-    """What a checkpoint holds but for the settings that differ between these runs; the bytes also tell when it was
-    written."""
+    """Content of a checkpoint, without the settings that differ between these runs. (The bytes of the file also depend on
+    the time of writing.)"""
     found = {}
     own = ("config@run", "config@steps", "config@resume", "@checksum")
 
@@ -39,10 +39,10 @@ def content(path):
 
 
 class Faults(FaultTest):
-    """Sweeps of a program's calls."""
+    """Lets the calls of a program fail one by one."""
 
     def cases(self, counts, most, path):
-        """(fault, of how many) for every kind of call of every rank; `most` of a kind, by rank."""
+        """Faults for every kind of call on every rank; at most `most[rank]` calls of a kind fail."""
         found = []
         for rank, kinds in enumerate(counts):
             for call, number in kinds.items():
@@ -60,7 +60,7 @@ class Faults(FaultTest):
         return found
 
     def assert_met(self, ended, fault, path, same):
-        """Failed and named, or harmless: `same()` asserts that."""
+        """The program failed with a message that names the file, or the fault had no effect, which `same()` asserts."""
         if ended.code == 0:
             try:
                 same()
@@ -89,7 +89,7 @@ class Training(Faults):
         cls.states = set()
 
     def assert_nothing_lost(self, run, least):
-        """Checkpoints that are whole, one a step and `least` at least, are those of the run without faults."""
+        """There is a complete checkpoint per step, at least `least`, and they equal the checkpoints of the run without faults."""
         found = checkpoints(run) if os.path.isdir(os.path.join(run, "checkpoints")) else []
         names = [os.path.basename(path) for path in found]
         good = names == list(self.saved)[:len(names)] and len(names) >= least
@@ -104,7 +104,7 @@ class Training(Faults):
         return names
 
     def assert_goes_on(self, run, names):
-        """Runs that were left in the same state go on in the same way: one of them does."""
+        """Resumes the run, unless a run with the same files was resumed before."""
         if not names:
             return
         rows = len(history(run)["step"]) if os.path.exists(os.path.join(run, "run.h5")) else 0
@@ -140,7 +140,7 @@ class Training(Faults):
                          list(enumerate(cases)))
 
     def test_every_close_of_a_checkpoint(self):
-        # Not a call fails but what is done at the end of one that waits for it: there ROMIO leaves ranks behind.
+        # A call fails at the end of a collective call: there ROMIO may leave other ranks waiting.
         options = [*self.options, "-steps", 3]
         path = ".step-00000001.h5.tmp"
         counts = self.counts(TRAIN, *options, "-run", self.new_run(), path=path)
@@ -222,7 +222,7 @@ class Programs(Faults):
             if program == AUDIT and denied:
                 self.assertEqual(ended.code, FAILED, fault)
                 return
-            if program == AUDIT and "(run.h5 cannot be read)" in ended.out:  # which its claims do not need
+            if program == AUDIT and "(run.h5 cannot be read)" in ended.out:  # the claims do not need run.h5
                 self.assertEqual(ended.out.splitlines()[1:], sound.out.splitlines()[1:], fault)
                 return
             self.assert_met(ended, fault, path, lambda: self.assertEqual(ended.out, sound.out))
@@ -230,7 +230,7 @@ class Programs(Faults):
         self.in_parallel(check, self.cases(self.counts(program, *options, path=path), most, path))
 
     def test_every_call_of_poise_spectrum_on_a_run(self):
-        # Of a checkpoint that is named: else the one before would do, with a warning.
+        # With -step: otherwise the program would take the checkpoint before, with a warning.
         self.sweep(SPECTRUM, ["-run", self.run_directory, "-step", 2], self.run_directory, [1, 2, 1])
 
     def test_every_call_of_poise_audit_on_a_run(self):
@@ -247,7 +247,7 @@ class Programs(Faults):
             out = os.path.join(folder, f"data{case[0]}.h5")
             ended = self.inject(case[1], DATA, *options, out)
             self.assert_met(ended, case[1], out, lambda: self.assertEqual(content(out), named(out)))
-            # Whole or not there; and what is left does not stand in the way.
+            # The file is complete or missing, and remaining files do not block the next start.
             whole = not os.path.exists(out) or content(out) == named(out)
             self.tally("lost", not whole)
             self.assertTrue(whole, case[1])

@@ -1,5 +1,5 @@
-"""Memory that runs out on one rank, in any place and phase, ends the program with a message, or nothing has come of
-it; so does an MPI call that fails."""
+"""If memory runs out on one rank, in any place and phase, the program ends with a message, or there is no effect. The
+same holds for an MPI call that fails."""
 
 import os
 import unittest
@@ -9,7 +9,7 @@ from training import TRAIN
 
 AUDIT = os.environ.get("POISE_AUDIT", TRAIN.replace("poise-train", "poise-audit"))
 SPECTRUM = os.environ.get("POISE_SPECTRUM", TRAIN.replace("poise-train", "poise-spectrum"))
-POSITIONS = int(os.environ.get("POISE_FAULTS_POSITIONS", "8"))  # of every kind
+POSITIONS = int(os.environ.get("POISE_FAULTS_POSITIONS", "8"))  # calls of every kind
 
 FLOW = ["-features", "whiten", "-steps", 2, "-checkpoint_every", 1, "-checkpoint_keep", 0]
 EQUILIBRIA = ["-objective", "equilibrium", "-model", "pointwise", "-weights", "spectral", "-activation", "tanh", "-width",
@@ -17,7 +17,7 @@ EQUILIBRIA = ["-objective", "equilibrium", "-model", "pointwise", "-weights", "s
 MINIMISE = ["-dynamics", "minimise", "-steps", 3]
 UNROLLED = ["-objective", "unrolled", *EQUILIBRIA[2:]]
 
-# Each phase, in a program that has it.
+# Every phase, with a program that has this phase.
 PHASES = [
     ("flow", "FeatureQR"), ("flow", "FeatureSVD"), ("flow", "Audit"), ("flow", "DynamicsUpdate"),
     ("flow", "SmallestEigen"), ("flow", "CheckpointWrite"),
@@ -107,7 +107,7 @@ class Phases(FaultTest):
         self.sweep("new do=throw", without={"ShallowLoss"})
 
     def test_mpi_in_every_phase(self):
-        # The ranks of a QR send triangles to each other: no call of all.
+        # The ranks of a QR send triangles to each other, without a collective call.
         self.sweep("MPI_Allreduce do=EIO", without={"Unrolled", "UnrolledBack", "FeatureQR"})
 
 

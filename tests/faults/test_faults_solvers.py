@@ -18,7 +18,7 @@ DESCENT = ["-dynamics", "descent", "-step_size", 0.01]
 TANH = ["-objective", "equilibrium", "-model", "pointwise", "-weights", "spectral", "-activation", "tanh", "-width", 30,
         *DESCENT]
 
-# What is run, how its solver is made to fail, and what the message must name.
+# Options of the run, options that make its solver fail, and words that the message must have.
 CASES = {
     "SNES": (TANH, ["-eq_snes_max_it", 1, "-eq_ladder", "false"], "eq_"),
     "SNES newton": (TANH, ["-eq_snes_type", "newtonls", "-eq_snes_max_it", 1, "-eq_ladder", "false"], "eq_"),
@@ -89,7 +89,7 @@ class Solvers(FaultTest):
                 old.copy(name, new)
             new.attrs.update(old.attrs)
             new["targets"][::2], new["targets"][1::2] = 1e200, -1e200
-        collapsed = ["-objective", "collapsed"]  # the others say that a sample's adjoint is none
+        collapsed = ["-objective", "collapsed"]  # with other objectives, the message is about the adjoint of a sample
         for options, word in (([*collapsed, *DESCENT], "not finite"), (collapsed, "not finite"), (DESCENT, "not a number"),
                               ([], "not a number"), (TANH, "not a number"),
                               ([*collapsed, "-dynamics", "minimise"], "not finite"),

@@ -1,5 +1,5 @@
-"""kill -9 at random moments, of one rank and of all: no run is lost, and what comes out in the end is what comes out of
-a run that nobody killed."""
+"""kill -9 at random moments, of one rank and of all ranks: every run can go on, and ends with the results of a run that
+was not killed."""
 
 import os
 import random
@@ -17,7 +17,8 @@ class Kill(CrashTest):
         return ["-data", self.regression, *DYNAMICS[dynamics]]
 
     def kill_once(self, run, options, ranks, who, moment):
-        """Starts or resumes and kills at the moment: seconds after the launch, or steps after the newest one."""
+        """Starts or resumes a run and kills it: `moment` seconds after the launch, or, if negative, -`moment` steps after the
+        newest checkpoint."""
         before = newest_step(run)
         again = ["-resume"] if before >= 0 else options
         process = launch(training.TRAIN, *again, "-run", run, ranks=ranks)
@@ -56,13 +57,13 @@ class Kill(CrashTest):
         cases = []
         for number in range(RUNS):
             ranks = choose.choice([1, 2, 2, 3, 4])
-            # Mostly in the run, sometimes before its first checkpoint; every third run is killed several times.
+            # Mostly during the run, sometimes before its first checkpoint; every third run is killed three times.
             moments = [choose.uniform(0, 0.6) if choose.random() < 0.2 else -choose.randint(1, 5)
                        for _ in range(3 if number % 3 == 0 else 1)]
             cases.append((number, choose.choice(list(DYNAMICS)), ranks, "all ranks" if number % 2 else "one rank",
                           moments, ranks if number % 4 < 2 else choose.choice([1, 2, 3])))
         self.all_of(cases, self.check)
-        self.assertGreater(sum(self.injected.values()), RUNS // 2)  # the others had ended before
+        self.assertGreater(sum(self.injected.values()), RUNS // 2)  # the other runs had ended before the kill
 
 
 if __name__ == "__main__":

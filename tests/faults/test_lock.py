@@ -1,4 +1,5 @@
-"""One program at a time writes a directory; a second one is refused and told by whom, also after kill -9 of others."""
+"""One program at a time writes a directory. A second program is refused with the name of the first. A killed program
+leaves no lock."""
 
 import os
 import signal
@@ -37,7 +38,7 @@ class Lock(CrashTest):
             self.assertTrue(any(f"process {pid} " in text for pid in pids), text)
 
         self.all_of(others, check)
-        # Readers are not kept out.
+        # Programs that only read need no lock.
         code, text = self.run_program(program("poise-spectrum"), "-run", run)
         self.assertEqual(code, DONE, text)
         for pid in pids:
@@ -54,7 +55,7 @@ class Lock(CrashTest):
         self.injected["kill -9 of all ranks"] += 1
         self.finish(process)
         with open(os.path.join(run, ".lock"), encoding="utf-8") as file:
-            self.assertIn("process", file.read())  # it could not tidy up
+            self.assertIn("process", file.read())  # a killed program cannot remove the file
         code, text = self.run_train("-resume", "-deadline", 1e-9, run=run, ranks=3)
         self.assertEqual(code, REQUEUE, text)
 

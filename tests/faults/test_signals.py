@@ -1,5 +1,5 @@
-"""TERM, INT, USR1 and USR2 in every phase of a run, to one rank and to all: it stops with a checkpoint and goes on from
-there as if nothing had been, or comes to its end. The other programs end as signals end programs."""
+"""TERM, INT, USR1 and USR2 in every phase of a run, to one rank and to all ranks: the run stops with a checkpoint and goes
+on with the same results, or ends as usual. The other programs end as signals end programs."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ class Signals(CrashTest):
         log = run + ".log"
         code, text = self.run_train(*self.options, run=run, ranks=ranks, fault=f"{PHASES[phase]} rank={rank} do={name}",
                                     POISE_FAULT_LOG=log)
-        self.assertTrue(os.path.exists(log), text)  # there was a signal
+        self.assertTrue(os.path.exists(log), text)  # the signal was sent
         self.injected[name] += 1
         self.assertNotIn("PETSC ERROR", text)
         stops = name != "USR2" and phase not in ("end", "MPI_Finalize")
@@ -54,7 +54,7 @@ class Signals(CrashTest):
     def test_a_second_int_ends_the_run_at_once_and_it_still_goes_on(self):
         run = self.new_run()
         code, text = self.run_train(*self.options, run=run, fault="call=event event=Audit nth=3+ do=INT")
-        self.injected["INT"] += 1  # the first ends the run before there is a second step: none came
+        self.injected["INT"] += 1  # one signal: the run ends before its next step
         self.assertEqual(code, REQUEUE, text)
         code, text = self.run_train("-resume", run=run, fault="call=event nth=1+ do=INT")
         self.injected["INT"] += 2

@@ -133,7 +133,7 @@ H5Handle pick_space(FuzzedDataProvider& bytes, std::vector<hsize_t>& dims) {
   return {H5Screate_simple(static_cast<int>(dims.size()), dims.data(), most.data()), H5Sclose};
 }
 
-/// Bytes for the entries of a type and space, if they are few and lie in themselves; else none.
+/// Bytes for the entries of a type and space if they are few and of fixed size; otherwise none.
 std::vector<std::uint8_t> pick_content(FuzzedDataProvider& bytes, hid_t type, hid_t space) {
   const hssize_t entries = H5Sget_simple_extent_npoints(space);
   const std::size_t size = H5Tget_size(type);
@@ -154,7 +154,7 @@ std::vector<std::uint8_t> pick_content(FuzzedDataProvider& bytes, hid_t type, hi
   return content;
 }
 
-/// Whether HDF5 writes such data without crashing: its coders of numbers with fewer bits do not always.
+/// Whether HDF5 can write such data: its coders for numbers with fewer bits crash on some data.
 bool is_safe_to_write(hid_t creation) {
   const int filters = H5Pget_nfilters(creation);
   for (int i = 0; i < filters; ++i) {

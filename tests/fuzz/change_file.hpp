@@ -9,10 +9,10 @@
 
 namespace poise::fuzz {
 
-/// Changes a file as the fuzzer's bytes say, with the whole of HDF5: removes links, makes data sets of any
+/// Changes a file by calls of HDF5 that the bytes of the fuzzer choose: removes links, makes data sets of any
 /// type, shape, layout, filter and size, attributes, soft, hard and external links, cycles, nested groups.
-/// Changes that HDF5 refuses are skipped. `objects` and `attributes`: the names of the schema, which are
-/// preferred.
+/// Changes that HDF5 refuses are skipped. `objects` and `attributes`: names of the schema, which are chosen
+/// more often.
 void change_file(H5File& file, FuzzedDataProvider& bytes, const std::vector<std::string>& objects,
                  const std::vector<std::string>& attributes);
 

@@ -1,6 +1,6 @@
-// Any bytes as an HDF5 file, to every reader. HDF5 1.10 itself crashes and loops on some (see CrashGuard), so
-// this target is for use by hand only. HDF5's own checksums are taken as right, so that mutations get behind
-// them.
+// Any bytes as an HDF5 file, for every reader. HDF5 1.10 itself crashes or loops on some inputs (see
+// CrashGuard), so this target is only for use by hand. HDF5's own checksums always pass, so that changed
+// bytes reach the code behind the checks.
 #include <cstring>
 
 #include "poise/io/checkpoint.hpp"
@@ -8,7 +8,7 @@
 #include "poise/io/run_file.hpp"
 #include "support.hpp"
 
-/// In place of HDF5's: a checksum is stored behind what it is of.
+/// In the place of HDF5's function: returns the stored checksum, which lies behind the data.
 extern "C" std::uint32_t H5_checksum_metadata(const void* data, std::size_t size, std::uint32_t /*start*/) {
   std::uint32_t stored = 0;
   std::memcpy(&stored, static_cast<const char*>(data) + size, sizeof stored);

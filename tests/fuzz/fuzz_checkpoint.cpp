@@ -1,5 +1,5 @@
-// Checkpoints: a good one, changed by the fuzzer, its checksums corrected afterwards so that what is behind
-// them is reached.
+// Checkpoints: the fuzzer changes a good checkpoint; its checksums are corrected, so that the code behind the
+// check is reached.
 #include <hdf5.h>
 
 #include <limits>
@@ -29,7 +29,7 @@ void write_checkpoint_content(H5File& out) {
   out.set_attribute("/config", "gamma", std::string("0.8"));
 }
 
-/// HDF5 reads a virtual data set that is its own source until the stack is full.
+/// HDF5 overflows the stack when it reads a virtual data set that is its own source.
 bool is_read_by_readers(const H5File& file, const std::string& name) {
   const H5Handle set(H5Dopen2(file.id(), name.c_str(), H5P_DEFAULT), H5Dclose);
   return set && find_defect(set.get(), std::numeric_limits<std::int32_t>::max()).empty();
@@ -62,13 +62,13 @@ void correct_checksums(H5File& file) {
   file.set_attribute("/", "checksum", manifest.checksum());
 }
 
-/// As a program does that resumes.
+/// Reads a checkpoint as a program that resumes does.
 void read_all(const Checkpoint& checkpoint) {
   (void)checkpoint.config();
   (void)checkpoint.integer("/state", "step");
   (void)checkpoint.real("/state", "t");
   const Index width = checkpoint.integer("/features", "width");
-  if (width < 1) throw bad_input("a width below 1");  // a negative side would mean any
+  if (width < 1) throw bad_input("a width below 1");  // a negative size would mean any size
   const auto mean = checkpoint.read_array("/features/mean", {-1});
   const auto inputs = static_cast<Index>(mean.size());
   checkpoint.require_dims("/parameters/A", {width, inputs});
@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {"schema", "complete", "checksum", "crc32", "step", "t", "width", "gamma", "x"});
   try {
     if (corrected) fuzz::correct_checksums(out);
-  } catch (const Error&) {  // there is something that cannot have one
+  } catch (const Error&) {  // an object that cannot have a checksum
   }
   const fuzz::File file(out.image());
   fuzz::accepts([&] { fuzz::read_all(Checkpoint(MPI_COMM_SELF, file.path())); });

@@ -1,4 +1,4 @@
-// Data files: a good one, changed by the fuzzer.
+// Data files: the fuzzer changes a good data file.
 #include <algorithm>
 #include <cmath>
 

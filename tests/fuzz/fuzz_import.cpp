@@ -1,5 +1,5 @@
 // The importers of poise-data. Byte 0 chooses the importer and its options, byte 1 the length of the second
-// file (labels or targets), which follows; the rest is the first.
+// file (labels or targets), which follows; the remaining bytes are the first file.
 #include <petscsys.h>
 #include <zlib.h>
 
@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::set("-force", "true");
   Options options;
   if (!fuzz::accepts([&] { (void)poise::data::import_dataset(options); })) return 0;
-  const Dataset set(MPI_COMM_SELF, out.path());  // what was imported can be read
+  const Dataset set(MPI_COMM_SELF, out.path());  // the imported file can be read
   (void)set.read_train({0, set.info().samples});
   return 0;
 }

@@ -1,5 +1,5 @@
-// Run files: a good one, changed by the fuzzer. Its checksum is that of the changed one, so that what is
-// behind the check is reached.
+// Run files: the fuzzer changes a good run file; its checksum is corrected, so that the code behind the check
+// is reached.
 #include "change_file.hpp"
 #include "poise/io/run_file.hpp"
 #include "support.hpp"

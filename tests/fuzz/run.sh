@@ -8,13 +8,13 @@ usage() {
   cat <<'TEXT'
 usage: tests/fuzz/run.sh [--build DIR] [--seconds N] [--jobs N] [--keep] [TARGET ...]
   --build DIR    where to build (default: build-fuzz)
-  --seconds N    of new inputs, for each target (default 10; 0: the corpus only)
+  --seconds N    time for new inputs, per target (default 10; 0: only the corpus)
   --jobs N       targets at a time (default 2)
   --keep         put new inputs that reach more code into the corpus
   TARGET         dataset, checkpoint, run_file, import, options (default: all of these), or bytes
-Exit code 1 if an input crashes a reader, hangs it, or makes it ask for much memory: the input is left in the build.
-An input that crashes HDF5 itself, which the programs report, is left there too, and named.
-77 if clang or its libFuzzer is missing.
+Exit code 1 if an input crashes a reader, hangs it, or makes it ask for too much memory; the input is kept in the build.
+An input that crashes HDF5 itself is kept there, too, and named, but does not fail: the programs report such a crash.
+Exit code 77 if clang or its libFuzzer is missing.
 TEXT
 }
 
@@ -53,11 +53,11 @@ if ! { (cd "$source_dir" && cmake --preset fuzz -B "$build") && cmake --build "$
 fi
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-# Open MPI keeps memory until the end.
+# Open MPI does not free its memory at the end, so leaks are not reported.
 export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16:malloc_context_size=8
 
-# Whether the crash of this log is HDF5's own while the guard of crashes stands, by the frames of the stack: the programs
-# then end with a message that names the file. A full stack is not: its frames do not reach the guard.
+# Whether the crash in this log is a crash inside HDF5 while the crash guard is active, by the frames of the stack: the
+# programs then end with a message that names the file. A stack overflow does not count: its frames do not reach the guard.
 is_guarded() {
   awk '/^ *#0 / { inside = 1; hdf5 = guarded = 0; first = 1 }
     inside && first && !/__asan|__sanitizer|__interceptor|libc\.so|string\// { hdf5 = /libhdf5/; first = 0 }
@@ -67,7 +67,8 @@ is_guarded() {
     END { exit !(good && segv) }' "$1"
 }
 
-# New inputs for $seconds; those that crash HDF5 itself are counted and left in $home. Uses the variables of run_target.
+# Tries new inputs for $seconds. An input that crashes HDF5 itself is named and kept in $home. Uses the variables of
+# run_target.
 try_new_inputs() {
   local end=$((SECONDS + seconds)) seed=1
   while [ "$SECONDS" -lt "$end" ]; do
@@ -76,12 +77,12 @@ try_new_inputs() {
     cat "$home/log.$seed" >>"$home/log"
     [ "$crashed" = true ] || return 0
     is_guarded "$home/log.$seed" || return 1
-    echo "$name: an input crashes HDF5 itself, which the programs report; it is in $home"
+    echo "$name: an input crashes HDF5 itself, which the programs report; the input is in $home"
     seed=$((seed + 1))
   done
 }
 
-# Runs one target; prints a line, or on a failure its whole log.
+# Runs one target; prints a line, or on a failure the end of its log.
 run_target() {
   local name=$1 home=$build/fuzz/$1 limits crashed
   local archive=$folder/corpus/$name.tar.gz
@@ -89,7 +90,7 @@ run_target() {
   [ ! -f "$archive" ] || tar -xzf "$archive" -C "$home/corpus"
   limits=(-max_len=1000 -len_control=0 -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 "-artifact_prefix=$home/")
   local program=$build/tests/fuzz/fuzz_$name
-  # Without new inputs: -runs=0 reads the corpus alone.
+  # -runs=0 reads only the corpus, without new inputs.
   if ! "$program" "${limits[@]}" -seed=1 -runs=0 "$home/corpus" >"$home/log" 2>&1 || ! try_new_inputs; then
     tail -n 60 "$home/log"
     echo "$name: FAILED; the input is in $home; again: $program FILE"
@@ -100,7 +101,7 @@ run_target() {
   [ "$keep" = false ] || keep_inputs "$name"
 }
 
-# The smallest set of inputs that reaches all that was reached.
+# Replaces the corpus by the smallest set of inputs that reaches the same code.
 keep_inputs() {
   local name=$1 home=$build/fuzz/$1
   mkdir -p "$home/merged" "$folder/corpus"

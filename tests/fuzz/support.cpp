@@ -10,10 +10,10 @@
 #include "poise/petsc/session.hpp"
 
 extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** argv) {
-  static char no_signal_handler[] = "-no_signal_handler";  // signals are libFuzzer's
+  static char no_signal_handler[] = "-no_signal_handler";  // libFuzzer handles signals
   char* arguments[] = {(*argv)[0], no_signal_handler};
   static const poise::Session session(2, arguments);
-  std::signal(SIGABRT, SIG_DFL);                   // Open MPI's handler would keep libFuzzer's out
+  std::signal(SIGABRT, SIG_DFL);                   // Open MPI's handler would replace libFuzzer's
   H5set_free_list_limits(-1, -1, -1, -1, -1, -1);  // HDF5 clears megabytes for every file: keep them
   return 0;
 }

@@ -20,11 +20,11 @@ class File {
   std::string path_;
 };
 
-/// Runs a reader. What it refuses must be bad_input: anything else ends the program, and libFuzzer reports
-/// it. Returns whether it accepted.
+/// Runs a reader; returns whether it accepted the file. It must refuse a file by bad_input: any other error
+/// ends the program, and libFuzzer reports it.
 bool accepts(const std::function<void()>& reader);
 
-/// Ends the program unless true: what a reader promises of a file that it accepts.
+/// Ends the program unless the argument is true: what a reader guarantees for an accepted file.
 inline void promise(bool kept) {
   if (!kept) std::abort();
 }

@@ -1,4 +1,4 @@
-// A program outside of Poise: a matrix in row blocks over all ranks, times a block of states.
+// A separate program that uses Poise: a matrix in row blocks over all ranks, times a block of states.
 #include <cstdio>
 #include <vector>
 

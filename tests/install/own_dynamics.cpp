@@ -1,5 +1,5 @@
-// Dynamics that are not among those of Poise, in a program that is otherwise poise-train, and poise-audit as
-// "own_dynamics audit": normalised gradient descent with momentum (Cutkosky & Mehta 2020),
+// poise-train, and poise-audit as "own_dynamics audit", with dynamics that Poise does not have: normalised
+// gradient descent with momentum (Cutkosky & Mehta 2020),
 //   v <- mu v + (1 - mu) g,   theta <- theta - eta v / |v|.
 #include <string_view>
 
@@ -27,7 +27,7 @@ class Normalised final : public Dynamics {
       require_finite_loss(evaluation.train.loss);
       require_bounded_loss(state, evaluation);
       state.step_size = step_size_;
-      if (!state.shown) {  // else the run goes on from a point that it has shown before
+      if (!state.shown) {  // a resumed run has shown its first point before
         ++state.gradients;
         state.shown = true;
         note_loss(state, evaluation);
@@ -42,7 +42,7 @@ class Normalised final : public Dynamics {
     }
   }
 
-  // Checkpoints hold the velocity beside the parameters.
+  // Checkpoints hold the velocity, too.
   std::vector<std::pair<std::string, Vec>> vectors() override { return {{"velocity", velocity_.get()}}; }
 
  private:
@@ -72,7 +72,7 @@ class NormalisedKind final : public DynamicsKind {
   std::vector<std::string> fixed_options() const override {
     return {"normalised_step", "normalised_momentum"};
   }
-  // Steps are multiples of means of gradients: what follows from that, the audit checks.
+  // Steps are linear combinations of gradients, so the audit checks the conserved column sums.
   std::string beyond_gradients() const override { return {}; }
 
  private:

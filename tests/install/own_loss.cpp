@@ -1,4 +1,4 @@
-// poise-train, and poise-audit as "own_loss audit", with one loss more, -loss pseudo_huber: ℓ = Σ_c √(1 +
+// poise-train, and poise-audit as "own_loss audit", with one more loss, -loss pseudo_huber: ℓ = Σ_c √(1 +
 // r_c²) − 1, r = f − y, which outliers do not dominate. Its curvature is at most 1.
 #include <algorithm>
 #include <cmath>

@@ -28,7 +28,7 @@ class SineMap final : public EquilibriumMap {
   Certificate certificate() override { return {"2", gamma_}; }
   Index columns_multiplied() const override { return weights_.columns_multiplied(); }
 
-  // The rows of [A | Bᵀ] that this rank owns -> W; the ranks that share a row block gather it.
+  // Computes W from the rows of [A | Bᵀ] that this rank owns; the ranks that share a row block gather it.
   void set_parameters(Vec theta) override {
     const ReadArray values(theta);
     take_a(values.data());
@@ -42,7 +42,7 @@ class SineMap final : public EquilibriumMap {
     for (Index i = 0; i < local_states() * p; ++i) h[i] += injection[i];
   }
 
-  // ∂h/∂z = W diag(cos z): the cosines are what derivatives need of a sample.
+  // ∂h/∂z = W diag(cos z): derivatives need the cosines of a sample.
   void linearise(Index p, const double* z, const double*, double* slopes) const override {
     for (Index i = 0; i < local_states() * p; ++i) slopes[i] = std::cos(z[i]);
   }

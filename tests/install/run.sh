@@ -7,7 +7,7 @@ mpiexec=$2
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# What is found must be what was installed, not what the build left.
+# The programs must find the installed libraries, not the libraries of the build.
 unset LD_LIBRARY_PATH
 
 cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; exit 1; }
@@ -19,22 +19,22 @@ if grep -rl "$build" "$scratch/prefix" --include='*.cmake'; then
   exit 1
 fi
 
-# A prefix must be able to move.
+# An installed Poise can be moved.
 mv "$scratch/prefix" "$scratch/moved"
 cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_PREFIX_PATH="$scratch/moved"
 cmake --build "$scratch/build"
 "$mpiexec" -n 2 --oversubscribe "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
 grep -qx '2 ranks: every row is 28' "$scratch/output"
 
-# Extensions of a user's own: each trains, is killed, goes on with another number of ranks as if it had not been, and is
-# audited. extension NAME [options of its run ...]: leaves NAME.straight, NAME.resumed, NAME.audit.
+# Programs with a model, loss or dynamics of their own: each trains, is killed, resumes on a different number of ranks with
+# the same results, and is audited. extension NAME [OPTIONS OF THE RUN]: writes NAME.straight, NAME.resumed, NAME.audit.
 digits="$scratch/moved/share/poise/data/digits.h5"
 program() {
   local ranks=$1 name=$2
   shift 2
   "$mpiexec" -n "$ranks" --oversubscribe "$scratch/build/$name" "$@"
 }
-# Killed with all its ranks as soon as it has written the checkpoint of step 20.
+# Kills the program with all its ranks as soon as it has written the checkpoint of step 20.
 run_and_kill() {
   local name=$1 run=$2
   shift 2
@@ -55,7 +55,7 @@ extension() {
   local common=(-data "$digits" -train_samples 300 -checkpoint_every 10 -checkpoint_keep 0 "$@")
   program 2 "$name" "${common[@]}" -run "$scratch/straight.$name" -steps 60 >"$scratch/$name.straight"
   run_and_kill "$name" "$scratch/parts.$name" "${common[@]}"
-  # What was written after step 20 is not needed.
+  # Resume from step 20: remove later checkpoints.
   find "$scratch/parts.$name/checkpoints" -name '*.h5' | sort | sed '1,3d' | xargs -r rm
   program 3 "$name" -run "$scratch/parts.$name" -resume -steps 60 >"$scratch/$name.resumed"
   cat "$scratch/$name.resumed"
@@ -67,7 +67,7 @@ extension() {
   grep -q '^steps taken again .* yes  60 of 60 steps$' "$scratch/$name.audit"
   grep -q '^verdict: all .* rows held' "$scratch/$name.audit"
 }
-# refused NAME OPTION VALUE: the installed programs, which lack the extension, say so.
+# refused NAME OPTION VALUE: the installed poise-audit lacks the extension, and refuses the run with a message.
 refused() {
   local code=0
   "$scratch/moved/bin/poise-audit" -run "$scratch/parts.$1" 2>"$scratch/unknown" || code=$?
@@ -102,7 +102,7 @@ code=0
 [ "$code" -eq 2 ]
 grep -q "option -model: 'sine' is not one of its choices" "$scratch/unknown"
 
-# A loss, with which Theorem 1 has nothing to do.
+# A loss to which Theorem 1 does not apply.
 extension own_loss -loss pseudo_huber -dynamics descent -step_size 0.01
 grep -q '^Theorem 1: .* does not apply: no theorem is known for -loss pseudo_huber$' "$scratch/own_loss.audit"
 refused own_loss loss pseudo_huber

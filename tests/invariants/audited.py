@@ -1,4 +1,4 @@
-"""What the tests of poise-audit share: audits started as users start them, and checkpoints changed after the fact."""
+"""Shared by the tests of poise-audit: audits that start as users start them, and checkpoints that are changed later."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SEAL = b"poise-crc32:"  # begins the attribute `checksum` of run.h5
 
 
 def seal_again(path):
-    """Writes the checksum that fits the content of a run.h5: the CRC of all bytes, its own eight digits taken as 0."""
+    """Writes the correct checksum of a run.h5: the CRC of all bytes, with the eight digits of the checksum taken as 0."""
     with open(path, "rb") as file:
         before, mark, behind = file.read().partition(SEAL)
     behind = behind[8:]
@@ -28,7 +28,7 @@ def seal_again(path):
 
 
 def sign_again(path):
-    """Writes the checksums that fit the content, as checkpoint.hpp and checkpoint_format.cpp describe them."""
+    """Writes the correct checksums of a checkpoint, as described in checkpoint.hpp and checkpoint_format.cpp."""
     with h5py.File(path, "r+") as file:
         entries = {}
 
@@ -65,7 +65,7 @@ def sign_again(path):
 
 class AuditTest(TrainingTest):
     def audit(self, run, *options, ranks=1, code=0, directory=None):
-        """The JSON of an audit of a run, whose exit code must be `code`; `self.done` is what the program printed."""
+        """Audits a run; returns the JSON. The exit code must be `code`; `self.done` has the printed output."""
         verdict = self.path("verdict.json")
         if os.path.exists(verdict):
             os.remove(verdict)
@@ -93,7 +93,7 @@ class AuditTest(TrainingTest):
         return next(row for row in found["rows"] if row["id"] == name)
 
     def failed(self, found):
-        """Names of the rows that did not hold; the printed verdict must name all of them."""
+        """Ids of the rows that did not hold; the printed verdict must name all of them."""
         names = {row["id"] for row in found["rows"] if row["state"] == "not held"}
         verdict = self.done.stdout.splitlines()[-1]
         self.assertIn("verdict: NOT held:" if names else "verdict: all", verdict)

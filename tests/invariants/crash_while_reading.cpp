@@ -1,5 +1,5 @@
-// crash_while_reading HOW RANK: the rank crashes as HDF5 may when it reads a damaged file, while the others
-// wait.
+// crash_while_reading HOW RANK: the rank crashes as HDF5 may crash when it reads a damaged file, while the
+// other ranks wait.
 #include <mpi.h>
 
 #include <cstdlib>
@@ -22,7 +22,7 @@ void crash(const std::string& how) {
   const poise::CrashGuard guard(path, 1);
   volatile int* nowhere = nullptr;
   if (how == "segv") *nowhere = 1;
-  if (how == "abort") std::abort();  // what the C library does when it finds its heap damaged
+  if (how == "abort") std::abort();  // the C library aborts when it finds its heap damaged
   if (how == "stack") (void)recurse(0);
   for (volatile bool again = how == "loop"; again;) {
   }

@@ -1,4 +1,4 @@
-"""poise-audit: what a run promises is found held from its checkpoints, and what was changed in them is found and named."""
+"""poise-audit: the claims of a correct run hold, and every change of a checkpoint is found and named."""
 
 import os
 import shutil
@@ -36,9 +36,9 @@ class Held(AuditTest):
                                  "u_norm", "contraction", "perron", "error_bound", "certificate"):
                         self.assertEqual(states[name], "held", name)
                     self.assertEqual(states["theorem2_direction"], "held" if loss == "logistic" else "observed")
-                    # The three classes are separable in part: there is no L* that anything attains.
+                    # The three classes are separable in part: no W attains L*.
                     self.assertEqual(states["kappa"], "does not apply" if loss == "cross_entropy" else "held")
-                    for row in ("kappa_box", "theorem1_box"):  # there the optimum in a box takes its place
+                    for row in ("kappa_box", "theorem1_box"):  # the optimum in a box takes the place of L*
                         self.assertEqual(states.get(row), "held" if loss == "cross_entropy" else None)
                     self.assertEqual(states.get("theorem1_ball"), "held" if loss == "logistic" else None)
                     verdicts.append(states)
@@ -80,7 +80,7 @@ class Held(AuditTest):
                 self.assertIsNone(process.poll())
                 time.sleep(0.05)
             self.assertGreaterEqual(self.audit(run, ranks=2)["checkpoints"], 2)
-            self.assertIsNone(process.poll())  # it was running all the time
+            self.assertIsNone(process.poll())  # the training was going on all the time
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -192,7 +192,7 @@ class Changed(AuditTest):
                 found = self.audit(run, ranks=1 + number % 2, code=FAILED)
                 self.assertLessEqual(claims | {"integrity"}, self.failed(found))
                 self.assertEqual(self.row(found, "integrity")["file"], name)
-                if change not in (change_time, overstate_error):  # they are attributes
+                if change not in (change_time, overstate_error):  # these two change attributes
                     self.assertIn("is damaged in data set /", self.row(found, "integrity")["note"])
                 self.assertFalse(sign_again(path))
                 found = self.audit(run, code=FAILED)

@@ -1,4 +1,4 @@
-"""What run files say the programs were built from: the commit, and whether the sources were changed, as of the build."""
+"""The commit that run files name, and whether sources were changed since, both at the time of the build."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ class BuildInfo(unittest.TestCase):
         return os.path.join(self.scratch, *names)
 
     def make_tree(self, name):
-        """The files that the script reads, and a source."""
+        """Makes the files that the script reads, and a source file."""
         tree = self.path(name)
         for folder in ("src", "apps", "cmake"):
             os.makedirs(os.path.join(tree, folder))
@@ -64,7 +64,7 @@ class BuildInfo(unittest.TestCase):
         first = self.commit()
         self.assert_commit(first)
         self.write("changed", "tree", "README.md")
-        self.assert_commit(first)  # no program is made of it
+        self.assert_commit(first)  # the file is not a source of a program
         self.write("new", "tree", "src", "b.cpp")
         self.assert_commit(f"{first}-dirty")
         second = self.commit()

@@ -12,11 +12,11 @@ import unittest
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("src", "apps", "tests")
 TEXTS = {".cpp", ".hpp", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".opts", ".sbatch", ".in"}
-# Pages that were never in the repository; put together here, so that this file does not name them.
+# Pages that were never in the repository. The names are put together, so that this file does not contain them.
 GONE = [name + ".md" for name in ("theory", "architecture", "house", "interface")]
 
 ITEM = r"\d{1,2}(?:\.\d{1,2})?(?![\d.]*\d)"
-# A blank, or the end of a line of a comment and the beginning of the next.
+# A blank, or a line break between two lines of a comment.
 GAP = r"(?:[ \t]|\n[ \t]*(?:///?<?|#)?[ \t]*)"
 JOINT = rf"(?:{GAP}*,{GAP}*(?:and{GAP}+)?|{GAP}+(?:and|or|to|for|against){GAP}+)"
 CITATION = re.compile(rf"THEORY\.md{GAP}+(?:items?{GAP}+|sections?{GAP}+)?({ITEM}(?:{JOINT}{ITEM})*)")
@@ -52,7 +52,7 @@ def printed(path, text):
     found = []
     if path.suffix not in {".cpp", ".hpp"}:
         return found
-    rows = path.parent.name in {"audit"}  # whose items are strings of their own
+    rows = path.parent.name in {"audit"}  # there, a row has its items as a separate string
     for match in STRING.finditer(text):
         if rows and re.fullmatch(LIST, match.group(1)):
             found += [(match.start(), item) for item in match.group(1).split(", ")]

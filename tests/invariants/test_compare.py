@@ -1,4 +1,4 @@
-"""poise-compare as users run it: the same study on any ranks, paths that obey what is known of them, refusals, figures."""
+"""poise-compare as users run it: the same study on any ranks, known properties of the paths, refusals, figures."""
 
 import glob
 import os
@@ -16,9 +16,9 @@ COMPARE = os.environ.get("POISE_COMPARE", os.path.join(SOURCE, "build", "apps", 
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
 FILES = sorted(glob.glob(os.path.join(SOURCE, "petsc_opts", "compare_*.opts")))
 
-# The gradients' rounding of 1e-15, and 1e-13 of the collapsed solves, over the steps of a flow.
+# Rounding of the gradients (1e-15) and error of the collapsed solves (1e-13), over the steps of a flow.
 RANKS = 1e-9
-# Local errors of 1e-8 a step, which the flow damps where the samples see.
+# Local errors of 1e-8 per step; the flow damps them in the directions of the samples.
 INTEGRATION = 1e-5
 # Products of a few dozen numbers.
 ROUNDING = 1e-12
@@ -65,7 +65,7 @@ class CompareTest(TrainingTest):
         return run
 
     def assert_same_study(self, run, other, tolerance):
-        """Paths, NaN where the other has NaN; relative to the largest number of an array."""
+        """Compares arrays, NaN with NaN; `tolerance` is relative to the largest number of an array."""
         left, right = arrays(run), arrays(other)
         self.assertEqual(set(left), set(right))
         for name in left:
@@ -77,7 +77,7 @@ class CompareTest(TrainingTest):
 
 
 class Study(CompareTest):
-    """One study of a linear teacher, and the same numbers computed here from its weights and its data."""
+    """A study of a linear teacher; the test computes the same numbers from the weights and the data."""
 
     @classmethod
     def setUpClass(cls):
@@ -147,7 +147,7 @@ class Study(CompareTest):
             limit = self.y @ inverse + w[0] @ (np.eye(len(self.x)) - self.x @ inverse)
             self.assertLess(np.abs(w[-1] - limit).max(), INTEGRATION * np.abs(limit).max())
         self.assertLess(self.path_of("distance_nearest", "shallow")[:, -1].max(), INTEGRATION)
-        # The others have the least loss as well, at another W.
+        # The other models have the least loss as well, at a different W.
         self.assertLess(self.path_of("train_loss", "implicit")[:, -1].max(), INTEGRATION)
         self.assertGreater(self.path_of("distance_nearest", "implicit")[:, -1].min(), 100 * INTEGRATION)
 
@@ -168,14 +168,14 @@ class Study(CompareTest):
         run = self.compare("-data", data, *MEMORY, "-time", 0.01, "-points", 2)
         study = arrays(run)
         memory = [study["costs/working_bytes"][study["models"].index(f"depth {depth}")].min() for depth in depths]
-        if np.isnan(memory).any():  # a sanitizer hides what is allocated
+        if np.isnan(memory).any():  # sanitizers hide allocations
             return
-        layer = 8 * samples * inputs  # bytes; what else lives in the heap differs by less than a kilobyte
+        layer = 8 * samples * inputs  # bytes; other allocations differ by less than a kilobyte
         for shallow, deep in ((0, 1), (1, 2)):
             self.assertGreater(memory[deep] - memory[shallow], 0.9 * layer * (depths[deep] - depths[shallow]))
 
     def test_ranks_and_groups_do_not_change_the_study(self):
-        # Short: once the gradient has vanished, rounding decides on the steps, within the integrator's tolerance.
+        # Short, because rounding decides on the steps once the gradient has vanished.
         options = [*self.options, *SHORT, "-feedforward_activation", "tanh", "-depths", 3, "-seeds", 1]
         reference = self.compare(*options)
         for ranks, member_ranks in ((2, 1), (2, 2), (3, 1), (4, 2), (4, 4)):
@@ -242,9 +242,9 @@ class OptionsFiles(CompareTest):
         self.assertEqual(len(FILES), 4)
         for path in FILES:
             brief = ["-time", 0.02, "-first_time", 0.01, "-points", 3, "-seeds", 1]
-            # The files name data below the folder that users start in; tests are started elsewhere.
+            # The options files name data relative to the root of the repository; tests start in a different folder.
             brief += ["-data", self.teacher if "teacher" in path else DIGITS]
-            if "mnist" in path:  # other digits in the place of those that users download
+            if "mnist" in path:  # small images in the place of the original MNIST files
                 brief += ["-train_samples", 40, "-features_width", 20]
             with self.subTest(file=path):
                 study = arrays(self.compare("-options_file", path, *brief, ranks=2))

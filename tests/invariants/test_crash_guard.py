@@ -1,4 +1,4 @@
-"""HDF5 crashes and loops on some damaged files. Then the program ends, on all ranks, and names the file."""
+"""HDF5 crashes or loops on some damaged files: the program then ends on all ranks and names the file."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import unittest
 from training import DATA, ENVIRONMENT, MPIEXEC, SOURCE, TRAIN
 
 CRASHING = os.environ.get("CRASH_WHILE_READING", os.path.join(SOURCE, "build", "tests", "crash_while_reading"))
-# A data set of HDF5's oldest format with a name that does not end; found by fuzzing.
+# A data set in HDF5's oldest format with a name without an end; found by fuzzing.
 DAMAGED = os.path.join(SOURCE, "tests", "fuzz", "crashes_hdf5_1.10.h5")
 
 
@@ -25,7 +25,7 @@ class CrashGuard(unittest.TestCase):
                     self.assertNotEqual(result.returncode, 0)
                     self.assertIn(f"poise: error: file 'the-file.h5' makes HDF5 {what}", result.stderr)
 
-    def test_what_does_not_crash_is_not_disturbed(self):
+    def test_a_file_that_does_not_crash_is_read(self):
         self.assertEqual(run(CRASHING, "not", "0", ranks=3).returncode, 0)
 
     def test_a_file_that_makes_hdf5_crash_is_named_by_the_programs(self):

@@ -1,5 +1,5 @@
-"""PETSc's and SLEPc's diagnostics of every solver of every program: those of solvers that run are taken and printed,
-once; all others are refused with the reason before the work begins."""
+"""Diagnostics of PETSc and SLEPc for every solver of every program: diagnostics of solvers that run are printed once; all
+other diagnostics are refused, with the reason, before the run begins."""
 
 import os
 import re
@@ -13,12 +13,12 @@ BUILT = os.path.join(SOURCE, "build", "apps")
 
 def launch(program, *options, ranks=1, environment=None):
     path = os.environ.get("POISE_" + program.upper(), os.path.join(BUILT, "poise-" + program))
-    start = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster by itself
+    start = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster without mpirun
     return subprocess.run([*start, path, *map(str, options)], capture_output=True, text=True, timeout=patience(100),
                           env={**ENVIRONMENT, **(environment or {})})
 
 
-# What a solver of a kind says, by the options behind its prefix.
+# Output of a solver of each kind, by the option behind its prefix.
 KSP = {"ksp_view": "KSP Object: ({})", "ksp_converged_reason": "Linear {} solve converged",
        "ksp_monitor": "Residual norms for {} solve"}
 SNES = {"snes_view": "SNES Object: ({})", "snes_converged_reason": "Nonlinear {} solve converged",
@@ -32,13 +32,13 @@ TS = {"ts_view": "TS Object: ({})", "ts_monitor": " TS dt ", "ts_adapt_monitor":
 FEW = ["-time", 0.01, "-steps", 2]
 EQUILIBRIUM = ["-objective", "equilibrium", "-dynamics", "descent", "-steps", 1, "-step_size", 0.01]
 KRYLOV = [*EQUILIBRIUM, "-eq_snes_type", "newtonls", "-adj_ksp_type", "gmres"]
-# One iteration is not enough: the ladder follows.
+# One iteration is not enough, so that the ladder runs.
 LADDER = [*EQUILIBRIUM, "-eq_snes_type", "picard", "-eq_snes_max_it", 1, "-adj_ksp_type", "neumann", "-adj_ksp_max_it", 1]
 MINIMISE = ["-dynamics", "minimise", "-steps", 3]
 SPECTRAL = ["-model", "pointwise", "-weights", "spectral", "-width", 8, *EQUILIBRIUM]
 SWEEP = ["-study", "width", "-widths", 4, "-gammas", 0.5, "-init_scales", 1, "-seeds", 1, *FEW]
 
-# Program, options, and for each prefix what its solver is asked and says.
+# Program, options, and for each prefix the diagnostics and their output.
 PRINTED = {
     "flow": ("train", FEW, {"flow_": TS, "collapsed_": KSP, "spec_": EPS, "spec_state_": EPS}),
     "Krylov": ("train", KRYLOV, {"eq_": {**SNES, **KSP, "snes_linesearch_monitor": "Line search:"}, "adj_": KSP}),
@@ -63,7 +63,7 @@ PRINTED = {
 }
 TINY_BENCH = ["-m", 24, "-n", 30, "-q", 3, "-repeat", 1, "-dgemm_size", 32]
 
-# How a run is made, which program looks at it, and what that prints.
+# Options of the run, the program that reads the run, and its output.
 STORED = {
     "audit": ([*FEW, "-data", "regression"], "audit", [],
               {"tr_": KSP, "tr_inner_": KSP, "spec_newton_": EPS, "spec_newton_st_": {"ksp_view": "KSP Object: ({})"}}),
@@ -109,7 +109,7 @@ REFUSED = [
 
 
 def questions(solvers):
-    """The options by which all solvers are asked."""
+    """The diagnostic options of all solvers."""
     return [f"-{prefix}{name}" for prefix, said in solvers.items() for name in said]
 
 
@@ -152,12 +152,12 @@ class Diagnostics(TrainingTest):
         self.assertEqual("".join(narrow.stdout.split()), "".join(whole.stdout.split()))
         self.assertLessEqual(max(len(line) for line in narrow.stdout.splitlines() if "|" not in line), 72)
 
-    def test_solvers_that_run_are_heard(self):
+    def test_diagnostics_of_solvers_that_run_are_printed(self):
         for name, (program, options, solvers) in PRINTED.items():
             with self.subTest(name):
                 self.assert_said(self.go(program, *options, *questions(solvers)), solvers)
 
-    def test_solvers_of_stored_runs_are_heard(self):
+    def test_diagnostics_of_solvers_of_stored_runs_are_printed(self):
         data = {"regression": self.regression, "classes": self.classes}
         for name, (training, program, options, solvers) in STORED.items():
             with self.subTest(name):
@@ -169,18 +169,18 @@ class Diagnostics(TrainingTest):
                 self.assertEqual(refused.returncode, BAD_INPUT, refused.stdout)
                 self.assertIn(" is unknown" if program == "spectrum" else NOT_USED, refused.stderr)
 
-    def test_solvers_of_several_sample_ranks_are_heard_once(self):
+    def test_diagnostics_of_several_sample_ranks_are_printed_once(self):
         asked = {"eq_": {**SNES, **KSP}, "adj_": KSP}
         said = [words.format(prefix) for prefix, all_words in asked.items() for words in all_words.values()]
         counts = []
         for ranks, feature_ranks in ((1, 1), (2, 1), (2, 2), (4, 2)):
             output = self.go("train", *KRYLOV, *questions(asked), "-grid_feature_ranks", feature_ranks, ranks=ranks)
-            # Monitors print as often as there are iterations, which depends on the samples of the first rank.
+            # A monitor prints a line per iteration; the number of iterations depends on the samples of the first rank.
             counts.append([len(re.findall(re.escape(words), output)) for words in said if "norm" not in words])
         for count in counts[1:]:
             self.assertEqual(count, counts[0])
 
-    def test_all_others_are_refused_before_the_work(self):
+    def test_all_other_diagnostics_are_refused_before_the_run(self):
         for program, options, words in REFUSED:
             with self.subTest(options=options):
                 run = self.new_run()

@@ -1,4 +1,4 @@
-"""Arrays of numpy and h5py through poise-data import: what went in comes out, or is refused by name."""
+"""Arrays of numpy and h5py through poise-data import: the data file has the same numbers, or the array is refused by name."""
 
 import os
 import subprocess
@@ -66,7 +66,7 @@ class Arrays(unittest.TestCase):
         np.testing.assert_array_equal(self.stored("class_names"), [b"cat", b"dog", b"eel"])
         self.npz(X=X, y=LABELS > 0)
         np.testing.assert_array_equal(self.stored("labels"), LABELS > 0)
-        # Whole numbers of a real type may be either: a question, and no question where the array is named.
+        # Whole numbers of a real type may be targets or classes: a warning, unless an option names the array.
         self.assertIn("are these classes?", self.npz(X=X, y=LABELS.astype(float)))
         self.assertNotIn("are these classes?", self.npz("-npz_targets", "y", X=X, y=LABELS.astype(float)))
         self.assertNotIn("are these classes?", self.npz(X=X, y=X[:, 0]))
@@ -90,7 +90,7 @@ class Arrays(unittest.TestCase):
         for name, array in names.items():
             np.testing.assert_array_equal(self.stored(name), array.astype(float), name)
 
-    def test_what_cannot_be_is_refused_by_name(self):
+    def test_arrays_that_cannot_be_used_are_refused_by_name(self):
         holed = X.copy()
         holed[2, 1] = np.nan
         for arrays, words in (({"X": holed, "y": LABELS}, "X: row 2 (from 0) holds nan"),

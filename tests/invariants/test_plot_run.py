@@ -1,4 +1,4 @@
-"""plot_run.py draws what a run directory holds and refuses, with exit code 2, what is none."""
+"""plot_run.py draws run directories, and refuses everything else with exit code 2."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def history(records=50):
 
 
 def drawn_run(directory, columns, **options):
-    """The run as the script reads it."""
+    """The run as plot_run.py reads it."""
     write_run(directory, columns, **options)
     return plot_run.Run(directory)
 
@@ -57,7 +57,7 @@ def write_run(directory, columns, schema="poise-run-1", **options):
 
 
 def seal(directory):
-    """Puts the checksum behind the file, as poise-train does."""
+    """Puts the checksum behind the file, as poise-train 0.1.0 did."""
     with open(os.path.join(directory, "run.h5"), "r+b") as file:
         file.write(b"\ncrc32 %d\n" % zlib.crc32(file.read()))
 
@@ -146,7 +146,7 @@ class PlotRun(unittest.TestCase):
         write_run(other, history(20))
         chosen = os.path.join(self.scratch, "both.png")
         self.expect_figures(chosen, arguments=(other, "-o", chosen))
-        self.assertFalse(os.path.exists(self.figure("png")))  # that is of the first run alone
+        self.assertFalse(os.path.exists(self.figure("png")))  # run.png belongs to the first run alone
 
     def test_a_comparison_without_a_name_belongs_to_none_of_the_runs(self):
         other = os.path.join(self.scratch, "other")
@@ -184,7 +184,7 @@ class PlotRun(unittest.TestCase):
             self.assertNotIn(absent, run.facts())
             self.assertNotIn("softmax" if "softmax" not in there and "gamma" not in there else "feedforward", run.facts())
         run = drawn_run(self.directory, history(3), model="softmax_linear", gamma="0.8")
-        run.attributes["network"] = "feedforward, 3 layers, relu"  # what poise-train states wins
+        run.attributes["network"] = "feedforward, 3 layers, relu"  # the attribute of poise-train decides
         self.assertIn("feedforward, 3 layers", run.facts())
 
     def test_every_log_axis_has_two_numbers_and_no_axis_an_offset(self):
@@ -248,7 +248,7 @@ class PlotRun(unittest.TestCase):
                 self.assertFalse(os.path.exists(os.path.join(self.scratch, "runs.h5")))
 
     def test_a_file_without_a_checksum_is_taken_with_a_warning(self):
-        """As one of an older Poise is after a look at it in a mode that may write."""
+        """A file of poise-train 0.1.0 that another program has opened for writing."""
         write_run(self.directory, history())
         path = os.path.join(self.directory, "run.h5")
         with open(path, "rb") as file:

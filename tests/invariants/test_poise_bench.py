@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""poise-bench prints one line of JSON a case, with the agreed keys, on any number of ranks and in both directions of
-the grid; files hold the same; plot_bench.py draws them. No times are tested.
+"""poise-bench prints one line of JSON per case, with the documented keys, on any number of ranks and in both directions of
+the grid. Its files have the same numbers, and plot_bench.py draws them. Times are not tested.
 
 usage: test_poise_bench.py PROGRAM MPIEXEC
 """
@@ -42,18 +42,18 @@ RUNS = [
     (["-case", "scaling", "-scaling_of", "collapsed"], ["scaling"]),
     (["-case", "scaling", "-scaling_of", "tanh_warm", "-scaling", "weak"], ["scaling"]),
 ]
-# Worst residual that the case's tolerance allows; 2: adjoints are judged by twice the tolerance.
+# Worst residual that the tolerance of the case allows; 2, because the tolerance of adjoints is twice as large.
 SOLVED = {"product": 1e-12, "collapsed": 1e-10, "lambda_min": 1e-6, "equilibrium": 2e-10, "equilibrium_gmres": 2e-10}
 
 
 def launch(program, mpiexec, ranks, arguments, seconds=100):
-    start = [mpiexec, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster by itself
+    start = [mpiexec, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster without mpirun
     command = [*start, program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=patience(seconds))
 
 
 def run(program, mpiexec, ranks, arguments):
-    """The lines of JSON of a tiny run."""
+    """The lines of JSON of a small run."""
     done = launch(program, mpiexec, ranks, TINY + arguments)
     assert done.returncode == 0, f"{arguments} on {ranks}: {done.stderr}"
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -78,7 +78,7 @@ def check_line(line, ranks):
     if "comm_bytes" in line or (what in GRADIENTS and not line["grid"].startswith("1x")):
         assert not TRAFFIC - set(line), line
         assert abs(line["comm_bytes"] / line["comm_bytes_model"] - 1) < 0.01, line
-        # A product is a message from every rank to every other one of its group.
+        # In a product every rank of a group sends a message to every other rank of the group.
         assert line["comm_messages"] >= ranks, line
     if name == "hard":  # a factor of 0.99 takes log(1e-8) / log(0.99) steps, once forward and once backward
         assert 300 < line["plain_products"] < 8000 and line["products_ratio"] > 10, line
@@ -86,16 +86,16 @@ def check_line(line, ranks):
 
 
 def check_costs(lines):
-    """What cases cost in products, where theory tells."""
+    """Numbers of products of the cases for which theory predicts them."""
     by_name = {line["case"]: line for line in lines}
     assert by_name["tanh_warm"]["products_per_sample"] < by_name["tanh_cold"]["products_per_sample"], lines
-    assert by_name["equilibrium"]["products_per_sample"] < 8, lines  # direct: 2 and 2 that verify; the norm of W
+    assert by_name["equilibrium"]["products_per_sample"] < 8, lines  # direct: 2, and 2 to verify; then the norm of W
 
 
 def check_depths(lines, recompute):
     """An unrolled network of depth H: H products forward, H - 1 backward, and recomputed segments."""
     assert [line["network"] for line in lines] == ["equilibrium", "unrolled", "unrolled"], lines
-    again = {1: 0, 5: 4 if recompute else 0}  # segments of 2 layers, all but the last
+    again = {1: 0, 5: 4 if recompute else 0}  # segments of 2 layers; the last segment is not recomputed
     for line in lines[1:]:
         depth = line["depth"]
         assert abs(line["products_per_sample"] - (2 * depth - 1 + again[depth])) < 1e-9, line
@@ -141,7 +141,7 @@ def check_figure(folder, files, code=0):
 
 
 def check_files(program, mpiexec, folder):
-    """Every case on 2 ranks in both directions of the grid, to both kinds of file; then their figures."""
+    """Every case on 2 ranks in both directions of the grid, into both kinds of file; then the figures."""
     every = os.path.join(folder, "all.csv")
     spread = os.path.join(folder, "spread.h5")
     depths = os.path.join(folder, "depths.h5")
@@ -172,7 +172,7 @@ def check_files(program, mpiexec, folder):
 
 
 def check_precision(program, mpiexec):
-    """Products in single precision are counted as all others are."""
+    """Products in single precision are counted, too."""
     exact, single = (run(program, mpiexec, 1, ["-case", "tanh_cold", "-eq_float32", chosen])[0]["products_per_sample"]
                      for chosen in ("false", "true"))
     assert abs(single - exact) < 1, (exact, single)

@@ -1,11 +1,11 @@
-"""Runs every command of the documents with the programs of a build: what a reader copies must work.
+"""Runs every command of the documents with the programs of a build, so that commands work when a reader copies them.
 
     test_readme.py SOURCE_DIRECTORY BUILD_DIRECTORY
 
 The blocks run in the order of DOCUMENTS, in one temporary directory that looks like the source directory after a build, so a
-document may use what a document before it has made. tests/README.md says what happens to the blocks of each kind. Besides:
-relative links must lead to files and headings that exist, the documents must name every option, and apps/README.md all that is in
-the files that the programs have written.
+document may use the files of a document before it. tests/README.md says how each kind of block is tested. The test also checks that
+relative links lead to files and headings, that the documents name every option, and that apps/README.md names all groups, attributes
+and columns of the files that the programs have written.
 """
 
 import csv
@@ -29,7 +29,7 @@ DOCUMENTS = ("README.md", "data/README.md", "apps/README.md", "apps/poise_compar
              "jobs/README.md", "src/README.md", "tests/README.md")
 FOLDERS = ("apps", "data", "jobs", "petsc_opts", "src", "tests")
 KINDS = {"sh", "sh long", "sh setup", "text", "cmake", "cpp", "python"}
-SHORT = " -time 0.2 -points 3 -seeds 1"  # what ends poise-compare early
+SHORT = " -time 0.2 -points 3 -seeds 1"  # ends poise-compare early
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -69,7 +69,7 @@ def broken_links(path):
 
 
 def check_links(source):
-    """Of the documents that Poise has, wherever they lie."""
+    """Checks the links of all documents of the repository."""
     documents = sorted(source.glob("*.md")) + sorted(path for folder in FOLDERS for path in (source / folder).rglob("*.md"))
     broken = [message for path in documents for message in broken_links(path)]
     assert not broken, "\n".join(broken)
@@ -78,7 +78,7 @@ def check_links(source):
 
 
 def check_setup(name, block, source):
-    """What a block that is not run names must be there."""
+    """Scripts and presets in a block that is not run must exist."""
     for script in re.findall(r"\b(?:jobs|tests)/[\w./-]+\.(?:sh|sbatch)\b", block):
         assert os.access(source / script, os.X_OK), f"{name} names {script}, which cannot be run"
     presets = json.loads((source / "CMakePresets.json").read_text())["configurePresets"]
@@ -87,7 +87,7 @@ def check_setup(name, block, source):
 
 
 def check_kinds(name, text, source):
-    """What can be said of the blocks without running them."""
+    """Checks of the blocks that do not run them."""
     assert not re.search(r"^[ \t]+```", text, re.MULTILINE), f"{name} has an indented block, which nothing checks"
     unknown = {kind for kind, _ in blocks(text)} - KINDS
     assert not unknown, f"{name} has blocks of kinds that nothing checks: {unknown}"
@@ -107,7 +107,7 @@ def write_idx(path, array):
 
 
 def lay_out(folder, source, build):
-    """What a reader has after a build, and the tables that the documents call the reader's own."""
+    """Makes the files that a reader has after a build, and the user's own tables of the documents."""
     for name in ("data", "petsc_opts", "apps"):
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("*.cpp", "*.hpp"))
     (folder / "build").symlink_to(build)
@@ -119,7 +119,7 @@ def lay_out(folder, source, build):
     for part in ("train", "t10k"):
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", draw.integers(0, 256, (400, 28, 28)))
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", numpy.arange(400) % 10)
-    # `python3` of the documents is the one that has the modules.
+    # `python3` in the documents is a Python with the modules.
     programs = folder / "programs"
     programs.mkdir()
     (programs / "python3").symlink_to(sys.executable)
@@ -135,7 +135,7 @@ def run(name, block, folder):
 
 
 def run_block(name, kind, block, folder):
-    """Runs a block if it is of a kind that runs; returns whether it was."""
+    """Runs a block if its kind says so; returns whether it was run."""
     if kind == "python":
         run(name, f"python3 - <<'END'\n{block}\nEND", folder)
     elif kind == "sh long":
@@ -145,7 +145,7 @@ def run_block(name, kind, block, folder):
     elif kind == "sh":
         output = run(name, block, folder)
         if "poise-train" in block and " -run " in block:
-            # The theorem is about softmax_linear, which is the model unless a block or the recipe names another.
+            # The theorem is about softmax_linear, the default model; a block with -model or the recipe for MNIST has another model.
             audited = "-model" not in block and "mnist.opts" not in block
             assert ("bound held at all" in output) == audited, output
             assert "run directory: runs/" in output or "kill" in block, output
@@ -155,7 +155,7 @@ def run_block(name, kind, block, folder):
 
 
 def names_in_hdf5(path):
-    """Of data sets, groups and attributes, but for those whose names are options or numbers, and those of HDF5 itself."""
+    """Names of data sets, groups and attributes, without names that are options or numbers, and without names of HDF5."""
     names = set()
     with h5py.File(path) as file:
         def look(name, item):
@@ -173,7 +173,7 @@ def names_in_json(value):
 
 
 def check_schemas(folder, text):
-    """What the programs have written stands in the tables of the document."""
+    """The tables of the document have all names in the files that the programs have written."""
     known = set(re.findall(r"\w+", FENCED.sub("", text)))
     written = {path: names_in_hdf5(path) for path in sorted((folder / "runs").rglob("*.h5"))}
     kinds = {path.name[:4] for path in written}
@@ -188,7 +188,7 @@ def check_schemas(folder, text):
 
 
 def check_options(build, text):
-    """Every option of every program stands in a document, `-scaling strong|weak` or `-width`."""
+    """A document names every option of every program, such as `-scaling strong|weak` or `-width`."""
     known = set(re.findall(r"`-(\w+)", text))
     for program in sorted((build / "apps").glob("poise-*")):
         shown = subprocess.run([program, "-help"], text=True, stdin=subprocess.DEVNULL, capture_output=True,

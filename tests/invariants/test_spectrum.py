@@ -1,4 +1,4 @@
-"""poise-spectrum on runs of poise-train: known truths, numpy's answers, any number of ranks, bad input, failures."""
+"""poise-spectrum on runs of poise-train: values known from theory, results of numpy, any number of ranks, bad input, failures."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOU
 
 SPECTRUM = os.environ.get("POISE_SPECTRUM", os.path.join(SOURCE, "build", "apps", "poise-spectrum"))
 
-# Fewer points than the defaults: more of them only narrow the brackets.
+# Fewer points than the defaults, because more points only narrow the brackets.
 QUICK = ["-samples", 3, "-angles", 6, "-points", 5, "-power", 2]
 DESCENT = ["-dynamics", "descent", "-steps", 3, "-step_size", 0.005]
 MODELS = {
@@ -66,18 +66,18 @@ class Truths(SpectrumTest):
                          ("softmax_linear", 0.8, 10, 400))
         self.assertEqual(report["step"], history(run)["step"][-1])
 
-        # The theory's truths.
+        # Values known from theory.
         self.assertAlmostEqual(found["weights", "spectral_radius"]["value"], 0.8, delta=1e-10)  # Perron
         self.assertAlmostEqual(found["shifted_weights", "inverse_norm_1"]["value"], 5.0, delta=1e-11)
         radius = found["weights", "numerical_radius"]
         abscissa = found["weights", "numerical_abscissa"]["value"]  # no entry of W is negative
         self.assertLessEqual(radius["low"], abscissa + 1e-9)
         self.assertGreaterEqual(radius["high"], abscissa - 1e-9)
-        # What a cold solve and the audit's warm one may differ by: a cluster that neither resolves.
+        # A cold solve and the warm solve of the audit may differ: neither resolves the cluster of eigenvalues.
         smallest = found["dynamics", "smallest_eigenvalue"]
         self.assertAlmostEqual(smallest["value"] / history(run)["lambda_min"][-1], 1.0, delta=1e-8)
         self.assertGreaterEqual(smallest["value"], smallest["bound"])
-        # Whitened: ΦΦᵀ = n I on the features that are left.
+        # Whitened: ΦΦᵀ = n I on the features that are kept.
         for end in ("largest_singular_value", "smallest_singular_value"):
             self.assertAlmostEqual(found["features", end]["value"], np.sqrt(400), delta=1e-9)
         self.assertAlmostEqual(found["features", "kappa"]["value"], 4.0, delta=1e-9)
@@ -104,7 +104,7 @@ class Truths(SpectrumTest):
             self.assertAlmostEqual(entry["value"], abs(eigenvalues[k - 1]), delta=1e-9)
             self.assertLessEqual(entry["residual"], 1e-11)
             k += 1
-        self.assertIn(k - 1, (8, 9))  # 9: eight would split a pair
+        self.assertIn(k - 1, (8, 9))  # 9, because 8 would split a complex pair
         imaginary = [found["weights", f"eigenvalue_{i}"]["imaginary"] for i in range(1, k)]
         self.assertAlmostEqual(sum(imaginary), 0.0, delta=1e-12)
 
@@ -186,7 +186,7 @@ class Ranks(SpectrumTest):
             for part in ("value", "low", "high", "bound", "real", "imaginary"):
                 self.assertEqual(part in entry, part in many[key])
                 if part in entry:
-                    # What solvers stop at: 1e-6 for the resolvent, 1e-9 and less for the others.
+                    # Tolerances of the solvers: 1e-6 for the resolvent, 1e-9 or less for all others.
                     loose = key[1] in ("distance_to_instability", "kreiss_constant")
                     self.assertAlmostEqual(entry[part], many[key][part], msg=f"{key} {part}",
                                            delta=(1e-5 if loose else 1e-8) * max(1.0, abs(entry[part])))
@@ -283,7 +283,7 @@ class BadInput(SpectrumTest):
         self.refuse(*run, "-spec_eps_max_it", 1, "-spec_eps_ncv", 2, "-spec_eps_tol", 1e-15, code=FAILED,
                     words=["smallest eigenvalue of D", "0 pairs converged"])
         done = spectrum(*run, "-spec_u_ksp_max_it", 1)
-        self.assertIn("numerical radius", done.stdout)  # what was found before
+        self.assertIn("numerical radius", done.stdout)  # printed before the failure
         self.assertNotIn("sigma_min", done.stdout)
 
 

@@ -1,4 +1,4 @@
-"""poise-sweep: the same table on any number of ranks, bounds that hold at any width, failures that are named."""
+"""poise-sweep: the same table on any number of ranks, bounds that hold for every width, failures with names."""
 
 import glob
 import os
@@ -16,9 +16,9 @@ from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOUR
 SWEEP = os.environ.get("POISE_SWEEP", os.path.join(SOURCE, "build", "apps", "poise-sweep"))
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
 
-# Who did a member and how long it took, not what came out.
+# Columns that are not results: the group and the time of a member.
 WORK = {"seconds", "group"}
-# Sums over two ranks are in another order; runs stop by numbers that their rounding moves by less than this.
+# Sums over two ranks are in a different order. The numbers that end a run change by less than this.
 RANKS_OF_A_MEMBER = 1e-6
 
 SMALL = ["-data", DIGITS, "-train_samples", 120]
@@ -53,7 +53,7 @@ class SweepTest(unittest.TestCase):
         return os.path.join(cls.scratch, f"sweep{cls.count}")
 
     def sweep(self, *options, ranks=2, code=DONE):
-        """Sweeps into a new directory; returns it and what was printed."""
+        """Runs a sweep in a new directory; returns the directory and the output."""
         run = self.new_run()
         done = sweep(*options, "-run", run, ranks=ranks)
         self.assertEqual(done.returncode, code, f"{options} on {ranks} ranks\n{done.stdout}\n{done.stderr}")
@@ -141,7 +141,7 @@ class Studies(SweepTest):
         self.assertTrue((table["weight_error"] <= table["weight_bound"]).all())
         np.testing.assert_allclose(table["weight_bound"], table["gamma"] ** table["depth"], rtol=1e-14)
         deep = table["depth"] == 16
-        # The other eigenvalues of S are far below its largest one, 1: after 16 layers only that one is left.
+        # All other eigenvalues of S are far below its largest eigenvalue, 1: after 16 layers they no longer count.
         np.testing.assert_allclose(table["weight_ratio"][deep], table["gamma"][deep], rtol=1e-3)
         for gamma in (0.5, 0.8):
             chosen = table["gamma"] == gamma
@@ -205,7 +205,7 @@ class Failures(SweepTest):
         np.testing.assert_array_equal(columns(run)["seconds"], before)
 
     def test_a_failed_member_is_named_and_the_others_finish(self):
-        # The digits vary in 55 directions: 60 is a width that the inputs allow and the data do not.
+        # The digits vary in 55 directions, so a width of 60 is possible for the inputs, but not for the data.
         for ranks in (1, 2):
             run, text = self.sweep(*SMALL, "-widths", "4,60", "-gammas", 0.5, "-init_scales", 1, "-seeds", 2,
                                    ranks=ranks, code=FAILED)

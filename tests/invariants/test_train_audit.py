@@ -1,4 +1,4 @@
-"""Theorem 1 on real data and every loss; a violated bound is caught; checkpoints hold what their numbers say."""
+"""Theorem 1 on real data and every loss; a violated bound is found; the parameters of checkpoints give the recorded numbers."""
 
 import os
 import unittest
@@ -12,7 +12,7 @@ WHITENED_DIGITS = ["-data", DIGITS, "-features", "whiten", "-gamma", 0.8]
 
 
 def features(path, x):
-    """Φ with the constant, a row a sample, from what the checkpoint says of the feature map."""
+    """Φ with the constant, one row per sample, computed from the feature map in the checkpoint."""
     with h5py.File(path, "r") as file:
         group = file["features"]
         if "transform" not in group:  # identity
@@ -33,7 +33,7 @@ def softmax_of_columns(a):
 
 class Audit(TrainingTest):
     def assert_bounds_hold(self, h, resolved=1e-13):
-        """In every row, for an excess above the rounding of the first one."""
+        """The bound holds in every row whose excess is above the rounding of the first excess."""
         tiny = resolved * h["loss"][0]
         excess = np.where(np.isnan(h["loss_excess"]), h["loss"], h["loss_excess"])
         for name in ("bound", "bound_integrated"):
@@ -80,7 +80,7 @@ class Audit(TrainingTest):
                 for column in ("t", "grad_norm", "test_loss", "loss_excess", "lambda_min", "kappa_measured"):
                     np.testing.assert_allclose(h[column][-1], every[column][-1], rtol=1e-7, err_msg=column)
                 self.assertEqual(np.isfinite(h["bound"]).all(), name in ("flow", "descent"))
-                if name == "minibatches":  # means over the steps since the row before
+                if name == "minibatches":  # means over the steps since the previous row
                     np.testing.assert_allclose(h["loss"][-1], every["loss"][9:].mean(), rtol=1e-12)
 
     def test_a_run_that_is_made_longer_has_no_row_of_its_former_end(self):
@@ -93,7 +93,7 @@ class Audit(TrainingTest):
             ended = self.copy_run(run)
             self.train("-resume", "-steps", 13, ranks=ranks, run=run)
             self.assert_same_history(straight, run)
-            self.train("-resume", ranks=ranks, run=ended)  # which has no step to take
+            self.train("-resume", ranks=ranks, run=ended)  # no step is left
             self.assertEqual(list(history(ended)["step"]), [0, 4, 6])
 
     def test_losses_without_a_global_constant(self):
@@ -101,7 +101,7 @@ class Audit(TrainingTest):
             h = history(self.train("-data", self.data[loss], "-loss", loss, "-features", "whiten", "-time", 3, ranks=2))
             self.assertTrue(np.isnan(h["kappa"]).all() and np.isnan(h["loss_excess"]).all())
             self.assert_bounds_hold(h)
-            self.assertLess(h["bound_integrated"][-1], 0.9 * h["loss"][0])  # it says something
+            self.assertLess(h["bound_integrated"][-1], 0.9 * h["loss"][0])  # the bound is not trivial
 
     def test_a_descent_that_overshoots_is_caught(self):
         for ranks in (1, 2):
@@ -110,8 +110,8 @@ class Audit(TrainingTest):
                          ranks=ranks)
             self.assertEqual(done.returncode, FAILED, done.stdout + done.stderr)
             h = history(run)
-            self.assertGreater(h["loss"][-1], h["loss"][-2])  # it did rise
-            self.assertGreater(h["loss_excess"][-1], h["bound"][-1])  # the row that violates is there
+            self.assertGreater(h["loss"][-1], h["loss"][-2])  # the loss rose
+            self.assertGreater(h["loss_excess"][-1], h["bound"][-1])  # the history has the row that violates the bound
             step, t = int(h["step"][-1]), h["t"][-1]
             where = f"at t = {t:g} (step {step})"
             self.assertIn("verdict: Theorem 1 is violated at 1 of", done.stdout)
@@ -120,7 +120,7 @@ class Audit(TrainingTest):
                 self.assertIn(word, done.stderr)
             self.assertEqual(len(checkpoints(run)), 2)  # the start and the end
 
-    def test_a_step_beyond_all_numbers(self):
+    def test_a_step_that_overflows_to_infinity(self):
         for audit in ("true", "false"):
             run = self.new_run()
             done = train("-data", self.regression, "-dynamics", "descent", "-step_size", 1e200, "-time", 1e201,
@@ -140,7 +140,7 @@ class Audit(TrainingTest):
                 self.assertEqual(done.stderr.count("poise: error:"), 1, done.stderr)
                 self.assertIn(str(options[-2])[1:5], done.stderr)  # the prefix
 
-    def test_a_run_directory_that_cannot_be(self):
+    def test_a_run_directory_that_cannot_be_made(self):
         below = self.path("a_file")
         with open(below, "w", encoding="utf-8"):
             pass

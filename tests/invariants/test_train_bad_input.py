@@ -1,4 +1,4 @@
-"""Bad input: one message that names cause and cure, exit code 2 on any number of ranks, nothing created or changed."""
+"""Bad input: one message with cause and cure, exit code 2 on any number of ranks, no file created or changed."""
 
 import os
 import unittest
@@ -94,7 +94,7 @@ class BadInput(RefusalTest):
                               "loss_scale": ["mean", "sum"]}.items():
             self.refuse("-" + name, "nonsense", words=["-" + name, "'nonsense'", *choices], ranks=(1,))
         self.refuse("-dynamics", "descend", words=["did you mean 'descent'"])
-        # PETSc itself frees neither title nor prefix of a block of options in which it refuses one.
+        # If PETSc refuses an option, it does not free the title and the prefix of the block of options.
         forgets = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
         self.refuse("-flow_ts_type", "rungekutta", words=["TS type", "rungekutta"], **forgets)
         self.refuse("-collapsed_ksp_type", "gmress", words=["KSP type", "gmress"], **forgets)
@@ -121,7 +121,7 @@ class BadInput(RefusalTest):
             self.refuse("-resume", *options, run=run, words=[options[0], reason], ranks=(1,))
         self.refuse("-resume", data=self.classes, run=run, words=["-data", self.classes, self.regression])
         for options in ([], ["-train_samples", 10]):
-            # Other data under the same name.
+            # Different data under the same name.
             before = self.path("moved.h5")
             os.rename(self.regression, before)
             try:
@@ -132,7 +132,7 @@ class BadInput(RefusalTest):
                 os.replace(before, self.regression)
 
     def test_a_checkpoint_made_to_do_harm(self):
-        """Its checksums are right, so it is its content that must be refused."""
+        """The checksums are right, so the program must refuse the content."""
 
         def lose_transform(file):
             del file["features/transform"]
@@ -162,7 +162,7 @@ class BadInput(RefusalTest):
         self.refuse("-ensembl", "table.txt", words=["the nearest is -ensemble"])
         self.refuse("-tiem", 3, words=["the nearest is -time"])
         done = train("-eq_snes_qn_m", 20, "-flow_ts_adapt_safety", 0.5, "-run", self.new_run())
-        self.assertNotIn("is unknown", done.stderr)  # nobody has asked for them yet
+        self.assertNotIn("is unknown", done.stderr)  # no solver has read these options yet
         self.refuse("-xqzvw", 3, words=["-xqzvw is unknown"])
         self.refuse("-ensemble", words=["-ensemble needs a value"])
 

@@ -13,7 +13,7 @@ MONOTONE = ["-model", "monotone"]
 COLLAPSED, UNROLLED, FEEDFORWARD, SHALLOW = (["-objective", name] for name in (
     "collapsed", "unrolled", "feedforward", "shallow"))
 
-# What is chosen; the option that then has no effect, with its value; the choice that takes the effect; the cure.
+# Chosen options; an option that has no effect beside them; the reason in the message; the cure in the message.
 WITHOUT_EFFECT = [
     # the network
     (FEEDFORWARD, "-model monotone", "-objective feedforward", "-objective equilibrium"),
@@ -99,8 +99,8 @@ class Combinations(RefusalTest):
         self.refuse(*MONOTONE, *FEEDFORWARD, "-margin", 0.3, "-momentum", 0.5, ranks=(1, 3),
                     words=["-model monotone does not", "; -margin 0.3 does not", "; -momentum 0.5 does not"])
 
-    def test_what_repeats_a_default_passes(self):
-        """So do the options that a run has recorded, also those without effect of a run from before they were refused."""
+    def test_options_that_repeat_a_default_pass(self):
+        """Recorded options of a run pass, too, also options without effect of a run of 0.1.0, which did not refuse them."""
         run = self.train("-data", self.regression, "-steps", 1, "-gamma", "0.80", "-momentum", 0.9, "-depth", 10, "-backward",
                          "exact", "-eq_float32", "true", "-margin", 0.5, *MINIMISE)
         self.train("-options_file", os.path.join(run, "options.txt"))

@@ -1,4 +1,4 @@
-"""Damaged checkpoints are passed over, and a run's files can be read at any moment."""
+"""A damaged checkpoint is skipped, and the files of a run can be read at any moment."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from training import BAD_INPUT, ENVIRONMENT, WORK, TrainingTest, checkpoints, co
 
 
 def flip(path, share):
-    """Inverts the byte at this share of the file."""
+    """Inverts the byte at a position, given as a share of the file."""
     with open(path, "r+b") as file:
         place = int(share * os.path.getsize(path))
         file.seek(place)
@@ -118,7 +118,7 @@ class Reading(TrainingTest):
         for locking in ({}, {"HDF5_USE_FILE_LOCKING": "FALSE"}):
             environment = {name: value for name, value in ENVIRONMENT.items() if name != "HDF5_USE_FILE_LOCKING"}
             run = self.new_run()
-            # Checkpoints, which flush the history, follow one another quickly.
+            # Many checkpoints, because each checkpoint writes the history, too.
             options = ["-data", self.regression, "-dynamics", "descent", "-step_size", 1e-3, "-time", 1.0,
                        "-checkpoint_every", 40, "-run", run]
             process = subprocess.Popen(command(options, 2), env={**environment, **locking}, stdout=subprocess.PIPE,

@@ -1,5 +1,5 @@
-"""Every dynamics goes on from a checkpoint as if it had not stopped: bit by bit on the same ranks, to rounding on other
-ranks and grids, from a scheduled checkpoint and from one between two of them."""
+"""A resumed run of every dynamics equals an uninterrupted run: bit by bit on the same ranks, to rounding on different ranks
+and grids, from a scheduled checkpoint and from a checkpoint by the clock."""
 
 import itertools
 import os
@@ -9,16 +9,16 @@ import numpy as np
 
 from training import WORK, TrainingTest, checkpoints, history, moments
 
-# Straight runs on other ranks and grids differ by as much: sums in other order, and solves to 1e-12.
+# Uninterrupted runs on different ranks and grids differ as much: by the order of sums, and by solves to 1e-12.
 ROUNDING = 1e-10
 SCHEDULED, BETWEEN = 4, 6
-# A checkpoint at every step (by the clock), of which every fourth is a scheduled one.
+# A checkpoint at every step (by the clock); every fourth checkpoint is a scheduled one.
 CHECKPOINTS = ["-checkpoint_every", 4, "-checkpoint_seconds", 1e-9, "-checkpoint_keep", 0]
 
 NETWORK = ["-model", "pointwise", "-width", 6, "-loss", "cross_entropy"]
 DESCENT = [*NETWORK, "-dynamics", "descent", "-step_size", 0.05]
-BATCHES = [*DESCENT, "-batch", 7, "-audit_every", 1]  # 6 an epoch
-# Its weights leave the region where the map contracts: the third step fails twice and is halved for good.
+BATCHES = [*DESCENT, "-batch", 7, "-audit_every", 1]  # 6 batches per epoch
+# The weights leave the region where the map contracts: the third step fails twice, and the step size stays halved.
 BACKTRACKING = ["-model", "pointwise", "-width", 6, "-loss", "logistic", "-weights", "free", "-gamma", 0.95,
                 "-eq_ladder", "false", "-eq_snes_type", "picard", "-eq_snes_max_it", 400,
                 "-dynamics", "descent", "-step_size", 8, "-seed", 2, "-on_failure", "backtrack"]
@@ -84,14 +84,14 @@ class Dynamics(TrainingTest):
         for name in DYNAMICS:
             grid, other_grid = next(grids)
             with self.subTest(dynamics=name, grids=(grid, other_grid)):
-                # With warm starts exactly from scheduled checkpoints only, see apps/README.md.
+                # With warm starts, exact only from scheduled checkpoints: see apps/README.md.
                 straight = self.straight(name, grid, warm=str(name in WARM).lower())
                 self.assert_same(straight, self.resumed(straight, SCHEDULED, grid))
                 if name in WARM:
                     straight = self.straight(name, grid, warm="false")
                 self.assert_same(straight, self.resumed(straight, BETWEEN, grid))
                 self.assert_same(straight, self.resumed(straight, BETWEEN, other_grid), ROUNDING, WORK)
-                if name == "gradient, backtracking":  # it is the halved step size that went on
+                if name == "gradient, backtracking":  # the step size stayed halved
                     np.testing.assert_array_equal(history(straight)["step_size"][[0, SCHEDULED, STEPS]], [8, 2, 2])
 
 

@@ -1,4 +1,4 @@
-"""An ensemble: every member is what poise-train makes of the same options alone, bit by bit, whatever the others do."""
+"""An ensemble: every member equals a run of poise-train alone with the same options, bit by bit."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from training import (BAD_INPUT, DONE, ENVIRONMENT, FAILED, REQUEUE, SOURCE, WOR
                       checkpoints, command, files, history, patience, train)
 
 DESCENT = "-features whiten -dynamics descent -step_size 0.01 -time 0.1"
-AT_ONCE = 1e-9  # seconds: a deadline that has passed when the first step is there
+AT_ONCE = 1e-9  # seconds: a deadline that has passed after the first step
 PATIENCE = 60
 
 
@@ -24,7 +24,7 @@ class Ensembles(TrainingTest):
     # ---- Starting ensembles ---------------------------------------------------------------------------------------
 
     def table(self, lines):
-        """A file with these members, a dictionary of options by name."""
+        """Writes a table of these members, a dictionary of options by name."""
         self.__class__.count += 1
         path = self.path(f"table{self.count}.txt")
         with open(path, "w", encoding="utf-8") as file:
@@ -32,7 +32,7 @@ class Ensembles(TrainingTest):
         return path
 
     def ensemble(self, lines, *options, ranks=4, group=2, code=DONE, run=None):
-        """Runs it; the directory, and what it printed."""
+        """Runs an ensemble; returns the directory and the output."""
         run = run or self.new_run()
         done = train("-ensemble", self.table(lines), "-ensemble_ranks", group, "-data", self.regression, *options,
                      "-run", run, ranks=ranks)
@@ -66,7 +66,7 @@ class Ensembles(TrainingTest):
         names = [name for name in os.listdir(run) if os.path.isdir(os.path.join(run, name))] if os.path.isdir(run) else []
         return [name for name in names if self.newest_step(os.path.join(run, name)) > 0]
 
-    # ---- What they leave ------------------------------------------------------------------------------------------
+    # ---- Files of ensembles ---------------------------------------------------------------------------------------
 
     @staticmethod
     def rows(run):
@@ -99,7 +99,7 @@ class Ensembles(TrainingTest):
 
     @staticmethod
     def content(path):
-        """Every data set and number of a checkpoint, other than its options."""
+        """Every data set and number of a checkpoint, without its options."""
         found = {}
 
         def add(name, item):
@@ -112,13 +112,13 @@ class Ensembles(TrainingTest):
         return found
 
     def alone(self, lines, name, *options, ranks):
-        """The same training without an ensemble."""
+        """Runs the same training without an ensemble."""
         return self.train("-data", self.regression, *options, *lines[name].split(), ranks=ranks)
 
     # ---- Tests ----------------------------------------------------------------------------------------------------
 
     def test_members_are_the_single_trainings_bit_by_bit(self):
-        # In a group of all ranks one follows the other: options, also of solvers, must not stay behind.
+        # A group of all ranks runs one member after the other: options, also of solvers, must not stay for the next member.
         lines = {"flow": "-time 0.3 -flow_ts_rtol 1e-5 -gamma 0.5",
                  "flow-2": "-time 0.3 -seed 3",
                  "batch": "-features whiten -dynamics descent -step_size 0.01 -batch 10 -epochs 2",
@@ -188,7 +188,7 @@ class Ensembles(TrainingTest):
         self.retry(run, lines, damaged)
 
     def gather(self, run, count):
-        """The tool for the runs of an array takes the folder as it is."""
+        """gather_runs.py, made for the runs of an array, reads the folder of an ensemble."""
         script = os.path.join(SOURCE, "apps", "gather_runs.py")
         done = subprocess.run([sys.executable, script, run], capture_output=True, text=True,
                               timeout=patience(100), check=False)
@@ -213,7 +213,7 @@ class Ensembles(TrainingTest):
                 np.testing.assert_array_equal(values[~there], 0 if name == "done" else np.nan, name)
 
     def retry(self, run, lines, damaged):
-        """What failed is tried again, what is done stays as it is."""
+        """Failed members are tried again, finished members stay as they are."""
         good = {name: files(os.path.join(run, name)) for name in ("good", "good-2")}
         shutil.copy(self.regression, damaged)
         run, done = self.ensemble(lines, "-resume", run=run, code=FAILED)
@@ -231,7 +231,8 @@ class Ensembles(TrainingTest):
         lines = {"a": f"{short} -seed 1", "b": f"{short} -seed 2 -gamma 0.5", "c": f"{short} -seed 3 -gamma 0.6"}
         run, _ = self.ensemble(lines, "-time", 0.05)
         before = self.rows(run)
-        # Other settings of a run that is done are refused, a later end is gone to, and an option that is left out stays.
+        # For a finished run: different settings are refused, a later end continues it, and options that are left out keep their
+        # values.
         lines["b"], lines["c"] = f"{short} -seed 7 -gamma 0.9", f"{short} -time 0.1"
         _, done = self.ensemble(lines, "-time", 0.05, "-resume", run=run, code=FAILED)
         self.assertIn("1 member done already", done.stdout)
@@ -256,7 +257,7 @@ class Ensembles(TrainingTest):
         _, done = self.ensemble({"a": f"{DESCENT} -gamma 0.5"}, "-resume", run=run, code=FAILED)
         self.assertIn("is damaged", done.stderr)
         rows = self.rows(run)
-        self.assertEqual(rows["gamma"], [0.5])  # by the options
+        self.assertEqual(rows["gamma"], [0.5])  # from the options
         np.testing.assert_array_equal(rows["parameters"], np.nan)
 
     def test_after_a_deadline_it_goes_on_on_other_ranks(self):
@@ -271,7 +272,7 @@ class Ensembles(TrainingTest):
                           code=code)
         for name in lines:
             member, alone = os.path.join(run, name), self.alone(lines, name, ranks=1)
-            if name in ("seed-3", "seed-4"):  # which knew no other ranks
+            if name in ("seed-3", "seed-4"):  # these two ran only in the last start, on one rank
                 self.assert_same_run(member, alone)
             else:
                 self.assert_same_history(member, alone, 1e-12, WORK)
@@ -318,7 +319,7 @@ class Ensembles(TrainingTest):
         return found
 
     def finish(self, lines, run):
-        """Resumes endless members to an end that none of them has reached; every one is as if never interrupted."""
+        """Resumes endless members up to an end that no member has reached; each member equals an uninterrupted run."""
         steps = max(self.newest_step(os.path.join(run, name)) for name in lines) + 20
         options = ("-checkpoint_every", 50, "-steps", steps)
         self.ensemble(lines, "-resume", *options, run=run)

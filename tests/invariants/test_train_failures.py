@@ -39,7 +39,7 @@ class Failures(TrainingTest):
         for ranks in (1, 3):
             run, message = self.fail(*diverging, ranks=ranks)
             step = self.assert_last_good(run, message)
-            # The same failure again, but not with smaller steps.
+            # The same failure, but not with smaller steps.
             done = train("-resume", "-run", run, ranks=ranks)
             self.assertEqual(done.returncode, FAILED, done.stdout + done.stderr)
             self.assert_last_good(run, done.stderr)
@@ -47,7 +47,7 @@ class Failures(TrainingTest):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertEqual(history(run)["step"][-1], step + 2)
             self.assertIn("halved", done.stdout)
-            # Its last good step is recorded, whatever -audit_every.
+            # The history has its last good step, for any -audit_every.
             rare, message = self.fail(*diverging, "-audit_every", 1000, ranks=ranks)
             self.assertEqual(self.assert_last_good(rare, message), step)
             self.assertEqual(len(history(rare)["step"]), 2)
@@ -59,7 +59,7 @@ class Failures(TrainingTest):
             run, message = self.fail(*options, ranks=ranks)
             self.assertEqual(self.assert_last_good(run, message), 0)
 
-    def test_a_loss_that_explodes_without_leaving_the_numbers(self):
+    def test_a_loss_that_explodes_but_stays_finite(self):
         options = ["-objective", "shallow", "-dynamics", "descent", "-step_size", 1e4, "-audit", "false", "-steps", 4]
         for ranks in (1, 2):
             run, message = self.fail(*options, ranks=ranks)

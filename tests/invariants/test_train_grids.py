@@ -1,4 +1,4 @@
-"""The same run on every number of ranks and every process grid, also where some ranks have no sample or no feature."""
+"""The same run on every number of ranks and every process grid, also if some ranks have no samples or no features."""
 
 import unittest
 
@@ -10,7 +10,7 @@ from training import WORK, TrainingTest, attempts, checkpoints, parameters
 GRIDS = [(1, 1), (2, 1), (2, 2), (3, 1), (3, 3), (4, 1), (4, 2), (4, 4)]
 # Systems are solved to 1e-13 (collapsed) or 1e-12 (equilibria), mostly to far less than that.
 ROUNDING = 1e-12
-# Of equilibria and adjoints solved to 1e-12 beside the collapsed ones, over the steps of a flow.
+# Equilibria and adjoints, solved to 1e-12, against the collapsed objective, over the steps of a flow.
 SOLVED = 1e-10
 OBJECTIVES = ["collapsed", "equilibrium"]
 
@@ -36,8 +36,8 @@ class Grids(TrainingTest):
     def test_equilibrium_objective(self):
         self.check("-data", self.classes, "-loss", "cross_entropy", "-time", 0.3, objective="equilibrium")
 
-    def test_both_objectives_are_one_run(self):
-        """Excess and bound of the last rows are differences of the losses, so errors count beside the first ones."""
+    def test_both_objectives_give_the_same_run(self):
+        """Excess and bound of the last rows are differences of losses, so errors are relative to their values in the first row."""
         for data, loss in ((self.regression, "squared"), (self.classes, "cross_entropy")):
             runs = {}
             for ranks, features in ((1, 1), (2, 1), (3, 1), (4, 1), (2, 2), (4, 2)):
@@ -70,7 +70,7 @@ class Grids(TrainingTest):
         with h5py.File(one, "w") as file:
             file["features"] = np.array([[1.0], [0.5], [-1.5]])
             file["targets"] = np.array([[1.0], [0.4], [-1.0]])
-        # One feature and no constant: A is the number 1 x 1, its softmax is 1.
+        # One feature and no constant: A is 1 x 1, and its softmax is 1.
         for objective in OBJECTIVES:
             runs = self.check("-data", one, "-features", "identity", "-features_constant", "false", "-time", 0.1,
                               objective=objective, grids=[(1, 1), (2, 2), (3, 3), (3, 1)])

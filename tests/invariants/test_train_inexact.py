@@ -1,4 +1,4 @@
-"""Inexact gradients say so in the run file, and -gradient_check measures them against the exact one."""
+"""The run file labels inexact gradients, and -gradient_check compares them with the exact gradient."""
 
 import unittest
 

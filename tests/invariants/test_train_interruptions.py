@@ -1,5 +1,5 @@
-"""DONE marks the runs that have reached their end, and only those; a deadline and the clock write checkpoints from which
-a run goes on as if nothing had been."""
+"""DONE marks exactly the runs that have reached their end. A run that is resumed from a checkpoint of a deadline or of the
+clock equals an uninterrupted run."""
 
 import os
 import time
@@ -8,7 +8,7 @@ import unittest
 from training import BAD_INPUT, FAILED, REQUEUE, TrainingTest, checkpoints, history, train
 
 DESCENT = ["-features", "whiten", "-dynamics", "descent", "-step_size", 0.01]
-AT_ONCE = 1e-9  # seconds: a deadline that has passed when the first step is there
+AT_ONCE = 1e-9  # seconds: a deadline that has passed after the first step
 
 
 class Interruptions(TrainingTest):
@@ -35,7 +35,7 @@ class Interruptions(TrainingTest):
                 self.assertNotIn(".DONE.tmp", os.listdir(run))
 
     def test_a_run_that_fails_is_not_done(self):
-        # Steps of descent far beyond the flow: the bound breaks.
+        # Steps of descent far too large for the flow: the bound is violated.
         run = self.train("-data", self.regression, "-dynamics", "descent", "-step_size", 0.5, "-time", 20, code=FAILED)
         self.assertFalse(self.done(run))
 
@@ -44,12 +44,12 @@ class Interruptions(TrainingTest):
             with self.subTest(ranks=ranks):
                 straight = self.train(*self.options(), ranks=ranks)
                 run = self.train(*self.options(), "-deadline", AT_ONCE, ranks=ranks, code=REQUEUE)
-                self.assertEqual(len(history(run)["step"]), 1)  # differs before
+                self.assertEqual(len(history(run)["step"]), 1)  # the stopped run is shorter
                 self.assertFalse(self.done(run))
-                # Every start makes a step, so that requeueing ends.
+                # Every start takes at least one step, so that requeueing ends.
                 self.train("-resume", "-deadline", AT_ONCE, ranks=ranks, run=run, code=REQUEUE)
                 self.assertEqual(len(history(run)["step"]), 2)
-                self.assertNotIn("deadline", self.text(run, "options.txt"))  # it was that start's
+                self.assertNotIn("deadline", self.text(run, "options.txt"))  # -deadline is for one start only
                 self.train("-resume", ranks=ranks, run=run)
                 self.assertTrue(self.done(run))
                 self.assert_same_history(straight, run)
@@ -81,13 +81,13 @@ class Interruptions(TrainingTest):
         self.assertTrue(self.done(run))
 
     def test_the_end_of_a_slurm_job_is_a_deadline(self):
-        # Far more steps than fit into the job; the margin is a tenth of what is left.
+        # Far more steps than fit into the job; the margin is a tenth of the remaining time.
         endless = ["-data", self.regression, *DESCENT[:-1], 1e-7, "-time", 1, "-checkpoint_every", 0]
         end = int(time.time()) + 4
         run = self.train(*endless, ranks=2, code=REQUEUE, SLURM_JOB_END_TIME=str(end))
         self.assertFalse(self.done(run))
         self.assertGreater(len(history(run)["step"]), 1)
-        # -deadline wins.
+        # -deadline overrides the end of the job.
         self.train(*endless, "-deadline", AT_ONCE, code=REQUEUE, SLURM_JOB_END_TIME=str(int(time.time()) + 10**6))
 
     def test_an_end_of_the_job_that_is_no_number_is_refused(self):
@@ -107,7 +107,7 @@ class Interruptions(TrainingTest):
         straight = self.train(*self.options(), "-checkpoint_every", 0)
         self.assertEqual(len(checkpoints(straight)), 1)
         run = self.train(*self.options(), "-checkpoint_every", 0, "-checkpoint_seconds", AT_ONCE, "-checkpoint_keep", 0)
-        self.assertEqual(len(checkpoints(run)), len(history(run)["step"]))  # one a step
+        self.assertEqual(len(checkpoints(run)), len(history(run)["step"]))  # one checkpoint per step
         self.assert_same_history(straight, run)
         for path in checkpoints(run)[5:]:  # as after a crash
             os.remove(path)

@@ -7,7 +7,7 @@ import numpy as np
 from training import WORK, TrainingTest, history
 
 SOLVER = 1e-10
-# 45 samples: 6 batches of 7 an epoch, 3 samples sit out.
+# 45 samples: 6 batches of 7 per epoch; 3 samples are left out.
 BATCHES = ["-loss", "cross_entropy", "-model", "pointwise", "-width", 8, "-dynamics", "descent", "-step_size", 0.02,
            "-batch", 7]
 PER_EPOCH = 6
@@ -26,13 +26,13 @@ class Minibatch(TrainingTest):
                 self.assert_same_history(runs[0], runs[-1], SOLVER, WORK)
                 self.assert_same_parameters(runs[0], runs[-1], SOLVER)
 
-    def test_epochs_end_the_run_and_are_what_is_recorded(self):
+    def test_epochs_end_the_run_and_are_recorded(self):
         h = history(self.train(*self.options("-epochs", 3)))
         np.testing.assert_array_equal(h["epoch"], [0, 1, 2, 3])
         np.testing.assert_array_equal(h["step"], [0, PER_EPOCH, 2 * PER_EPOCH, 3 * PER_EPOCH])
         every = history(self.train(*self.options("-epochs", 3, "-audit_every", 1)))
         self.assertEqual(len(every["step"]), 3 * PER_EPOCH + 1)
-        for name in ("loss", "train_accuracy"):  # means since the row before
+        for name in ("loss", "train_accuracy"):  # means since the previous row
             means = every[name][1:].reshape(3, PER_EPOCH).mean(axis=1)
             np.testing.assert_allclose(h[name][1:], means, rtol=1e-9)
         np.testing.assert_allclose(h["test_loss"], every["test_loss"][::PER_EPOCH], rtol=1e-9)

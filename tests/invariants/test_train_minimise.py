@@ -53,13 +53,13 @@ class MinimiseRuns(TrainingTest):
             self.train("-resume", ranks=ranks, run=run)
         h, same, other = (history(run) for run in (straight, *runs))
         for name in ("loss", "grad_norm"):
-            np.testing.assert_array_equal(same[name][:5], h[name][:5])  # what was done stays
-        # What it had learnt of the curvature is gone, so that its next step is another one.
+            np.testing.assert_array_equal(same[name][:5], h[name][:5])  # the rows before the stop stay
+        # TAO has lost what it had learnt of the curvature, so the next step is a different one.
         self.assertNotEqual(same["loss"][5], h["loss"][5])
         for resumed in (same, other):
             self.assertLess(resumed["grad_norm"][-1], 1e-8)
             self.assertAlmostEqual(resumed["loss"][-1], h["loss"][-1], delta=1e-12 * h["loss"][-1])
-        # It does depend on nothing else: the same again, and on other ranks to rounding.
+        # The next steps depend on nothing else: they are the same when repeated, and on different ranks to rounding.
         again = self.copy_run(straight)
         for path in checkpoints(again)[2:]:
             os.remove(path)

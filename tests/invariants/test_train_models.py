@@ -1,4 +1,4 @@
-"""Every model and every explicit network trains, and trains the same on every number of ranks and every grid."""
+"""Every model and every explicit network trains, with the same results on every number of ranks and every grid."""
 
 import itertools
 import unittest
@@ -12,7 +12,7 @@ WEIGHTS = ["softmax", "spectral", "free"]
 GRIDS = [(1, 1), (2, 1), (3, 1), (4, 1), (4, 2)]
 FEW_GRIDS = [(1, 1), (3, 1), (4, 2)]
 DESCENT = ["-dynamics", "descent", "-step_size", 0.02]
-# Equilibria and adjoints are solved to 1e-12 of every sample.
+# Equilibria and adjoints of every sample are solved to 1e-12.
 SOLVER = 1e-10
 
 

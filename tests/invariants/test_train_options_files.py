@@ -1,4 +1,4 @@
-"""Every file of petsc_opts for poise-train runs on every model that it suits, is used to its last line, and solvers agree with each other."""
+"""Every file of petsc_opts for poise-train runs on every model that it suits, every line has an effect, and solvers agree."""
 
 import glob
 import os
@@ -7,7 +7,7 @@ import unittest
 from training import DIGITS, SOURCE, TrainingTest, WORK, history
 
 ALL = sorted(os.path.basename(path)[:-5] for path in glob.glob(os.path.join(SOURCE, "petsc_opts", "*.opts")))
-# Those of other programs are run by the tests of these programs.
+# The tests of other programs run the files for these programs.
 FILES = [name for name in ALL if not name.startswith(("sweep_", "compare_"))]
 SOLVERS = [name for name in FILES if name.startswith(("eq_", "adj_"))]
 INEXACT = [name for name in FILES if name.startswith("backward_")]
@@ -15,7 +15,7 @@ STUDIES = [name for name in FILES if name.startswith("compare_")]  # test_compar
 DYNAMICS = [name for name in FILES if name not in STUDIES + SOLVERS + INEXACT + ["mnist", "collapsed_bcgs"]]
 PROBLEM = ["-data", DIGITS, "-train_samples", 60, "-features_rank_cut", 0.03]
 DESCENT = ["-loss", "cross_entropy", "-dynamics", "descent", "-step_size", 0.05, "-steps", 3, "-time", 1e9]
-# Another solver of the same equation is as near as its tolerance of 1e-12 times the condition of the equation.
+# Two solvers of the same equation agree to the tolerance of 1e-12 times the condition of the equation.
 SOLVER = 1e-9
 
 SMALL = ["-width", 12, "-features_width", 10]
@@ -28,7 +28,7 @@ MODELS = {
     "monotone_relu": ["-model", "monotone", "-activation", "relu", "-margin", 0.5, *SMALL],
     "monotone_tanh": ["-model", "monotone", "-activation", "tanh", "-margin", 0.5, *SMALL],
 }
-# The splittings are for monotone I - W; forward-backward also wants an activation that suits every step.
+# The splittings are for monotone I - W; forward-backward also needs an activation that suits every step size.
 SUITED = {
     "eq_perron": ["softmax_linear", "softmax_tanh"],
     "eq_forward_backward": ["monotone_relu"],
@@ -82,7 +82,7 @@ class OptionsFiles(TrainingTest):
 
     def test_every_dynamics_lowers_the_loss(self):
         for name in DYNAMICS:
-            end = ["-time", 0.05] if name.startswith(("flow", "descent")) else []  # the others end by their steps
+            end = ["-time", 0.05] if name.startswith(("flow", "descent")) else []  # all other files end by -steps
             for ranks in (1, 2):
                 with self.subTest(file=name, ranks=ranks):
                     loss = history(self.train(*PROBLEM, *end, "-options_file", self.file(name), ranks=ranks))["loss"]

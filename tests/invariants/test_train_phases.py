@@ -1,4 +1,4 @@
-"""-log_view tells where the time of a training goes: every phase is a stage or an event of its own."""
+"""-log_view shows the time of each phase of a training: every phase is a stage or an event."""
 
 import collections
 import csv
@@ -51,7 +51,7 @@ class Phases(TrainingTest):
         for rank in range(ranks):
             named = sum(stages[rank][stage] for stage in STAGES)
             self.assertGreater(named, 0.9 * sum(stages[rank].values()), stages[rank])
-        # All but the setup is the time that the run file has, of the same begin and end.
+        # All stages but the setup add up to the time in the run file.
         seconds = attempts(run)[-1]["seconds"]
         self.assertAlmostEqual(sum(stages[0][stage] for stage in STAGES[1:]), seconds, delta=0.05 * seconds + 0.05)
         for stage, names in EVENTS.items():
@@ -61,7 +61,7 @@ class Phases(TrainingTest):
                      ("Equilibrium", "Adjoint", "SNESSolve", "SNESFunctionEval", "KSPSolve", "PCApply")}
             self.assertEqual(count["SNESSolve"], count["Equilibrium"], count)
             self.assertEqual(count["KSPSolve"], count["Adjoint"], count)
-            self.assertGreaterEqual(count["KSPSolve"], 6 * history(run)["step"][-1], count)  # rk 5f: 6 gradients a step
+            self.assertGreaterEqual(count["KSPSolve"], 6 * history(run)["step"][-1], count)  # rk 5f: 6 gradients per step
             self.assertGreaterEqual(count["SNESFunctionEval"], count["SNESSolve"], count)
             self.assertGreater(count["PCApply"], count["SNESSolve"], count)
         if features > 1:  # the weights are spread
@@ -77,7 +77,7 @@ class Phases(TrainingTest):
                 self.check(ranks, features)
 
     def test_a_rank_without_samples_knows_the_events_by_the_same_numbers(self):
-        # One sample on two ranks: the second never solves. Its events are in the same rows all the same.
+        # One sample on two ranks: the second rank never solves, but its events have the same numbers.
         one = self.path("one.h5")
         with h5py.File(one, "w") as file:
             file["features"], file["targets"] = np.array([[1.0, 2.0]]), np.array([[1.0]])

@@ -1,4 +1,4 @@
-"""run.h5 says of every attempt who started it, where, with what and how it ended; checkpoints say what they cost."""
+"""run.h5 has for every attempt the user, host, options and outcome, and the cost of checkpoints."""
 
 import getpass
 import os
@@ -87,7 +87,7 @@ class Attempts(TrainingTest):
             self.assertEqual(attempt["git_dirty"], int(attempt["git"].endswith("-dirty")))
         self.assertRegex(attempt["started"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertLessEqual(attempt["started"], attempt["ended"])
-        # All options, also those that are defaults.
+        # All options, also defaults.
         self.assertLessEqual({f"-data {self.regression}", "-gamma 0.8", "-checkpoint_every 20"}, option_lines(attempt))
         self.assertEqual(attempt["first_step"], 0)
 
@@ -98,7 +98,7 @@ class Attempts(TrainingTest):
         self.assertEqual([name for name in attempt if name.startswith("slurm")], [])
         self.assertEqual(attempt["first_step"] % 20, 0)
         self.assertGreater(attempt["last_step"], attempt["first_step"])
-        # Every scheduled checkpoint after the first step, and one where it was stopped.
+        # Every scheduled checkpoint after the first step, and one at the stop.
         scheduled = attempt["last_step"] // 20 - attempt["first_step"] // 20
         self.assertEqual(attempt["checkpoints"], scheduled + (attempt["last_step"] % 20 > 0))
         self.assertEqual(attempt["checkpoints_left_out"], 0)
@@ -108,7 +108,7 @@ class Attempts(TrainingTest):
         self.assertEqual((attempt["first_step"], attempt["last_step"]), (before, before + 30))
         self.assertEqual((attempt["ranks"], attempt["nodes"]), (3, 1))
         self.assertEqual(option_lines(attempt), {f"-steps {before + 30}"})
-        with h5py.File(os.path.join(run, "run.h5"), "r") as file:  # the root is about the last attempt
+        with h5py.File(os.path.join(run, "run.h5"), "r") as file:  # the root has the last attempt
             self.assertEqual((file.attrs["ranks"], file.attrs["started"]), (3, attempt["started"]))
 
     def check_listing(self, run):
@@ -136,7 +136,7 @@ class Attempts(TrainingTest):
 
 
 class Cost(TrainingTest):
-    # A step on a hundred numbers takes far less than a checkpoint, which waits for the disk.
+    # A step with a hundred parameters is far faster than a checkpoint, which waits for the disk.
     OPTIONS = ["-features", "random_relu", "-features_width", 10, "-objective", "equilibrium", "-dynamics", "descent",
                "-step_size", 1e-4, "-steps", 250, "-audit", "false", "-audit_every", 10, "-checkpoint_keep", 0]
 
@@ -158,7 +158,7 @@ class Cost(TrainingTest):
         self.assertEqual((self.steps(run)[0], self.steps(run)[-1]), (0, 250))
         self.assertGreaterEqual(attempt["checkpoints_left_out"], 1)
         self.check_report(done.stdout, attempt)
-        # What is left out at one end is not at the other: resumed from the start, it takes the same way.
+        # Results do not depend on which checkpoints are left out: resumed from the start, the run takes the same steps.
         for path in checkpoints(run)[1:]:
             os.remove(path)
         self.train("-resume", ranks=2, run=run)

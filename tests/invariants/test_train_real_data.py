@@ -1,4 +1,4 @@
-"""Real data through poise-train: units that differ, offsets, uneven classes, verdicts that nothing supports."""
+"""Real data through poise-train: different units, offsets, uneven classes, verdicts that must be "not verified"."""
 
 import json
 import os
@@ -81,7 +81,7 @@ class RealData(RefusalTest):
         self.assert_same_history(runs[names[1], 1], runs[names[2], 1], 1e-12)
         self.assertNotEqual(history(runs[names[0], 1])["loss"][-1], history(runs[names[1], 1])["loss"][-1])
 
-    def test_weights_that_cannot_be_are_refused(self):
+    def test_wrong_class_weights_are_refused(self):
         self.refuse("-class_weight", "balanced", words=["-class_weight", "/targets"])
         for value in ("1,2", "1,2,0", "heavy"):
             self.refuse("-loss", "cross_entropy", "-class_weight", value, data=self.classes, words=["-class_weight", value],
@@ -156,7 +156,7 @@ class RealData(RefusalTest):
         every = self.train(*options, "-steps", 100, "-record_every", 30)
         np.testing.assert_array_equal(history(every)["step"], [0, 30, 60, 90, 100])
         both = [history(run) for run in (self.train(*options, "-steps", 100), every)]
-        for name in ("lambda_T", "bound", "loss"):  # what the audit knows of the steps between stays
+        for name in ("lambda_T", "bound", "loss"):  # the audit keeps its results of the steps between the rows
             np.testing.assert_array_equal(both[1][name], both[0][name][[0, 30, 60, 90, 100]], name)
 
     def test_a_run_that_ends_at_its_last_step_says_that_its_time_is_not_over(self):
@@ -177,7 +177,7 @@ class RealData(RefusalTest):
             self.assertIn(words, done.stdout)
             self.assertEqual(history(run)["step"][-1], steps)
 
-    def test_what_starts_within_a_second_gets_a_directory_of_its_own(self):
+    def test_runs_that_start_within_a_second_get_different_directories(self):
         table = self.path("table.txt")
         with open(table, "w", encoding="utf-8") as file:
             file.write("a: -seed 1\n")

@@ -1,5 +1,5 @@
-"""A run that was interrupted and resumed is the run that was not: bit by bit on the same ranks and grid, to rounding
-on others."""
+"""A run that was interrupted and resumed equals an uninterrupted run: bit by bit on the same ranks and grid, to rounding on
+different ones."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ import numpy as np
 from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, checkpoints, command, history,
                       patience, train)
 
-# Same seed, same times, rounding of other sums: largest seen 1e-13.
+# Same seed, same times, sums in a different order: largest difference seen 1e-13.
 ROUNDING = 1e-12
 
 EVERY = 3  # steps between scheduled checkpoints
@@ -42,10 +42,10 @@ class Resume(TrainingTest):
         rows = len(history(straight)["step"])
         self.assertGreater(rows, 6)
         cut = rows // 2
-        if "equilibrium" in options:  # exact from scheduled checkpoints only, for its warm starts; see apps/README.md
+        if "equilibrium" in options:  # warm starts: exact only from scheduled checkpoints, see apps/README.md
             cut -= cut % EVERY
         part = self.train(*options, *grid, "-steps", cut, ranks=ranks)
-        self.assertEqual(len(history(part)["step"]), cut + 1)  # differs before
+        self.assertEqual(len(history(part)["step"]), cut + 1)  # the stopped run is shorter
 
         same, other = self.copy_run(part), self.copy_run(part)
         self.train("-resume", "-steps", 10**6, *grid, ranks=ranks, run=same)
@@ -57,7 +57,7 @@ class Resume(TrainingTest):
 
     def test_resumed_runs_equal_straight_ones(self):
         grids = itertools.cycle(GRIDS)
-        # Every pair of loss and dynamics, and each of either with both objectives.
+        # Every pair of loss and dynamics; every loss and every dynamics with both objectives.
         for (i, loss), (j, dynamics) in itertools.product(enumerate(self.data), enumerate(DYNAMICS)):
             objective = OBJECTIVES[(i + j) % 2]
             before, after = next(grids)
@@ -78,7 +78,7 @@ class Resume(TrainingTest):
         output, errors = process.communicate(timeout=patience(60))
         self.assertEqual(process.returncode, REQUEUE, output + errors)
         stopped = history(run)["step"]
-        self.assertLess(len(stopped), len(history(straight)["step"]))  # differs before
+        self.assertLess(len(stopped), len(history(straight)["step"]))  # the stopped run is shorter
         self.assertTrue(checkpoints(run)[-1].endswith(f"step-{int(stopped[-1]):08d}.h5"))
 
         other = self.copy_run(run)
@@ -122,7 +122,7 @@ class Resume(TrainingTest):
             straight = self.train("-data", self.regression, *options, "-steps", 6, ranks=ranks)
             run = self.train("-data", moved, *options, "-steps", 3, "-grid_feature_ranks", grid, ranks=ranks)
             os.rename(moved, changed)
-            self.train("-resume", "-steps", 5, run=run, code=BAD_INPUT)  # where is it?
+            self.train("-resume", "-steps", 5, run=run, code=BAD_INPUT)  # the run is missing
             self.train("-resume", "-data", changed, "-steps", 4, ranks=3, run=run)
             with h5py.File(changed, "r+") as file:
                 features, test = file["features"][:], file["test_targets"][:]
@@ -159,7 +159,7 @@ class Resume(TrainingTest):
         after = history(run)
         self.assertEqual((len(before["t"]), len(after["t"])), (11, 21))
         self.assert_same_history(self.train(*options, "-time", 0.2), run)
-        # A job that is requeued with -resume alone must not fall back to the first end time.
+        # A job that is requeued with -resume alone must keep the later end time.
         self.train("-resume", run=run, code=DONE)
         self.assertEqual(len(history(run)["t"]), 21)
         with open(os.path.join(run, "options.txt"), encoding="utf-8") as file:
@@ -188,7 +188,7 @@ class Resume(TrainingTest):
                                       check=False)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def test_the_objective_is_that_of_the_run_whatever_the_default_is(self):
+    def test_a_resumed_run_keeps_its_objective(self):
         for objective in OBJECTIVES:
             options = ["-data", self.regression, "-features", "whiten", "-objective", objective]
             run = self.train(*options, "-time", 0.2)
@@ -204,7 +204,7 @@ class Resume(TrainingTest):
             self.assertEqual(done.returncode, BAD_INPUT)
             self.assertIn(f"the run was made with {objective}", done.stderr)
 
-    def test_an_end_before_the_point_reached_is_told_and_forgotten(self):
+    def test_an_end_before_the_last_step_is_reported_and_not_stored(self):
         run = self.train("-data", self.regression, "-time", 0.2)
         before, copy = os.path.join(run, "options.txt"), self.copy_run(run)
         for earlier in (["-steps", 1], ["-time", 0.1], []):

@@ -1,4 +1,4 @@
-"""What the tests of the whole program share: poise-train started as users start it, and what its runs leave.
+"""Shared by the tests of whole programs: starts poise-train as users start it, and reads the files of its runs.
 
 CTest says by environment variables which programs to run.
 """
@@ -19,21 +19,21 @@ TRAIN = os.environ.get("POISE_TRAIN", os.path.join(SOURCE, "build", "apps", "poi
 DATA = os.environ.get("POISE_DATA", os.path.join(SOURCE, "build", "apps", "poise-data"))
 MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
 
-# As CTest sets them; here for a test that is started by hand.
+# CTest sets these variables; the values here are for a test that is started by hand.
 ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1",
                "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1",
-               # Open MPI waits two seconds after an exit code that is not 0, and most of these tests want one.
+               # Open MPI waits 2 s after a nonzero exit code, and most of these tests expect such a code.
                "OMPI_MCA_odls_base_sigkill_timeout": "0", **os.environ}
 
 def patience(seconds):
-    """A limit of time, longer for programs with sanitizers."""
+    """A time limit; longer for programs with sanitizers."""
     return seconds * float(os.environ.get("POISE_TEST_PATIENCE", "1"))
 
 
-# Done, failed audit or solve, bad input, stopped on request: the exit codes that scripts rely on.
+# Exit codes: done, failed audit or solve, bad input, stopped on request.
 DONE, FAILED, BAD_INPUT, NOT_VERIFIED, REQUEUE = 0, 1, 2, 3, 75
 
-# Work done, not results: time, and Krylov steps, which depend on what shares a panel.
+# Columns that are not results: time, and Krylov steps, which depend on the samples in a panel.
 WORK = {"wall_seconds", "equilibrium_iterations", "adjoint_iterations", "equilibrium_fallbacks", "adjoint_fallbacks"}
 
 
@@ -63,7 +63,7 @@ def parameters(path):
 
 
 def moments(path):
-    """What the dynamics carry from step to step, by name and parameter block."""
+    """Vectors of the dynamics in a checkpoint, by name and parameter block."""
     found = {}
     with h5py.File(path, "r") as file:
         file["dynamics"].visititems(
@@ -78,7 +78,7 @@ def attributes(run):
 
 
 def attempts(run):
-    """What the run file says of every start, oldest first."""
+    """The attempts in the run file, oldest first."""
     with h5py.File(os.path.join(run, "run.h5"), "r") as file:
         return [dict(group.attrs) for _, group in sorted(file["attempts"].items())]
 
@@ -101,7 +101,7 @@ def synthetic(path, samples, inputs, outputs, classes=False, test_samples=0, see
 
 
 class TrainingTest(unittest.TestCase):
-    """A scratch folder a test class, where its data sets lie, and comparisons of runs."""
+    """A scratch folder per test class, with data sets, and comparisons of runs."""
 
     @classmethod
     def setUpClass(cls):
@@ -134,7 +134,7 @@ class TrainingTest(unittest.TestCase):
         return run
 
     def assert_same_history(self, run, other, tolerance=0.0, ignored=frozenset({"wall_seconds"})):
-        """Every column, NaN where the other is NaN; `tolerance` is relative to the column's largest magnitude."""
+        """Compares every column, NaN with NaN; `tolerance` is relative to the largest magnitude in the column."""
         self.assert_same_columns(history(run), history(other), tolerance, ignored)
 
     def assert_same_columns(self, left, right, tolerance, ignored):
@@ -151,7 +151,7 @@ class TrainingTest(unittest.TestCase):
                                  f"column {name}, row {worst}: {a[worst]!r} and {b[worst]!r}, largest {scale!r}")
 
     def assert_same_parameters(self, run, other, tolerance=0.0):
-        """Those of the newest checkpoints."""
+        """Compares the parameters of the newest checkpoints."""
         left, right = parameters(checkpoints(run)[-1]), parameters(checkpoints(other)[-1])
         for name in left:
             np.testing.assert_allclose(left[name], right[name], rtol=0, err_msg=name,
@@ -159,10 +159,10 @@ class TrainingTest(unittest.TestCase):
 
 
 class RefusalTest(TrainingTest):
-    """What bad input must lead to: one message, exit code 2, nothing created or changed."""
+    """Bad input: one message, exit code 2, no file created or changed."""
 
     def refuse(self, *options, words, run=None, data=None, ranks=(1, 3), **environment):
-        """`words` must all stand in the one message. Without `run`, a new one must not come to be."""
+        """The message must have all `words`. Without `run`, the program must not make a new run directory."""
         run = run or self.new_run()
         options = [*(["-data", data or self.regression] if data != "" else []), *options]
         before = files(run)

@@ -1,5 +1,5 @@
-// One defect of a kind, made on purpose: what does not report it here says nothing where it is silent about
-// Poise.
+// One defect of each kind, made on purpose: a tool that does not report this defect proves nothing when it
+// reports none in Poise.
 //   poise-defect KIND
 #include <petscvec.h>
 
@@ -13,7 +13,7 @@
 
 namespace {
 
-/// Not known to the compiler, which would warn of the defect or leave it out.
+/// A value that the compiler does not know; otherwise it would warn of the defect or remove it.
 volatile int length = 8;
 void* volatile kept = nullptr;
 

@@ -1,5 +1,5 @@
-# The sanitizers' part of the environment of every test: an exit code that no program of Poise has, and reports in files,
-# because a test that expects a failure would take a report for it. sanitizer_reports shows them.
+# Environment of every test for the sanitizers: an exit code that no program of Poise has, and reports in files, because
+# a test that expects a failure would accept a report as this failure. sanitizer_reports shows them.
 set(POISE_SANITIZER_OPTIONS
   ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:check_initialization_order=1
   UBSAN_OPTIONS=exitcode=99:print_stacktrace=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The reports that the sanitizers wrote into files PREFIX.PID, so that none is lost: not of a rank that is not the first
-# to fail, nor of a program whose failure a test expects.
+# The sanitizers write reports into files PREFIX.PID, so that no report is lost: also reports of a rank that fails later,
+# and of a program whose failure a test expects.
 #   reports.sh clear|show PREFIX      show: exit code 1 if there are any
 set -euo pipefail
 shopt -s nullglob

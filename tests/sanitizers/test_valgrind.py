@@ -1,4 +1,4 @@
-"""valgrind finds no error in a run from start to end, apart from the suppressions of valgrind.supp, each of which says why;
+"""valgrind finds no error in a run from start to end, except the suppressions of valgrind.supp, which have reasons;
 and it finds the errors that are there.
 
 CTest says by environment variables which programs to run.
@@ -15,7 +15,7 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SUPPRESSIONS = os.path.join(SOURCE, "tests", "sanitizers", "valgrind.supp")
 FOUND = 99  # no exit code of Poise
 
-# Freed and lost memory; what is still reachable at the end is Open MPI's. The rest is for readable reports.
+# Freed and lost memory. Memory that is still reachable at the end belongs to Open MPI. Then options for readable reports.
 VALGRIND = [os.environ["VALGRIND"], f"--error-exitcode={FOUND}", "--leak-check=full", "--show-leak-kinds=definite,possible",
             "--errors-for-leak-kinds=definite,possible", f"--suppressions={SUPPRESSIONS}", "--gen-suppressions=all",
             "--keep-debuginfo=yes", "--num-callers=30", "--child-silent-after-fork=yes"]
@@ -28,7 +28,7 @@ class Valgrind(unittest.TestCase):
         self.scratch = scratch.name
 
     def run_program(self, program, *arguments, ranks):
-        """The reports of all ranks, beside exit code and output. Valgrind writes them to files: ranks would mix lines."""
+        """Exit code, output and the reports of all ranks. Reports go to files, because ranks would mix their lines."""
         log = os.path.join(self.scratch, "report")
         for name in os.listdir(self.scratch):
             if name.startswith("report."):
@@ -64,7 +64,7 @@ class Valgrind(unittest.TestCase):
         self.assertIn("rows held", output)
 
     def test_errors_are_found(self):
-        # index_outside and the overflows are not errors of memory: the sanitizers find them.
+        # index_outside and the overflows are not memory errors: the sanitizers find them.
         for defect, words in {"none": None, "read_outside": "Invalid read of size 8", "use_after_free": "Invalid read of size 8",
                               "read_outside_of_a_vec": "Invalid read of size 8",
                               "branch_on_uninitialised": "depends on uninitialised value",

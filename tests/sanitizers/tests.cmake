@@ -1,4 +1,4 @@
-# What finds memory errors: the preset asan runs all tests under the sanitizers, the preset valgrind has one test.
+# Tests for memory errors: the preset asan runs all tests under the sanitizers, the preset valgrind has one test.
 add_executable(poise-defect sanitizers/defect.cpp)
 target_link_libraries(poise-defect PRIVATE poise_petsc poise_compile_options)
 
@@ -14,7 +14,7 @@ if(POISE_VALGRIND)
   return()
 endif()
 
-# Proofs that the sanitizers find defects, and the reports that the other tests led to.
+# Tests that the sanitizers find defects, and the reports of all other tests.
 # poise_finds(DEFECT what must be reported)
 function(poise_finds defect report)
   add_test(NAME sanitizers_find.${defect} COMMAND ${MPIEXEC} -n 1 $<TARGET_FILE:poise-defect> ${defect})

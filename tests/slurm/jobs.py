@@ -1,4 +1,4 @@
-"""What the tests of the SLURM jobs share: submitting, waiting, and runs that are interrupted at a moment of choice."""
+"""Shared by the tests of the SLURM jobs: submitting, waiting, and runs that are interrupted at a chosen moment."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(SOURCE, "tests", "invariants"))
 
 import training  # noqa: E402  (found only now)
 
-# A job that has not got there by then hangs; the machine may do much else.
+# seconds; a job that takes longer hangs. Generous, because the machine may be busy.
 PATIENCE = 90
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"}
 ENDLESS = 10**9
@@ -30,7 +30,7 @@ class SlurmTest(unittest.TestCase):
         cls.addClassCleanup(scratch.cleanup)
         cls.scratch = scratch.name
         os.chmod(scratch.name, 0o755)
-        # Open MPI names its files after process ids, and other namespaces have the same ones.
+        # Open MPI names its files by process ids, and other namespaces have the same ids.
         os.environ["TMPDIR"] = training.ENVIRONMENT["TMPDIR"] = cls.path("mpi")
         os.makedirs(cls.path("mpi"))
         slurm = cls.slurm = private_slurm.PrivateSlurm(cls.path("slurm"))
@@ -66,12 +66,12 @@ class SlurmTest(unittest.TestCase):
             return ""
 
     def show(self, job):
-        """What scontrol says of it, by name; nothing where a busy controller did not answer in time."""
+        """The fields that scontrol shows of a job, by name; empty if a busy controller did not answer in time."""
         text = self.ask("scontrol", "show", "job", "--oneliner", job, check=False)
         return dict(word.split("=", 1) for word in text.split() if "=" in word)
 
     def until(self, what, reached, job, patience=PATIENCE):
-        """Polls until `reached()`, and returns what it returned."""
+        """Polls until `reached()` is true, and returns its value."""
         limit = time.monotonic() + patience
         while not (result := reached()):
             if time.monotonic() > limit:
@@ -80,8 +80,8 @@ class SlurmTest(unittest.TestCase):
         return result
 
     def wait_requeued(self, job, restarts=1):
-        """It waits, now, for its next start, which SLURM puts two minutes ahead: what the last start leaves behind
-        ends in that time, and must have ended before a test hurries the job on."""
+        """Waits until the job is pending again. SLURM plans the next start two minutes later; the processes of the last
+        start must have ended before a test starts the job earlier."""
         def requeued():
             shown = self.show(job)
             if shown.get("JobState") in FINAL - {"PREEMPTED", "NODE_FAIL"}:
@@ -91,19 +91,19 @@ class SlurmTest(unittest.TestCase):
         self.until("requeued", requeued, job)
 
     def hurry(self, job):
-        """To a start in another second than its end: daemons take it for the job that was ended, else."""
+        """Starts the job again, in a later second than its end: otherwise the daemons mistake it for the ended job."""
         self.ask("scontrol", "update", f"JobId={job}", "StartTime=now+2")
 
     def wait_final(self, job):
-        """Until it has ended in whatever state; returns what scontrol says of it. The end of its processes is not
-        enough: it is COMPLETING then, until SLURM has cleaned up, which takes long on a busy machine."""
+        """Waits until the job has ended, in any state; returns the fields of scontrol. The end of its processes is not
+        enough: the job is then COMPLETING until SLURM has cleaned up, which takes long on a busy machine."""
         def ended():
             shown = self.show(job)
             return shown if shown.get("JobState") in FINAL else None
         return self.until("ended", ended, job)
 
     def wait_end(self, job, state="COMPLETED", code=0):
-        """Until it has ended, in that state and with that exit code; returns what scontrol says of it."""
+        """Waits until the job has ended, with this state and exit code; returns the fields of scontrol."""
         shown = self.wait_final(job)
         self.assertEqual(shown["JobState"], state, f"job {job}\n{shown}\n{self.log(job)}\n{self.slurm.logs()}")
         if state in ("COMPLETED", "FAILED"):
@@ -113,9 +113,9 @@ class SlurmTest(unittest.TestCase):
     # ---- Runs -------------------------------------------------------------------------------------------------------
 
     def options(self, name, steps=ENDLESS):
-        """A file with the options of a run, which may be written again while a job waits."""
+        """Writes a file with the options of a run; a test may write it again while a job waits."""
         path = self.path(f"{name}.opts")
-        # Steps so short that no number of them comes near the minimum.
+        # Steps so small that the run never comes near the minimum.
         lines = [f"-data {self.data}", "-features whiten", "-dynamics descent", "-step_size 1e-5", "-time 1e9",
                  "-checkpoint_every 50", f"-steps {steps}"]
         with open(path, "w", encoding="utf-8") as file:
@@ -123,7 +123,7 @@ class SlurmTest(unittest.TestCase):
         return path
 
     def start(self, name, script="train.sbatch", sbatch=(), **environment):
-        """An endless run that has already written a checkpoint after its start; the job and the run directory."""
+        """Submits an endless run and waits for its first checkpoint; returns the job and the run directory."""
         run = self.path(name)
         job = self.submit(script, "-options_file", self.options(name), "-run", run, sbatch=sbatch, **environment)
         self.until("under way", lambda: self.newest_step(run) > 0, job)
@@ -135,14 +135,14 @@ class SlurmTest(unittest.TestCase):
         return max((int(os.path.basename(path)[5:-3]) for path in training.checkpoints(run)), default=0)
 
     def let_end(self, name, run):
-        """Gives the endless run, which no job works on now, an end that it has not reached; returns its last step."""
+        """Gives a stopped endless run an end that it has not reached yet; returns the last step."""
         self.assertFalse(os.path.exists(os.path.join(run, "DONE")))
         last = self.newest_step(run) + 60
         self.options(name, last)
         return last
 
     def finish(self, name, job, run, last):
-        """The job goes on to the end."""
+        """The job goes on until the run is done."""
         self.hurry(job)
         shown = self.wait_end(job)
         self.assertTrue(os.path.exists(os.path.join(run, "DONE")))
@@ -152,7 +152,7 @@ class SlurmTest(unittest.TestCase):
         return shown
 
     def assert_same_as_straight(self, name, run, ranks=2, tolerance=0.0, ignored=frozenset({"wall_seconds"})):
-        """The history of a run that was never interrupted and has known no SLURM, bit by bit with tolerance 0."""
+        """The history equals the history of an uninterrupted run without SLURM; bit by bit if the tolerance is 0."""
         straight = self.path(f"{name}-straight")
         done = training.train("-options_file", self.path(f"{name}.opts"), "-run", straight, ranks=ranks)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -162,7 +162,7 @@ class SlurmTest(unittest.TestCase):
 
     @staticmethod
     def processes():
-        """Process id and words of every process; this namespace has none but those of the tests."""
+        """Process id and command line of every process; this namespace has only the processes of the tests."""
         for process in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{process}/cmdline", encoding="utf-8") as file:
@@ -175,7 +175,7 @@ class SlurmTest(unittest.TestCase):
         return [process for process, words in self.processes() if words[0].endswith("poise-train") and run in words]
 
     def left_of(self, job):
-        """Process ids of SLURM's steps of a job, and of its script."""
+        """Process ids of the SLURM steps of a job and of its script."""
         return [process for process, words in self.processes()
                 if words[0].startswith(f"slurmstepd: [{job}.") or any(f"/job{int(job):05}/" in word for word in words)]
 

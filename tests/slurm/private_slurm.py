@@ -16,8 +16,8 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 PACKAGES = "slurm-wlm and munge"
 INSIDE = "POISE_PRIVATE_SLURM"
 NODES = ("n0", "n1")
-PROCESSORS = 4  # a node pretends to have so many
-START_SECONDS = 60  # to become ready, on a machine that does much else
+PROCESSORS = 4  # number that a node pretends to have
+START_SECONDS = 60  # time to become ready, on a busy machine
 
 os.environ["PATH"] += ":/usr/sbin"
 
@@ -33,11 +33,11 @@ def skip(reason):
 
 
 def enter_namespaces():
-    """Starts this program again in namespaces of its own, and ends with its exit code; returns once inside. SLURM's
-    daemons start programs under the user's name, so they need root: where this is not root, sudo that asks nothing."""
+    """Starts this program again in new namespaces, and ends with its exit code; returns when inside. The daemons of
+    SLURM start programs under the name of the user, so they need root, or sudo without a password."""
     if os.environ.get(INSIDE):
         return
-    # Nothing of a job that this may itself be a part of.
+    # Without the variables of a job in which this test may run.
     outer = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SBATCH_", "PMIX_"))}
     environment = {**outer, INSIDE: "1", "PYTHONDONTWRITEBYTECODE": "1"}
     command = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -80,7 +80,7 @@ class PrivateSlurm:
         return os.path.join(self.folder, *parts)
 
     def environment(self):
-        """What a shell needs to submit to it, and ranks on pretended processors to share real ones."""
+        """The environment to submit jobs, and to let ranks on pretended processors share real processors."""
         return {"SLURM_CONF": self.config, "OMPI_MCA_oob_tcp_if_include": "lo", "OMPI_MCA_btl_tcp_if_include": "lo",
                 "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_hwloc_base_binding_policy": "none"}
 
@@ -141,11 +141,11 @@ class PrivateSlurm:
         nodes = [f"NodeName={node} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={PROCESSORS} "
                  f"Boards=1 SocketsPerBoard=1 CoresPerSocket={PROCESSORS} ThreadsPerCore=1 RealMemory=2000"
                  for node, port in zip(NODES, ports)]
-        # Partitions name nodes, so these come first.
+        # Partitions name nodes, so nodes come first.
         return "\n".join([*nodes, *(line.strip() for line in lines)]) + "\n"
 
     def daemon(self, name, command):
-        """Daemons stay in the foreground, as children of this process."""
+        """Starts the daemons in the foreground, as children of this process."""
         with open(self.path("log", name), "w", encoding="utf-8") as log:
             self.daemons.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                  preexec_fn=die_with_parent))
@@ -162,7 +162,7 @@ class PrivateSlurm:
         self.wait_for("munged", lambda: os.path.exists(self.path("run", "munge")))
 
     def start_node(self, node):
-        """A host name and a /dev/shm of its own: Open MPI and PMIx take what shares them for one machine."""
+        """A separate host name and /dev/shm per node: Open MPI and PMIx treat nodes that share them as one machine."""
         for name in ("spool", "tmp"):
             os.makedirs(self.path(node, name), mode=0o777)
         os.chmod(self.path(node, "tmp"), 0o1777)
@@ -194,7 +194,7 @@ class PrivateSlurm:
         return text
 
     def stop(self):
-        """The daemons, in the reverse order; what they leave behind ends with the namespace."""
+        """Stops the daemons, in the reverse order; their remaining processes end with the namespace."""
         for daemon in reversed(self.daemons):
             daemon.terminate()
             try:

@@ -1,4 +1,4 @@
-"""The jobs of jobs/*.sbatch on a real SLURM, which this program starts: what ends, what goes on, and what does not.
+"""The jobs of jobs/*.sbatch on a real SLURM, which this program starts: jobs that end, that are requeued, and that are not.
 
 Ends with code 77 where the packages of SLURM, or the right to make namespaces, are missing.
 """
@@ -29,7 +29,7 @@ class Jobs(SlurmTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # SLURM looks at time limits every half minute: the others go on in the meantime.
+        # SLURM checks time limits every half minute; other tests go on in the meantime.
         pool = concurrent.futures.ThreadPoolExecutor()
         cls.addClassCleanup(pool.shutdown)
         cls.time_limit = pool.submit(cls("check_time_limit").check_time_limit)
@@ -51,7 +51,7 @@ class Jobs(SlurmTest):
 
     def check_time_limit(self):
         job, run = self.start("limit", sbatch=("--time=1", "--signal=B:USR1@50", "--nodelist=n0"))
-        self.freeze(run)  # nothing is to be computed until the signal comes
+        self.freeze(run)  # the run must not go on until the signal comes
         self.until("signalled", lambda: "signal USR1" in self.log(job), job)
         self.thaw(run)
         self.wait_requeued(job)
@@ -69,7 +69,7 @@ class Jobs(SlurmTest):
         self.wait_requeued(job)
         last = self.let_end("srun", run)
         shown = self.until("shown", lambda: self.show(follower), follower)
-        self.assertEqual(shown["JobState"], "PENDING")  # requeueing is no end
+        self.assertEqual(shown["JobState"], "PENDING")  # a requeued job has not ended
         self.assertEqual(self.finish("srun", job, run, last)["Restarts"], "1")
         self.wait_end(follower)
         self.check_attempts(run, job, last)
@@ -144,7 +144,7 @@ class Jobs(SlurmTest):
         again = self.submit("train.sbatch", "-options_file", self.path("four.opts"), "-run", run,
                             sbatch=("--nodes=1", "--ntasks-per-node=3"), POISE_LAUNCH="srun")
         self.wait_end(again)
-        # Rounding of other sums.
+        # Sums in a different order.
         self.assert_same_as_straight("four", run, 4, 1e-12, training.WORK)
         self.assertEqual(training.attributes(run)["ranks"], 3)
 
@@ -155,7 +155,7 @@ class Jobs(SlurmTest):
         self.wait_end(job, "FAILED", 2)
         self.assertIn("there is no /nowhere/poise-train", self.log(job))
 
-    # ---- With a program that stands for poise-train -------------------------------------------------------------
+    # ---- With a program in the place of poise-train -------------------------------------------------------------
 
     def fake_program(self, name, text, program="poise-train"):
         folder = self.path(name)
@@ -169,13 +169,13 @@ class Jobs(SlurmTest):
     def test_a_launcher_that_returns_0_is_not_believed_without_done(self):
         run = self.path("unproven")
         os.makedirs(run)
-        with open(os.path.join(run, "DONE"), "w", encoding="utf-8"):  # of an earlier end
+        with open(os.path.join(run, "DONE"), "w", encoding="utf-8"):  # from an earlier end
             pass
         text = f"echo $SLURM_JOB_END_TIME >{run}/end; exit 0"
         job = self.submit("train.sbatch", "-run", run, sbatch=("--time=7",), POISE_BIN=self.fake_program("zero", text))
         shown = self.wait_end(job, "FAILED", 70)
         self.assertIn("has not reached its end", self.log(job))
-        # The deadline of poise-train: the end that was planned at the start.
+        # The deadline of poise-train is the end that SLURM planned at the start.
         start = time.mktime(time.strptime(shown["StartTime"], "%Y-%m-%dT%H:%M:%S"))
         with open(os.path.join(run, "end"), encoding="utf-8") as file:
             self.assertEqual(float(file.read()), start + 7 * 60)
@@ -185,7 +185,7 @@ class Jobs(SlurmTest):
             with self.subTest(launcher=launcher):
                 run = self.path(f"early-{launcher}")
                 started = f"{run}-started"
-                # It does not listen, and USR1 ends it; the second start comes to the end.
+                # The program has no handler, and USR1 ends it; the second start reaches the end.
                 text = (f'mkdir -p {run}\nif [ "$SLURM_RESTART_COUNT" = 1 ]; then touch {run}/DONE; exit 0; fi\n'
                         f'touch {started}\nexec sleep 1000')
                 job = self.submit("train.sbatch", "-run", run, POISE_LAUNCH=launcher,
@@ -198,7 +198,7 @@ class Jobs(SlurmTest):
 
     def test_a_start_that_left_no_checkpoint_does_not_block_the_next_one(self):
         run = self.path("early-run")
-        # poise-train begins anew, unless it is told to resume what is not there.
+        # poise-train begins a new run, because there is nothing to resume.
         text = (f'case "$SLURM_RESTART_COUNT $*" in *-resume*) exit 2 ;; 1*) touch {run}/DONE; exit ;; esac\n'
                 f'mkdir -p {run}; touch {run}/run.h5; exit 75')
         job = self.submit("train.sbatch", "-run", run, sbatch=("--ntasks-per-node=1",),
@@ -215,7 +215,7 @@ class Jobs(SlurmTest):
             file.write("long:  # the first node is busy with it\n" + "".join(f"{name}: -steps 30\n" for name in names))
         arguments = (table, "-options_file", self.options("long"), "-run", run)
         job = self.submit("ensemble.sbatch", *arguments, sbatch=ON_TWO_NODES)
-        # The other node takes one member after the other.
+        # The second node runs one member after the other.
         self.until("done but for one member",
                    lambda: all(os.path.exists(os.path.join(run, name, "DONE")) for name in names), job)
         long = os.path.join(run, "long")
@@ -232,13 +232,13 @@ class Jobs(SlurmTest):
         self.assertEqual(self.newest_step(long), last)
         self.assert_same_as_straight("long", long, 1)
         self.wait_end(self.submit("gather.sbatch", run))
-        # One that is done is not done again by mistake.
+        # A finished run is not repeated by mistake.
         self.wait_end(self.submit("ensemble.sbatch", *arguments, sbatch=ON_TWO_NODES), "FAILED", 2)
 
     def test_a_sweep_goes_on_by_task_and_is_gathered_once_every_task_is_done(self):
         sweep, blocked = self.path("sweep"), self.path("sweep", "seed-0_gamma-0.5_m-4")
         os.makedirs(sweep)
-        with open(blocked, "w", encoding="utf-8"):  # where task 0 wants a folder
+        with open(blocked, "w", encoding="utf-8"):  # in the place of a folder of task 0
             pass
         options = self.options("sweep", 4)
         with open(options, "a", encoding="utf-8") as file:
@@ -250,17 +250,17 @@ class Jobs(SlurmTest):
         tasks = [f"{array}_{k}" for k in range(4)]
         for task in tasks[1:]:
             self.wait_requeued(task)
-        # The number of the last task is that of the array: it has requeued itself alone.
+        # The last task has the job number of the array, but it must requeue only itself.
         self.assertEqual(self.wait_end(tasks[0], "FAILED", 1)["Restarts"], "0")
         self.options("sweep", 4)
         for task in tasks[1:]:
             self.hurry(task)
         for task in tasks[1:]:
             self.assertEqual(self.wait_end(task)["Restarts"], "1")
-        self.wait_end(gather, "CANCELLED")  # it would wait for ever
+        self.wait_end(gather, "CANCELLED")  # otherwise it would wait for ever
 
         incomplete = self.submit("gather.sbatch", sweep)
-        self.wait_end(incomplete, "FAILED", 1)  # all that are there are done, but one of the table is missing
+        self.wait_end(incomplete, "FAILED", 1)  # all existing runs are done, but one run of the table is missing
         self.assertIn(f"not done: {os.path.basename(blocked)} (no run.h5)", self.log(incomplete))
         os.remove(blocked)
         again = self.submit("sweep.sbatch", *grid, sweep, "-options_file", options, sbatch=("--array=0-1", *shape))
@@ -280,7 +280,7 @@ class Jobs(SlurmTest):
             self.assertEqual(list(runs["gamma"]), [0.5, 0.9, 0.5, 0.9])
             for k, name in enumerate(names):
                 history = training.history(os.path.join(sweep, name))
-                self.assertEqual(len(history["step"]), 5)  # none was done twice
+                self.assertEqual(len(history["step"]), 5)  # no run was repeated
                 np.testing.assert_equal(runs["last/loss"][k], history["loss"][-1])
         for ending in ("png", "pdf"):
             self.assertGreater(os.path.getsize(os.path.join(sweep, "figures", f"runs.{ending}")), 5000)
@@ -288,7 +288,7 @@ class Jobs(SlurmTest):
     def test_scaling_is_measured_both_ways_on_one_node_and_on_two(self):
         results = self.path("scaling")
         small = ("-m", 16, "-n", 32, "-repeat", 1, "-dgemm_size", 32)
-        # Not alone on the nodes: other tests go on.
+        # Not exclusive, because other tests use the nodes, too.
         sbatch = ("--oversubscribe", *ON_TWO_NODES)
         job = self.submit("scaling.sbatch", results, *small, sbatch=sbatch)
         self.wait_end(job)
@@ -301,14 +301,14 @@ class Jobs(SlurmTest):
         self.assertTrue(all(float(row["speedup"]) > 0 for row in rows))
         self.assertGreater(os.path.getsize(os.path.join(results, "scaling.png")), 5000)
 
-        # Once more for what is missing, which fails now; what is there stays.
+        # Again for the missing measurement, which fails now; the existing measurements stay.
         os.remove(os.path.join(results, "weak_features_mpirun_2.csv"))
         failing = self.fake_program("failing-bench", "exit 1", "poise-bench")
         job = self.submit("scaling.sbatch", results, *small, sbatch=sbatch, POISE_BIN=failing)
         self.wait_end(job, "FAILED", 1)
         self.assertIn("1 measurements failed", self.log(job))
 
-        # Another problem is not mixed with it.
+        # A different problem is refused.
         job = self.submit("scaling.sbatch", results, *small, "-q", 3, sbatch=sbatch)
         self.wait_end(job, "FAILED", 2)
         self.assertIn("has measurements of something else", self.log(job))

@@ -1,4 +1,4 @@
-"""What the scripts of jobs/ do without SLURM: help, refusals, what a sweep and a scaling leave; and shellcheck."""
+"""The scripts of jobs/ without SLURM: help, refusals, the files of a sweep and of a scaling; and shellcheck."""
 
 import concurrent.futures
 import csv
@@ -45,7 +45,7 @@ class Scripts(unittest.TestCase):
     def test_every_job_has_a_head_to_edit(self):
         for job in JOBS:
             with open(os.path.join(SOURCE, "jobs", f"{job}.sbatch"), encoding="utf-8") as file:
-                head = file.read().split("---- End of what is to be edited")[0]
+                head = file.read().split("---- End of the part to edit")[0]
             for word in ("#SBATCH --account=", "#SBATCH --partition=", "#SBATCH --time=", "# module load"):
                 self.assertIn(word, head, job)
 
@@ -81,7 +81,7 @@ class Scripts(unittest.TestCase):
 
 
 class WhereSlurmFails(unittest.TestCase):
-    """The jobs on a SLURM that fails, which programs of the same names stand for: a real one does not do so at will."""
+    """The jobs on a SLURM that fails. Programs of the same names take its place, because a real SLURM cannot be made to fail."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="poise-jobs-")
@@ -93,7 +93,7 @@ class WhereSlurmFails(unittest.TestCase):
         self.program("scontrol", "echo JobId=7 JobState=RUNNING Restarts=0")
 
     def program(self, name, text):
-        """One that notes how it was called."""
+        """Makes a program that records its command line."""
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(f'#!/bin/bash\necho "$*" >>{path}.calls\n{text}\n')
@@ -247,7 +247,7 @@ class Sweep(StandIns):
 
     def setUp(self):
         super().setUp()
-        # It leaves a run file, and no options.
+        # The program writes a run file, but no options.
         self.program("poise-train", f"""for last; do :; done
 exec {sys.executable} -c '
 import os, sys, h5py, zlib
@@ -266,7 +266,7 @@ open(run + "/DONE", "w")
         return self.run_job("sweep", *grid, self.directory, *options, SLURM_ARRAY_TASK_ID=str(task), **expected)
 
     def names(self):
-        """The runs that its list names."""
+        """The runs that DIR/sweep.txt names."""
         return [line.split(":")[0] for line in self.content("sweep.txt").splitlines()[1:]]
 
     def test_runs_that_never_began_are_not_done(self):
@@ -302,7 +302,7 @@ open(run + "/DONE", "w")
             text = self.sweep("-data", "a b.h5", "-time", 999, task=task, code=2, says="is a sweep with other options")
             self.assertIn("there  --width-option -features_width -data a\\ b.h5 -time 2\n", text)
             self.assertIn("here   --width-option -features_width -data a\\ b.h5 -time 999\n", text)
-            self.assertIn("give the same options, or another directory", text)
+            self.assertIn("give the same options, or a different directory", text)
             self.sweep(*self.OPTIONS, task=task, grid=(*self.GRID, "--width-option", "-width"), code=2, says="-width")
         self.assertEqual(self.content("sweep.txt"), before)
         self.assertEqual(glob.glob(self.path("results", "*_*")), [self.path("results", "seed-0_gamma-0.5_m-4")])
@@ -337,7 +337,7 @@ open(run + "/DONE", "w")
 class Scaling(StandIns):
     def setUp(self):
         super().setUp()
-        # Its result is where the last word says; FAIL names one that it does not write, although it returns 0.
+        # The last word is the path of the result; the result that FAIL names is not written, although the code is 0.
         self.program("poise-bench", """for last; do :; done
 [[ -n ${FAIL:-} && $last == *$FAIL* ]] && exit 0
 cat >"$last" <<END

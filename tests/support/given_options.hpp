@@ -12,7 +12,7 @@ namespace poise::testing_support {
 
 using OptionList = std::vector<std::pair<std::string, std::string>>;
 
-/// Options of PETSc's database for the time of a scope; names without the dash.
+/// Sets options in PETSc's database until the end of a scope; names without the dash.
 class GivenOptions {
  public:
   explicit GivenOptions(OptionList options) : options_(std::move(options)) {

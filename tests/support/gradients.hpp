@@ -9,7 +9,7 @@
 
 namespace poise::testing_support {
 
-/// The samples of `set` whose global number is `offset` modulo `every`, as a minibatch of it.
+/// A minibatch: the samples of `set` whose global number is `offset` modulo `every`.
 inline Batch every_nth(const ProcessGrid& grid, const SampleSet& set, Index every, Index offset) {
   Batch batch{false, 0, {}};
   const Range mine = grid.samples(set.total);
@@ -20,7 +20,7 @@ inline Batch every_nth(const ProcessGrid& grid, const SampleSet& set, Index ever
   return batch;
 }
 
-/// The samples of a minibatch as a set of their own.
+/// A separate set with the samples of a minibatch.
 inline SampleSet alone(const SampleSet& set, const Batch& batch) {
   SampleSet some{batch.total, static_cast<Index>(batch.local.size()), {}, {}};
   const auto copy = [&](const std::vector<double>& from, std::vector<double>& to) {
@@ -70,7 +70,7 @@ inline void randomise(const ParameterLayout& layout, Vec vec, std::uint64_t seed
     for (Index j = 0; j < layout.row_length(); ++j) *entry++ = scale * random.normal(i, j);
 }
 
-/// Order of the Taylor remainder of the objective's gradient at θ: 2 where it is right.
+/// Order of the Taylor remainder of the objective's gradient at θ: 2 if the gradient is right.
 inline double taylor_order(Objective& objective, const ParameterLayout& layout, Vec theta,
                            double step = 4e-3) {
   const VecHandle gradient = duplicate(theta);

@@ -20,15 +20,15 @@ inline std::vector<int> feature_rank_choices() {
   return choices;
 }
 
-/// Rows of this rank's feature block out of `d`.
+/// The rows of this rank's feature block, of `d` rows.
 inline Range local_rows(const ProcessGrid& grid, Index d) {
   const auto offsets = grid.feature_offsets(d);
   const auto f = static_cast<std::size_t>(grid.feature_index());
   return {offsets[f], offsets[f + 1]};
 }
 
-/// A seeded problem whose entries depend on global indices alone, so that it is the same on every grid. `d`:
-/// features of a sample, 0: as many as the state has.
+/// A seeded problem whose entries depend only on global indices, so that it is the same on every grid. `d`:
+/// number of features; 0: as many as states.
 inline SampleSet random_samples(const ParameterLayout& layout, const Loss* loss, Index n, std::uint64_t seed,
                                 Index d = 0) {
   const CounterRandom features(seed, Stream::synthetic_inputs);

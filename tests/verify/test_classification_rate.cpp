@@ -1,4 +1,4 @@
-// Theorem 1 for classification: the flow of the real parts below its bounds from L*, on every grid.
+// Theorem 1 for classification: a flow of the real model stays below its bounds from L*, on every grid.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -33,7 +33,7 @@ struct AuditedWith {
   std::vector<AuditRow> rows;
 };
 
-/// All audits of a run: with κ_R and the constant of the outputs, where there are any, and with κ_t.
+/// All audits of a run: with κ_R and the constant of the outputs, if they exist, and with κ_t.
 struct RunAudit {
   RunAudit(const ClassificationRates& found, const std::vector<AuditSample>& all, double lambda_floor)
       : samples(all),
@@ -72,7 +72,7 @@ class AuditedFlow {
         theta_(problem.layout.create()) {
     problem.layout.initialise(theta_.get(), 1, 1.0, 0.3);
   }
-  /// Shows a sample with step, t, λ_min, its error and the integration error, and W, of every step.
+  /// Calls a function at every step with step, t, λ_min, its error, the integration error, and W.
   template <class Visit>
   void follow(double end_time, const Visit& visit) {
     Flow flow(objective_, theta_.get(), end_time, 100000);
@@ -134,7 +134,7 @@ TEST(ClassificationRate, FlowsStayBelowAllThreeBoundsOnEveryGrid) {
       EXPECT_GT(result.ball->constants.kappa, 0.0);
       EXPECT_GE(result.outputs->constants.kappa, result.ball->constants.kappa);
       EXPECT_GE(result.smallest_kappa, result.outputs->constants.kappa);
-      // The constant of the outputs says something: the excess must fall by a known factor.
+      // The bound of this constant is not trivial: the excess must fall by a known factor.
       EXPECT_LT(result.outputs->rows.back().bound, 0.9 * result.samples.front().excess);
       if (first_excess == 0.0) first_excess = result.samples.back().excess;
       EXPECT_NEAR(result.samples.back().excess, first_excess, 1e-6 * first_excess);

@@ -1,5 +1,5 @@
 // The linear rate that the Gram matrix of the tangents proves for nonlinear models, on runs of the real
-// parts.
+// models.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +16,7 @@ namespace {
 using namespace testing_support;
 
 struct GramRun {
-  /// The same run on every rank by itself: long runs then cost no messages.
+  /// Every rank does the same run alone, so that long runs need no messages.
   GramRun(Kind kind, const TangentSizes& sizes) : GramRun(kind, MPI_COMM_SELF, 1, sizes) {}
   GramRun(Kind kind, MPI_Comm comm, int feature_ranks, const TangentSizes& sizes)
       : network(kind, comm, feature_ranks, sizes),
@@ -70,7 +70,7 @@ TEST(GramRate, FlowsOfNonlinearModelsStayBelowTheBoundToAGlobalMinimum) {
     const AuditPoint& last = run.points.back().audit;
     EXPECT_LT(last.sample.excess, 1e-3 * run.points.front().audit.sample.excess);
     EXPECT_GT(last.row.lambda_T, 0.0);
-    // The bound says something: it has fallen, too.
+    // The bound is not trivial: it has fallen, too.
     EXPECT_LT(last.row.bound_integrated, 0.5 * run.points.front().audit.sample.excess);
     EXPECT_GE(run.audit.rates().smallest_tightness(), 1.0);
     EXPECT_FALSE(run.held_with(2.0));
@@ -80,7 +80,7 @@ TEST(GramRate, FlowsOfNonlinearModelsStayBelowTheBoundToAGlobalMinimum) {
   }
 }
 
-// Where the flow slides along a kink the integrator's steps are tiny: only some are followed.
+// Along a kink the steps of the integrator are tiny, so the test follows only some of them.
 TEST(GramRate, FlowsThatMeetKinksStayBelowTheBound) {
   GramRun run(Kind::relu_monotone, over_parametrised());
   run.flow(8.0, 60);
@@ -113,8 +113,8 @@ TEST(GramRate, CrossEntropyIsAuditedWithItsMeasuredConstant) {
   EXPECT_LT(last.row.kappa_measured, run.points.front().audit.row.kappa_measured);
 }
 
-// With one output K is a number and the inequality of the proof an equation: nothing but the lower sum of
-// the integral, whose error falls with the steps, separates the loss from its bound.
+// With one output K is a number, and the inequality of the proof is an equation. Loss and bound differ only
+// by the lower sum of the integral, whose error falls with the steps.
 TEST(GramRate, TheBoundIsSharpForOneOutputAndFailsIfOverstated) {
   TangentSizes sizes = over_parametrised();
   sizes.m = 6;

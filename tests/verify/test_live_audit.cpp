@@ -1,4 +1,4 @@
-// Theorem 1 on runs of the real parts: distributed model, TS flow, SLEPc's eigenvalue, on every grid.
+// Theorem 1 on whole runs: distributed model, flow by TS, eigenvalue by SLEPc, on every grid.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -50,8 +50,8 @@ struct AuditedRun {
 };
 
 TEST(LiveAuditTest, BothBoundsHoldForEveryLossWidthAndContraction) {
-  // No assumption on the width: narrower than the outputs, and features of deficient rank (n < m), among
-  // them.
+  // The theorem needs no assumption on the width: also models narrower than the outputs, and features of
+  // deficient rank (n < m).
   struct Shape {
     Index m, q, n;
   };
@@ -128,7 +128,7 @@ TEST(LiveAuditTest, AResumedAuditGoesOnBitByBit) {
   second.state = first.state;
   std::vector<double> vectors;
   for (const auto& matrix :
-       snapshot.matrices) {  // what a checkpoint does: lines of the block, then transposed back
+       snapshot.matrices) {  // as in a checkpoint: rows of the block, then transposed back
     std::vector<double> lines(matrix.data, matrix.data + matrix.part.size() * matrix.stride);
     vectors.resize(lines.size());
     transpose(matrix.stride, matrix.part.size(), lines.data(), vectors.data());

@@ -1,5 +1,5 @@
-// The step limits against descent itself: near the optimum the linear rate is the predicted one below the
-// local limit, and above it the error grows at the predicted rate.
+// The step limits against descent itself. Near the optimum the error falls at the predicted rate below the
+// local limit, and grows at the predicted rate above the limit.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -33,7 +33,7 @@ struct NearTheOptimum {
     layout.initialise(theta.get(), 4, 1.0, 1.0);
     (void)model.set_parameters(theta.get());
   }
-  /// B = W*U with the A that there is, so that W = W*; then moved by `size` times random numbers.
+  /// B = W*U with the present A, so that W = W*; then moved by `size` times random numbers.
   void start(double size) {
     const RowBlockMatrix& s = model.softmax();
     std::vector<double> product(reference.optimum().size());
@@ -87,8 +87,8 @@ struct NearTheOptimum {
   VecHandle theta;
 };
 
-/// Errors of W are of the size of the start, so what linearisation neglects is that much smaller than what it
-/// keeps; the constant in front is below 1000 here, and rates are compared to this.
+/// Relative error of the linearisation: the size of the start (the distance of W from W*) times a constant,
+/// which is below 1000 here. Rates are compared to this accuracy.
 constexpr double start_size = 1e-7;
 constexpr double rate_tolerance = 1e-3;
 
@@ -100,7 +100,7 @@ TEST(StepLimitVerify, DescentBelowTheLocalLimitConvergesAtThePredictedRate) {
     double slowest = 0.0;
     for (const double mu : run.spectrum()) slowest = std::max(slowest, std::abs(1.0 - eta * mu));
     ASSERT_LT(slowest, 1.0);
-    // The slowest component is what is left in the end; the excess must not be down to rounding there.
+    // At the end only the slowest component is left; the excess must still be above rounding.
     const std::vector<double> excess = run.descend(eta, 400);
     ASSERT_EQ(excess.size(), 401U);
     const double rounding = run.reference.excess_rounding(run.model.weight_error());
@@ -117,8 +117,8 @@ TEST(StepLimitVerify, DescentAboveTheLocalLimitDivergesAtThePredictedRate) {
   const StepLimit limit = StepLimitSolver(run.model, run.loss, run.dynamics).measure();
   const double eta = 1.1 * limit.local;
   const std::vector<double> mu = run.spectrum();
-  // 1 − ημ_max = −1.2: the excess grows by 1.44 a step, and 60 steps stay in the linear range. The excess is
-  // a sum over the modes, so a growth above that of the second mode can only be the first one's.
+  // 1 − ημ_max = −1.2: the excess grows by 1.44 per step, and 60 steps stay in the linear range. The excess
+  // is a sum over the modes, so a growth above the growth of the second mode is the growth of the first.
   const std::vector<double> excess = run.descend(eta, 60);
   EXPECT_GT(excess.back(), 1e3 * excess.front());
   const double growth = std::pow(excess[60] / excess[40], 1.0 / 20.0);

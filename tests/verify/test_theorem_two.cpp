@@ -1,5 +1,5 @@
-// Theorem 2 (THEORY.md 6) along gradient flows of the real parts: distributed model, TS flow, SLEPc's δ̄,
-// PETSc's trust-region solver.
+// Theorem 2 (THEORY.md 6) along gradient flows: distributed model, flow by TS, δ̄ by SLEPc, trust-region
+// solver of PETSc.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -101,7 +101,7 @@ TEST(TheoremTwo, FewerSamplesThanStatesLeaveItTrue) {
   }
 }
 
-// Not in the paper; see TrustRegionNewtonCheck for why it must hold.
+// Not in the paper; TrustRegionNewtonCheck says why it holds.
 TEST(TheoremTwo, SeveralOutputsObeyTheSameAlgebra) {
   for (const Loss* loss : {squared_loss(), cross_entropy_loss()}) {
     MeasuredRun run(loss, 5, 3, 30, 0.8);

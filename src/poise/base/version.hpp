@@ -4,7 +4,7 @@
 
 namespace poise {
 
-/// "0.1.0"
+/// "0.2.0"
 [[nodiscard]] std::string version();
 /// The commit that was built, with "-dirty" if source files were changed or added; "unknown" if the source is
 /// neither a git repository nor an archive that git made.

@@ -1,4 +1,4 @@
-// A damaged file is refused by name, or what is read of it is, bit by bit, what was written.
+// A damaged file is refused by name, or it is read with exactly the numbers that were written.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,7 +19,7 @@
 namespace poise {
 namespace {
 
-/// Of each kind, of each file; several ranks only have to agree about what one finds.
+/// Number of damages per kind and file; fewer on several ranks, which only have to agree with one rank.
 int number_of_damages() {
   return world_size() == 1 ? 200 : 30;
 }
@@ -37,8 +37,8 @@ class DamageTest : public testing::Test {
     return values;
   }
 
-  /// `read`: all that the program reads of the file, as a text. `most_harmless`: the share of damages that
-  /// may be harmless; fillings between HDF5's structures, for example.
+  /// `read`: everything that the program reads from the file, as a text. `most_harmless`: the share of
+  /// damages that may be harmless, such as damages in the gaps between HDF5's structures.
   void expect_found(const std::string& path, const std::function<std::string()>& read, double most_harmless) {
     std::stringstream stream;
     stream << std::ifstream(path, std::ios::binary).rdbuf();

@@ -18,11 +18,11 @@ TEST(Differences, ADerivativeIsFoundWithinItsTolerance) {
     const auto found =
         compare([&](double x) { return std::sin(frequency * x); }, frequency * std::cos(frequency));
     EXPECT_LE(found.error, found.tolerance) << frequency;
-    EXPECT_LE(found.tolerance, frequency < 10.0 ? 1e-6 : 1e-4) << frequency;  // it says something
+    EXPECT_LE(found.tolerance, frequency < 10.0 ? 1e-6 : 1e-4) << frequency;  // the tolerance is not trivial
   }
 }
 
-TEST(Differences, AWrongDerivativeIsNot) {
+TEST(Differences, AWrongDerivativeIsReported) {
   for (const double wrong : {1e-5, 1e-3, 1.0, -2.0}) {
     const auto found = compare([](double x) { return std::exp(x); }, std::exp(1.0) * (1.0 + wrong));
     EXPECT_GT(found.error, found.tolerance) << wrong;

@@ -12,7 +12,7 @@ const double nan = std::nan("");
 TEST(Worst, KeepsThePointThatIsNearestToFailing) {
   Worst worst;
   worst.add(1e-3, 1.0, 1, "a");
-  worst.add(1e-6, 1e-5, 2, "b");  // a tenth of what is required
+  worst.add(1e-6, 1e-5, 2, "b");  // a tenth of the requirement
   worst.add(0.05, 1.0, 3, "c");
   const Row row = worst.row("id", "claim", "5");
   EXPECT_EQ(row.state, RowState::held);
@@ -100,7 +100,7 @@ TEST(VerdictTable, CountsWhatHeld) {
   EXPECT_EQ(table.verdict(), "verdict: all 1 rows held (1 do not apply, 1 observed)");
 }
 
-TEST(Json, QuotesTextsAndHasNoNumbersThatAreNone) {
+TEST(Json, QuotesTextsAndHasNullForNumbersThatAreNotFinite) {
   AuditFacts facts;
   facts.run = "a \"run\"\n";
   VerdictTable table = example();
@@ -113,7 +113,7 @@ TEST(Json, QuotesTextsAndHasNoNumbersThatAreNone) {
   for (const char* words : {"inf", "nan"}) EXPECT_EQ(text.find(words), std::string::npos) << words;
 }
 
-/// E = exp(−rate t) under a flow whose λ_min is 1 and κ_t is 2.
+/// E = exp(−rate t) under a flow with λ_min = 1 and κ_t = 2.
 RateSamples decay(double rate) {
   RateSamples samples;
   for (int k = 0; k < 20; ++k) {

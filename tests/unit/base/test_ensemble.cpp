@@ -62,7 +62,7 @@ TEST(Ensemble, GroupsGetEqualShares) {
   const std::vector<int> group = assign_members(costs, 2);
   std::vector<double> load(2);
   for (std::size_t k = 0; k < costs.size(); ++k) load[group[k]] += costs[k];
-  EXPECT_LE(std::abs(load[0] - load[1]), 4.0);  // never more than the cheapest
+  EXPECT_LE(std::abs(load[0] - load[1]), 4.0);  // loads differ by at most the cheapest job
 }
 
 TEST(Ensemble, EveryGroupHasOneMemberAndAHookSaysWhoTakesTheOthers) {
@@ -125,7 +125,7 @@ TEST(Ensemble, AnErrorOfAllRanksOfAGroupIsCollective) {
       return std::vector<double>{};
     });
     for (const auto& result : results) EXPECT_EQ(result.values, std::vector<double>{1.0});
-    // A part of a group is no group.
+    // Ranks must fill their groups.
     int rank = 0;
     check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
     try {

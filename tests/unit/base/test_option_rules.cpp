@@ -19,7 +19,7 @@ const std::vector<OptionRule> rules{
     {"eq_alpha", {{"eq_snes_type", {"picard"}}}},
     {"flow_*", {{"method", {"flow"}}}}};
 
-/// What is said of these options; empty: they pass.
+/// The message that refuses these options; empty if they pass.
 std::string said_of(const testing_support::OptionList& list, const std::vector<std::string>& recalled = {}) {
   const GivenOptions given(list);
   Options options;
@@ -31,7 +31,7 @@ std::string said_of(const testing_support::OptionList& list, const std::vector<s
   (void)options.text("model", "linear", "");
   (void)options.text("objective", "equilibrium", "");
   (void)options.real("eq_alpha", 0.0, {0, 10}, "");
-  (void)options.flag("flow_own", false, "");  // of Poise, not of the solver with this prefix
+  (void)options.flag("flow_own", false, "");  // an option of Poise, not of the solver with this prefix
   try {
     require_effect(options, rules, recalled);
   } catch (const Error& error) {

@@ -30,7 +30,7 @@ TEST(JsonNumber, IsNullWhereJsonHasNone) {
   for (const double none : {infinity, -infinity, nan}) EXPECT_EQ(json_number(none), "null");
 }
 
-TEST(Warn, IsSaidByTheFirstRankOfAGroupAlone) {
+TEST(Warn, IsPrintedOnlyByTheFirstRankOfAGroup) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   testing::internal::CaptureStderr();

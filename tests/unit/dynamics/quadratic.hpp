@@ -13,8 +13,8 @@
 
 namespace poise::testing_support {
 
-/// L(θ) = ½ u Σ a_i (θ_i − c)², whose flow for c = 0 is θ_i(0) exp(−u a_i t): known exactly. With minibatches
-/// c is the mean of sin(k) over their samples k, else 0. It can be made to fail.
+/// L(θ) = ½ u Σ a_i (θ_i − c)². For c = 0 the exact flow is θ_i(0) exp(−u a_i t). With minibatches c is the
+/// mean of sin(k) over their samples k, otherwise 0. The objective can be made to fail.
 class Quadratic final : public Objective {
  public:
   static double rate(Index i) { return 0.5 + static_cast<double>(i % 5); }
@@ -31,9 +31,9 @@ class Quadratic final : public Objective {
 
   double unit = 1.0;  ///< u
   Index evaluations = 0;
-  Index fail_at = 0;       ///< this evaluation fails; 0: none
-  bool fail_after = true;  ///< and all that follow it
-  double radius = 0.0;     ///< fails where ‖θ‖ is larger; 0: nowhere
+  Index fail_at = 0;       ///< number of the evaluation that fails; 0: none
+  bool fail_after = true;  ///< all later evaluations fail, too
+  double radius = 0.0;     ///< fails if ‖θ‖ is larger; 0: never
   bool gives_nan = false;  ///< fails by a gradient that is not finite
   Index first_sample = 0;  ///< of this rank
 
@@ -92,8 +92,8 @@ inline Observer record(std::vector<Point>& points, Index stop_at = -1) {
   };
 }
 
-/// What a checkpoint carries: the vectors of one Dynamics to another, and the fields of the state to be
-/// saved.
+/// Copies what a checkpoint holds from one Dynamics to another: its vectors and the saved fields of the
+/// state.
 inline DynamicsState carried_over(const DynamicsState& state, Dynamics& from, Dynamics& to) {
   const auto old = from.vectors();
   const auto fresh = to.vectors();
@@ -125,7 +125,7 @@ inline void expect_same(const std::vector<Point>& a, const std::vector<Point>& b
   }
 }
 
-/// Runs straight and interrupted-and-resumed, with new objects as a new process would have.
+/// Compares an uninterrupted run with an interrupted and resumed run, with new objects as in a new process.
 template <class MakeDynamics>
 void expect_resumed_equals_straight(Quadratic& objective, MakeDynamics make, Index stop_at) {
   std::vector<Point> straight, resumed;
@@ -137,11 +137,11 @@ void expect_resumed_equals_straight(Quadratic& objective, MakeDynamics make, Ind
   DynamicsState state;
   const auto before = make(objective, theta.get());
   EXPECT_EQ(before->run(theta.get(), state, record(resumed, stop_at)), StopReason::stopped_by_observer);
-  EXPECT_NE(all_entries(theta.get()), all_entries(theta_straight.get()));  // differs before
+  EXPECT_NE(all_entries(theta.get()), all_entries(theta_straight.get()));  // still different
   const auto after = make(objective, theta.get());
   state = carried_over(state, *before, *after);
   after->run(theta.get(), state, record(resumed));
-  EXPECT_EQ(all_entries(theta.get()), all_entries(theta_straight.get()));  // equals after, bit by bit
+  EXPECT_EQ(all_entries(theta.get()), all_entries(theta_straight.get()));  // equal, bit by bit
   expect_same(resumed, straight);
   EXPECT_EQ(state.step_scale, state_straight.step_scale);
   EXPECT_EQ(state.reductions, state_straight.reductions);

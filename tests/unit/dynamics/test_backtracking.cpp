@@ -35,7 +35,7 @@ std::string message_of(Objective& objective, const DescentSettings& settings) {
 TEST(BacktrackingTest, TurnsAStepSizeThatIsTooLargeIntoOneThatConverges) {
   for (const bool gives_nan : {false, true}) {
     Quadratic objective;
-    objective.radius = 3.0;  // starts at √7; with step size 1 entries grow by up to 3.5 a step
+    objective.radius = 3.0;  // starts at √7; with step size 1 entries grow by a factor of up to 3.5 per step
     objective.gives_nan = gives_nan;
     const VecHandle theta = ones(7);
     Descent descent(objective, theta.get(), backtracking(1.0), forever, 200);
@@ -107,7 +107,7 @@ TEST(BacktrackingTest, AFailureOfOneRankAloneIsNotCaught) {
 }
 
 TEST(BacktrackingTest, GoesBackToTheMomentsToo) {
-  // One failure in the first step leaves the run that started with half the step size.
+  // After one failure in the first step, the run equals a run that starts with half the step size.
   for (const Method method : {Method::gradient, Method::momentum, Method::nesterov, Method::adam}) {
     Quadratic fails_once, never_fails;
     fails_once.fail_at = 2;

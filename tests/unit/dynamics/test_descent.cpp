@@ -36,7 +36,8 @@ Entries descended(const DescentSettings& settings, Index n, Index steps, Dynamic
   return all_entries(theta.get());
 }
 
-/// The same by hand: `update` moves one entry, given its gradient, its two moments and the step from 1.
+/// The same by hand: `update` moves one entry, given its gradient, its two moments and the step number (from
+/// 1).
 using Update = std::function<void(double& x, double g, double& m, double& v, int step)>;
 Entries by_hand(Index n, int steps, const Update& update) {
   Entries entries(static_cast<std::size_t>(n), 1.0);
@@ -105,7 +106,7 @@ TEST(DescentTest, ByAdamCorrectsTheBiasOfItsMeans) {
     x -= 0.1 * (m / (1.0 - std::pow(0.9, step))) / (std::sqrt(v / (1.0 - std::pow(0.999, step))) + 1e-8);
   });
   expect_near(descended(steps_of(0.1, Method::adam), 7, 5), expected);
-  // The first step is the step size along the sign of the gradient, whatever its size.
+  // The first step is the step size along the sign of the gradient, for a gradient of any size.
   for (const double entry : descended(steps_of(0.1, Method::adam), 7, 1)) EXPECT_NEAR(entry, 0.9, 1e-8);
 }
 
@@ -148,7 +149,7 @@ TEST(DescentTest, ClipsTheNormOfTheGradientAndCountsIt) {
       EXPECT_NEAR(moved, 0.1 * std::min(2.0, last_norm), 1e-14);
     }
     if (now.step > 0 && last_norm > 2.0) ++clipped;
-    check(VecNorm(gradient, NORM_2, &last_norm));  // of the observer: not clipped
+    check(VecNorm(gradient, NORM_2, &last_norm));  // the gradient of the observer is not clipped
     EXPECT_EQ(now.clipped, clipped);
     return true;
   });
@@ -231,7 +232,7 @@ TEST(DescentTest, AResumedRunOnMinibatchesRepeatsTheStraightOneBitByBit) {
 }
 
 TEST(DescentTest, NeedsItsMomentsToGoOn) {
-  // Without them the test above would show nothing.
+  // Without the vectors the runs differ, so the test above has a meaning.
   Quadratic objective;
   for (const Method method : {Method::momentum, Method::nesterov, Method::adam}) {
     const VecHandle theta = ones(9);

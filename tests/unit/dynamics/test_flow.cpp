@@ -23,14 +23,14 @@ TEST(FlowTest, ReachesTheEndTimeExactlyAndFollowsTheExactFlow) {
   EXPECT_EQ(points.back().t, 2.0);
   const auto entries = all_entries(theta.get());
   for (Index i = 0; i < 11; ++i) {
-    // the stated error bounds the true one, and is itself near the tolerance of 1e-8 a step
+    // the stated error bounds the true error, and is near the tolerance of 1e-8 per step
     EXPECT_NEAR(entries[i], std::exp(-2.0 * Quadratic::rate(i)), state.local_error_sum);
   }
   EXPECT_GT(state.local_error_sum, 0.0);
   EXPECT_LT(state.local_error_sum, 1e-8 * 10.0 * static_cast<double>(points.size()));
 }
 
-TEST(FlowTest, TheUnitOfTimeIsAnyThatTheRatesWant) {
+TEST(FlowTest, AnyUnitOfTimeWorks) {
   for (const double unit : {1e-6, 1e30, 1e100}) {
     Quadratic objective;
     objective.unit = unit;
@@ -46,7 +46,7 @@ TEST(FlowTest, TheUnitOfTimeIsAnyThatTheRatesWant) {
   }
 }
 
-TEST(FlowTest, SmallBlocksOfTheParametersAreAsRightAsLargeOnes) {
+TEST(FlowTest, SmallBlocksOfTheParametersAreAsAccurateAsLargeOnes) {
   constexpr Index m = 5, q = 2;
   constexpr double small = 1e-12, end = 2.0;
   const ProcessGrid grid(MPI_COMM_WORLD);
@@ -74,11 +74,11 @@ TEST(FlowTest, SmallBlocksOfTheParametersAreAsRightAsLargeOnes) {
   EXPECT_GT(worst_of_readout(false), 1e-3);
   EXPECT_LT(worst_of_readout(true), 1e-6);
   const GivenOptions option(OptionList{{"flow_ts_atol", "1e-8"}});
-  EXPECT_EQ(worst_of_readout(true), worst_of_readout(false));  // a choice of the user stays
+  EXPECT_EQ(worst_of_readout(true), worst_of_readout(false));  // a tolerance given by the user stays
 }
 
 TEST(FlowTest, AdaptiveStepSizesHaveEightBinaryDigits) {
-  // So that the rounding of a gradient, which depends on the grid, does not change the times of a history.
+  // Rounded steps, so that the times of a history do not depend on the grid by the rounding of gradients.
   Quadratic objective;
   const VecHandle theta = ones(11);
   Flow flow(objective, theta.get(), 1e3, 30);
@@ -98,7 +98,7 @@ TEST(FlowTest, AdaptiveStepSizesHaveEightBinaryDigits) {
 }
 
 TEST(FlowTest, EvaluatesNoGradientTwice) {
-  // Six stages a step, the first of which is the gradient that the observer saw.
+  // Six stages per step; the first stage is the gradient that the observer saw.
   Quadratic objective;
   const VecHandle theta = ones(5);
   PetscOptionsInsertString(nullptr, "-flow_ts_adapt_type none -flow_ts_dt 0.01");
@@ -126,7 +126,7 @@ TEST(FlowTest, ARunInPartsEndsAtEachTimeAndEvaluatesNoGradientTwice) {
     for (Index i = 0; i < 11; ++i)
       EXPECT_NEAR(entries[i], std::exp(-end * Quadratic::rate(i)), state.local_error_sum);
   }
-  // The first gradient, then six stages a step (the first known) and those of rejected steps.
+  // The first gradient, then the stages of all steps, also rejected ones: six each, the first one known.
   EXPECT_EQ(points.size(), 1 + static_cast<std::size_t>(state.step));
   EXPECT_EQ((state.gradients - 1 - 6 * state.step) % 5, 0);
 }
@@ -146,8 +146,8 @@ TEST(FlowTest, AFailureInTheObjectiveReachesTheCallerAsItsOwnException) {
   }
 }
 
-/// Follows the flow from a constant with this first step to t = 2 and compares all points with the exact
-/// ones.
+/// Follows the flow from a constant to t = 2, with this first step, and compares all points with the exact
+/// flow.
 void expect_the_exact_flow(Quadratic& objective, const std::string& first_step, double constant_start) {
   const GivenOptions options(OptionList{{"flow_ts_dt", first_step}});
   const VecHandle theta = constant(11, constant_start);
@@ -166,7 +166,7 @@ void expect_the_exact_flow(Quadratic& objective, const std::string& first_step, 
 }
 
 TEST(FlowTest, ARejectedStepLeavesTheParametersAsTheyWere) {
-  // However far off the trial was: with 1e6 it ends at 1e38.
+  // The trial point may be far off: with 1e6 it is at 1e38.
   for (const char* first_step : {"1", "100", "1e6"}) {
     SCOPED_TRACE(first_step);
     Quadratic objective;
@@ -174,7 +174,7 @@ TEST(FlowTest, ARejectedStepLeavesTheParametersAsTheyWere) {
   }
 }
 
-TEST(FlowTest, AStepBeyondAllNumbersIsTakenAgainWithASmallerOne) {
+TEST(FlowTest, AStepThatOverflowsIsTakenAgainWithASmallerOne) {
   // The last stage of a step of 1e4 and the end of a step of 100 are too large for a norm.
   for (const char* first_step : {"100", "1e4"}) {
     SCOPED_TRACE(first_step);
@@ -231,7 +231,7 @@ TEST(FlowTest, AStepIsGivenUpAfterTenRejectionsAtTheLastGoodPoint) {
 }
 
 TEST(FlowTest, AStepThatIsNeverAccurateEnoughIsGivenUpOnce) {
-  // TS tells of the failed step as of any other; the observer must not see its start again.
+  // TS reports the failed step like any other step; the observer must not see its start again.
   Quadratic objective;
   const GivenOptions options(OptionList{{"flow_ts_dt", "1e30"}});
   const VecHandle theta = ones(11);
@@ -270,7 +270,7 @@ TEST(FlowTest, AResumedRunWithAReusedLastStageRepeatsTheStraightOneToo) {
   }
 }
 
-TEST(FlowTest, ALossThatExplodesWithoutLeavingTheNumbersEndsTheRun) {
+TEST(FlowTest, ALossThatExplodesButStaysFiniteEndsTheRun) {
   // Fixed steps of 2 are beyond the stability of every explicit method for a rate of 4.5.
   const GivenOptions options({{"flow_ts_adapt_type", "none"}, {"flow_ts_dt", "2"}});
   Quadratic objective;

@@ -11,7 +11,7 @@ namespace {
 
 using namespace testing_support;
 
-/// Rosenbrock's valleys, one a pair of entries that follow each other: Σ 10(y − x²)² + (1 − x)², with its
+/// Rosenbrock's valleys, one per pair of consecutive entries: Σ 10(y − x²)² + (1 − x)², with its
 /// minimum 0 at (1, …, 1).
 class Rosenbrock final : public Objective {
  public:
@@ -37,7 +37,7 @@ class Rosenbrock final : public Objective {
   Index evaluations = 0;
 };
 
-/// Σ θ_i − log θ_i, with its minimum at (1, …, 1). Fails where an entry is not positive: from 5, Newton's
+/// Σ θ_i − log θ_i, with its minimum at (1, …, 1). Fails if an entry is not positive: from 5, Newton's
 /// step goes to −15.
 class Barrier final : public Objective {
  public:

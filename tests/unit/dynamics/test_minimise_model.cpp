@@ -10,7 +10,7 @@ namespace {
 
 using namespace testing_support;
 
-/// The least of Σ ‖W φ_i − y_i‖²/n over all W, q x m, by normal equations; the samples of random_problem.
+/// Minimum of Σ ‖W φ_i − y_i‖²/n over all W, q x m, by normal equations, for the samples of random_problem.
 double least_squares_loss(Index m, Index q, Index n) {
   const ProcessGrid alone(MPI_COMM_SELF);
   const ParameterLayout layout(alone, m, q);
@@ -48,7 +48,7 @@ double least_squares_loss(Index m, Index q, Index n) {
 class MinimiseModelTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(MinimiseModelTest, ReachesTheLeastSquaresOnEveryGrid) {
-  // 40 samples fix the one linear map that the model can be: all types end with the same loss.
+  // With 40 samples one linear map has the least loss: all types end with the same loss.
   const GivenOptions type(OptionList{{"min_tao_type", GetParam()}});
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);

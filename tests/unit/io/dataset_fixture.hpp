@@ -37,8 +37,8 @@ class DatasetTest : public testing::Test {
     file.write_rows(name, {n}, {0, n}, std::span(labels));
     if (classes > 0) file.set_attribute(name, "classes", classes);
   }
-  /// The message of opening the file, or of reading all of it where opening is fine; it must be the same
-  /// error on every rank.
+  /// The message of the error at opening the file, or at reading it; it must be the same error on every
+  /// rank.
   std::string message() const {
     std::string text = "nothing was thrown";
     try {

@@ -48,7 +48,7 @@ inline int world_size() {
   return size;
 }
 
-/// What `body` throws, or a text that says that it did not.
+/// The message of the error that `body` throws, or a text that there was no error.
 template <class Body>
 std::string message_of(const Body& body) {
   try {

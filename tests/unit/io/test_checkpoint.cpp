@@ -145,7 +145,7 @@ TEST_F(CheckpointTest, TheChecksumsDoNotDependOnTheNumberOfRanks) {
 }
 
 TEST_F(CheckpointTest, MatricesOfSeveralChunksComeBack) {
-  const Index m = 700;  // A has four chunks, whose borders are not those of the ranks
+  const Index m = 700;  // A has four chunks; their borders differ from the borders of the ranks
   Parameters p(MPI_COMM_WORLD, m);
   p.fill(3);
   write_checkpoint(MPI_COMM_WORLD, folder_.path(), 3, snapshot_of(p, 3), 1);
@@ -274,7 +274,7 @@ TEST_F(CheckpointTest, BlocksThatDoNotFitTogetherAreRefused) {
   EXPECT_EQ(files().size(), 0U);  // also no temporary file
 }
 
-/// Stands for a full disk: this process may not make files longer than `bytes`.
+/// In the place of a full disk: this process may not make files longer than `bytes`.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) {
@@ -324,7 +324,7 @@ TEST_F(CheckpointTest, SpaceThatWasSetAsideIsGivenBack) {
   const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot_of(p, 1), 1);
   struct stat status {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
-  EXPECT_LT(status.st_size, 8 * m * (m + outputs) * 17 / 16 + (1 << 18));  // what write_checkpoint asks for
+  EXPECT_LT(status.st_size, 8 * m * (m + outputs) * 17 / 16 + (1 << 18));  // reserved by write_checkpoint
   EXPECT_LE(status.st_blocks * 512, status.st_size + 8192);
 }
 

@@ -10,7 +10,7 @@
 namespace poise {
 namespace {
 
-/// A value that names its place, not an integer.
+/// A value that differs in every place and is not an integer.
 double value_at(Index row, Index column) {
   return static_cast<double>(row) + 0.001 * static_cast<double>(column) + 0.5;
 }
@@ -86,7 +86,7 @@ TEST_F(DatasetTest, BlocksWrittenInStepsMakeOneSet) {
   info.outputs = 1;
   DatasetWriter writer(MPI_COMM_WORLD, info);
   const Range own = mine(n);
-  for (Index step = 0; step < n; ++step) {  // a row at a time; ranks that are done pass none
+  for (Index step = 0; step < n; ++step) {  // one row at a time; ranks that are done pass no row
     const Index row = std::min(own.begin + step, own.end);
     writer.write_train(make_block({row, std::min(row + 1, own.end)}, 2, 1, false));
   }

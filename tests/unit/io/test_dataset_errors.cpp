@@ -10,7 +10,7 @@
 namespace poise {
 namespace {
 
-/// Files that are wrong, and what the message must say.
+/// Wrong files, and words that the message must have.
 struct Wrong {
   const char* name;
   const char* expected;

@@ -139,7 +139,7 @@ TEST_F(H5FileTest, AnErrorOfHdf5ReachesEveryRankWithItsStack) {
   }
 }
 
-TEST_F(H5FileTest, APartThatOneRankAsksForInVainIsAnErrorOnAllRanks) {
+TEST_F(H5FileTest, AMissingPartThatOneRankReadsIsAnErrorOnAllRanks) {
   auto out = H5File::create(MPI_COMM_WORLD, path_);
   out.write_rows("/x", {4}, mine(4), numbers(0, mine(4).size()));
   out.close();

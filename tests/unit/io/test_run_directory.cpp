@@ -23,7 +23,7 @@ class RunDirectoryTest : public testing::Test {
   [[nodiscard]] std::string text(const std::string& name) const {
     std::stringstream content;
     content << std::ifstream(path_ + "/" + name).rdbuf();
-    MPI_Barrier(MPI_COMM_WORLD);  // nobody changes it before all have looked
+    MPI_Barrier(MPI_COMM_WORLD);  // no rank changes it before all ranks have read it
     return content.str();
   }
   [[nodiscard]] std::string start(Start how = Start::anew) const {
@@ -73,7 +73,7 @@ TEST_F(RunDirectoryTest, NoHistoryIsEverWrittenOver) {
   EXPECT_EQ(text("run.h5"), "run.h5");
 }
 
-TEST_F(RunDirectoryTest, ANameThatMpiWouldNotTakeForOneIsRefusedBeforeAnythingIsMade) {
+TEST_F(RunDirectoryTest, ANameThatMpiMisreadsIsRefusedBeforeAnythingIsMade) {
   try {
     const RunDirectory directory(MPI_COMM_WORLD, path_ + "/at-12:30", Start::anew);
     ADD_FAILURE() << nothing_;
@@ -111,13 +111,13 @@ TEST_F(RunDirectoryTest, OneProgramAtATimeWritesThere) {
     EXPECT_NE(text(".lock"), "");
     MPI_Barrier(MPI_COMM_WORLD);
   }
-  MPI_Barrier(MPI_COMM_WORLD);  // the lock is rank 0's to give back
+  MPI_Barrier(MPI_COMM_WORLD);  // rank 0 releases the lock
   EXPECT_EQ(text(".lock"), "");
   EXPECT_EQ(start(), nothing_);
   unsetenv("SLURM_JOB_ID");
 }
 
-TEST_F(RunDirectoryTest, WhatAKilledProgramLeftInTheLockFileBlocksNobody) {
+TEST_F(RunDirectoryTest, TheLockFileOfAKilledProgramBlocksNoOtherProgram) {
   EXPECT_EQ(start(), nothing_);
   put(".lock");
   EXPECT_EQ(start(), nothing_);
@@ -132,10 +132,10 @@ TEST_F(RunDirectoryTest, OptionsAreReplaced) {
 
 TEST_F(RunDirectoryTest, TheMarkOfARunThatIsDoneCanBeSetAndTakenBack) {
   const RunDirectory directory(MPI_COMM_WORLD, path_, Start::anew);
-  EXPECT_NO_THROW(directory.clear_done());  // nothing to take back
+  EXPECT_NO_THROW(directory.clear_done());  // there is no DONE
   directory.mark_done("step 3\n");
   EXPECT_TRUE(std::filesystem::exists(directory.done_file()));
-  MPI_Barrier(MPI_COMM_WORLD);  // no rank takes it back before the others have looked
+  MPI_Barrier(MPI_COMM_WORLD);  // no rank removes it before the other ranks have read it
   directory.clear_done();
   EXPECT_FALSE(std::filesystem::exists(directory.done_file()));
 }

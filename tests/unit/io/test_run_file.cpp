@@ -67,7 +67,7 @@ TEST_F(RunFileTest, AResumedRunKeepsTheHistoryUpToItsCheckpoint) {
   {
     RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
     for (int k = 0; k < 8; ++k) run.append({k * 10.0, k * 0.5, 1.0, nan});
-  }  // the destructor of rank 0 writes what was not flushed
+  }  // the destructor of rank 0 writes the remaining rows
   MPI_Barrier(MPI_COMM_WORLD);
   EXPECT_EQ(load().rows.size(), 8U);
   const std::vector<std::string> more{"t", "step", "test_loss", "kappa", "loss"};
@@ -81,7 +81,7 @@ TEST_F(RunFileTest, AResumedRunKeepsTheHistoryUpToItsCheckpoint) {
   EXPECT_EQ(history.column("loss")[0], 1.0);
 }
 
-/// The steps of the rows that stay of steps 0 … `last` in two starts, the second one from step `resumed` on.
+/// The steps of the rows that are kept of steps 0 … `last`, in two starts, the second from step `resumed` on.
 std::vector<double> steps_kept(const std::string& path, const std::vector<std::string>& columns,
                                RunFile::Thinning thinning, Index last, Index resumed) {
   {
@@ -102,7 +102,7 @@ std::vector<double> steps_kept(const std::string& path, const std::vector<std::s
 TEST_F(RunFileTest, ALongHistoryKeepsEverySecondRowAndTheLastAlsoWhereItIsResumed) {
   const Index most = RunFile::most_rows;
   for (const Index steps_a_row : {Index{1}, Index{5}}) {
-    const Index last = (5 * most / 2 + 3) * steps_a_row;  // thinned twice: every fourth stays
+    const Index last = (5 * most / 2 + 3) * steps_a_row;  // thinned twice: every fourth row stays
     std::vector<double> expected;
     for (Index k = 0; k <= last; k += 4 * steps_a_row) expected.push_back(static_cast<double>(k));
     expected.push_back(static_cast<double>(last));

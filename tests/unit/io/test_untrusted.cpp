@@ -13,7 +13,7 @@
 namespace poise {
 namespace {
 
-/// Files that were made to do harm. What they claim must be refused before memory is reserved for it.
+/// Malicious files. Their sizes must be refused before memory is reserved.
 class UntrustedFileTest : public DatasetTest {
  protected:
   using Setup = void (*)(hid_t creation, hid_t space);
@@ -97,7 +97,7 @@ TEST_F(UntrustedFileTest, NoOtherFileIsOpened) {
   expect_message("lies in other files");
 }
 
-TEST_F(UntrustedFileTest, FiltersThatDoNotBoundWhatComesOutAreRefused) {
+TEST_F(UntrustedFileTest, FiltersWithoutABoundOnTheirOutputAreRefused) {
   write_file([](H5File& file) {
     declare(file, "/features", {3, 2}, [](hid_t creation, hid_t) {
       const std::array<hsize_t, 2> chunk{3, 2};

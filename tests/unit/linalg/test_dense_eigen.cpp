@@ -47,7 +47,7 @@ TEST(SymmetricEigen, EveryRankGetsTheSame) {
 
 TEST(SymmetricEigen, EigenvaluesAloneAscend) {
   int rank = 0;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);  // only that of rank 0 is read
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);  // only the matrix of rank 0 is read
   const std::vector<double> values = symmetric_eigenvalues(
       MPI_COMM_WORLD, 3, rank == 0 ? matrix_with_known_spectrum() : std::vector<double>(9, 7.0));
   const double spectrum[3] = {-2.0, 1.0, 3.0};

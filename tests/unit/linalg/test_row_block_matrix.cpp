@@ -115,7 +115,7 @@ struct Sizes {
   Index rows, columns;
 };
 
-/// The rectangular form: rows and what they multiply are distributed by different offsets.
+/// The rectangular form: rows and columns are distributed by different offsets.
 class RectangularRowBlocks : public testing::TestWithParam<Sizes> {
  protected:
   RectangularRowBlocks()
@@ -188,7 +188,7 @@ TEST_P(RectangularRowBlocks, OuterProductIsAddedEntryByEntry) {
   }
 }
 
-// Wide, tall, and such that ranks have rows but no columns, or columns but no rows.
+// Wide and tall matrices; also ranks with rows but no columns, or with columns but no rows.
 INSTANTIATE_TEST_SUITE_P(Shapes, RectangularRowBlocks,
                          testing::Values(Sizes{1, 1}, Sizes{1, 9}, Sizes{9, 1}, Sizes{3, 2}, Sizes{16, 5},
                                          Sizes{7, 37}, Sizes{40, 23}));

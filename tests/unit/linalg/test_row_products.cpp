@@ -94,7 +94,7 @@ TEST_P(RowProducts, ANotANumberReachesTheResult) {
   EXPECT_TRUE(std::isnan(y[0]));
 }
 
-// Full tiles, every rest of rows, columns and p, more than one block of columns, dgemm's side of the choice.
+// Full tiles, every remainder of rows, columns and p, several blocks of columns, and sizes for dgemm.
 INSTANTIATE_TEST_SUITE_P(Shapes, RowProducts,
                          testing::Values(Shape{1, 1, 1}, Shape{4, 8, 5}, Shape{7, 13, 1}, Shape{5, 37, 2},
                                          Shape{18, 9, 3}, Shape{33, 71, 4}, Shape{3, 40, 6},

@@ -42,7 +42,7 @@ TEST_P(SliceTransposes, WorkWithAllRowsOnTheLastRank) {
   expect_transpose(grid, offsets);
 }
 
-// Widths 1, 2 and 3 leave ranks without rows; 37 and 70 are more than one tile and no multiple of it.
+// Widths 1, 2 and 3 leave ranks without rows; 37 and 70 are more than one tile, and not a multiple of a tile.
 INSTANTIATE_TEST_SUITE_P(Widths, SliceTransposes, testing::Values(1, 2, 3, 16, 37, 70));
 
 }  // namespace

@@ -121,11 +121,11 @@ TEST_P(SpectralNorms, OfTinyAndHugeMatricesAreAsAccurate) {
   }
 }
 
-// Widths 1, 2 and 3 leave ranks without rows; 60 is more than a basis.
+// Widths 1, 2 and 3 leave ranks without rows; 60 is more than the size of a basis.
 INSTANTIATE_TEST_SUITE_P(Widths, SpectralNorms, testing::Values(1, 2, 3, 14, 60));
 
 TEST(SpectralNormOvertaken, AnotherSingularValueIsFoundFromAnExactSingularVector) {
-  // The start is the singular vector of 2, exact to rounding, when another value has become a little larger.
+  // The start is the exact singular vector of 2, but a different singular value is a little larger now.
   const Index m = 60;
   Distributed d(m);
   const auto spectrum = [](double second) {
@@ -151,7 +151,7 @@ TEST(SpectralNormValue, MatricesOfLowRankHaveTheirNormToo) {
       Distributed d(m);
       d.set(KnownSpectrum(values));
       EXPECT_NEAR(SpectralNorm(d.matrix).compute(), 3.0, 1e-13) << m << " " << rank;
-      // Rows of zeros, the norm by the rows that are left: one row has its own length.
+      // Rows of zeros; the other rows have the norm: the norm of a single row is its length.
       d.set([&](Index i, Index j) { return i < rank ? random_entry(i, j) : 0.0; });
       double square = 0.0, largest = 0.0;
       for (Index i = 0; i < rank; ++i) {

@@ -62,7 +62,7 @@ class Activations : public testing::TestWithParam<Activation> {
     const CounterRandom random(2, Stream::test_direction);
     while (x.size() < 501) {
       const double candidate = 3.0 * random.normal(x.size(), 1);
-      x.push_back(std::abs(candidate) > 1e-3 ? candidate : 0.5);  // the kink is tested by itself
+      x.push_back(std::abs(candidate) > 1e-3 ? candidate : 0.5);  // the kink has its own test
     }
     return x;
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr Index samples = 10;
 
-/// The columns of these samples on this rank, column-major, one column a sample.
+/// The columns of these samples on this rank, column-major, one column per sample.
 std::vector<double> own(const ProcessGrid& grid, Index columns, double (*value)(Index, Index)) {
   std::vector<double> x;
   const Range range = grid.samples(samples);
@@ -22,7 +22,7 @@ std::vector<double> own(const ProcessGrid& grid, Index columns, double (*value)(
 }
 
 TEST(ColumnStatistics, KeepTheirDigitsAtAnyOffsetAndSize) {
-  // 0..9 has the mean 4.5 and the variance 8.25, whatever it is shifted or multiplied by.
+  // 0..9 has mean 4.5 and variance 8.25, before it is shifted and multiplied.
   const auto value = [](Index i, Index j) {
     const double k = static_cast<double>(i);
     switch (j) {
@@ -73,11 +73,11 @@ TEST(TargetScale, GivesTargetsOfMeanZeroAndVarianceOneAndOneUnitOfTheLoss) {
     for (Index i = 0; i < count; ++i)
       EXPECT_NEAR(y[2 * i + 1], 3.0 * (static_cast<double>(range.begin + i) - 4.5) / expected, 1e-13);
     const TargetScale plain = TargetScale::fit(grid, 2, count, own(grid, 2, value).data(), false);
-    EXPECT_EQ(plain.shift[0], 0.0);  // without a constant feature a shift would be another problem
+    EXPECT_EQ(plain.shift[0], 0.0);  // without a constant feature, a shift would change the problem
   }
 }
 
-TEST(TargetScale, WhoseSquareIsNoNumberIsRefused) {
+TEST(TargetScale, WhoseSquareOverflowsIsRefused) {
   const ProcessGrid grid(MPI_COMM_WORLD, 1);
   const auto value = [](Index i, Index) { return 1e200 * static_cast<double>(i); };
   const std::vector<double> y = own(grid, 1, value);

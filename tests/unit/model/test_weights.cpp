@@ -15,7 +15,7 @@ namespace {
 using testing_support::all_entries;
 using testing_support::feature_rank_choices;
 
-/// A small dense matrix, row-major, that every rank computes by itself.
+/// A small dense matrix, row-major; every rank computes the whole matrix.
 struct Dense {
   explicit Dense(Index m) : size(m), entries(static_cast<std::size_t>(m * m), 0.0) {}
   double& operator()(Index i, Index j) { return entries[static_cast<std::size_t>(i * size + j)]; }
@@ -72,7 +72,7 @@ struct Case {
 
 class WeightKinds : public testing::TestWithParam<Case> {
  protected:
-  /// The weights on one grid, in a layout with another block behind theirs.
+  /// The weights on one grid, in a layout with a further block behind the blocks of the weights.
   struct Setup {
     Setup(const Case& c, int feature_ranks, Index m)
         : grid(MPI_COMM_WORLD, feature_ranks),

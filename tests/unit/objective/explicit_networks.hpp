@@ -27,12 +27,12 @@ inline std::string to_string(Network network) {
 
 constexpr double contraction = 0.8;
 
-/// Sizes of a test: rows of the state, features of a sample where the network has input weights, samples.
+/// Sizes of a test: states, features (if the network has input weights), samples.
 struct Sizes {
   Index m = 7, d = 5, n = 20, n_test = 0, panel = 4, depth = 3;
 };
 
-/// An explicit network, its problem and parameters on one grid; all entries depend on global indices alone.
+/// An explicit network, its problem and parameters on one grid; all entries depend only on global indices.
 struct ExplicitNetwork {
   ExplicitNetwork(Network network, MPI_Comm world, int feature_ranks, const Loss* loss,
                   const Sizes& sizes = {})
@@ -46,7 +46,7 @@ struct ExplicitNetwork {
     randomise(layout, theta.get(), 1, 0.5);
     make_objective(network, sizes);
   }
-  /// Anew, for a problem whose samples have changed.
+  /// Makes the objective again, for a problem whose samples have changed.
   void make_objective(Network network, const Sizes& sizes) {
     if (network == Network::shallow)
       objective = std::make_unique<ShallowObjective>(layout, problem, sizes.panel);

@@ -1,5 +1,5 @@
-// What every explicit network must do; test_unrolled.cpp, test_feedforward.cpp and test_shallow.cpp have the
-// rest.
+// Tests for every explicit network; test_unrolled.cpp, test_feedforward.cpp and test_shallow.cpp have the
+// tests for one network.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -39,7 +39,7 @@ TEST_P(ExplicitNetworks, GradientHasTaylorRemainderOfSecondOrder) {
 }
 
 TEST_P(ExplicitNetworks, GradientIsTheSameOnEveryGrid) {
-  // Sizes with more ranks than rows, features or samples among them.
+  // Also sizes with more ranks than rows, features or samples.
   for (const Sizes& sizes : {Sizes{.m = 9, .d = 5, .n = 23}, Sizes{.m = 2, .d = 6, .n = 9},
                              Sizes{.m = 6, .d = 1, .n = 2}, Sizes{.m = 1, .d = 1, .n = 1}}) {
     const Gradient alone = ExplicitNetwork(network(), MPI_COMM_SELF, 1, loss(), sizes).gradient();
@@ -72,7 +72,7 @@ TEST_P(ExplicitNetworks, MinibatchEqualsTheProblemOfItsSamplesAlone) {
       other.problem.train = alone(setup.problem.train, batch);
       other.make_objective(network(), {});
       const Gradient own = other.gradient();
-      EXPECT_LE(relative_distance(part.entries, own.entries), 1e-13);  // panels may be cut in another way
+      EXPECT_LE(relative_distance(part.entries, own.entries), 1e-13);  // the panels may differ
       EXPECT_NEAR(part.loss, own.loss, 1e-13 * own.loss);
       if (every == 1) continue;
       EXPECT_GT(relative_distance(part.entries, all.entries), 1e-3) << "another loss";

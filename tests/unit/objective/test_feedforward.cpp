@@ -73,8 +73,8 @@ TEST(FeedforwardTest, BlocksAreTheLayersInOrderWithTheirInitialScales) {
 }
 
 TEST(FeedforwardTest, InitialScalesKeepTheSizeOfTheStatesThroughManyLayers) {
-  // He: a relu layer keeps the mean square on average. 20 layers that halve or double it would show as 2^20;
-  // the logarithm of a random draw at this width has deviation √(5 · 20/m) = 0.7.
+  // He: a relu layer keeps the mean square on average. If 20 layers halved or doubled it, the factor would be
+  // 2^20; the logarithm of a random draw at this width has deviation √(5 · 20/m) = 0.7.
   constexpr Index m = 200, n = 8;
   const Feedforward shape{20, Activation::relu, m};
   const ProcessGrid grid(MPI_COMM_WORLD);

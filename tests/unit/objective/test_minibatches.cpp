@@ -14,7 +14,7 @@ namespace {
 using testing_support::feature_rank_choices;
 using Samples = std::vector<Index>;
 
-/// The samples of a batch, put together from all ranks that hold other samples, ascending.
+/// The samples of a batch, collected from all ranks of grid.sample(), ascending.
 Samples gathered(const ProcessGrid& grid, Index n, const Batch& batch) {
   Samples own;
   for (const Index i : batch.local) own.push_back(grid.samples(n).begin + i);

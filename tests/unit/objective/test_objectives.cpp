@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, Objectives,
                          [](const auto& info) { return info.param->name(); });
 
 TEST_P(Objectives, GradientOfCollapsedAndEquilibriumObjectivesAgreeOnEveryGrid) {
-  // Sizes with more ranks than rows and more ranks than samples among them.
+  // Also sizes with more ranks than rows, and with more ranks than samples.
   for (const auto& [m, n] : {std::pair<Index, Index>{9, 23}, {2, 30}, {9, 2}, {1, 1}}) {
     std::vector<double> reference;
     double reference_loss = 0.0;
@@ -128,7 +128,7 @@ TEST_P(Objectives, PanelWidthDoesNotChangeTheGradient) {
 }
 
 TEST_P(Objectives, MinibatchEqualsTheProblemOfItsSamplesAlone) {
-  // 9 samples go through in panels of 3, the 4 of the minibatch must fit in there.
+  // 9 samples are solved in panels of 3; the 4 samples of the minibatch must fit into these panels.
   for (const int feature_ranks : feature_rank_choices()) {
     for (const Index n : {9, 23}) {
       BothObjectives setup(feature_ranks, GetParam(), 7, n);

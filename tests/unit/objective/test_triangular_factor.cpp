@@ -57,7 +57,7 @@ TEST(TriangularFactor, LossKeepsItsDigitsWhereTargetsAreLargeBesideResiduals) {
         if (layout.slice().begin == 0 && layout.slice().size() > 0)
           for (Index c = 0; c < q; ++c) w[c * layout.slice().size()] = offset;
         const double found = loss.value_and_gradient(w.data(), gradient.data()).loss;
-        // Rounding of the targets, ε · offset each, in residuals of size 1. A loss from Gram matrices has
+        // The targets have rounding ε · offset, the residuals have size 1. A loss from Gram matrices has
         // ε · offset², all digits at 1e8.
         EXPECT_NEAR(found, direct_loss(all, offset), 1e-13 + 1e-14 * offset) << offset << weighted;
         EXPECT_GE(found, 0.0);

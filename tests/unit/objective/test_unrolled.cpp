@@ -13,7 +13,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, UnrolledNetworks,
                          testing::Values(squared_loss(), logistic_loss(), cross_entropy_loss()),
                          [](const auto& info) { return info.param->name(); });
 
-TEST_P(UnrolledNetworks, RecomputedGradientIsTheKeptOneToTheBit) {
+TEST_P(UnrolledNetworks, RecomputedGradientEqualsTheStoredOneBitByBit) {
   for (const int feature_ranks : feature_rank_choices()) {
     for (const Index depth : {1, 2, 7}) {
       ExplicitNetwork setup(Network::unrolled_tanh, MPI_COMM_WORLD, feature_ranks, GetParam());
@@ -45,8 +45,8 @@ TEST(UnrolledTest, RecomputationKeepsFewerStatesAndMultipliesMore) {
   EXPECT_EQ(recomputed.numbers_kept(), block * (10 + 10));
 }
 
-/// Distance of the depth-H network's loss and gradient from the implicit model's, over that at H = 20, times
-/// γ²⁰⁻ᴴ.
+/// Distance of loss and gradient of the depth-H network from the implicit model, divided by the distance at
+/// H = 20 and by γᴴ⁻²⁰.
 struct Rate {
   double loss, gradient;
 };

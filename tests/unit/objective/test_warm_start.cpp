@@ -1,4 +1,4 @@
-// Predictions along a path of parameters, and what they save an objective.
+// Predictions along a path of parameters, and the work that they save.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -36,7 +36,7 @@ class WarmStartPath : public testing::Test {
     }
     return x;
   }
-  /// A pass at θ: whether there was a prediction, and which.
+  /// A pass at θ: whether there was a prediction, and its states.
   std::pair<bool, std::vector<double>> pass(Vec at, const std::vector<double>& leave) {
     std::vector<double> predicted(leave.size());
     warm.begin(at, false);
@@ -97,7 +97,7 @@ TEST_F(WarmStartPath, RepeatedParametersPredictWhatWasStored) {
   for (const double s : {0.0, 1.0, 2.0}) (void)pass(s, 2);
   EXPECT_EQ(pass(2.0, 2).second, state(2.0, 2));
   EXPECT_EQ(pass(2.0, 2).second, state(2.0, 2));
-  // Going on, two of the points are the same one: no weight may be infinite.
+  // When the run goes on, two points are equal: no weight may be infinite.
   for (const double entry : pass(3.0, 2).second) EXPECT_TRUE(std::isfinite(entry));
 }
 
@@ -192,7 +192,7 @@ TEST_F(WarmStartPath, BlocksAreRememberedApart) {
   EXPECT_EQ(two.bytes(), 8.0 * 3 * 2 * rows * samples);
 }
 
-/// An objective with a map of its own, so that products are counted apart.
+/// An objective with its own map, so that its products are counted separately.
 struct Descent {
   Descent(int feature_ranks, bool warm, bool minibatches, Activation activation = Activation::tanh)
       : grid(MPI_COMM_WORLD, feature_ranks),
@@ -257,7 +257,7 @@ TEST_P(WarmDescent, GivesTheLossAndGradientOfAColdOneWithLessWork) {
         check(VecCopy(guide.theta.get(), cold.theta.get()));
         check(VecCopy(guide.theta.get(), warm.theta.get()));
       }
-      // What the ladder solved is multiplied once more, to be remembered.
+      // Samples that the ladder solved need one more product, so that they can be stored.
       EXPECT_NEAR(warm.work[0], cold.work[0], 0.02 * cold.work[0]) << "nothing is known at first";
       const double share = minibatches ? 1.0 : 0.95;  // a minibatch was solved two steps before
       for (int k = 3; k < steps; ++k) EXPECT_LT(warm.work[k], share * cold.work[k]) << "step " << k;

@@ -9,7 +9,7 @@
 
 namespace poise::testing_support {
 
-/// What PETSc would print on this rank's terminal in the life of this object.
+/// Collects what PETSc prints on this rank while this object exists.
 class Printed {
  public:
   Printed() : before_(PetscVFPrintf) {

@@ -15,8 +15,8 @@
 
 namespace poise::testing_support {
 
-/// Solvers of every kind for a diagonal matrix of which only products are known, made with a prefix and set
-/// from options by `set_from_options`.
+/// Solvers of every kind for a diagonal matrix that has only products, made with a prefix and set by
+/// `set_from_options`.
 class SmallSolvers {
  public:
   explicit SmallSolvers(MPI_Comm comm)

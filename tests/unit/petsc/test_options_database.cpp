@@ -14,7 +14,7 @@
 namespace poise {
 namespace {
 
-TEST(OwnOptions, AreSeenInsideAlone) {
+TEST(OwnOptions, AreSeenOnlyInsideTheirScope) {
   const TemporaryOptions outside({{"-outer", "1"}}, TemporaryOptions::replace);
   {
     const OwnOptions scope({{"inner", "2"}, {"inner", "3"}, {"flag", ""}});
@@ -78,7 +78,7 @@ TEST(OwnOptions, OfAFile) {
   EXPECT_THROW((void)options_of_file(MPI_COMM_WORLD, path), Error);
 }
 
-/// What is said of a file of options that holds `content`; empty if nothing is.
+/// The message that refuses an options file with this `content`; empty if it passes.
 std::string refusal(const std::string& content, const std::string& ending = "") {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);

@@ -26,10 +26,11 @@ int world_rank() {
 TEST(HandleTest, MovingPassesTheOnlyOwnershipOn) {
   VecHandle first = create_vec(MPI_COMM_WORLD, 3);
   Vec raw = first.get();
-  check(PetscObjectReference(reinterpret_cast<PetscObject>(raw)));  // keeps it alive so that we may count
+  check(PetscObjectReference(
+      reinterpret_cast<PetscObject>(raw)));  // keeps the object alive, so that the test can count references
   EXPECT_EQ(reference_count(raw), 2);
   VecHandle second(std::move(first));
-  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): this is what is tested
+  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): the test is about this
   EXPECT_EQ(second.get(), raw);
   EXPECT_EQ(reference_count(raw), 2);
   { const VecHandle gone(std::move(second)); }
@@ -41,7 +42,8 @@ TEST(ArrayGuards, WriteIsSeenByReadAndTheVecKnowsItChanged) {
   const VecHandle vec = create_vec(MPI_COMM_WORLD, 4);
   check(VecSet(vec.get(), 1.0));
   double before = 0.0;
-  check(VecNorm(vec.get(), NORM_1, &before));  // cached by PETSc: a guard that does not restore would keep it
+  check(VecNorm(vec.get(), NORM_1,
+                &before));  // PETSc caches the norm: a guard that does not restore would keep the old norm
   {
     WriteArray values(vec.get());
     values[2] = 5.0;
@@ -114,7 +116,7 @@ TEST(ShellOperatorTest, AnExceptionInAProductReachesTheCallerOfTheSolveAsItself)
   check(KSPGetPC(ksp.get(), &pc));
   check(PCSetType(pc, PCNONE));
   EXPECT_THROW(check(KSPSolve(ksp.get(), b.get(), x.get())), Mine);
-  // The next failure is a new one, not a memory of this.
+  // The next failure has its own message.
   EXPECT_THROW(check(VecSetType(x.get(), "no_such_type")), Error);
 }
 

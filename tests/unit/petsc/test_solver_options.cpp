@@ -48,7 +48,7 @@ struct Object {
   OptionList options = {};
 };
 
-// Every class of objects, inside of the solvers that have it.
+// Every class of objects, inside the solvers that have it.
 const std::vector<Object> objects{
     {"KSP", "KSP", "x_"},
     {"KSP", "KSP", "x_ksp_", {{"x_pc_type", "ksp"}, {"x_ksp_pc_type", "none"}}},
@@ -143,7 +143,7 @@ TEST(Diagnostics, ThatWouldFailInTheMidstOfASolveAreRefused) {
     for (const Diagnostic& one : diagnostics(object.name)) {
       if (one.value != Diagnostic::Value::unfit) continue;
       OptionList options = object.options;
-      const std::string name = one.name;  // PETSc itself wants a file's name for vtk
+      const std::string name = one.name;  // vtk needs a file name
       options.emplace_back(object.prefix + name, name.ends_with("vtk") ? "step-%03d.vts" : "");
       const std::string message = refusal(object.kind, options);
       EXPECT_NE(message.find("option -" + object.prefix + one.name + " wants what"), std::string::npos)
@@ -177,7 +177,7 @@ TEST(Silence, IsInheritedByDuplicates) {
   MPI_Comm_free(&silent);
 }
 
-/// All grids of the ranks there are.
+/// All grids of the ranks of this test.
 template <class Body>
 void on_every_grid(Body body) {
   int ranks = 1;
@@ -234,7 +234,7 @@ TEST(Silence, ChangesNeitherSolutionNorWhatCountsAsUsed) {
     EXPECT_EQ(solvers.solution()[0], first);
     Options known;
     known.solver("x_", "KSP", "");
-    try {  // cg has no Krylov space to draw, and every rank says so
+    try {  // cg has no Krylov space to draw, and fails on every rank
       known.reject_unknown();
       FAIL() << "rank " << world_rank() << " took an option of GMRES";
     } catch (const Error& error) {

@@ -60,7 +60,7 @@ TEST(SpectrumTest, DistancesAreRelativeToTheSecond) {
   EXPECT_TRUE(std::isnan(relative_distance(a, {0.0, 0.0, 0.0, 0.0})));
 }
 
-TEST(SpectrumTest, AlignmentIsOneOfMultiplesAndZeroOfOrthogonalOnes) {
+TEST(SpectrumTest, AlignmentIsOneForMultiplesAndZeroForOrthogonalMatrices) {
   EXPECT_DOUBLE_EQ(alignment({1.0, 2.0}, {2.0, 4.0}), 1.0);
   EXPECT_DOUBLE_EQ(alignment({1.0, 2.0}, {-2.0, -4.0}), -1.0);
   EXPECT_DOUBLE_EQ(alignment({1.0, 2.0}, {-2.0, 1.0}), 0.0);

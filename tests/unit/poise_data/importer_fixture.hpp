@@ -17,7 +17,7 @@
 
 namespace poise::data {
 
-/// Runs poise-data as its main does, on files that the test makes itself. Collective on the world.
+/// Runs poise-data as its main does, on files that the test makes. Collective on the world.
 class ImporterTest : public testing::Test {
  protected:
   const TemporaryFolder folder_;
@@ -41,7 +41,7 @@ class ImporterTest : public testing::Test {
     });
     return path;
   }
-  /// What the command prints; `options` as on the command line, -out is added.
+  /// The output of the command; `options` as on the command line; -out is added.
   std::string run(const std::string& command, const std::string& options) const {
     PetscOptionsClear(nullptr);
     PetscOptionsInsertString(nullptr, (options + " -out " + out_).c_str());
@@ -96,7 +96,7 @@ inline std::string npy_bytes(const std::string& descr, const std::string& shape,
   return bytes + header + data;
 }
 
-/// The bytes of numbers of type T, in the order of this machine or the other.
+/// The bytes of numbers of type T, in the byte order of this machine or in the opposite order.
 template <class T>
 std::string bytes_of(const std::vector<T>& values, bool swapped = false) {
   std::string bytes;

@@ -152,7 +152,7 @@ TEST_F(CsvTest, AQuotedCommaThatMayBeAThousandIsAskedFor) {
   EXPECT_EQ(features_of(table, "-label_column -1 -csv_decimal comma"),
             (std::vector<double>{1.234, 2, 5.5, 3}));
   EXPECT_EQ(features_of("\"5,5\",3,1\n\"1,234\",2,0\n", "-label_column -1"),
-            (std::vector<double>{5.5, 3, 1.234, 2}));  // the first number says what the comma is
+            (std::vector<double>{5.5, 3, 1.234, 2}));  // 5,5 shows that the comma is a decimal comma
   EXPECT_EQ(features_of("1,234;2;0\n0,5;3;1\n", "-label_column -1"), (std::vector<double>{1.234, 2, 0.5, 3}));
 }
 
@@ -267,7 +267,7 @@ TEST_F(CsvTest, AnIndexWithoutANameIsNoFeature) {
     EXPECT_EQ(data.info().input_names, (std::vector<std::string>{"a", "b"})) << answers;
     EXPECT_EQ(data.read_train({0, 2}).features, expected) << answers;
   }
-  // Whoever names it gets it.
+  // A user who names the column gets it.
   EXPECT_EQ(imported("-csv " + path + " -target_columns 0").read_train({0, 2}).targets,
             (std::vector<double>{0, 1}));
 }

@@ -5,7 +5,7 @@
 namespace poise::data {
 namespace {
 
-/// Damaged files are either read or refused with bad_input; nothing else may happen.
+/// A damaged file is either read or refused with bad_input.
 class DamageTest : public ImporterTest {
  protected:
   static constexpr int trials = 200;
@@ -70,7 +70,7 @@ TEST_F(DamageTest, DamagedCompressedBytesNeverCrashTheImporter) {
   survive("-label_column 2 -csv ", broadcast(MPI_COMM_WORLD, bytes), false);
 }
 
-TEST_F(ImporterTest, CopiesWithoutMissingRowsStillRefuseLabelsThatAreNone) {
+TEST_F(ImporterTest, CopiesWithoutMissingRowsStillRefuseInvalidLabels) {
   const std::string path = folder_ / "in.h5";
   const auto write = [&](Index odd) {
     on_root(MPI_COMM_WORLD, [&] {

@@ -87,7 +87,8 @@ TEST_F(IdxTest, EveryDefectOfALabelFileIsNamed) {
 }
 
 TEST_F(IdxTest, ATruncatedCompressedFileLeavesNothingBehind) {
-  // Compressed zeros: the header passes, the end of the data is missed only while the output is written.
+  // Compressed zeros: the header is correct; only while the output is written, the data turn out to be too
+  // short.
   const std::uint32_t n = 5000;
   std::string bytes;
   const std::string whole = put_compressed("whole.gz", idx_bytes({n, 1000}, std::string(n * 1000, 0)));

@@ -3,7 +3,7 @@
 namespace poise::data {
 namespace {
 
-/// data/ and what data/make.sh has made of data/raw anew; ctest runs the script before this test.
+/// The files of data/, and the files that data/make.sh has made from data/raw; ctest runs the script before.
 class ShippedDataTest : public testing::Test {
  protected:
   const std::string shipped_ = POISE_SOURCE_DIR "/data/";

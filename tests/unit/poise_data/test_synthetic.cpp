@@ -67,7 +67,7 @@ TEST_F(SyntheticTest, ClassesAreTheLargestOutputOfTheTeacher) {
 
 TEST_F(SyntheticTest, NumbersDoNotDependOnTheNumberOfRanks) {
   SyntheticProblem problem;
-  problem.samples = 30000;  // several blocks a rank
+  problem.samples = 30000;  // several blocks per rank
   problem.test_samples = 3;
   problem.inputs = 50;
   problem.outputs = 2;

@@ -8,7 +8,7 @@
 namespace poise {
 namespace {
 
-TEST(Attempt, OptionsAreThoseThatDiffer) {
+TEST(Attempt, OnlyOptionsThatDifferAreRecorded) {
   const RunFile::Config first{{"data", "a b.h5"}, {"gamma", "0.8"}, {"mat_type", ""}};
   EXPECT_EQ(changed_options({}, first), "-data a b.h5\n-gamma 0.8\n-mat_type\n");
   EXPECT_EQ(changed_options(first, first), "");
@@ -20,7 +20,7 @@ TEST(Attempt, ItsRanksAreOnOneNodeHere) {
   const RunFile::Named named = describe_attempt(MPI_COMM_WORLD);
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  if (rank != 0) return;  // the result is rank 0's
+  if (rank != 0) return;  // only rank 0 has the result
   const std::map<std::string, H5Value> values(named.begin(), named.end());
   EXPECT_EQ(values.at("nodes"), H5Value(Index{1}));
   EXPECT_EQ(std::get<std::string>(values.at("hosts")).find(' '), std::string::npos);

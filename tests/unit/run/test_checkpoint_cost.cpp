@@ -9,13 +9,13 @@ TEST(CheckpointCost, TheFirstOneIsAlwaysAffordable) {
   EXPECT_TRUE(CheckpointCost().affords(0.0));
 }
 
-TEST(CheckpointCost, OneMoreMustKeepThemWithinTheShare) {
+TEST(CheckpointCost, TheNextCheckpointMustKeepTheCostWithinTheShare) {
   CheckpointCost cost;
   cost.add(1.0);
   // After the second one, 2 s of now + 1 s.
   EXPECT_FALSE(cost.affords(38.9));
   EXPECT_TRUE(cost.affords(39.1));
-  cost.add(3.0);  // the next one is taken to be as long as this
+  cost.add(3.0);  // the estimate for the next checkpoint
   EXPECT_FALSE(cost.affords(136.9));
   EXPECT_TRUE(cost.affords(137.1));
 }
@@ -23,7 +23,7 @@ TEST(CheckpointCost, OneMoreMustKeepThemWithinTheShare) {
 TEST(CheckpointCost, ARunOfCheapStepsSpendsAtMostItsShare) {
   CheckpointCost cost;
   const double checkpoint = 0.25,
-               steps = 0.1;  // seconds: of a checkpoint, and between two that are scheduled
+               steps = 0.1;  // seconds of a checkpoint, and between two scheduled checkpoints
   double now = 0.0;
   for (int k = 0; k < 10000; ++k) {
     if (cost.affords(now)) {
@@ -38,7 +38,7 @@ TEST(CheckpointCost, ARunOfCheapStepsSpendsAtMostItsShare) {
     now += steps;
   }
   EXPECT_EQ(cost.written() + cost.left_out(), 10000);
-  EXPECT_GT(cost.seconds(), 0.9 * CheckpointCost::most_share * now);  // nor does it write too few
+  EXPECT_GT(cost.seconds(), 0.9 * CheckpointCost::most_share * now);  // enough checkpoints are written
 }
 
 TEST(CheckpointCost, CheckpointsThatCostLittleAreAllWritten) {

@@ -6,7 +6,7 @@
 namespace poise {
 namespace {
 
-/// The message with which a table is refused; empty if it is not.
+/// The message that refuses a table; empty if the table is accepted.
 std::string refusal(const std::string& text) {
   try {
     (void)parse_ensemble(text, "table.txt");

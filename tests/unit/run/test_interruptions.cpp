@@ -14,7 +14,7 @@ void wait(double seconds) {
 
 TEST(Interruptions, TheDeadlineIsMetBeforeAStepThatWouldEndAfterIt) {
   Interruptions interruptions(MPI_COMM_WORLD, 4.0, 0.0);
-  EXPECT_EQ(interruptions.poll().stop, Interruptions::Stop::no);  // nothing is known of a step yet
+  EXPECT_EQ(interruptions.poll().stop, Interruptions::Stop::no);  // no step has been timed yet
   wait(2.1);
   EXPECT_EQ(interruptions.poll().stop, Interruptions::Stop::deadline);
 }

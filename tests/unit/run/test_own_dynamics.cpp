@@ -12,7 +12,7 @@
 namespace poise {
 namespace {
 
-/// v ← v/2 + g, θ ← θ − ηv: what is asked of a dynamics, and no more.
+/// v ← v/2 + g, θ ← θ − ηv: the smallest dynamics that implements all that is required.
 class Rolling final : public Dynamics {
  public:
   Rolling(const DynamicsSetup& setup, double step_size)
@@ -63,13 +63,13 @@ class RollingKind final : public DynamicsKind {
   double step_size_ = 0.1;
 };
 
-/// In the table while the tests of this file run, and in those of the others.
+/// Registers the dynamics once, for all tests of this program.
 [[maybe_unused]] const bool registered = [] {
   register_dynamics<RollingKind>();
   return true;
 }();
 
-/// A model with warm starts, which a checkpoint must not hand on.
+/// Options of a training with warm starts, which a checkpoint must not hold.
 NamedOptions training(const std::string& run, const std::string& steps) {
   return {{"data", POISE_SOURCE_DIR "/data/digits.h5"},
           {"train_samples", "60"},
@@ -87,7 +87,7 @@ NamedOptions with(NamedOptions options, const NamedOptions& more) {
 }
 
 ExitCode trained(const NamedOptions& list) {
-  const OwnOptions scope(list);  // -resume sets those of the run, too
+  const OwnOptions scope(list);  // -resume also sets the options of the run
   Options options;
   testing::internal::CaptureStdout();
   try {

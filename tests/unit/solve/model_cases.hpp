@@ -25,7 +25,8 @@ struct SoftmaxLinearAt90 {
   static std::string name() { return "SoftmaxLinearAt90"; }
 };
 
-/// What a pointwise model adds to W: nothing, b, V or both. Features are another number than states with V.
+/// What a pointwise model adds to W: nothing, b, V or both. With V, the number of features differs from the
+/// number of states.
 enum class Input { plain, bias, weights, weights_and_bias };
 
 /// A pointwise model; `gamma_percent`: 100 γ, or 100 μ; `scale_percent`: 100 times the scale.
@@ -54,7 +55,7 @@ struct PointwiseCase {
 using Act = Activation;
 using Kind = WeightKind;
 
-/// A new model is one line here.
+/// To test a new model, add one line here.
 using Models =
     testing::Types<SoftmaxLinearAt90,                                                               //
                    PointwiseCase<Act::identity, Kind::spectral, Input::weights_and_bias, 90, 300>,  //

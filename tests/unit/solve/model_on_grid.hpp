@@ -14,11 +14,11 @@ namespace poise {
 
 using Block = std::vector<double>;
 
-/// States whose pre-activation is this near the kink of a piecewise linear activation have no derivative that
-/// a difference quotient could meet.
+/// If a pre-activation is this near the kink of a piecewise linear activation, a difference quotient does not
+/// equal the derivative.
 inline constexpr double kink_width = 1e-2;
 
-/// A model on one grid with random parameters, biases too.
+/// A model on one grid with random parameters, including biases.
 template <class Model>
 struct ModelOnGrid {
   ModelOnGrid(int feature_ranks, Index m)
@@ -30,7 +30,7 @@ struct ModelOnGrid {
     map.set_parameters(theta.get());
   }
 
-  /// Parameters of the size that the model starts with, biases of size 0.3, no readout.
+  /// Parameters of the size of the model's start, biases of size 0.3, no readout.
   [[nodiscard]] VecHandle random_parameters(std::uint64_t seed) const {
     VecHandle vec = layout.create();
     layout.initialise(vec.get(), seed, Model::scale, 0.0);

@@ -17,14 +17,14 @@
 
 namespace poise {
 
-// The models that solvers are tried on.
+// Models for the tests of solvers.
 using Linear = SoftmaxLinearAt90;
 using TanhSoftmax = PointwiseCase<Act::tanh, Kind::softmax, Input::weights_and_bias, 90>;
 using ReluMonotone = PointwiseCase<Act::relu, Kind::monotone, Input::weights_and_bias, 30>;
 /// Its W has a large skew part: ‖I − W‖ is far above 1 and plain iteration diverges.
 using SkewMonotone = PointwiseCase<Act::tanh, Kind::monotone, Input::weights_and_bias, 20, 600>;
 
-/// What a solver made of a panel.
+/// Result of a solver for a panel.
 struct Solved {
   Outcome outcome;
   Block x, slopes;
@@ -63,7 +63,7 @@ inline Block relative_adjoint_residuals(MPI_Comm comm, const EquilibriumMap& map
   return residual;
 }
 
-/// The contract of an Outcome that converged: no sample is above `limit`, the worst one is named.
+/// A converged Outcome: no sample is above `limit`, and the worst sample is named.
 inline void expect_contract(const Outcome& outcome, const Block& residuals, double limit) {
   ASSERT_TRUE(outcome.converged) << outcome.reason << ", residual " << outcome.residual;
   double worst = 0.0;
@@ -71,7 +71,7 @@ inline void expect_contract(const Outcome& outcome, const Block& residuals, doub
     EXPECT_LE(residuals[c], limit) << "sample " << c;
     worst = std::max(worst, residuals[c]);
   }
-  // Rounding of a residual is that of ‖z‖, not of the residual.
+  // The rounding of a residual is relative to ‖z‖, not to the residual.
   EXPECT_NEAR(outcome.residual, worst, 1e-14);
   ASSERT_GE(outcome.worst_sample, 0);
   ASSERT_LT(outcome.worst_sample, static_cast<Index>(residuals.size()));

@@ -22,7 +22,7 @@ OptionList type(const std::string& name) {
   return {{"eq_snes_type", name}};
 }
 
-/// Options that choose a solver for the equilibria that works for a model.
+/// Options of a solver that can find the equilibria of a model.
 template <class Model>
 std::vector<OptionList> suitable_types();
 template <>
@@ -107,7 +107,7 @@ TYPED_TEST(SolverTypes, AllFindTheSameEquilibriaWithoutALadder) {
   });
 }
 
-/// Of any of the models: this splitting converges for all of them.
+/// Equilibria of any of the models: this splitting converges for all models.
 template <class Model>
 Solved equilibria_of(ModelOnGrid<Model>& model, const Block& u) {
   const GivenOptions given({{"eq_snes_type", "peacemanrachford"}, {"eq_snes_max_it", "5000"}});

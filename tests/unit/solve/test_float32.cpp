@@ -1,5 +1,5 @@
-// -eq_float32 (the default): products in single precision far from the solution, the same residuals at the
-// end.
+// -eq_float32 (the default): products in single precision far from the solution, with the same final
+// residuals.
 #include <gtest/gtest.h>
 
 #include "solver_runs.hpp"

@@ -1,4 +1,4 @@
-// What happens where the chosen solver does not get there, and what a panel saves where it does.
+// The ladder of solvers if the chosen solver fails, and the work that a panel saves if it converges.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -15,8 +15,8 @@ using testing_support::OptionList;
 using Stiff = PointwiseCase<Act::tanh, Kind::softmax, Input::plain, 99>;
 using Free = PointwiseCase<Act::relu, Kind::free, Input::plain, 100>;
 
-/// With slopes near 1 and γ = 0.99 the equilibrium is far from the injection, at which the mean slopes are
-/// taken.
+/// With slopes near 1 and γ = 0.99 the equilibrium is far from the injection, and the mean slopes are the
+/// slopes at the injection.
 struct HardPanel {
   static constexpr Index p = 12;
   explicit HardPanel(int feature_ranks) : model(feature_ranks, 60), u(model.random_states(p, 3)) {
@@ -41,8 +41,8 @@ TEST(Ladder, SolvesWhatTheMeanFieldIterationGivesUpAndSaysWhichRungsItTook) {
   }
 }
 
-// Columns of softmax weights that differ much have a second eigenvalue near the first: then the correction of
-// the first one alone is slow, forward and backward.
+// If the columns of softmax weights differ much, the second eigenvalue is near the first: a correction of the
+// first mode alone is then slow, forward and backward.
 TEST(Ladder, MixesTheSamplesThatThePerronCorrectionIsSlowFor) {
   for (const int feature_ranks : feature_rank_choices()) {
     HardPanel hard(feature_ranks);
@@ -66,7 +66,8 @@ TEST(Ladder, MixesTheSamplesThatThePerronCorrectionIsSlowFor) {
   }
 }
 
-// The default of three samples is another type: the one that was given hands on all the same.
+// For three samples the default is a different type: the type that was given also hands samples to the
+// ladder.
 TEST(Ladder, TakesSlowSamplesFromAMeanFieldThatWasAskedForByName) {
   HardPanel hard(1);
   const GivenOptions given(OptionList{{"eq_snes_type", "meanfield"}, {"adj_ksp_type", "meanfield"}});
@@ -77,7 +78,7 @@ TEST(Ladder, TakesSlowSamplesFromAMeanFieldThatWasAskedForByName) {
   EXPECT_GT(solved.outcome.fallbacks, 0) << solved.outcome.reason;
 }
 
-TEST(Ladder, MemoryOfWhatTheLadderSolvedIsTheSolution) {
+TEST(Ladder, WarmStartsOfSamplesThatTheLadderSolvedAreTheirSolutions) {
   for (const int feature_ranks : feature_rank_choices()) {
     HardPanel hard(feature_ranks);
     const GivenOptions given(OptionList{{"eq_snes_type", "meanfield"}});
@@ -159,7 +160,7 @@ TEST(Ladder, AnEquationWithoutSolutionFailsOnAllRanksNamingTheWorstSampleAndTheR
     const Block u(static_cast<std::size_t>(3 * model.rows()), 1.0);
     for (const char* type : {"meanfield", "picard", "newtonls", "anderson"}) {
       const GivenOptions given({{"eq_snes_type", type},
-                                {"eq_snes_max_it", "500"},  // plain iteration overflows on the way
+                                {"eq_snes_max_it", "500"},  // plain iteration overflows
                                 {"eq_newton_snes_max_it", "20"},
                                 {"eq_anderson_snes_max_it", "60"}});
       SCOPED_TRACE(given.text());
@@ -264,8 +265,8 @@ TEST(OutcomeTest, MergedOnesHaveTheWorstResidualAndANotANumberStays) {
   EXPECT_FALSE(all.converged);
 }
 
-/// A panel whose columns need very different numbers of iterations: the more an injection saturates tanh, the
-/// smaller are the slopes.
+/// A panel with columns that need very different numbers of iterations: a large injection saturates tanh, so
+/// its slopes are small.
 Block of_different_difficulty(const ModelOnGrid<TanhSoftmax>& model, Index p) {
   Block u = model.random_states(p, 3);
   for (Index c = 0; c < p; ++c)
@@ -274,7 +275,7 @@ Block of_different_difficulty(const ModelOnGrid<TanhSoftmax>& model, Index p) {
   return u;
 }
 
-TEST(Compaction, ColumnsOfAPanelAreWhatTheyAreAlone) {
+TEST(Compaction, ColumnsOfAPanelEqualColumnsThatAreSolvedAlone) {
   const Index p = 5;
   for (const int feature_ranks : feature_rank_choices()) {
     ModelOnGrid<TanhSoftmax> model(feature_ranks, 14);
@@ -350,7 +351,7 @@ TEST(Compaction, OfTheMeanFieldIterationSavesProductsToo) {
     Block z(u), slopes(u.size()), memory(u.size());
     const Outcome cold = solver.solve(p, u.data(), z.data(), slopes.data(), {memory.data(), false});
     ASSERT_TRUE(cold.converged);
-    // Two columns start where they end, the others at 0.
+    // Two columns start at their equilibrium, the other columns at 0.
     std::fill(memory.begin() + 2 * model.rows(), memory.end(), 0.0);
     const Index before = solver.columns_multiplied();
     const Outcome mixed = solver.solve(p, u.data(), z.data(), slopes.data(), {memory.data(), true});
@@ -379,7 +380,7 @@ TEST(Memory, OfTheSameProblemSavesProductsAndChangesNothing) {
                       1.001 * solver.rtol());
       EXPECT_LE(relative_difference(model.grid.feature(), z, cold), 1e-10);
       EXPECT_LT(second.products, first.products);
-      if (std::string(type) != "peacemanrachford") {  // whose auxiliary variable is not remembered
+      if (std::string(type) != "peacemanrachford") {  // the auxiliary variable of this type is not stored
         EXPECT_LE(second.products, 4);
       }
     }

@@ -17,7 +17,7 @@ namespace {
 using testing_support::feature_rank_choices;
 using Dense = std::vector<double>;
 
-/// Random weights over grid.feature(), the same on every grid and known on every rank.
+/// Random weights over grid.feature(), the same on every grid; every rank knows all of them.
 struct RandomWeights {
   RandomWeights(int feature_ranks, Index width, double scale, std::uint64_t seed = 1)
       : grid(MPI_COMM_WORLD, feature_ranks),

@@ -1,4 +1,4 @@
-// What every equilibrium map must satisfy. A new model is one line in model_cases.hpp.
+// Properties of every equilibrium map. To test a new model, add one line to model_cases.hpp.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +14,7 @@ namespace {
 
 using testing_support::feature_rank_choices;
 
-/// Default of -eq_snes_atol: an equilibrium of relu may be 0, to which no tolerance is relative.
+/// Default of -eq_snes_atol: an equilibrium of relu may be 0, where a relative tolerance cannot be met.
 constexpr double zero_state = 1e-30;
 
 template <class Model>
@@ -131,7 +131,7 @@ TYPED_TEST(EquilibriumModels, AdjointSolvesTheTransposedSystemOfEverySample) {
     Block rhs = model.random_states(p, 5);
     for (Index i = 0; i < model.rows(); ++i) {
       rhs[i] = 0.0;                     // nothing to solve
-      rhs[model.rows() + i] *= 1e-150;  // as small as it may get
+      rhs[model.rows() + i] *= 1e-150;  // about the smallest possible size
     }
     AdjointSolver solver(model.grid.feature(), model.map, p, 1e-12);
     Block lambda(rhs.size()), jt(rhs.size());
@@ -160,7 +160,7 @@ TYPED_TEST(EquilibriumModels, ParameterGradientMatchesADifferenceQuotient) {
     const VecHandle moved = duplicate(model.theta.get());
     check(VecSet(gradient.get(), 0.0));
     model.map.clear_gradient();
-    // Every sample rank adds the same block here, so the reduced gradient counts it that many times.
+    // Every sample rank adds the same block here, so the sum over the ranks has it once per rank.
     model.map.add_gradient(p, model.slopes(p, z, u).data(), z.data(), x.data(), lambda.data());
     model.map.write_gradient(gradient.get());
     double slope = 0.0;

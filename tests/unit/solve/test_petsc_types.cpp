@@ -1,5 +1,5 @@
-// The solver types of Poise as a user of PETSc meets them: monitors, histories, reasons, tolerances, counts,
-// views, and composition with PETSc's own.
+// The solver types of Poise as a user of PETSc sees them: monitors, histories, reasons, tolerances, counts,
+// views, and combinations with types of PETSc.
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -16,7 +16,7 @@ namespace {
 std::size_t large_allocations = 0;
 }
 
-// Counts what is as large as a panel; messages and the like do not matter.
+// Counts allocations as large as a panel; small ones such as messages do not matter.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (size >= 512) ++large_allocations;
   if (void* memory = std::malloc(size)) return memory;
@@ -37,7 +37,7 @@ using testing_support::GivenOptions;
 using testing_support::OptionList;
 
 constexpr Index p = 5;
-constexpr Index width = 8;  // of a panel: some of its columns are not used
+constexpr Index width = 8;  // columns of a panel; some are not used
 
 /// A model, an injection, and one SNES of a type on it.
 template <class Model>
@@ -158,7 +158,7 @@ TEST(SnesTypes, HonourTheMostIterationsAndEvaluationsAndTheTestThatIsSkipped) {
 // z = max(0, Wz + u) with W = 1 1ᵀ/2, u = 1 has no solution for m > 2: the iterates grow without end.
 using Growing = PointwiseCase<Act::relu, Kind::free, Input::plain, 100>;
 
-TEST(SnesTypes, GiveUpWhatGrowsByTheDivergenceTolerance) {
+TEST(SnesTypes, GiveUpSamplesThatGrowByTheDivergenceTolerance) {
   for (const int feature_ranks : feature_rank_choices()) {
     PetscInt iterations[2] = {0, 0};
     for (const int k : {0, 1}) {
@@ -178,7 +178,7 @@ TEST(SnesTypes, GiveUpWhatGrowsByTheDivergenceTolerance) {
   }
 }
 
-TEST(SnesTypes, SayWhatTheyAreAndSolveAgainAfterAReset) {
+TEST(SnesTypes, ViewTheirTypeAndSolveAgainAfterAReset) {
   for (const std::string& type : softmax_types) {
     SCOPED_TRACE(type);
     OnePanel<TanhSoftmax> one(1, type, {{"eq_snes_patient", "false"}});
@@ -202,7 +202,7 @@ TEST(SnesTypes, SayWhatTheyAreAndSolveAgainAfterAReset) {
   }
 }
 
-TEST(SnesTypes, NameANumberThatIsNone) {
+TEST(SnesTypes, NameANumberThatIsNotFinite) {
   for (const std::string& type : softmax_types) {
     SCOPED_TRACE(type);
     OnePanel<TanhSoftmax> broken(1, type);
@@ -329,7 +329,7 @@ TEST(Composition, OwnTypesWorkInsideOfPetscsTypesAndTheOtherWayRound) {
                       1.2 * solver.rtol());
       EXPECT_LE(relative_difference(model.grid.feature(), solved.slopes, model.slopes(p, solved.x, u)),
                 1e-12);
-      // No product is left out of the count; norms and the Perron vector take some with one column.
+      // The count has all products; norms and the Perron vector need some with one column.
       constexpr Index single_columns = 64;
       EXPECT_GE(solved.outcome.products * p + single_columns, multiplied);
     }

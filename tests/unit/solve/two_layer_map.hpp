@@ -8,8 +8,8 @@
 
 namespace poise {
 
-/// h(z) = W₂ tanh(W₁ z) + u with k hidden units: a contraction, not of the form a(Wz + u), and its slopes are
-/// no block of states.
+/// h(z) = W₂ tanh(W₁ z) + u with k hidden units: a contraction that does not have the form a(Wz + u); its
+/// slopes do not have the shape of the states.
 class TwoLayerMap final : public EquilibriumMap {
  public:
   TwoLayerMap(const ProcessGrid& grid, Index m, Index k)

@@ -19,7 +19,7 @@ struct Samples {
   std::vector<Index> labels;
 };
 
-/// Normal features and labels that follow a random linear rule but for noise, so that no W separates them.
+/// Normal features; labels by a random linear rule with noise, so that no W separates them.
 inline Samples noisy_samples(Index m, Index n, Index classes, std::uint64_t seed, double noise_size = 2.0) {
   Samples samples{random_block(m, n, 1.0, seed), {}};
   const Dense rule = random_block(classes, m, 1.0, seed + 1);
@@ -141,11 +141,11 @@ inline bool cholesky_solve(Index size, std::vector<Real> h, std::vector<Real>& x
 
 struct DenseOptimum {
   Real loss = 0.0L;
-  Real decrement2 = 0.0L;  ///< GᵀH⁻¹G at the end: twice what may be missing
+  Real decrement2 = 0.0L;  ///< GᵀH⁻¹G at the end: twice the possible distance from the optimum
   std::vector<Real> w;     ///< column sums over the classes are zero
 };
 
-/// Newton's method with halved steps; full rank and attained optima only.
+/// Newton's method with halved steps; only for full rank and attained optima.
 inline DenseOptimum dense_optimum(const DenseLoss& loss) {
   const Index size = loss.unknowns();
   const Index m = loss.samples.features.rows;

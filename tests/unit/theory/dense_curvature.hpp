@@ -57,7 +57,7 @@ inline Dense explicit_hessian(const Loss* loss, const Dense& phi, const Dense& w
   return h;
 }
 
-/// Eigenvalues of D^½HD^½, which are those of LᵀHL with D = LLᵀ, ascending.
+/// Eigenvalues of D^½HD^½, which equal the eigenvalues of LᵀHL with D = LLᵀ, ascending.
 inline std::vector<double> curvatures(const Dense& d, const Dense& h) {
   const Dense l = cholesky(d);
   return spectrum(product(transposed(l), product(h, l)));

@@ -1,6 +1,6 @@
 #pragma once
 
-// Dense copies of what THEORY.md 4 defines, with plain loops, on every rank.
+// Dense copies of the matrices of THEORY.md 4, with plain loops, on every rank.
 #include <cmath>
 #include <vector>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Dense copies of what THEORY.md 6 defines, with plain loops, on every rank.
+// Dense copies of the matrices of THEORY.md 6, with plain loops, on every rank.
 #include "unit/theory/dense_curvature.hpp"
 
 namespace poise::testing {

@@ -9,7 +9,8 @@
 namespace poise::testing {
 
 /// Bound of the errors. They are 1e-13, the tolerance of all solves, times the condition number of U, (1 +
-/// γ)/(1 − γ) = 199 at most here, and that of the trust region, 1/(1 − share) = 10: 2e-10, and some room.
+/// γ)/(1 − γ) = 199 at most here, and the condition number of the trust region, 1/(1 − share) = 10: 2e-10,
+/// and some room.
 inline constexpr double wanted = 1e-8;
 
 struct NewtonCase {
@@ -22,7 +23,7 @@ inline void PrintTo(const NewtonCase& c, std::ostream* out) {
   *out << c.loss->name() << " m " << c.m << " q " << c.q << " n " << c.n << " gamma " << c.gamma;
 }
 
-/// A model at random parameters, with all that the check needs.
+/// A model at random parameters, with everything that the check needs.
 struct NewtonModel {
   explicit NewtonModel(const NewtonCase& c, double scale_b = 1.0)
       : grid(MPI_COMM_WORLD),

@@ -57,7 +57,7 @@ TEST(RateAudit, TheErrorOfTheEigenvalueIsAllowedForButNotRecorded) {
   RateAudit audit(constants());
   RateAudit beyond(constants());
   for (std::int64_t i = 0; i <= 20; ++i) {
-    // The true eigenvalue is smaller than the computed one by the stated error, or by twice that.
+    // The true eigenvalue is smaller than the computed eigenvalue by once or twice the stated error.
     const auto slower = [&](double times) {
       AuditSample sample = point(i, decay(i, kappa * lambda * (1.0 - times * share)));
       sample.lambda_error = share * lambda;
@@ -73,7 +73,7 @@ TEST(RateAudit, TheErrorOfTheEigenvalueIsAllowedForButNotRecorded) {
   }
 }
 
-TEST(RateAudit, ExcessThatFallsTooSlowlyIsCaughtWhereItFirstDoes) {
+TEST(RateAudit, ExcessThatFallsTooSlowlyIsCaughtAtItsFirstViolation) {
   RateAudit audit(constants());
   const std::int64_t slow_from = 7;
   for (std::int64_t i = 0; i <= 20; ++i) {
@@ -126,7 +126,7 @@ TEST(RateAudit, EigenvalueBelowItsFloorIsCaught) {
   EXPECT_EQ(audit.first_violation()->required, floor_value);
 }
 
-TEST(RateAudit, SmallestEigenvalueSoFarRulesTheGlobalBoundAndNotTheIntegratedOne) {
+TEST(RateAudit, SmallestEigenvalueSoFarIsInTheGlobalBoundAndNotInTheIntegratedOne) {
   RateAudit audit(constants());
   (void)audit.add(point(0, start, kappa, 1.0));
   (void)audit.add(point(1, start * 0.01, kappa, 0.25));
@@ -241,7 +241,7 @@ TEST(RateAudit, RestoredAuditGoesOnBitwise) {
   }
 }
 
-TEST(RateAudit, TheStateOfAnOlderPoiseGoesOnWithoutWhatItDidNotCount) {
+TEST(RateAudit, TheStateOfAnOlderPoiseGoesOnWithoutItsMissingCounts) {
   constexpr std::size_t old_numbers = 15, of_a_violation = 7;
   RateAudit audit(constants());
   for (std::int64_t i = 0; i <= 10; ++i) (void)audit.add(point(i, decay(i, 2.0 * kappa * lambda)));
@@ -276,8 +276,8 @@ TEST(RateAudit, AnErrorFarAboveAVanishingBoundBlamesNoIntegratorThatStatesIt) {
 }
 
 TEST(RateAudit, AnIntegrationErrorAboveTheBoundVerifiesNothing) {
-  // Three runs of the same loss, which falls at a tenth of the rate that the theorem promises: what was seen
-  // decides, then how much the integrator may have done wrong.
+  // Three runs with the same loss, which falls at a tenth of the guaranteed rate. The measured excess
+  // decides, and then the error that the integrator states.
   const auto outcome = [](double error) {
     RateAudit audit(constants());
     for (std::int64_t i = 0; i <= 20; ++i) {

@@ -18,7 +18,7 @@ using testing::Dense;
 using testing::Samples;
 using testing_support::feature_rank_choices;
 
-/// Smallest curvature of a loss at outputs f: without that of 1 for cross-entropy.
+/// Smallest curvature of a loss at outputs f; for cross-entropy without the direction of 1.
 double curvature_at(const Loss* kind, const std::vector<double>& f) {
   const auto q = static_cast<Index>(f.size());
   std::vector<double> p(f.size());
@@ -45,7 +45,7 @@ TEST(SmallestLossCurvature, IsBelowThatOfEveryOutputOfTheSpread) {
       for (Index trial = 0; trial < 400; ++trial) {
         std::vector<double> f(static_cast<std::size_t>(c.q));
         for (Index k = 0; k < c.q; ++k) {
-          // Corners of the set among them, where the smallest is.
+          // With the corners of the set, where the curvature is smallest.
           const double u = random.uniform(trial, k);
           const double place = trial % 2 == 0 ? u : std::round(u);
           f[k] = c.q == 1 ? (2.0 * place - 1.0) * spread : 7.0 + place * spread;
@@ -60,7 +60,8 @@ TEST(SmallestLossCurvature, IsBelowThatOfEveryOutputOfTheSpread) {
 
 TEST(SmallestLossCurvature, IsAMistakeForOneOutputOfCrossEntropy) {
   EXPECT_THROW((void)cross_entropy_loss()->classification()->smallest_curvature(1, 1.0), Error);
-  EXPECT_GE(logistic_loss()->classification()->smallest_curvature(1, 1e5), 0.0);  // underflows, is no NaN
+  EXPECT_GE(logistic_loss()->classification()->smallest_curvature(1, 1e5),
+            0.0);  // may underflow, but not to NaN
 }
 
 struct Inequality {

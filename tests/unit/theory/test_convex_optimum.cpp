@@ -52,7 +52,7 @@ TEST_P(NoisyClasses, OptimumIsThatOfADenseNewtonIterationOnEveryGrid) {
     EXPECT_LE(found.error_bound, 1e-12);
     EXPECT_NEAR(found.loss, static_cast<double>(expected.loss), found.error_bound + found.loss_rounding);
     const Dense w = problem.whole(found.w);
-    // Of both, the optimum that has zero sums over the classes.
+    // For both, the optimum with zero sums over the classes.
     for (std::size_t e = 0; e < w.values.size(); ++e)
       EXPECT_NEAR(w.values[e], static_cast<double>(expected.w[e]), 1e-9 * found.norm);
     EXPECT_NE(found.statement().find("proved to"), std::string::npos);
@@ -106,7 +106,7 @@ TEST_P(NoisyClasses, ExcessAndGradientNearTheOptimumLoseNoDigits) {
     // Long double leaves 1e-19 of the loss in the difference that it is compared with.
     const double share = 1e-11 + 1e-18 / excess;
     EXPECT_NEAR(found.excess, excess, share * excess + found.uncertainty + optimum.error_bound) << distance;
-    // What the optimum's own gradient leaves is stated.
+    // The result states the error that follows from its gradient.
     const double left = optimum.gradient_norm + optimum.gradient_rounding;
     const auto length = static_cast<double>(std::sqrt(norm2));
     EXPECT_NEAR(std::sqrt(found.grad_norm2), length, left + 1e-11 * length) << distance;
@@ -205,7 +205,7 @@ TEST(ConvexOptimum, DataThatAreSeparableInPartGetNoNumber) {
       EXPECT_NE(text.find("separable in part"), std::string::npos) << text;
       const auto place = text.find("at most ");
       ASSERT_NE(place, std::string::npos) << text;
-      // Four of six samples stay, whose labels the features tell nothing of.
+      // Four of six samples remain; the features say nothing about their labels.
       const double infimum = std::log(2.0) * 4.0 / 6.0;
       EXPECT_NEAR(std::stod(text.substr(place + 8)), infimum, 1e-9);
     }
@@ -252,7 +252,7 @@ TEST(ConvexOptimum, AnEndBeforeTheProofIsAFailureThatNamesWhatWasReached) {
   }
 }
 
-TEST(ConvexOptimum, WhatHasNoSuchOptimumIsBadInput) {
+TEST(ConvexOptimum, LossesWithoutSuchAnOptimumAreBadInput) {
   const Samples samples = testing::noisy_samples(3, 20, 2, 68);
   const auto code_of = [&](const Loss* loss, Index q, double box) {
     Classification problem(1, loss, samples, q);
@@ -271,7 +271,7 @@ TEST(ConvexOptimum, WhatHasNoSuchOptimumIsBadInput) {
   EXPECT_EQ(code_of(logistic_loss(), 1, all), ExitCode::done);
   const testing_support::GivenOptions unbounded(testing_support::OptionList{{"optimum_tao_type", "nls"}});
   EXPECT_EQ(code_of(logistic_loss(), 1, all), ExitCode::done);
-  EXPECT_EQ(code_of(logistic_loss(), 1, 1e-3), ExitCode::failed);  // it takes no bounds
+  EXPECT_EQ(code_of(logistic_loss(), 1, 1e-3), ExitCode::failed);  // this type of TAO takes no bounds
 }
 
 TEST(BregmanDivergence, IsTheKullbackLeiblerDivergenceOfTheProbabilities) {

@@ -122,7 +122,7 @@ TEST_P(Dynamics, ProductIsSymmetric) {
 }
 
 TEST_P(Dynamics, StateInverseIsTheQuotientOfAProductVector) {
-  const Dense v = testing::random_block(p.m, p.q, 1.0, 13);  // its first column is p, its first row is c
+  const Dense v = testing::random_block(p.m, p.q, 1.0, 13);  // first column: p; first row: c
   Dense product = v;
   for (Index c = 0; c < p.q; ++c)
     for (Index k = 0; k < p.m; ++k) product(k, c) = v(k, 0) * v(0, c);
@@ -178,7 +178,7 @@ TEST_P(Dynamics, RestoredEigenvectorsContinueBitwise) {
   SmallestEigensolver first(dynamics, 5);
   (void)first.solve();
   (void)first.solve();
-  SmallestEigensolver second(dynamics, 6);  // another seed: they share nothing but the vectors
+  SmallestEigensolver second(dynamics, 6);  // a different seed: they share only the vectors
   second.set_eigenvectors(first.eigenvectors());
   const SmallestEigenvalue a = first.solve();
   const SmallestEigenvalue b = second.solve();

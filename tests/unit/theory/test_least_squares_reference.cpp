@@ -86,7 +86,7 @@ class Reference : public ::testing::TestWithParam<Case> {
   [[nodiscard]] LeastSquaresReference reference() const {
     return {triangular_factor(layout, testing::samples_of(layout, features, targets)), q, scale};
   }
-  /// Relative rounding in Φ, magnified by its condition number: the square of it, as in ΦΦᵀ, is nowhere.
+  /// Relative rounding of Φ, times its condition number; not times its square, as there is no ΦΦᵀ.
   [[nodiscard]] double rounding() const {
     return 16.0 * static_cast<double>(p.m + p.n) * epsilon * 3.0 / p.smallest;
   }
@@ -126,7 +126,7 @@ TEST_P(Reference, ExcessAndGradientEqualTheDirectSums) {
     const Dense w = difference(optimum, step);
     const auto at = found.distance(testing::local_block(gram, w).data());
     const double excess = scale * norm2(product(step, true, features, false));
-    // The optimum is off by rounding() of itself, so a nearby excess is less exact.
+    // The optimum has the relative error rounding(), so an excess near it is less exact.
     const double tolerance = rounding() * (1.0 + std::sqrt(norm2(optimum) / norm2(step)));
     EXPECT_NEAR(at.excess, excess, tolerance * excess);
     const Dense gradient = product(product(step, true, features, false), false, features, true);
@@ -202,7 +202,7 @@ TEST_F(SmallTriangle, ZeroFeaturesAndNotANumberAreErrors) {
   EXPECT_THROW((void)reference({1.0, std::numeric_limits<double>::quiet_NaN(), 1.0}), Error);
 }
 
-// A loss that is a difference of sums of squared targets would have no digit left.
+// A loss computed as a difference of sums of squared targets would have no correct digit.
 TEST(LeastSquaresReference, TargetsWithALargeMeanKeepTheOptimalLossOnEveryGrid) {
   const Index m = 4, n = 40, q = 2;
   Dense features = testing::random_block(m, n, 1.0, 31);
@@ -225,7 +225,7 @@ TEST(LeastSquaresReference, TargetsWithALargeMeanKeepTheOptimalLossOnEveryGrid) 
   }
 }
 
-// In ΦΦᵀ the square of such a singular value drowns.
+// In ΦΦᵀ the square of such a singular value would be lost in rounding.
 TEST(LeastSquaresReference, AWeaklyScaledFeatureKeepsItsRankItsLossAndItsConstant) {
   const Index m = 4, n = 40, q = 1;
   const ProcessGrid grid(MPI_COMM_WORLD);

@@ -1,4 +1,4 @@
-// Everything that Theorem 2 is measured with, against dense matrices.
+// All operators of the check of Theorem 2, against dense matrices.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -90,7 +90,7 @@ TEST_P(Newton, TrustRegionSolverFindsTheDenseSolutionWithoutD) {
   const double size = norm(whole(g.data()));
   for (double& value : g) value /= size;
   const Dense metric = dense.metric(delta);
-  Dense kkt = dense.hessian;  // H + G/δ, solved with for v: D is not used
+  Dense kkt = dense.hessian;  // H + G/δ, to solve for v without D
   for (std::size_t e = 0; e < kkt.values.size(); ++e) kkt.values[e] += metric.values[e] / delta;
   std::vector<double> v = testing::times(testing::inverse(kkt), whole(g.data()));
   for (double& value : v) value = -value / delta;

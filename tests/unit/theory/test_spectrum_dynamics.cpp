@@ -34,7 +34,7 @@ TEST_P(DynamicsSpectrum, BothEndsAreThoseOfTheDenseMatrix) {
   const std::vector<double> known = testing::spectrum(testing::explicit_dynamics(s, w, gamma));
 
   const SpectralValue top = largest_dynamics_eigenvalue(dynamics, model);
-  // The dense D carries the condition of its U twice.
+  // The rounding of the dense D has the condition number of U twice.
   const double tolerance = 1e-12 * known.back() / ((1.0 - gamma) * (1.0 - gamma));
   EXPECT_NEAR(top.value, known.back(), top.residual + tolerance);
   EXPECT_LE(top.residual, 1e-8 * known.back());
@@ -44,7 +44,7 @@ TEST_P(DynamicsSpectrum, BothEndsAreThoseOfTheDenseMatrix) {
 
 INSTANTIATE_TEST_SUITE_P(Gammas, DynamicsSpectrum, ::testing::Values(0.5, 0.9, 0.99));
 
-TEST(SampledSlopes, AreThoseThatPlainIterationEndsIn) {
+TEST(SampledSlopes, AreTheSlopesWherePlainIterationEnds) {
   const Index m = 7;
   const Index n = 11;
   const Index count = 5;
@@ -66,7 +66,7 @@ TEST(SampledSlopes, AreThoseThatPlainIterationEndsIn) {
     const SampledSlopes found = sample_slopes(layout, map, set, count);
     ASSERT_EQ(found.samples, (std::vector<Index>{0, 2, 4, 6, 8}));
 
-    // All own samples by 200 plain iterations, γ^200 = 1e-31.
+    // All samples of this rank by 200 plain iterations, γ^200 = 1e-31.
     const Index rows = map.local_states();
     std::vector<double> u(static_cast<std::size_t>(rows * set.count)), z(u.size()), h(u.size()), a(u.size());
     map.inject(set.count, set.features.data(), u.data());
@@ -112,7 +112,7 @@ TEST(SampledSlopes, OfALinearModelAreOne) {
 
 class FeatureSpectra : public ::testing::TestWithParam<int> {};
 
-TEST_P(FeatureSpectra, AreThoseOfFeaturesWithKnownOnes) {
+TEST_P(FeatureSpectra, OfFeaturesWithKnownSingularValuesAreFound) {
   const Index d = GetParam();
   const Index n = 23;
   const Index rank = std::max<Index>(1, d - 1);

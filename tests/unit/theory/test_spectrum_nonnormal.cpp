@@ -41,7 +41,7 @@ TEST_P(Jordan, BlockHasADiscAsItsNumericalRange) {
 }
 
 TEST_P(Jordan, BlockHasEigenvaluesOfNoUsableCondition) {
-  // Rounding moves an m-fold eigenvalue by about ε^(1/m); its residual does not tell.
+  // Rounding moves an m-fold eigenvalue by about ε^(1/m); the residual does not show it.
   const Spread a(testing::rotated(testing::jordan_block(GetParam(), 0.5)));
   for (const ConditionedEigenvalue& found : conditioned_eigenvalues(a.rows)) {
     EXPECT_GT(found.condition, 1e7);
@@ -119,7 +119,7 @@ TEST(Resolvent, DistanceOfANormalMatrixIsThatToTheNearestEigenvalue) {
   }
 }
 
-TEST(Resolvent, DistanceOfANonNormalMatrixIsLapacks) {
+TEST(Resolvent, DistanceOfANonNormalMatrixEqualsLapack) {
   const Spread a(testing::jordan_block(9, 0.2, 0.9));
   for (const double z : {1.0, -1.0, 1.5}) {
     const SpectralValue found = resolvent_distance(a.rows, z);
@@ -128,7 +128,7 @@ TEST(Resolvent, DistanceOfANonNormalMatrixIsLapacks) {
   }
 }
 
-TEST(Stability, OfANormalMatrixIsWhatTheEigenvaluesSay) {
+TEST(Stability, OfANormalMatrixFollowsFromTheEigenvalues) {
   const Spread a(testing::normal_matrix({0.7, std::polar(0.8, 1.1), std::polar(0.5, 2.0), -0.3}));
   const IterationStability found = iteration_stability(a.rows, 0.8, 64);
   EXPECT_LE(found.distance_low, 0.2 + rounding);
@@ -166,7 +166,7 @@ TEST(Stability, KreissBoundSeesTransientGrowthThatEigenvaluesDoNot) {
   EXPECT_LT(found.distance_high, 0.01);  // 1 − ρ is 0.5
 }
 
-TEST(PowerNorms, AreThoseOfThePowers) {
+TEST(PowerNorms, EqualTheNormsOfThePowers) {
   const Spread a(testing::jordan_block(9, 0.6, 0.5));
   const std::vector<PowerNorm> norms = power_norms(a.rows, 16);
   ASSERT_EQ(norms.size(), 5u);

@@ -16,7 +16,7 @@ using testing::Complex;
 using testing::Dense;
 using testing::Spread;
 
-/// Rounding of matrices of size 1 that products of three factors make.
+/// Rounding of products of three matrices of size 1.
 constexpr double rounding = 1e-13;
 const SpectralSolver solver{.prefix = "spec_test_", .quantity = "values of a test"};
 
@@ -81,14 +81,14 @@ TEST_P(KnownSpectra, LeadingEigenvaluesOfADiagonalizableNonNormalMatrix) {
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end(), [](double x, double y) { return std::abs(x) > std::abs(y); });
   for (Index k = 0; k < count; ++k) {
-    // κ(T)² <= 1.7²/(1 − 0.7)² bounds what a residual makes of an eigenvalue.
+    // κ(T)² <= 1.7²/(1 − 0.7)² bounds the error of an eigenvalue by its residual.
     EXPECT_NEAR(found.values[k].real, sorted[k], 33.0 * (found.values[k].residual + rounding));
     EXPECT_EQ(found.values[k].imaginary, 0.0);
     EXPECT_LE(found.values[k].residual, allowed);
   }
 }
 
-// Widths 1, 2 and 3 leave ranks without rows; 60 is more than a basis.
+// Widths 1, 2 and 3 leave ranks without rows; 60 is more than the size of a basis.
 INSTANTIATE_TEST_SUITE_P(Widths, KnownSpectra, ::testing::Values(1, 2, 3, 14, 60));
 
 /// Real, pair, pair, real, …: descending moduli.
@@ -114,7 +114,7 @@ TEST_P(ComplexPairs, AreFoundWholeInOrder) {
     if (at >= static_cast<std::size_t>(count)) break;
     const bool pair = value.imag() != 0.0;
     ASSERT_LE(at + (pair ? 2 : 1), found.values.size()) << "a split pair";
-    // Normal: an eigenvalue is no farther than the residual.
+    // Normal matrix: the error of an eigenvalue is at most the residual.
     EXPECT_NEAR(found.values[at].real, value.real(), found.values[at].residual + rounding);
     EXPECT_NEAR(std::abs(found.values[at].imaginary), value.imag(), found.values[at].residual + rounding);
     if (pair) {
@@ -130,7 +130,7 @@ TEST_P(ComplexPairs, AreFoundWholeInOrder) {
 // 1 real; 2 and 4 cut a pair; 3 and 5 do not; 20 needs a larger basis.
 INSTANTIATE_TEST_SUITE_P(Counts, ComplexPairs, ::testing::Values(1, 2, 3, 4, 5, 20));
 
-TEST(AllEigenvalues, AreThoseOfTheBlocks) {
+TEST(AllEigenvalues, EqualTheEigenvaluesOfTheBlocks) {
   const std::vector<Complex> known = with_pairs(11);
   const Spread a(testing::normal_matrix(known));
   const std::vector<Complex> found = all_eigenvalues(a.rows);
@@ -182,7 +182,7 @@ TEST(SpectralFailure, ANotANumberIsAnErrorOnEveryRank) {
   expect_failure([&] { (void)frobenius_norm(a.rows); }, ExitCode::failed, {"NaN"});
 }
 
-TEST(FrobeniusNorm, IsThatOfTheScaledRows) {
+TEST(FrobeniusNorm, EqualsTheNormOfTheScaledRows) {
   const Spread a(testing::diagonal({3.0, 2.0, 1.0}));
   const std::vector<double> all{1.0, 2.0, 0.5};
   const std::vector<double> own(all.begin() + a.rows.row_begin(),

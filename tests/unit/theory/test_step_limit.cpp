@@ -61,7 +61,7 @@ TEST_P(StepLimits, AreThoseOfTheExplicitMatricesOnEveryGrid) {
     const double scale = 1.0 / static_cast<double>(c.n);
     const double lambda_max = testing::spectrum(d).back();
     const double curvature = testing::curvatures(d, testing::explicit_hessian(c.loss, phi, w, scale)).back();
-    // The curvature of the squared loss is 2ΦΦᵀ, whatever the W.
+    // The curvature of the squared loss is 2ΦΦᵀ, for every W.
     const double sigma2 =
         testing::spectrum(testing::explicit_hessian(squared_loss(), phi, w, 1.0)).back() / 2.0;
     const double smoothness = scale * c.loss->largest_curvature() * sigma2;

@@ -47,7 +47,7 @@ class Outputs {
   VecHandle gradient;
 };
 
-TEST(TangentGram, MatrixIsThatOfDifferencesOfTheOutputs) {
+TEST(TangentGram, MatrixEqualsDifferencesOfTheOutputs) {
   for (const int feature_ranks : feature_rank_choices()) {
     for (const Kind kind : all_kinds) {
       SCOPED_TRACE(to_string(kind) + " on " + std::to_string(feature_ranks) + " feature ranks");
@@ -102,7 +102,7 @@ TEST(TangentGram, RanksDoNotChangeIt) {
   }
 }
 
-/// Z by outputs of a readout that hands out the states, q at a time.
+/// Z as the outputs of a readout that selects the states, q at a time.
 Dense states_of(const TangentNetwork& network) {
   const ParameterLayout& layout = network.layout;
   const Index q = layout.outputs();
@@ -145,12 +145,12 @@ TEST(TangentGram, IsAtLeastTheGramMatrixOfTheStates) {
     EXPECT_NEAR(found.states_lambda_min, testing::spectrum(states).front(), rounding);
     EXPECT_GE(testing::spectrum(difference).front(), -rounding);
     EXPECT_GE(found.lambda_min, found.states_lambda_min - found.error);
-    // The shallow network has no other parameters; all others do.
+    // Only the shallow network has no further parameters.
     EXPECT_EQ(largest(difference.values) > 1e-3 * found.lambda_max, kind != Kind::shallow);
   }
 }
 
-// K and D come from codes that have nothing in common: adjoints of equilibria, and THEORY.md 4.2.
+// K and D are computed in different ways: by adjoints of equilibria, and by THEORY.md 4.2.
 TEST(TangentGram, OfASoftmaxLinearModelIsTheDynamicsMatrixBetweenTheFeatures) {
   for (const int feature_ranks : feature_rank_choices()) {
     const TangentNetwork network(Kind::softmax_linear, MPI_COMM_WORLD, feature_ranks);
@@ -163,7 +163,7 @@ TEST(TangentGram, OfASoftmaxLinearModelIsTheDynamicsMatrixBetweenTheFeatures) {
     (void)model.set_parameters(network.theta.get());
     DynamicsMatrix dynamics(model.softmax(), network.shape.gamma, layout.outputs());
     dynamics.update(model.w());
-    const CounterRandom features(11, Stream::synthetic_inputs);  // those of random_problem
+    const CounterRandom features(11, Stream::synthetic_inputs);  // the features of random_problem
     const Index rows = layout.slice().size();
     const Index q = layout.outputs();
     const Index n = network.problem.train.total;

@@ -26,7 +26,7 @@ TEST(TrustRegionNewtonTest, ErrorsFallWithTheInnerTolerance) {
     TrustRegionNewtonCheck check = at.check_of(at.dynamics);
     const std::vector<TrustRegionNewton> found = check.measure(0.5, tolerances);
     ASSERT_EQ(found.size(), tolerances.size());
-    EXPECT_GT(found[0].direction_error, 1e-8);  // else nothing could fall
+    EXPECT_GT(found[0].direction_error, 1e-8);  // otherwise the error could not fall
     EXPECT_LE(found[1].direction_error, 1e-2 * found[0].direction_error);
     EXPECT_LE(found[2].direction_error, 1e-2 * found[1].direction_error);
     EXPECT_LE(found[1].multiplier_error, 1e-2 * found[0].multiplier_error);
@@ -82,7 +82,7 @@ TEST(TrustRegionNewtonTest, DeltaAboveTheLargestIsRefusedByTheMetric) {
 
 TEST(TrustRegionNewtonTest, TinyGradientsLoseNoDigits) {
   Model at({squared_loss(), 13, 1, 30, 0.8});
-  // Targets that the model meets to 1e-11: what is left of the gradient is of that size.
+  // Targets that the model fits to 1e-11, so the gradient has this size.
   const Dense phi = testing::random_features(13, 30);
   const Dense w = at.w();
   SampleSet& train = at.problem.train;
