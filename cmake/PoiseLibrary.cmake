@@ -2,10 +2,9 @@
 # poise_NAME. Headers are included by their path below src, here and where they are installed.
 
 add_library(poise_dependencies INTERFACE)
-target_link_libraries(poise_dependencies INTERFACE PkgConfig::slepc PkgConfig::petsc PkgConfig::mpi PkgConfig::blas)
+target_link_libraries(poise_dependencies INTERFACE PkgConfig::slepc PkgConfig::petsc MPI::MPI_CXX poise_blas)
 target_include_directories(poise_dependencies SYSTEM INTERFACE ${RANDOM123_INCLUDE})
 target_compile_features(poise_dependencies INTERFACE cxx_std_20)
-target_compile_definitions(poise_dependencies INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)  # the C API only
 set_target_properties(poise_dependencies PROPERTIES EXPORT_NAME dependencies)
 
 # Division by zero is not among them: IEEE's infinities are what the code means.

@@ -46,10 +46,12 @@ mpi_environment() {
   export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
   if [ "$1" -le "$(cores)" ]; then return; fi
   if [ "$1" -le "$(processors)" ]; then
-    export OMPI_MCA_hwloc_base_use_hwthreads_as_cpus=1
+    # Open MPI 4, Open MPI 5; MPICH counts nothing.
+    export OMPI_MCA_hwloc_base_use_hwthreads_as_cpus=1 PRTE_MCA_rmaps_default_mapping_policy=:hwtcpus
     printf 'note: %s ranks on %s hardware threads of %s cores\n' "$1" "$(processors)" "$(cores)"
   else
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+    export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
     printf 'note: more ranks (%s) than processors (%s): they take turns\n' "$1" "$(processors)"
   fi
 }

@@ -54,7 +54,7 @@ set_tests_properties(diagnostics PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-  ENVIRONMENT "${POISE_TEST_ENVIRONMENT};OMPI_MCA_rmaps_base_oversubscribe=1")
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
 # A crash and an endless loop inside HDF5. Not with the sanitizers, which report them themselves.
 if(NOT POISE_SANITIZE)

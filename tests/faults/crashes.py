@@ -28,25 +28,28 @@ def program(name):
 
 def launch(*words, ranks=1, fault="", **environment):
     """Starts a program on some ranks in a new session; `fault` is a plan as in fault_plan.hpp."""
-    mpi = [training.MPIEXEC, "-n", str(ranks), "--oversubscribe"]
+    mpi = [training.MPIEXEC, "-n", str(ranks)]
     if fault:
-        mpi += ["-x", f"LD_PRELOAD={INJECTOR}", "-x", f"POISE_FAULT={fault}"]
+        mpi += ["env", f"LD_PRELOAD={INJECTOR}", f"POISE_FAULT={fault}"]
     return subprocess.Popen([*mpi, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             start_new_session=True, env={**ENVIRONMENT, **environment})
 
 
 def rank_processes(process):
-    """Process ids of the ranks that a launcher has started, in any order."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    """The ranks that a launcher has started, perhaps by a process of its own in between (MPICH), in no order."""
+    parents, found = {}, []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         try:
-            with open(f"/proc/{name}/stat", encoding="utf-8") as file:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
                 state, parent = file.read().rpartition(")")[2].split()[:2]
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                is_rank = any(word.startswith((b"OMPI_COMM_WORLD_RANK=", b"PMI_RANK=")) for word in file.read().split(b"\0"))
         except OSError:
             continue
-        if int(parent) == process.pid and state != "Z":
-            found.append(int(name))
-    return found
+        parents[pid] = int(parent)
+        if is_rank and state != "Z":
+            found.append(pid)
+    return [pid for pid in found if process.pid in (parents[pid], parents.get(parents[pid]))]
 
 
 def is_running(pid):

@@ -67,7 +67,8 @@ void read_plan() {
   if (done.exchange(true)) return;
   const char* text = environment("POISE_FAULT", "");
   char rank[16], nth[32];
-  std::snprintf(plan.rank, sizeof plan.rank, "%s", environment("OMPI_COMM_WORLD_RANK", "0"));
+  std::snprintf(plan.rank, sizeof plan.rank, "%s",
+                environment("OMPI_COMM_WORLD_RANK", environment("PMI_RANK", "0")));
   read_value(text, "call=", plan.call, sizeof plan.call, "");
   read_value(text, "path=", plan.path, sizeof plan.path, "");
   read_value(text, "event=", plan.event, sizeof plan.event, "");

@@ -29,7 +29,7 @@ def start(program, *options, ranks=3, fault="", log="", count="", limit=HANG):
     """Runs a program with a fault; its processes do not outlive `limit` seconds."""
     environment = ["env", f"LD_PRELOAD={LIBRARY}", f"POISE_FAULT={fault}", f"POISE_FAULT_LOG={log}",
                    f"POISE_FAULT_COUNT={count}"]
-    command = [MPIEXEC, "-n", str(ranks), "--oversubscribe", *environment, program, *map(str, options)]
+    command = [MPIEXEC, "-n", str(ranks), *environment, program, *map(str, options)]
     begin = time.monotonic()
     # All ranks need time to write their counts, also if the program ends with an error.
     patience = {"OMPI_MCA_odls_base_sigkill_timeout": "10"} if count else {}

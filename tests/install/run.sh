@@ -23,7 +23,7 @@ fi
 mv "$scratch/prefix" "$scratch/moved"
 cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_PREFIX_PATH="$scratch/moved"
 cmake --build "$scratch/build"
-"$mpiexec" -n 2 --oversubscribe "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
+"$mpiexec" -n 2 "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
 grep -qx '2 ranks: every row is 28' "$scratch/output"
 
 # Programs with a model, loss or dynamics of their own: each trains, is killed, resumes on a different number of ranks with
@@ -32,7 +32,7 @@ digits="$scratch/moved/share/poise/data/digits.h5"
 program() {
   local ranks=$1 name=$2
   shift 2
-  "$mpiexec" -n "$ranks" --oversubscribe "$scratch/build/$name" "$@"
+  "$mpiexec" -n "$ranks" "$scratch/build/$name" "$@"
 }
 # Kills the program with all its ranks as soon as it has written the checkpoint of step 20.
 run_and_kill() {

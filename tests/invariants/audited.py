@@ -70,7 +70,7 @@ class AuditTest(TrainingTest):
         if os.path.exists(verdict):
             os.remove(verdict)
         self.done = subprocess.run(
-            [MPIEXEC, "-n", str(ranks), "--oversubscribe", AUDIT, "-run", run, "-json", verdict, *map(str, options)],
+            [MPIEXEC, "-n", str(ranks), AUDIT, "-run", run, "-json", verdict, *map(str, options)],
             capture_output=True, text=True, timeout=patience(100), cwd=directory, env=ENVIRONMENT)
         self.assertEqual(self.done.returncode, code, f"{options} on {ranks} ranks\n{self.done.stdout}\n{self.done.stderr}")
         if code == 2:

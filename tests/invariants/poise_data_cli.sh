@@ -56,9 +56,9 @@ expect 0 '3 training and 0 test samples, 2 features (float64), 2 classes' \
 expect 0 'name: a name' "$program" show x.h5
 expect 2 'exists already; -force true replaces it' "$program" import -csv table.csv -label_column 2 -out x.h5
 expect 0 'and 1 test sample,' "$program" import -csv table.csv -label_column 2 -test_rows 1 -out x.h5 -force true
-expect 0 '20 training' "$mpiexec" -n 2 --oversubscribe "$program" synthetic -samples 20 -out y.h5
-expect 2 'exists already' "$mpiexec" -n 2 --oversubscribe "$program" synthetic -samples 20 -out y.h5
-expect 2 'line 2: has 2 fields' "$mpiexec" -n 2 --oversubscribe "$program" import -csv ragged.csv -label_column -1 -out z.h5
+expect 0 '20 training' "$mpiexec" -n 2 "$program" synthetic -samples 20 -out y.h5
+expect 2 'exists already' "$mpiexec" -n 2 "$program" synthetic -samples 20 -out y.h5
+expect 2 'line 2: has 2 fields' "$mpiexec" -n 2 "$program" import -csv ragged.csv -label_column -1 -out z.h5
 
 [ "$failures" -eq 0 ] && echo 'all as expected'
 exit "$failures"

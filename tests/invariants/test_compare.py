@@ -34,7 +34,7 @@ SHORT = ["-time", 0.5, "-first_time", 0.1, "-points", 4]
 
 
 def compare(*options, ranks=1):
-    return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", COMPARE, *map(str, options)],
+    return subprocess.run([MPIEXEC, "-n", str(ranks), COMPARE, *map(str, options)],
                           capture_output=True, text=True, timeout=patience(100), env=ENVIRONMENT)
 
 

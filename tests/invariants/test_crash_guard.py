@@ -12,7 +12,7 @@ DAMAGED = os.path.join(SOURCE, "tests", "fuzz", "crashes_hdf5_1.10.h5")
 
 
 def run(program, *arguments, ranks=1):
-    return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", program, *arguments], capture_output=True,
+    return subprocess.run([MPIEXEC, "-n", str(ranks), program, *arguments], capture_output=True,
                           text=True, timeout=60, env=ENVIRONMENT)
 
 

@@ -13,7 +13,7 @@ BUILT = os.path.join(SOURCE, "build", "apps")
 
 def launch(program, *options, ranks=1, environment=None):
     path = os.environ.get("POISE_" + program.upper(), os.path.join(BUILT, "poise-" + program))
-    start = [MPIEXEC, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster without mpirun
+    start = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []  # one rank starts faster without mpirun
     return subprocess.run([*start, path, *map(str, options)], capture_output=True, text=True, timeout=patience(100),
                           env={**ENVIRONMENT, **(environment or {})})
 

@@ -47,7 +47,7 @@ SOLVED = {"product": 1e-12, "collapsed": 1e-10, "lambda_min": 1e-6, "equilibrium
 
 
 def launch(program, mpiexec, ranks, arguments, seconds=100):
-    start = [mpiexec, "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []  # one rank starts faster without mpirun
+    start = [mpiexec, "-n", str(ranks)] if ranks > 1 else []  # one rank starts faster without mpirun
     command = [*start, program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=patience(seconds))
 

@@ -32,7 +32,7 @@ MODELS = {
 
 
 def spectrum(*options, ranks=1):
-    return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", SPECTRUM, *map(str, options)],
+    return subprocess.run([MPIEXEC, "-n", str(ranks), SPECTRUM, *map(str, options)],
                           capture_output=True, text=True, timeout=patience(100), env=ENVIRONMENT)
 
 

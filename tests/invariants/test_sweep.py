@@ -31,7 +31,7 @@ STUDIES = {"width": WIDTH, "step_size": STEPS, "inexact": INEXACT, "depth": DEPT
 
 
 def sweep(*options, ranks=1):
-    return subprocess.run([MPIEXEC, "-n", str(ranks), "--oversubscribe", SWEEP, *map(str, options)],
+    return subprocess.run([MPIEXEC, "-n", str(ranks), SWEEP, *map(str, options)],
                           capture_output=True, text=True, timeout=patience(150), env=ENVIRONMENT)
 
 

@@ -189,7 +189,7 @@ class RealData(RefusalTest):
             folder = self.new_run()
             os.mkdir(folder)
             path = os.path.join(os.path.dirname(TRAIN), program.split()[0])
-            words = [MPIEXEC, "-n", "1", "--oversubscribe", path, "-data", self.regression, *map(str, options)]
+            words = [MPIEXEC, "-n", "1", path, "-data", self.regression, *map(str, options)]
             started = [subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE) for _ in range(3)]
             for process in started:

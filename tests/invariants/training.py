@@ -21,7 +21,8 @@ MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
 
 # CTest sets these variables; the values here are for a test that is started by hand.
 ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1",
-               "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1",
+               "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
+               "OMPI_MCA_mpi_yield_when_idle": "1",
                # Open MPI waits 2 s after a nonzero exit code, and most of these tests expect such a code.
                "OMPI_MCA_odls_base_sigkill_timeout": "0", **os.environ}
 
@@ -38,7 +39,7 @@ WORK = {"wall_seconds", "equilibrium_iterations", "adjoint_iterations", "equilib
 
 
 def command(options, ranks):
-    return [MPIEXEC, "-n", str(ranks), "--oversubscribe", TRAIN, *map(str, options)]
+    return [MPIEXEC, "-n", str(ranks), TRAIN, *map(str, options)]
 
 
 def train(*options, ranks=1, directory=None, **environment):

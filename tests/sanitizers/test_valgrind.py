@@ -33,7 +33,7 @@ class Valgrind(unittest.TestCase):
         for name in os.listdir(self.scratch):
             if name.startswith("report."):
                 os.remove(os.path.join(self.scratch, name))
-        done = subprocess.run([os.environ["MPIEXEC"], "-n", str(ranks), "--oversubscribe", *VALGRIND, f"--log-file={log}.%p",
+        done = subprocess.run([os.environ["MPIEXEC"], "-n", str(ranks), *VALGRIND, f"--log-file={log}.%p",
                                os.environ[program], *map(str, arguments)],
                               cwd=self.scratch, capture_output=True, text=True, timeout=900, check=False)
         reports = []

@@ -1,5 +1,6 @@
 #include "poise/theory/feature_matrix.hpp"
 
+#include <fmt/format.h>
 #include <slepcsvd.h>
 
 #include <algorithm>
@@ -12,20 +13,42 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/mpi_count.hpp"
+#include "poise/base/output.hpp"
 #include "poise/base/petsc_versions.hpp"
 #include "poise/objective/triangular_factor.hpp"
 #include "poise/petsc/handle.hpp"
 #include "poise/petsc/vec.hpp"
 #include "poise/theory/rank_reductions.hpp"
 
-#ifndef SLEPC_HAVE_SCALAPACK
-#error "Poise needs SLEPc built with ScaLAPACK (configure PETSc --download-scalapack or --with-scalapack)"
-#endif
-
 namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+#ifdef SLEPC_HAVE_SCALAPACK
+constexpr bool has_scalapack = true;
+void create_scalapack(MPI_Comm comm, PetscInt size, Mat* matrix) {
+  check(MatCreateScaLAPACK(comm, PETSC_DECIDE, PETSC_DECIDE, size, size, 0, 0, matrix));
+}
+const char* const distributed_type = SVDSCALAPACK;
+#else
+constexpr bool has_scalapack = false;
+void create_scalapack(MPI_Comm /*comm*/, PetscInt /*size*/, Mat* /*matrix*/) {}
+const char* const distributed_type = SVDLAPACK;
+#endif
+
+/// Whether ScaLAPACK decomposes a matrix of this width.
+bool decomposes_distributed(MPI_Comm comm, Index width) {
+  if (width <= FeatureSvd::distributed_width) return false;
+  if (!has_scalapack)
+    warn(comm,
+         fmt::format(
+             "the features have width {0}, and this SLEPc has no ScaLAPACK: every rank decomposes the {0} x "
+             "{0} matrix by LAPACK, with {1:.1f} GB and all of the work. To share the work, build PETSc "
+             "with ScaLAPACK.",
+             width, 24e-9 * static_cast<double>(width) * static_cast<double>(width)));
+  return has_scalapack;
+}
 
 /// A dense copy, or one in ScaLAPACK's own layout, which wants the same number of rows on every rank: it is
 /// padded with zeros, whose singular values are the last.
@@ -38,7 +61,7 @@ MatHandle copy_of(const RowBlockMatrix& source, bool distributed) {
   const PetscInt padded = (m + ranks - 1) / ranks * ranks;
   MatHandle copy;
   if (distributed)
-    check(MatCreateScaLAPACK(comm, PETSC_DECIDE, PETSC_DECIDE, padded, padded, 0, 0, copy.out()));
+    create_scalapack(comm, padded, copy.out());
   else
     check(MatCreateDense(comm, own, own, m, m, nullptr, copy.out()));
   std::vector<PetscInt> columns(static_cast<std::size_t>(m));
@@ -113,13 +136,13 @@ void FeatureSvd::decompose(const RowBlockMatrix& triangle) {
   static const LogEvent event("FeatureSVD");
   const auto scope = event.begin();
   const auto m = static_cast<PetscInt>(triangle.width());
-  const bool distributed = triangle.width() > distributed_width;
+  const bool distributed = decomposes_distributed(triangle.comm(), triangle.width());
   const MatHandle matrix = copy_of(triangle, distributed);
   Handle<SVD, SVDDestroy> svd;
   check(SVDCreate(triangle.comm(), svd.out()));
   check(SVDSetOperators(svd.get(), matrix.get(), nullptr));
   check(SVDSetDimensions(svd.get(), m, petsc_chosen, petsc_chosen));
-  check(SVDSetType(svd.get(), distributed ? SVDSCALAPACK : SVDLAPACK));
+  check(SVDSetType(svd.get(), distributed ? distributed_type : SVDLAPACK));
   check(SVDSolve(svd.get()));
   PetscInt triplets = 0;
   check(SVDGetConverged(svd.get(), &triplets));
