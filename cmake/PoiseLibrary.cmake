@@ -40,3 +40,30 @@ function(poise_library name)
   set_target_properties(poise_${name} PROPERTIES EXPORT_NAME ${name} VERSION ${PROJECT_VERSION})
   set_property(GLOBAL APPEND PROPERTY POISE_LIBRARIES poise_${name})
 endfunction()
+
+# Libraries whose own loops are hot, compiled again for newer processors. The dynamic linker of glibc (2.33 or newer) takes the
+# best one that the processor of this node can run from glibc-hwcaps/LEVEL beside the library: a build on one machine is fast on
+# another, and never meets an instruction that a node lacks. Whole libraries and not functions, as a template that two files
+# instantiate for different processors would end as one of both. Elsewhere the plain library runs.
+function(poise_processor_variants)
+  if(POISE_NATIVE OR POISE_SANITIZE OR NOT BUILD_SHARED_LIBS OR NOT CMAKE_SYSTEM_NAME STREQUAL "Linux"
+     OR NOT CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    return()
+  endif()
+  foreach(level x86-64-v3 x86-64-v4)
+    foreach(name IN LISTS ARGN)
+      get_target_property(sources poise_${name} SOURCES)
+      set(variant poise_${name}_${level})
+      add_library(${variant} SHARED ${sources})
+      # What the plain library links, and needs to be built first.
+      target_link_libraries(${variant} PRIVATE $<TARGET_PROPERTY:poise_${name},LINK_LIBRARIES>)
+      target_include_directories(${variant} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+      target_compile_options(${variant} PRIVATE -march=${level})
+      target_link_options(${variant} PRIVATE -Wl,--no-undefined)
+      set_target_properties(${variant} PROPERTIES OUTPUT_NAME poise_${name} VERSION ${PROJECT_VERSION}
+        LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/glibc-hwcaps/${level})
+      add_dependencies(poise_${name} ${variant})  # whoever builds the library gets its variants
+      install(TARGETS ${variant} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/glibc-hwcaps/${level} NAMELINK_SKIP)
+    endforeach()
+  endforeach()
+endfunction()
