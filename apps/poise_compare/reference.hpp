@@ -23,7 +23,7 @@ struct CompareReference {
 /// Not collective. The teacher as weights of the features: on linear features (identity, whiten) the W whose
 /// W φ(x) is teacher x, nearest to it in least squares where features leave directions out. Empty where the
 /// data have no teacher, the features are not linear, or the loss has another number of outputs.
-[[nodiscard]] std::vector<double> teacher_in_features(const FeatureMap& features, Index outputs,
+[[nodiscard]] std::vector<double> teacher_in_features(const Features& features, Index outputs,
                                                       const std::vector<double>& teacher);
 
 }  // namespace poise::compare

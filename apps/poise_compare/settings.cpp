@@ -5,9 +5,9 @@
 #include <cmath>
 #include <sstream>
 
+#include "poise/base/option_rules.hpp"
 #include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
-#include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise::compare {
@@ -58,8 +58,7 @@ std::vector<Activation> parse_activations(const std::string& text) {
 }
 
 std::vector<OptionRule> compare_rules() {
-  std::vector<OptionRule> rules = feature_rules();
-  rules.push_back({"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}});
+  std::vector<OptionRule> rules{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
   for (const char* option :
        {"feedforward_activation", "feedforward_width", "feedforward_init", "feedforward_scale"})
     rules.push_back({option, {{"feedforward_depth", {"0"}, true}}});

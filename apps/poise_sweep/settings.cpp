@@ -1,8 +1,8 @@
 #include "poise_sweep/settings.hpp"
 
+#include "poise/base/option_rules.hpp"
 #include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
-#include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 #include "poise_sweep/number_list.hpp"
 
@@ -13,7 +13,7 @@ constexpr double most = 1e15;  // integers that a double holds exactly
 
 /// An option of another study would have no effect.
 std::vector<OptionRule> sweep_rules() {
-  std::vector<OptionRule> rules = feature_rules();
+  std::vector<OptionRule> rules;
   const auto only = [&](const std::string& option, const std::vector<std::string>& studies) {
     rules.push_back({option, {{"study", studies}}});
   };
@@ -55,7 +55,7 @@ void SweepSettings::read_base(Options& o) {
       o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   base.seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "the first seed of initial weights, and that of random features"));
-  base.features = FeatureOptions::from(o, base.seed);
+  base.features = FeatureSettings::from(o, base.seed);
   if (base.features.width != 0)
     throw usage("-features_width " + std::to_string(base.features.width) +
                 ": a sweep takes its widths, with the constant, from -widths");
@@ -86,7 +86,7 @@ void SweepSettings::read_lists(Options& o) {
                              "the recurrent weights A start at these times N(0,1)");
   seeds = static_cast<std::uint64_t>(
       o.integer("seeds", width ? 3 : 1, {1, 1e6}, "how many seeds of the initial weights, from -seed on"));
-  const bool fixed = base.features.kind == FeatureKind::identity || base.features.zca;
+  const bool fixed = base.features.map->fixed_count(1) > 0;
   for (const double m : widths) {
     if (m == 0.0) continue;
     if (fixed)

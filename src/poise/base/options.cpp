@@ -257,7 +257,8 @@ Setting& Options::declare(const std::string& name, const std::string& initial, c
   char value[PETSC_MAX_PATH_LEN] = "";
   PetscBool given = PETSC_FALSE;
   check(PetscOptionsGetString(nullptr, nullptr, ("-" + name).c_str(), value, sizeof value, &given));
-  settings_.push_back({name, given ? value : initial, initial, range, help, given == PETSC_TRUE, category_});
+  settings_.push_back(
+      {name, given ? value : initial, initial, range, help, given == PETSC_TRUE, category_, only_with_});
   return settings_.back();
 }
 

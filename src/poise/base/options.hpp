@@ -17,6 +17,14 @@ struct Bounds {
   bool infinite = false;  ///< of reals: inf is allowed
 };
 
+/// A choice that gives other options their meaning: that an option has one of these values, or, with
+/// `except`, none of them. The value of an option of PETSc that is not given is empty.
+struct OptionCondition {
+  std::string option;
+  std::vector<std::string> values;
+  bool except = false;
+};
+
 /// One declared option with the value this run uses.
 struct Setting {
   std::string name;  ///< without the dash
@@ -24,8 +32,9 @@ struct Setting {
   std::string initial;  ///< the default
   std::string range;    ///< for -help
   std::string help;
-  bool given = false;    ///< set by the user
-  std::string category;  ///< of -help; see Options::Category
+  bool given = false;                      ///< set by the user
+  std::string category;                    ///< of -help; see Options::Category
+  std::vector<OptionCondition> only_with;  ///< all must be met, else it has no effect; see Options::OnlyWith
 };
 
 /// Declares options and reads them from the PETSc options database (command line, -options_file, YAML,
@@ -57,6 +66,21 @@ class Options {
    private:
     Options& options_;
     std::string before_;
+  };
+
+  /// While it lives, what is declared has an effect only where the condition is met, as the options of a
+  /// model have with this model alone. `require_effect` (option_rules.hpp) refuses them elsewhere.
+  class OnlyWith {
+   public:
+    OnlyWith(Options& options, OptionCondition condition) : options_(options) {
+      options_.only_with_.push_back(std::move(condition));
+    }
+    ~OnlyWith() { options_.only_with_.pop_back(); }
+    OnlyWith(const OnlyWith&) = delete;
+    OnlyWith& operator=(const OnlyWith&) = delete;
+
+   private:
+    Options& options_;
   };
 
   /// Declares that a PETSc solver with this options prefix exists in the program: for -help and for misspelt
@@ -104,6 +128,7 @@ class Options {
   std::vector<Setting> settings_;
   std::vector<Solver> solvers_;
   std::string category_ = "program";
+  std::vector<OptionCondition> only_with_;
 };
 
 /// Not collective. Names and values in PETSc's database that nothing has asked for yet. Looking does not

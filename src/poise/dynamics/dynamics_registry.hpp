@@ -23,7 +23,8 @@ class DynamicsKinds {
  public:
   /// Their options have their defaults. Throws failure if two kinds have the same name.
   DynamicsKinds();
-  /// Declares and reads the options of all kinds. Throws bad_input.
+  /// Declares and reads the options of all kinds, which have an effect with their kind only. Throws
+  /// bad_input.
   void read(Options& options);
 
   [[nodiscard]] const std::vector<std::shared_ptr<DynamicsKind>>& all() const& { return kinds_; }
@@ -35,12 +36,11 @@ class DynamicsKinds {
   [[nodiscard]] std::vector<std::string> names_where(bool (DynamicsKind::*property)() const) const;
   /// "; flow: …; descent: …", for the help of -dynamics.
   [[nodiscard]] std::string help() const;
-  /// Where the options that `read` has read have an effect, for require_effect.
+  /// Where else their options have an effect, for require_effect.
   [[nodiscard]] std::vector<OptionRule> rules() const;
 
  private:
   std::vector<std::shared_ptr<DynamicsKind>> kinds_;
-  std::vector<OptionRule> own_;  // each option goes with its kind
 };
 
 }  // namespace poise

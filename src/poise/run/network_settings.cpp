@@ -24,7 +24,9 @@ void read_scales(Options& o, NetworkSettings& s) {
 
 /// All of them declare their options, so that -help and the checks of options know them.
 void NetworkSettings::read_own_models(Options& o) {
+  const Options::OnlyWith by_samples(o, {"objective", {"equilibrium", "unrolled"}});
   for (RegisteredModel& registered : registered_models()) {
+    const Options::OnlyWith only(o, {"model", {registered.name}});
     const std::size_t before = o.settings().size();
     const std::shared_ptr<const Model> read = registered.read(o);
     registered.options.clear();

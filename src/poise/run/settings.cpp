@@ -28,7 +28,7 @@ void TrainSettings::read_data(Options& o) {
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
-  features = FeatureOptions::from(o, seed);
+  features = FeatureSettings::from(o, seed);
 }
 
 void TrainSettings::read_loss(Options& o) {

@@ -20,7 +20,7 @@ struct TrainSettings {
         checkpoint_every = -1, checkpoint_keep = 3;
   int feature_ranks = 1;
   std::uint64_t seed = 0;
-  FeatureOptions features;
+  FeatureSettings features;
   NetworkSettings network;
   std::shared_ptr<const DynamicsKind> dynamics;  ///< with its options
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
