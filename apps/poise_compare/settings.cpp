@@ -115,8 +115,9 @@ void CompareSettings::read_models(Options& o) {
 }
 
 void CompareSettings::read_study(Options& o) {
-  time = o.real("time", 10.0, {1e-300, 1e300}, "end time of the gradient flows");
-  first_time = o.real("first_time", time / 1000.0, {1e-300, 1e300}, "first recorded time after 0");
+  const Bounds times{.low = 1e-300, .high = 1e300, .unit = "of time t"};
+  time = o.real("time", 10.0, times, "end time of the gradient flows");
+  first_time = o.real("first_time", time / 1000.0, times, "first recorded time after 0");
   points =
       o.integer("points", 41, {2, 1e6}, "recorded times: 0, then from -first_time to -time at equal ratios");
   steps = o.integer("steps", 1000000, {1, 2e9}, "a flow that takes more steps of the integrator has failed");

@@ -22,9 +22,7 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
       (void)importer.run(options, true);
       continue;
     }
-    // Asked of a list of its own: an option counts as known only where its importer runs.
-    Options probe;
-    if (probe.text(importer.chosen_by, "", "").empty()) continue;
+    if (!given_value(importer.chosen_by)) continue;  // declared by the importer, if it runs
     if (chosen != nullptr)
       throw bad_input("options -" + chosen->chosen_by + " and -" + importer.chosen_by +
                       " exclude each other: import one kind of file at a time");

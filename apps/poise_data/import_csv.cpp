@@ -24,6 +24,7 @@ struct CsvOptions {
 };
 
 CsvOptions declare(Options& options) {
+  const Options::Category category(options, "csv");
   CsvOptions o;
   o.path = options.text("csv", "", "text table, plain or .gz, a sample a row; separator , ; | tab or blanks");
   o.label_column = options.text("label_column", "",

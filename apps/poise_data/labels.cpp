@@ -95,6 +95,7 @@ std::vector<Index> counts_of(const SampleBlock& block, Index classes) {
 }  // namespace
 
 LabelOptions LabelOptions::from(Options& options) {
+  const Options::Category category(options, "classes");
   LabelOptions o;
   o.classes = options.integer("classes", 0, {0, static_cast<double>(most_classes)},
                               "number of classes (0: the largest label + 1)");

@@ -9,6 +9,7 @@
 namespace poise::data {
 
 Output declare_output(Options& options) {
+  const Options::Category category(options, "output");
   Output output;
   output.path = options.text("out", "", "the data file to write (HDF5)");
   output.force = options.flag("force", false, "replace the file if it exists");

@@ -22,11 +22,11 @@ constexpr const char* usage =
     "  poise-data synthetic -samples N -inputs D -outputs Q -noise S [-classes true] -out F.h5\n"
     "  poise-data show F.h5";
 
-std::string help_text() {
+std::string help_text(const std::string& category) {
   Options options;
   (void)import_dataset(options, true);
   (void)synthetic_dataset(MPI_COMM_SELF, options, true);
-  return options.help(usage);
+  return options.help(usage, category);
 }
 
 Error usage_error(const std::string& message) {
@@ -45,8 +45,9 @@ std::string show(MPI_Comm comm, const std::vector<std::string>& words) {
 
 }  // namespace
 
-std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words, bool help_requested) {
-  if (help_requested) return help_text();
+std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words, bool help_requested,
+                           const std::string& help_category) {
+  if (help_requested) return help_text(help_category);
   if (words.empty()) throw usage_error("name a command: import, synthetic or show");
   const std::string& command = words.front();
   if (command == "show") return show(comm, words);

@@ -54,6 +54,7 @@ void draw_by_class(const std::vector<Index>& labels, Index wanted, const TestSpl
 }  // namespace
 
 TestSplit declare_test_split(Options& options) {
+  const Options::Category category(options, "test");
   TestSplit split;
   split.fraction =
       options.real("test_fraction", 0, {0, 0.99}, "share of the rows drawn at random as test set");

@@ -63,7 +63,8 @@ void SweepSettings::read_base(Options& o) {
                        "the squared loss is the mean or the sum of the samples' losses") == "mean";
   base.network.init_scale_b =
       o.real("init_scale_b", 1.0, {0, 1e6}, "entries of the readout B start at this times N(0,1)/sqrt(m)");
-  base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {0, 1e15}, "end time of flows");
+  base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {.low = 0, .high = 1e15, .unit = "of time t"},
+                     "end time of flows");
   base.steps = o.integer("steps",
                          study == "width"     ? 1000000
                          : study == "inexact" ? 400

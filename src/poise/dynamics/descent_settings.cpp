@@ -12,7 +12,7 @@ namespace {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double most_steps = 2e9;
-const double below_one = std::nextafter(1.0, 0.0);
+constexpr Bounds below_one{.low = 0, .high = 1, .open_high = true};
 
 /// In the order of the enumerations.
 const std::vector<std::string> methods{"gradient", "momentum", "nesterov", "adam"};
@@ -29,10 +29,10 @@ void read_method(Options& o, DescentSettings& s) {
       methods, o.choice("method", "gradient", methods,
                         "descent: along the gradient, with momentum (heavy ball), with Nesterov's momentum, "
                         "or by Adam"));
-  s.momentum = o.real("momentum", s.momentum, {0, below_one},
+  s.momentum = o.real("momentum", s.momentum, below_one,
                       "methods momentum and nesterov: share of the velocity that is kept");
-  s.beta1 = o.real("adam_beta1", s.beta1, {0, below_one}, "adam: decay of the mean of the gradient");
-  s.beta2 = o.real("adam_beta2", s.beta2, {0, below_one}, "adam: decay of the mean of its square");
+  s.beta1 = o.real("adam_beta1", s.beta1, below_one, "adam: decay of the mean of the gradient");
+  s.beta2 = o.real("adam_beta2", s.beta2, below_one, "adam: decay of the mean of its square");
   s.epsilon = o.real("adam_epsilon", s.epsilon, {0, infinite, true}, "adam: added to the root of that mean");
   s.weight_decay = o.real("weight_decay", s.weight_decay, {0, infinite},
                           "descent: every step also takes step size times this times the parameters off "
@@ -62,10 +62,10 @@ DescentSettings DescentSettings::from(Options& options) {
   DescentSettings settings;
   read_method(options, settings);
   read_schedule(options, settings);
-  settings.backtrack =
-      options.choice("on_failure", "stop", {"stop", "backtrack"},
-                     "descent: what a failed solve or a loss that is not finite does; "
-                     "backtrack: take the step back and halve the step size from then on") == "backtrack";
+  settings.backtrack = options.choice("on_failure", "stop", {"stop", "backtrack"},
+                                      "descent: what a failed solve or a loss that is not finite does; "
+                                      "backtrack: take the step back and halve the step size from then on",
+                                      Role{}) == "backtrack";  // free: a run that failed can go on by it
   return settings;
 }
 

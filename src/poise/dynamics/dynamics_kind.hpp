@@ -48,12 +48,11 @@ class DynamicsKind {
   // Its options.
 
   /// Declares and reads those that belong to it alone; called whether or not it is chosen. Throws bad_input.
-  /// Where it is not chosen, they are refused.
+  /// Where it is not chosen, they are refused. A resumed run must have the same ones, unless they are
+  /// declared with another Role.
   virtual void read(Options&) {}
   /// Where else they have an effect.
   [[nodiscard]] virtual std::vector<OptionRule> rules() const { return {}; }
-  /// Those of them that make a run what it is: a resumed run must have the same ones.
-  [[nodiscard]] virtual std::vector<std::string> fixed_options() const { return {}; }
   /// Options behind its prefix are refused where the kind is not chosen. Without a prefix there is none.
   [[nodiscard]] virtual DynamicsSolver solver() const { return {}; }
 

@@ -94,9 +94,9 @@ EnsembleSettings EnsembleSettings::from(Options& o) {
 }
 
 void EnsembleSettings::read_run(Options& o) {
-  run = o.text("run", "", "");
-  resume = o.flag("resume", false, "");
-  deadline = o.real("deadline", 0.0, {0, 1e9}, "");
+  run = run_option(o);
+  resume = resume_option(o);
+  deadline = deadline_option(o);
 }
 
 EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {

@@ -46,6 +46,12 @@ struct TrainSettings {
   void read_run(Options& options);
 };
 
+/// Not collective. All options of poise-train with their defaults, whatever the user has given.
+[[nodiscard]] Options train_declarations();
+/// Names of the options that say what a run is: those of all dynamics, and of registered models and feature
+/// maps, among them.
+[[nodiscard]] std::vector<std::string> identity_options();
+
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
 void declare_train_solvers(Options& options);
 

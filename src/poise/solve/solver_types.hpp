@@ -30,6 +30,11 @@ inline constexpr const char* pc_perron = "perron";
 /// The value of an option, with the dash; empty if it is not given. Not collective.
 [[nodiscard]] std::string given_option(const char* name);
 
+/// Declare and read options of Poise's solvers: for -help and the record of a run, and for the solvers.
+bool eq_ladder_option(Options& options);
+bool eq_float32_option(Options& options);
+bool adj_ladder_option(Options& options);
+
 /// Registers them with PETSc; does nothing after the first time. Not collective.
 void register_solver_types();
 /// The parts of it, one a file.
