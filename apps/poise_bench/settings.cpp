@@ -6,6 +6,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/option_rules.hpp"
+#include "poise/run/settings.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise_bench/output.hpp"
 
@@ -106,6 +107,7 @@ BenchSettings BenchSettings::from(Options& o) {
   s.panel = o.integer("eq_panel", 0, {0, 1e6}, "samples solved at once; 0: as many as stay in cache");
   s.dgemm_size = o.integer("dgemm_size", s.dgemm_size, {1, 1e5},
                            "rows of the square product every time is compared with");
+  s.matrix_type = matrix_type_option(o);
   s.out = o.text("out", "", "FILE.csv or FILE.h5 that gets the results, too");
   require_effect(o, bench_rules());
   check(s);

@@ -46,7 +46,7 @@ Workload::Workload(MPI_Comm comm, const std::string& case_name, const BenchSetti
                    int feature_ranks)
     : recipe(Recipe::of(case_name, settings)),
       grid(comm, feature_ranks),
-      layout(grid, settings.m, settings.q, Pointwise::blocks(recipe.shape, settings.m)),
+      layout(grid, settings.m, settings.q, Pointwise::blocks(recipe.shape, settings.m), settings.matrix_type),
       problem{
           settings.loss, true, settings.q, draw_samples(layout, settings, recipe.feature_scale, samples), {}},
       theta(layout.create()),

@@ -23,7 +23,8 @@ Pointwise::Shape linear_shape(const CompareSettings& settings, Index features) {
 
 ParameterLayout implicit_layout(const MemberInput& input, const CompareSettings& settings) {
   const Index m = input.features;
-  return {input.grid, m, input.problem.outputs, Pointwise::blocks(linear_shape(settings, m), m)};
+  return {input.grid, m, input.problem.outputs, Pointwise::blocks(linear_shape(settings, m), m),
+          settings.problem.matrix_type};
 }
 
 Index panel_width(const CompareSettings& settings, Index width) {
@@ -89,7 +90,7 @@ class UnrolledNetwork final : public MemberNetwork {
 class ShallowNetwork final : public MemberNetwork {
  public:
   ShallowNetwork(const MemberInput& input, const CompareSettings& settings)
-      : MemberNetwork({input.grid, input.features, input.problem.outputs, {}}),
+      : MemberNetwork({input.grid, input.features, input.problem.outputs, {}, settings.problem.matrix_type}),
         start_(initial_weight(input, settings)),
         objective_(layout(), input.problem, panel_width(settings, input.features)) {}
 
@@ -108,7 +109,8 @@ class FeedforwardNetwork final : public MemberNetwork {
  public:
   FeedforwardNetwork(const MemberInput& input, const CompareSettings& settings, const Feedforward& shape,
                      Index width)
-      : MemberNetwork({input.grid, width, input.problem.outputs, FeedforwardObjective::blocks(shape, width)}),
+      : MemberNetwork({input.grid, width, input.problem.outputs, FeedforwardObjective::blocks(shape, width),
+                       settings.problem.matrix_type}),
         seed_(input.seed),
         settings_(settings),
         shape_(shape),

@@ -39,7 +39,8 @@ void scale_weight(const TrainingData& data, std::vector<double>& w) {
 }
 
 void add_optima(const MemberInput& input, const CompareSettings& settings, CompareReference& reference) {
-  const ParameterLayout layout(input.grid, input.features, input.problem.outputs, {});
+  const ParameterLayout layout(input.grid, input.features, input.problem.outputs, {},
+                               settings.problem.matrix_type);
   const ShallowLoss loss(layout, input.problem);
   const LeastSquaresReference optimum(*loss.factor(), input.problem.outputs,
                                       input.problem.scale(input.problem.train.total));

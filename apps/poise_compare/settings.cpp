@@ -128,6 +128,7 @@ void CompareSettings::read_study(Options& o) {
   panel = o.integer("eq_panel", 0, {0, 1e6},
                     "samples that pass through a network at once; 0: as many as stay in cache");
   save_weights = o.flag("save_weights", false, "keep W of every linear model at all times in compare.h5");
+  problem.matrix_type = matrix_type_option(o);
   run = o.text("run", "", "directory of the study; none: runs/compare-DATA-DATE-TIME");
   if (first_time >= time && points > 2)
     throw usage("-first_time " + to_text(first_time) + " is not before the end, -time " + to_text(time));

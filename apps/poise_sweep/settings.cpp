@@ -75,6 +75,7 @@ void SweepSettings::read_base(Options& o) {
   member_ranks = static_cast<int>(o.integer(
       "member_ranks", 1, {1, 1e6},
       "ranks of a member, a divisor of the number of ranks; the members run at the same time on the groups"));
+  base.matrix_type = matrix_type_option(o);
   base.network.objective = "collapsed";  // a study asks for losses and bounds of many members alone
 }
 

@@ -129,9 +129,7 @@ void TrainSettings::read_run(Options& o) {
       o.integer("grid_feature_ranks", 1, {1, 1e6},
                 "ranks over which one copy of the weights is spread, a divisor of the number "
                 "of ranks; the samples are spread over the rest"));
-  (void)o.text("mat_type", "",
-               "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
-               "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
+  matrix_type = matrix_type_option(o);
 }
 
 std::string TrainSettings::beyond_the_theorem() const {
@@ -142,6 +140,13 @@ std::string TrainSettings::beyond_the_theorem() const {
   if (!loss->has_proven_rate()) return "-loss " + loss->name();
   if (batch > 0) return "minibatches";
   return dynamics->beyond_the_flow();
+}
+
+std::string matrix_type_option(Options& options) {
+  return options.text(
+      "mat_type", "",
+      "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
+      "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
 }
 
 Options train_declarations() {

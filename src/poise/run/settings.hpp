@@ -27,6 +27,7 @@ struct TrainSettings {
   const Loss* loss = squared_loss();
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
   std::string class_weight;  ///< none, balanced, or a number for each class
+  std::string matrix_type;   ///< -mat_type; empty: BLAS
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together (train_rules).
   /// `recalled`: options that come from the run itself, see require_effect.
@@ -45,6 +46,9 @@ struct TrainSettings {
   void read_dynamics(Options& options, DynamicsKinds& kinds);
   void read_run(Options& options);
 };
+
+/// Declares and reads -mat_type.
+std::string matrix_type_option(Options& options);
 
 /// Not collective. All options of poise-train with their defaults, whatever the user has given.
 [[nodiscard]] Options train_declarations();
