@@ -62,10 +62,11 @@ DescentSettings DescentSettings::from(Options& options) {
   DescentSettings settings;
   read_method(options, settings);
   read_schedule(options, settings);
-  settings.backtrack = options.choice("on_failure", "stop", {"stop", "backtrack"},
-                                      "descent: what a failed solve or a loss that is not finite does; "
-                                      "backtrack: take the step back and halve the step size from then on",
-                                      Role{}) == "backtrack";  // free: a run that failed can go on by it
+  settings.backtrack =
+      options.choice("on_failure", "stop", {"stop", "backtrack"},
+                     "descent: what a failed solve or a loss that is not finite does; "
+                     "backtrack: take the step back and halve the step size from then on",
+                     Role{Role::free}) == "backtrack";  // free: a run that failed can go on by it
   return settings;
 }
 

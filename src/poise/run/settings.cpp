@@ -33,7 +33,7 @@ std::string listed(const std::vector<std::string>& names) {
 void TrainSettings::read_data(Options& o) {
   const Options::Category category(o, "data", fixes_samples);
   data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given",
-                Role{});
+                Role{Role::free});
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
@@ -83,7 +83,7 @@ void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
       "end time of " + listed(kinds.names_where(&DynamicsKind::ends_at_time)) +
           " (a step of descent counts as its step size); default 10, or inf "
           "where -steps is given, which then decides alone, and where -epochs does",
-      Role{});
+      Role{Role::free});
   kinds.read(o);
   batch = o.integer("batch", 0, {0, most},
                     "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
