@@ -8,6 +8,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/text_file.hpp"
 #include "poise/run/ensemble_table.hpp"
+#include "poise/run/run_options.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/training_data.hpp"

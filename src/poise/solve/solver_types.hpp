@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "poise/base/options.hpp"
+
 namespace poise {
 
 class EquilibriumMap;
