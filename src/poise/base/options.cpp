@@ -472,10 +472,10 @@ std::string Options::solvers_help() const {
 }
 
 std::string Options::markdown() const {
-  const auto escaped = [](const std::string& text) {  // bars end cells; < and * would be markup
+  const auto escaped = [](const std::string& text) {  // bars end cells; < and * begin markup
     std::string out;
     for (const char c : text)
-      out += (std::string_view("|<>*_").find(c) == std::string_view::npos ? "" : "\\") + std::string(1, c);
+      out += (std::string_view("|<*").find(c) == std::string_view::npos ? "" : "\\") + std::string(1, c);
     return out;
   };
   std::string text;
