@@ -9,7 +9,7 @@
 
 namespace poise {
 
-/// Of the options that say what the loss and its gradient are.
+/// The role of the options that define the loss and its gradient.
 inline const Role fixes_loss{Role::identity, "its history and bounds are of another loss or gradient"};
 
 /// The options that say what is trained and how its loss and gradient are computed.

@@ -10,8 +10,8 @@
 
 namespace poise {
 
-/// Declare and read options that are about one start of the program: for a training, and for those that must
-/// know them before its other options.
+/// Declare and read the options that belong to one start of the program. A training declares them, and so
+/// does code that needs their values before the other options of the training.
 std::string run_option(Options& options);
 bool resume_option(Options& options);
 double deadline_option(Options& options);

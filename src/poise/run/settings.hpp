@@ -52,8 +52,8 @@ std::string matrix_type_option(Options& options);
 
 /// Not collective. All options of poise-train with their defaults, whatever the user has given.
 [[nodiscard]] Options train_declarations();
-/// Names of the options that say what a run is: those of all dynamics, and of registered models and feature
-/// maps, among them.
+/// Names of the options that identify a run, including options of all dynamics and of registered models and
+/// feature maps.
 [[nodiscard]] std::vector<std::string> identity_options();
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
