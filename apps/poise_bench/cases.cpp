@@ -17,7 +17,8 @@ constexpr double bench_rtol = 1e-10;
 class ProductCase final : public BenchCase {
  public:
   explicit ProductCase(Workload& workload)
-      : q_(workload.layout.outputs()), matrix_(workload.grid.world(), workload.layout.slice_offsets()) {
+      : q_(workload.layout.outputs()),
+        matrix_(workload.grid.world(), workload.layout.slice_offsets(), workload.layout.matrix_type()) {
     const auto rows = static_cast<std::size_t>(matrix_.local_rows());
     std::fill_n(matrix_.rows(), matrix_.local_rows() * matrix_.width(),
                 1.0 / static_cast<double>(matrix_.width()));

@@ -9,6 +9,7 @@
 #include "poise/base/error.hpp"
 #include "poise/base/option_rules.hpp"
 #include "poise/base/random.hpp"
+#include "poise/run/settings.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/usage.hpp"
 
@@ -133,6 +134,7 @@ BenchSettings BenchSettings::from(Options& o) {
                       "number of samples solved at once; 0: as many as fit into the cache");
   s.dgemm_size = o.integer("dgemm_size", s.dgemm_size, {1, 1e5},
                            "rows of the square matrix product with which all times are compared");
+  s.matrix_type = matrix_type_option(o);
   s.out = o.text("out", "", "also write the results to this file, FILE.csv or FILE.h5");
   require_effect(o, bench_rules());
   check(s);
@@ -179,7 +181,7 @@ Workload::Workload(MPI_Comm comm, const std::string& case_name, const BenchSetti
                    int feature_ranks)
     : recipe(Recipe::of(case_name, settings)),
       grid(comm, feature_ranks),
-      layout(grid, settings.m, settings.q, Pointwise::blocks(recipe.shape, settings.m)),
+      layout(grid, settings.m, settings.q, Pointwise::blocks(recipe.shape, settings.m), settings.matrix_type),
       problem{
           settings.loss, true, settings.q, draw_samples(layout, settings, recipe.feature_scale, samples), {}},
       theta(layout.create()),

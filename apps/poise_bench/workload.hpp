@@ -14,7 +14,7 @@ namespace poise::bench {
 
 /// All options of poise-bench except PETSc's. Zero stands for the default of the case, see `of`.
 struct BenchSettings {
-  std::string name, scaling_of, out;
+  std::string name, scaling_of, out, matrix_type;
   bool weak = false;
   Index m = 0, n = 4096, q = 10, repeat = 0, panel = 0, dgemm_size = 1024;
   Index plain_samples = 512, recompute_every = 0;

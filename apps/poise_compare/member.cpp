@@ -154,7 +154,9 @@ std::vector<double> MemberNetwork::weight(Vec theta) {
 /// Builds the layout and the collapsed model alone. The whole Network of the implicit model would also factor
 /// all samples for its loss, which W0 does not need.
 std::vector<double> initial_weight(const MemberInput& input, const CompareSettings& settings) {
-  const ParameterLayout layout(input.grid, input.features, input.problem.outputs);
+  const Index m = input.features;
+  const ParameterLayout layout(input.grid, m, input.problem.outputs, {{.name = "A", .columns = m}},
+                               settings.problem.matrix_type);
   CollapsedModel model(layout, settings.gamma);
   const VecHandle theta = layout.create();
   layout.initialise(theta.get(), input.seed, settings.init_scale_a, settings.init_scale_b);

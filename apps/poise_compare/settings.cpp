@@ -7,9 +7,9 @@
 #include <cmath>
 #include <sstream>
 
+#include "poise/base/option_rules.hpp"
 #include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
-#include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise::compare {
@@ -60,8 +60,7 @@ std::vector<Activation> parse_activations(const std::string& text) {
 }
 
 std::vector<OptionRule> compare_rules() {
-  std::vector<OptionRule> rules = feature_rules();
-  rules.push_back({"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}});
+  std::vector<OptionRule> rules{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
   for (const char* option :
        {"feedforward_activation", "feedforward_width", "feedforward_init", "feedforward_scale"})
     rules.push_back({option, {{"feedforward_depth", {"0"}, true}}});
@@ -139,8 +138,9 @@ void CompareSettings::read_models(Options& o) {
 }
 
 void CompareSettings::read_study(Options& o) {
-  time = o.real("time", 10.0, {1e-300, 1e300}, "end time of the gradient flows");
-  first_time = o.real("first_time", time / 1000.0, {1e-300, 1e300}, "first recorded time after 0");
+  const Bounds times{.low = 1e-300, .high = 1e300, .unit = "of time t"};
+  time = o.real("time", 10.0, times, "end time of the gradient flows");
+  first_time = o.real("first_time", time / 1000.0, times, "first recorded time after 0");
   points = o.integer("points", 41, {2, 1e6},
                      "number of recorded times: 0, then from -first_time to -time with equal ratios");
   steps = o.integer("steps", 1000000, {1, 2e9},
@@ -155,6 +155,7 @@ void CompareSettings::read_study(Options& o) {
                 "number of samples that pass through a network at once; 0: as many as fit into the cache");
   save_weights =
       o.flag("save_weights", false, "store W of every linear model at all recorded times in compare.h5");
+  problem.matrix_type = matrix_type_option(o);
   run = o.text("run", "", "directory of the study; if empty: runs/compare-DATA-DATE-TIME");
   if (first_time >= time && points > 2)
     throw usage(

@@ -41,7 +41,8 @@ void scale_weight(const TrainingData& data, std::vector<double>& w) {
 }
 
 void add_optima(const MemberInput& input, const CompareSettings& settings, CompareReference& reference) {
-  const ParameterLayout layout(input.grid, input.features, input.problem.outputs, {});
+  const ParameterLayout layout(input.grid, input.features, input.problem.outputs, {},
+                               settings.problem.matrix_type);
   const ShallowLoss loss(layout, input.problem);
   const LeastSquaresReference optimum(*loss.factor(), input.problem.outputs,
                                       input.problem.scale(input.problem.train.total));
@@ -128,21 +129,21 @@ CompareReference make_reference(const ProcessGrid& grid, const TrainingData& dat
   return reference;
 }
 
-std::vector<double> teacher_in_features(const FeatureMap& features, Index outputs,
+std::vector<double> teacher_in_features(const Features& features, Index outputs,
                                         const std::vector<double>& teacher) {
   const Index d = features.inputs(), q = outputs;
-  const bool linear = features.kind() == FeatureKind::identity || features.kind() == FeatureKind::whiten;
-  if (!linear || static_cast<Index>(teacher.size()) != q * d) return {};
+  if (!features.map().linear() || static_cast<Index>(teacher.size()) != q * d) return {};
   std::vector<double> columns(teacher.size());  // q x d
   transpose(d, q, teacher.data(), columns.data());
   std::vector<double> w(static_cast<std::size_t>(q * features.width()), 0.0);
-  if (features.kind() == FeatureKind::identity) {
+  const std::vector<double>& rows = features.block("transform");
+  if (rows.empty()) {
     std::copy(columns.begin(), columns.end(), w.begin());
     return w;  // 0 for the constant
   }
-  const Index k = features.transform_rows();
+  const Index k = features.count();
   std::vector<double> transform(static_cast<std::size_t>(k * d));  // k x d
-  transpose(d, k, features.transform().data(), transform.data());
+  transpose(d, k, rows.data(), transform.data());
   const std::vector<double> kept = solve_from_right(q, k, d, transform, columns);
   std::copy(kept.begin(), kept.end(), w.begin());
   if (!features.constant()) return w;

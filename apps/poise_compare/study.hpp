@@ -26,7 +26,7 @@ struct CompareReference {
 /// Not collective. The teacher as weights of the features: for linear features (identity, whiten) the W with
 /// W φ(x) = teacher x, or the nearest W in least squares if features leave directions out. Empty if the data
 /// have no teacher, the features are not linear, or the loss has a different number of outputs.
-[[nodiscard]] std::vector<double> teacher_in_features(const FeatureMap& features, Index outputs,
+[[nodiscard]] std::vector<double> teacher_in_features(const Features& features, Index outputs,
                                                       const std::vector<double>& teacher);
 
 /// A finished study: the results of the members and the measures of their paths. Arrays are row-major,

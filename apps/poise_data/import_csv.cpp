@@ -23,6 +23,7 @@ struct CsvOptions {
 };
 
 CsvOptions declare(Options& options) {
+  const Options::Category category(options, "csv");
   CsvOptions o;
   o.path =
       options.text("csv", "", "text table, plain or .gz, one sample per row; separator , ; | tab or blanks");

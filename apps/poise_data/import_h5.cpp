@@ -58,6 +58,7 @@ void map_labels(DatasetContent& content) {
 }  // namespace
 
 DatasetInfo import_h5(Options& options, bool declare_only) {
+  const Options::Category category(options, "h5");
   const std::string path = options.text("h5", "", "a data file (HDF5) to copy, its numbers unpacked");
   const bool drop = options.flag("drop_missing", false, "leave out rows with a missing number or label");
   const bool map =

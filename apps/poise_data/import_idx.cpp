@@ -81,6 +81,7 @@ struct IdxOptions {
 };
 
 IdxOptions declare(Options& options) {
+  const Options::Category category(options, "idx");
   IdxOptions o;
   o.images = options.text("images", "", "IDX file of images, plain or .gz");
   o.labels = options.text("labels", "", "IDX file of the labels of -images");

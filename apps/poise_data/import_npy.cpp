@@ -119,6 +119,7 @@ std::optional<NpyMatrix> find_array(const NpzFile& file, const std::string& name
 }  // namespace
 
 DatasetInfo import_npy(Options& options, bool declare_only) {
+  const Options::Category category(options, "npy");
   const std::string features = options.text(
       "npy_features", "", "NPY array of the features, plain or .gz; its first index is the sample");
   const std::string targets = options.text("npy_targets", "", "NPY array of the regression targets");
@@ -149,6 +150,7 @@ DatasetInfo import_npy(Options& options, bool declare_only) {
 }
 
 DatasetInfo import_npz(Options& options, bool declare_only) {
+  const Options::Category category(options, "npz");
   const std::string path = options.text("npz", "", "NPZ file of numpy.savez, with one row per sample");
   const auto name = [&](const std::string& option, const std::string& what) {
     return options.text(

@@ -23,11 +23,11 @@ constexpr const char* usage =
     "  poise-data synthetic -samples N -inputs D -outputs Q -noise S [-classes true] -out F.h5\n"
     "  poise-data show F.h5";
 
-std::string help_text() {
+std::string help_text(const std::string& category) {
   Options options;
   (void)import_dataset(options, true);
   (void)synthetic_dataset(MPI_COMM_SELF, options, true);
-  return options.help(usage);
+  return options.help(usage, category);
 }
 
 Error usage_error(const std::string& message) {
@@ -62,9 +62,7 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
       (void)importer.run(options, true);
       continue;
     }
-    // Asked in a separate list: an option counts as known only if its importer runs.
-    Options probe;
-    if (probe.text(importer.chosen_by, "", "").empty()) continue;
+    if (!given_value(importer.chosen_by)) continue;  // declared by the importer, if it runs
     if (chosen != nullptr)
       throw bad_input(fmt::format("options -{} and -{} exclude each other: import one kind of file at a time",
                                   chosen->chosen_by, importer.chosen_by));
@@ -78,8 +76,9 @@ DatasetInfo import_dataset(Options& options, bool declare_only) {
   return chosen->run(options, false);
 }
 
-std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words, bool help_requested) {
-  if (help_requested) return help_text();
+std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words, bool help_requested,
+                           const std::string& help_category) {
+  if (help_requested) return help_text(help_category);
   if (words.empty()) throw usage_error("name a command: import, synthetic or show");
   const std::string& command = words.front();
   if (command == "show") return show(comm, words);

@@ -50,9 +50,10 @@ DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only
 [[nodiscard]] std::string show_dataset(const std::string& path);
 
 /// The program poise-data without the start and end of MPI. `words`: the words of the command line before the
-/// first option (import, synthetic, or show FILE); the options stand in PETSc's database. Collective on
-/// `comm`. Returns the text that rank 0 prints. Throws bad_input, the same on every rank.
+/// first option (import, synthetic, or show FILE); the options stand in PETSc's database. `help_category`:
+/// the word behind -help. Collective on `comm`. Returns the text that rank 0 prints. Throws bad_input, the
+/// same on every rank.
 [[nodiscard]] std::string run_poise_data(MPI_Comm comm, const std::vector<std::string>& words,
-                                         bool help_requested);
+                                         bool help_requested, const std::string& help_category = {});
 
 }  // namespace poise::data

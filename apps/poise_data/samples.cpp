@@ -141,6 +141,7 @@ void draw_by_class(const std::vector<Index>& labels, Index wanted, const TestSpl
 }  // namespace
 
 LabelOptions LabelOptions::from(Options& options) {
+  const Options::Category category(options, "classes");
   LabelOptions o;
   o.classes = options.integer("classes", 0, {0, static_cast<double>(most_classes)},
                               "number of classes (0: the largest label + 1)");
@@ -189,6 +190,7 @@ void warn_of_classes(const DatasetContent& content) {
 }
 
 TestSplit declare_test_split(Options& options) {
+  const Options::Category category(options, "test");
   TestSplit split;
   split.fraction =
       options.real("test_fraction", 0, {0, 0.99}, "share of the rows that is drawn at random as test set");
@@ -249,6 +251,7 @@ void split_samples(DatasetContent& content, const TestSplit& split) {
 }
 
 Output declare_output(Options& options) {
+  const Options::Category category(options, "output");
   Output output;
   output.path = options.text("out", "", "the data file to write (HDF5)");
   output.force = options.flag("force", false, "replace the file if it exists");

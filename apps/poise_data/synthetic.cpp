@@ -109,6 +109,7 @@ DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& p, DatasetInf
 }
 
 DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only) {
+  const Options::Category category(options, "synthetic");
   SyntheticProblem p;
   p.samples = options.integer("samples", 1000, {1}, "number of training samples n");
   p.test_samples = options.integer("test_samples", 0, {0}, "number of test samples");

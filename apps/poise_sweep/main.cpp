@@ -33,7 +33,7 @@ void require_fitting_data(MPI_Comm comm, const SweepSettings& settings) {
         "options)");
   const DatasetInfo info = Dataset(comm, find_data(comm, settings.base.data, nullptr)).info();
   const Index constant = settings.base.features.constant ? 1 : 0;
-  if (settings.base.features.kind != FeatureKind::whiten) return;
+  if (!settings.base.features.map->linear()) return;
   for (const double m : settings.widths)
     if (m > static_cast<double>(info.inputs + constant))
       throw usage(fmt::format("-widths {}: {} has only {}{}", to_text(m), settings.base.data,

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <sstream>
 
+#include "poise/base/option_rules.hpp"
 #include "poise/dynamics/flow.hpp"
 #include "poise/run/solvers.hpp"
-#include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise::sweep {
@@ -50,7 +50,7 @@ constexpr double most = 1e15;  // integers that a double holds exactly
 
 /// Options that have an effect in some studies only.
 std::vector<OptionRule> sweep_rules() {
-  std::vector<OptionRule> rules = feature_rules();
+  std::vector<OptionRule> rules;
   const auto only = [&](const std::string& option, const std::vector<std::string>& studies) {
     rules.push_back({option, {{"study", studies}}});
   };
@@ -102,7 +102,7 @@ void SweepSettings::read_base(Options& o) {
       o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   base.seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of random features, and the first seed of initial weights"));
-  base.features = FeatureOptions::from(o, base.seed);
+  base.features = FeatureSettings::from(o, base.seed);
   if (base.features.width != 0)
     throw usage(fmt::format("-features_width {}: a sweep takes its widths, with the constant, from -widths",
                             base.features.width));
@@ -110,7 +110,8 @@ void SweepSettings::read_base(Options& o) {
                        "the squared loss is the mean or the sum of the samples' losses") == "mean";
   base.network.init_scale_b =
       o.real("init_scale_b", 1.0, {0, 1e6}, "entries of the readout B start at this times N(0,1)/sqrt(m)");
-  base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {0, 1e15}, "end time of flows");
+  base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {.low = 0, .high = 1e15, .unit = "of time t"},
+                     "end time of flows");
   base.steps = o.integer("steps",
                          study == "width"     ? 1000000
                          : study == "inexact" ? 400
@@ -121,6 +122,7 @@ void SweepSettings::read_base(Options& o) {
   member_ranks = static_cast<int>(
       o.integer("member_ranks", 1, {1, 1e6},
                 "ranks per member, a divisor of the number of ranks; members run at the same time"));
+  base.matrix_type = matrix_type_option(o);
   base.network.objective = "collapsed";  // studies need losses and bounds of many members, quickly
 }
 
@@ -133,7 +135,7 @@ void SweepSettings::read_lists(Options& o) {
                              "the recurrent weights A start at these numbers times N(0,1)");
   seeds = static_cast<std::uint64_t>(
       o.integer("seeds", width ? 3 : 1, {1, 1e6}, "number of seeds of the initial weights, from -seed on"));
-  const bool fixed = base.features.kind == FeatureKind::identity || base.features.zca;
+  const bool fixed = base.features.map->fixed_count(1) > 0;
   for (const double m : widths) {
     if (m == 0.0) continue;
     if (fixed)

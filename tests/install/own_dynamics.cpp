@@ -69,9 +69,6 @@ class NormalisedKind final : public DynamicsKind {
     step_size_ = options.real("normalised_step", 0.05, {0, 1e6, true}, "normalised: length of a step");
     momentum_ = options.real("normalised_momentum", 0.9, {0, 0.999}, "normalised: share that is kept");
   }
-  std::vector<std::string> fixed_options() const override {
-    return {"normalised_step", "normalised_momentum"};
-  }
   // Steps are linear combinations of gradients, so the audit checks the conserved column sums.
   std::string beyond_gradients() const override { return {}; }
 

@@ -20,7 +20,7 @@ class SineMap final : public EquilibriumMap {
       : layout_(layout),
         gamma_(gamma),
         slice_(static_cast<std::size_t>(layout.slice().size() * layout.width())),
-        weights_(layout.grid().feature(), layout.block_offsets()),
+        weights_(layout.grid().feature(), layout.block_offsets(), layout.matrix_type()),
         gradient_(layout.grid().feature(), layout.block_offsets()) {}
 
   Index local_states() const override { return layout_.block().size(); }

@@ -107,6 +107,22 @@ extension own_loss -loss pseudo_huber -dynamics descent -step_size 0.01
 grep -q '^Theorem 1: .* does not apply: no theorem is known for -loss pseudo_huber$' "$scratch/own_loss.audit"
 refused own_loss loss pseudo_huber
 
+# A feature map.
+extension own_features -features quadratic -quadratic_weight 0.3 -dynamics descent -step_size 1e-4
+program 1 own_features -help features >"$scratch/help"
+grep -q 'quadratic: standardised inputs and their squares' "$scratch/help"
+grep -q '^  features  quadratic, weight 0.3, 129: 128 from 64 inputs and the constant$' "$scratch/own_features.resumed"
+grep -q '^features fitted again to the data equal the stored ones .* yes' "$scratch/own_features.audit"
+code=0
+program 2 own_features -run "$scratch/parts.own_features" -resume -steps 70 -quadratic_weight 0.4 2>"$scratch/changed" || code=$?
+[ "$code" -eq 2 ]
+grep -q 'option -quadratic_weight is 0.4 but the run was made with 0.3' "$scratch/changed"
+code=0
+program 2 own_features -data "$digits" -quadratic_weight 0.4 -time 0.1 -run "$scratch/without" 2>"$scratch/without.err" || code=$?
+[ "$code" -eq 2 ]
+grep -q -- '-quadratic_weight 0.4 does not go with -features whiten' "$scratch/without.err"
+refused own_features features quadratic
+
 # Dynamics.
 extension own_dynamics -dynamics normalised -normalised_step 0.1
 program 1 own_dynamics -help >"$scratch/help"

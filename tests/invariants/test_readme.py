@@ -4,8 +4,8 @@
 
 The blocks run in the order of DOCUMENTS, in one temporary directory that looks like the source directory after a build, so a
 document may use the files of a document before it. tests/README.md says how each kind of block is tested. The test also checks that
-relative links lead to files and headings, that the documents name every option, and that apps/README.md names all groups, attributes
-and columns of the files that the programs have written.
+relative links lead to files and headings, that the documents name every option, that their tables of options agree with the programs,
+and that apps/README.md names all groups, attributes and columns of the files that the programs have written.
 """
 
 import csv
@@ -23,6 +23,7 @@ import tempfile
 import h5py
 import numpy
 
+import option_tables
 from training import patience
 
 DOCUMENTS = ("README.md", "data/README.md", "apps/README.md", "apps/poise_compare/README.md", "petsc_opts/README.md",
@@ -198,12 +199,25 @@ def check_options(build, text):
         assert not options - known, f"no document names these options of {program.name}: {options - known}"
 
 
+def check_tables(source, build):
+    """The tables of options are those that the programs make, and every program has one."""
+    made = set()
+    for name in option_tables.DOCUMENTS:
+        text = (source / name).read_text()
+        made |= {found[1] for found in option_tables.MARKED.findall(text)}
+        assert text == option_tables.with_tables(text, build), \
+            f"the options in {name} are not as declared: run tests/invariants/option_tables.py {source} {build}"
+    missing = {program.name for program in (build / "apps").glob("poise-*")} - made
+    assert not missing, f"no document has the options of {missing}"
+
+
 def main():
     source, build = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
     texts = {name: (source / name).read_text() for name in DOCUMENTS if (source / name).exists()}
     for name, text in texts.items():
         check_kinds(name, text, source)
     check_links(source)
+    check_tables(source, build)
     check_options(build, "\n".join(FENCED.sub("", text) for text in texts.values()))
 
     ran = 0

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "poise/audit/claims.hpp"
 #include "poise/base/check.hpp"
@@ -13,14 +14,16 @@ namespace {
 
 /// A feature map as a checkpoint stores it; the rows of this rank.
 struct StoredMap {
-  std::vector<double> mean, transform, offset;
+  std::vector<double> mean;
+  std::vector<std::vector<double>> blocks;
+  bool operator==(const StoredMap&) const = default;
 };
 
 /// Compares the stored feature map with a map fitted to the data again. Two whitenings of the same data may
 /// differ by the signs of eigenvectors, and by rotations in the space of equal eigenvalues. So this compares
 /// quantities that such changes leave alone: the mean, and products with seeded vectors of TᵀT, the inverse
-/// of the covariance on the kept directions. Random maps are compared entry by entry. All later checkpoints
-/// must have the map of the first checkpoint, bit by bit.
+/// of the covariance on the kept directions. All other maps are compared entry by entry. All later
+/// checkpoints must have the map of the first checkpoint, bit by bit.
 class FeaturesClaim final : public Claim {
  public:
   explicit FeaturesClaim(Subject& subject) : subject_(subject) {}
@@ -35,18 +38,15 @@ class FeaturesClaim final : public Claim {
       worst_.add(compare_with_data(stored), tolerance(), point.step, point.file);
       return;
     }
-    double changed =
-        stored.mean == first_.mean && stored.transform == first_.transform && stored.offset == first_.offset
-            ? 0.0
-            : 1.0;
+    double changed = stored == first_ ? 0.0 : 1.0;
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, &changed, 1, MPI_DOUBLE, MPI_MAX, subject_.grid().world()));
     if (changed > 0.0) worst_.add(compare_with_data(stored), 0.0, point.step, point.file);
   }
 
   void judge(VerdictTable& table) override {
     const std::string id = "features", claim = "features fitted again to the data equal the stored ones";
-    if (map().kind() == FeatureKind::identity)
-      return table.add(does_not_apply(id, claim, "1", "identity features do not depend on the data"));
+    if (!map().depends_on_data())
+      return table.add(does_not_apply(id, claim, "1", map().name() + " features do not depend on the data"));
     Row row = worst_.row(id, claim, "1");
     if (row.state == RowState::not_held)
       row.note = worst_.points() > 1 && row.required == 0.0
@@ -56,62 +56,60 @@ class FeaturesClaim final : public Claim {
   }
 
  private:
-  [[nodiscard]] const FeatureMap& map() const { return subject_.experiment().data().features(); }
+  [[nodiscard]] const Features& features() const { return subject_.experiment().data().features(); }
+  [[nodiscard]] const FeatureMap& map() const { return features().map(); }
 
   /// Mean and covariance are sums over samples; a whitening divides by eigenvalues down to
   /// -features_rank_cut.
   [[nodiscard]] double tolerance() const {
     const double rounding = 1e3 * std::numeric_limits<double>::epsilon();
-    const bool whitens = map().kind() == FeatureKind::whiten;
-    const double cut = std::max(subject_.settings().features.rank_cut, 1e-12);
-    return whitens ? std::min(rounding / cut, 1e-3) : rounding;
+    const std::optional<double> cut = map().rotation_cut();
+    return cut ? std::min(rounding / std::max(*cut, 1e-12), 1e-3) : rounding;
   }
 
   [[nodiscard]] StoredMap read(const Checkpoint& checkpoint) const {
-    const Range rows = map().rows();
-    const Index d = map().inputs(), m = map().width();
+    const Range rows = features().rows();
     StoredMap stored;
-    stored.mean = checkpoint.read_array("/features/mean", {d});
-    if (map().kind() == FeatureKind::identity) return stored;
-    stored.transform.resize(static_cast<std::size_t>(rows.size() * d));
-    checkpoint.read_rows("/features/transform", m, d, rows, stored.transform.data(), d);
-    if (map().kind() == FeatureKind::whiten) return stored;
-    stored.offset.resize(static_cast<std::size_t>(rows.size()));
-    checkpoint.read_rows("/features/offset", m, 1, rows, stored.offset.data(), 1);
+    stored.mean = checkpoint.read_array("/features/mean", {features().inputs()});
+    for (const FeatureBlock& block : map().blocks(features().inputs())) {
+      std::vector<double> values(static_cast<std::size_t>(rows.size() * block.columns));
+      checkpoint.read_rows("/features/" + block.name, features().width(), block.columns, rows, values.data(),
+                           block.columns);
+      stored.blocks.push_back(std::move(values));
+    }
     return stored;
   }
 
   /// Collective. The largest relative difference from a map fitted to the present data.
   double compare_with_data(const StoredMap& stored) {
-    if (map().kind() == FeatureKind::identity) return 0.0;
+    if (!map().depends_on_data()) return 0.0;
     if (!fitted_) {
-      const TrainSettings& settings = subject_.settings();
-      FeatureOptions options = settings.features;
-      options.standardise = map().standardised();
       const Dataset dataset(subject_.grid().world(), subject_.experiment().data().info().path);
       const SampleBlock block = dataset.read_train(subject_.grid().samples(subject_.problem().train.total));
-      fitted_ = std::make_unique<FeatureMap>(subject_.grid(), options, map().inputs(), block.count,
-                                             block.features.data());
+      fitted_.emplace(subject_.settings().features.fit(subject_.grid(), features().inputs(), block.count,
+                                                       block.features.data(),
+                                                       features().numbers().standardised));
     }
-    if (fitted_->width() != map().width()) return std::numeric_limits<double>::infinity();
+    if (fitted_->width() != features().width()) return std::numeric_limits<double>::infinity();
     double worst = difference(stored.mean, fitted_->mean());
-    if (map().kind() == FeatureKind::whiten) {
+    if (map().rotation_cut()) {
       for (Index probe = 0; probe < 4; ++probe)
-        worst = larger(worst, difference(normal_product(stored.transform, probe),
-                                         normal_product(fitted_->transform(), probe)));
+        worst = larger(worst, difference(normal_product(stored.blocks.front(), probe),
+                                         normal_product(fitted_->numbers().blocks.front(), probe)));
       return worst;
     }
-    return larger(larger(worst, difference(stored.transform, fitted_->transform())),
-                  difference(stored.offset, fitted_->offset()));
+    for (std::size_t k = 0; k < stored.blocks.size(); ++k)
+      worst = larger(worst, difference(stored.blocks[k], fitted_->numbers().blocks[k]));
+    return worst;
   }
 
   /// Collective on grid.feature(). TᵀTx of a seeded x, the same on all ranks.
   [[nodiscard]] std::vector<double> normal_product(const std::vector<double>& transform, Index probe) const {
-    const Index d = map().inputs();
+    const Index d = features().inputs();
     const CounterRandom random(subject_.settings().seed, Stream::test_direction);
     std::vector<double> x(static_cast<std::size_t>(d)), sum(x.size(), 0.0);
     for (Index j = 0; j < d; ++j) x[j] = random.normal(j, probe);
-    for (Index i = 0; i < map().rows().size(); ++i) {
+    for (Index i = 0; i < features().rows().size(); ++i) {
       const double* row = transform.data() + i * d;
       double image = 0.0;
       for (Index j = 0; j < d; ++j) image += row[j] * x[j];
@@ -140,7 +138,7 @@ class FeaturesClaim final : public Claim {
 
   Subject& subject_;
   StoredMap first_;
-  std::unique_ptr<FeatureMap> fitted_;
+  std::optional<Features> fitted_;
   Worst worst_;
 };
 

@@ -8,7 +8,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
-#include "poise/run/run_options.hpp"
+#include "poise/run/settings.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {

@@ -103,12 +103,16 @@ class Choices {
 void require_effect(const Options& options, const std::vector<OptionRule>& rules,
                     const std::vector<std::string>& recalled) {
   const Choices choices(options);
+  std::vector<OptionRule> all;
+  for (const Setting& setting : options.settings())
+    for (const OptionCondition& condition : setting.only_with) all.push_back({setting.name, {condition}});
+  all.insert(all.end(), rules.begin(), rules.end());
   std::string text;
   for (const Given& given : choices.given()) {
     if (std::find(recalled.begin(), recalled.end(), given.name) != recalled.end()) continue;
-    const auto rule = std::find_if(rules.begin(), rules.end(),
+    const auto rule = std::find_if(all.begin(), all.end(),
                                    [&](const OptionRule& r) { return choices.broken(r, given.name); });
-    if (rule != rules.end()) text += (text.empty() ? "" : "; ") + choices.message(*rule, given);
+    if (rule != all.end()) text += (text.empty() ? "" : "; ") + choices.message(*rule, given);
   }
   if (!text.empty()) throw Error(ExitCode::bad_input, text, true);
 }

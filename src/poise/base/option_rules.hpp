@@ -7,14 +7,6 @@
 
 namespace poise {
 
-/// A choice that gives other options their meaning: that an option has one of these values, or, with
-/// `except`, none of them. The value of an option of PETSc that is not given is empty.
-struct OptionCondition {
-  std::string option;
-  std::vector<std::string> values;
-  bool except = false;
-};
-
 /// Where an option has an effect: where one of the conditions is met. Several rules on one option must all be
 /// met. A name that ends with * stands for the options of a solver of PETSc with that prefix.
 struct OptionRule {
@@ -22,7 +14,8 @@ struct OptionRule {
   std::vector<OptionCondition> any;
 };
 
-/// Throws bad_input that names every given option without effect, what it does not go with, and what to do.
+/// Beside the conditions that options were declared with (Options::OnlyWith), `rules` must be met. Throws
+/// bad_input that names every given option without effect, what it does not go with, and what to do.
 /// An option that repeats its default says nothing and passes: so do all that a file of resolved options
 /// holds. `recalled`: options that come from a stored run, not from the user; they pass. To be called when
 /// all options are declared and before any solver is made. Not collective, the same on all ranks.

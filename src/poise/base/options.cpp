@@ -12,6 +12,7 @@
 #include <limits>
 #include <numeric>
 #include <sstream>
+#include <string_view>
 
 #include "poise/base/check.hpp"
 #include "poise/base/diagnostics.hpp"
@@ -109,20 +110,27 @@ std::string join(const std::vector<std::string>& words, const std::string& separ
   return text;
 }
 
-std::string range_text(Bounds bounds) {
+std::string interval_text(Bounds bounds) {
   const bool low = std::isfinite(bounds.low);
   const bool high = std::isfinite(bounds.high);
-  if (!low && !high) return "any number";
   const std::string left = bounds.open ? "(" : "[";
-  const std::string right = bounds.open ? ")" : "]";
-  return (low ? left + to_text(bounds.low) : "(-inf") + ", " + (high ? to_text(bounds.high) + right : "inf)");
+  const std::string right = bounds.open || bounds.open_high ? ")" : "]";
+  return (low ? left + to_text(bounds.low) : "(-inf") + ", " +
+         (high              ? to_text(bounds.high) + right
+          : bounds.infinite ? "inf]"
+                            : "inf)");
+}
+
+/// "a number in [0, 1e+09] seconds".
+std::string range_text(const std::string& kind, Bounds bounds) {
+  return kind + " in " + interval_text(bounds) + (*bounds.unit == 0 ? "" : std::string(" ") + bounds.unit);
 }
 
 bool inside(double value, Bounds bounds) {
   if (bounds.infinite && value == std::numeric_limits<double>::infinity()) return true;
   if (!std::isfinite(value)) return false;
-  return bounds.open ? bounds.low < value && value < bounds.high
-                     : bounds.low <= value && value <= bounds.high;
+  const bool above = bounds.open ? bounds.low < value : bounds.low <= value;
+  return above && (bounds.open || bounds.open_high ? value < bounds.high : value <= bounds.high);
 }
 
 /// Every rank reads the same database, so all of them throw.
@@ -191,6 +199,13 @@ std::string wrapped(const std::string& text, std::size_t width) {
 
 }  // namespace
 
+std::optional<std::string> given_value(const std::string& name) {
+  char value[PETSC_MAX_PATH_LEN] = "";
+  PetscBool given = PETSC_FALSE;
+  check(PetscOptionsGetString(nullptr, nullptr, ("-" + name).c_str(), value, sizeof value, &given));
+  return given == PETSC_TRUE ? std::optional<std::string>(value) : std::nullopt;
+}
+
 std::vector<std::pair<std::string, std::string>> unused_options() {
   PetscInt count = 0;
   char** names = nullptr;
@@ -250,34 +265,36 @@ std::string nearest_name(const std::string& word, const std::vector<std::string>
 }
 
 Setting& Options::declare(const std::string& name, const std::string& initial, const std::string& range,
-                          const std::string& help) {
+                          const std::string& help, const std::optional<Role>& role) {
   auto old =
       std::find_if(settings_.begin(), settings_.end(), [&](const Setting& s) { return s.name == name; });
   if (old != settings_.end()) return *old;
-  char value[PETSC_MAX_PATH_LEN] = "";
-  PetscBool given = PETSC_FALSE;
-  check(PetscOptionsGetString(nullptr, nullptr, ("-" + name).c_str(), value, sizeof value, &given));
-  settings_.push_back({name, given ? value : initial, initial, range, help, given == PETSC_TRUE, category_});
+  const std::optional<std::string> given = given_value(name);
+  settings_.push_back({name, given.value_or(initial), initial, range, help, given.has_value(), category_,
+                       only_with_, role.value_or(role_)});
   return settings_.back();
 }
 
-double Options::real(const std::string& name, double initial, Bounds bounds, const std::string& help) {
-  const Setting& setting = declare(name, to_text(initial), "a number in " + range_text(bounds), help);
+double Options::real(const std::string& name, double initial, Bounds bounds, const std::string& help,
+                     const std::optional<Role>& role) {
+  const Setting& setting = declare(name, to_text(initial), range_text("a number", bounds), help, role);
   const auto value = parse<double>(setting);
   if (setting.given && !inside(value, bounds)) throw bad_value(setting);
   return value;
 }
 
-Index Options::integer(const std::string& name, Index initial, Bounds bounds, const std::string& help) {
+Index Options::integer(const std::string& name, Index initial, Bounds bounds, const std::string& help,
+                       const std::optional<Role>& role) {
   const Setting& setting =
-      declare(name, std::to_string(initial), "an integer in " + range_text(bounds), help);
+      declare(name, std::to_string(initial), range_text("an integer", bounds), help, role);
   const auto value = parse<Index>(setting);
   if (setting.given && !inside(static_cast<double>(value), bounds)) throw bad_value(setting);
   return value;
 }
 
-bool Options::flag(const std::string& name, bool initial, const std::string& help) {
-  Setting& setting = declare(name, initial ? "true" : "false", "true or false", help);
+bool Options::flag(const std::string& name, bool initial, const std::string& help,
+                   const std::optional<Role>& role) {
+  Setting& setting = declare(name, initial ? "true" : "false", "true or false", help, role);
   for (const char* word : {"", "true", "1", "yes", "on"})
     if (setting.value == word) return setting.value = "true", true;
   for (const char* word : {"false", "0", "no", "off"})
@@ -285,15 +302,17 @@ bool Options::flag(const std::string& name, bool initial, const std::string& hel
   throw bad_value(setting);
 }
 
-std::string Options::text(const std::string& name, const std::string& initial, const std::string& help) {
-  const Setting& setting = declare(name, initial, "text", help);
+std::string Options::text(const std::string& name, const std::string& initial, const std::string& help,
+                          const std::optional<Role>& role) {
+  const Setting& setting = declare(name, initial, "text", help, role);
   if (setting.given && setting.value.empty()) throw usage_error("option -" + name + " needs a value");
   return setting.value;
 }
 
 std::string Options::choice(const std::string& name, const std::string& initial,
-                            const std::vector<std::string>& choices, const std::string& help) {
-  const Setting& setting = declare(name, initial, join(choices, "|"), help);
+                            const std::vector<std::string>& choices, const std::string& help,
+                            const std::optional<Role>& role) {
+  const Setting& setting = declare(name, initial, join(choices, "|"), help, role);
   if (std::find(choices.begin(), choices.end(), setting.value) != choices.end()) return setting.value;
   const std::string near = nearest_name(setting.value, choices);
   throw usage_error("option -" + name + ": '" + setting.value + "' is not one of its choices: " +
@@ -320,6 +339,13 @@ std::vector<std::string> Options::undeclared_names() const {
 
 void Options::reject_undeclared() const {
   reject(undeclared_names());
+}
+
+std::vector<std::string> Options::names(Role::Kind kind) const {
+  std::vector<std::string> names;
+  for (const auto& setting : settings_)
+    if (setting.role.kind == kind) names.push_back(setting.name);
+  return names;
 }
 
 std::vector<std::string> Options::known_names() const {
@@ -445,13 +471,33 @@ std::string Options::solvers_help() const {
   return out.str();
 }
 
+std::string Options::markdown() const {
+  const auto escaped = [](const std::string& text) {  // bars end cells; < and * begin markup
+    std::string out;
+    for (const char c : text)
+      out += (std::string_view("|<*").find(c) == std::string_view::npos ? "" : "\\") + std::string(1, c);
+    return out;
+  };
+  std::string text;
+  for (const auto& word : categories()) {
+    if (word == solver_category) continue;
+    text += "\n**" + word + "**\n\n| option | default | allowed | meaning |\n| --- | --- | --- | --- |\n";
+    for (const auto& s : settings_)
+      if (s.category == word)
+        text += "| `-" + s.name + "` | " + escaped(s.initial.empty() ? "none" : s.initial) + " | " +
+                escaped(s.range) + " | " + escaped(s.help) + " |\n";
+  }
+  return text;
+}
+
 std::string Options::help(const std::string& usage, const std::string& category) const {
+  if (category == "markdown") return markdown();
   const std::vector<std::string> all = categories();
   const bool known = std::find(all.begin(), all.end(), category) != all.end();
   if (!category.empty() && !known)
     throw Error(ExitCode::bad_input,
                 "-help " + category + ": there is no such category; choose " + join(all, ", ") +
-                    ", or petsc for the options of PETSc itself",
+                    ", markdown for tables, or petsc for the options of PETSc itself",
                 true);
   std::string text = category.empty() ? usage + "\n\nOptions (default; range) by category:\n" : "";
   for (const auto& word : all) {

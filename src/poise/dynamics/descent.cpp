@@ -136,11 +136,6 @@ class DescentKind final : public DynamicsKind {
             {"schedule_every", {{"schedule", {"step"}}}},
             {"schedule_factor", {{"schedule", {"cosine", "step", "linear"}}}}};
   }
-  /// All except -on_failure, so that a failed run can be resumed with backtracking.
-  [[nodiscard]] std::vector<std::string> fixed_options() const override {
-    return {"step_size",    "method", "momentum", "adam_beta1",      "adam_beta2",     "adam_epsilon",
-            "weight_decay", "clip",   "schedule", "schedule_warmup", "schedule_every", "schedule_factor"};
-  }
 
   [[nodiscard]] std::string description(double end_time, Index max_steps,
                                         const std::string& batches) const override {

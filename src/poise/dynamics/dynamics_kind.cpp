@@ -62,10 +62,8 @@ DynamicsKinds::DynamicsKinds() {
 
 void DynamicsKinds::read(Options& options) {
   for (const auto& kind : kinds_) {
-    const std::size_t before = options.settings().size();
+    const Options::OnlyWith only(options, {"dynamics", {kind->name()}});
     kind->read(options);
-    for (std::size_t k = before; k < options.settings().size(); ++k)
-      own_.push_back({options.settings()[k].name, {{"dynamics", {kind->name()}}}});
   }
 }
 
@@ -95,7 +93,7 @@ std::string DynamicsKinds::help() const {
 }
 
 std::vector<OptionRule> DynamicsKinds::rules() const {
-  std::vector<OptionRule> rules = own_;
+  std::vector<OptionRule> rules;
   for (const auto& kind : kinds_)
     for (OptionRule& rule : kind->rules()) rules.push_back(std::move(rule));
   return rules;

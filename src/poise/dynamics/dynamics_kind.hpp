@@ -50,12 +50,11 @@ class DynamicsKind {
   // Options.
 
   /// Declares and reads the options that belong to this kind alone. It is called whether or not the kind is
-  /// chosen; if the kind is not chosen, its options are refused. Throws bad_input.
+  /// chosen; if the kind is not chosen, its options are refused. A resumed run must have the same values,
+  /// except of options that are declared with a different Role. Throws bad_input.
   virtual void read(Options&) {}
   /// Further conditions under which these options have an effect.
   [[nodiscard]] virtual std::vector<OptionRule> rules() const { return {}; }
-  /// The options that identify a run: a resumed run must have the same values.
-  [[nodiscard]] virtual std::vector<std::string> fixed_options() const { return {}; }
   /// The PETSc solver; without a prefix there is none. Options with its prefix are refused if the kind is not
   /// chosen.
   [[nodiscard]] virtual DynamicsSolver solver() const { return {}; }
@@ -117,7 +116,7 @@ class DynamicsKinds {
  public:
   /// All options have their defaults. Throws failure if two kinds have the same name.
   DynamicsKinds();
-  /// Declares and reads the options of all kinds. Throws bad_input.
+  /// Declares and reads the options of all kinds; each has an effect with its kind only. Throws bad_input.
   void read(Options& options);
 
   [[nodiscard]] const std::vector<std::shared_ptr<DynamicsKind>>& all() const& { return kinds_; }
@@ -129,12 +128,11 @@ class DynamicsKinds {
   [[nodiscard]] std::vector<std::string> names_where(bool (DynamicsKind::*property)() const) const;
   /// "; flow: …; descent: …", for the help of -dynamics.
   [[nodiscard]] std::string help() const;
-  /// The conditions under which the options of `read` have an effect, for require_effect.
+  /// Further conditions under which the options have an effect, for require_effect.
   [[nodiscard]] std::vector<OptionRule> rules() const;
 
  private:
   std::vector<std::shared_ptr<DynamicsKind>> kinds_;
-  std::vector<OptionRule> own_;  // each option of a kind has an effect with that kind only
 };
 
 }  // namespace poise

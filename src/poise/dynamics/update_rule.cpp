@@ -10,7 +10,7 @@ namespace {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double most_steps = 2e9;
-const double below_one = std::nextafter(1.0, 0.0);
+constexpr Bounds below_one{.low = 0, .high = 1, .open_high = true};
 
 /// In the order of the enumerations.
 const std::vector<std::string> methods{"gradient", "momentum", "nesterov", "adam"};
@@ -27,11 +27,10 @@ void read_method(Options& o, DescentSettings& s) {
       methods, o.choice("method", "gradient", methods,
                         "descent: along the gradient, with momentum (heavy ball), with Nesterov's momentum, "
                         "or by Adam"));
-  s.momentum = o.real("momentum", s.momentum, {0, below_one},
+  s.momentum = o.real("momentum", s.momentum, below_one,
                       "methods momentum and nesterov: share of the velocity that a step keeps");
-  s.beta1 =
-      o.real("adam_beta1", s.beta1, {0, below_one}, "adam: decay rate of the running mean of the gradient");
-  s.beta2 = o.real("adam_beta2", s.beta2, {0, below_one},
+  s.beta1 = o.real("adam_beta1", s.beta1, below_one, "adam: decay rate of the running mean of the gradient");
+  s.beta2 = o.real("adam_beta2", s.beta2, below_one,
                    "adam: decay rate of the running mean of the squared gradient");
   s.epsilon = o.real("adam_epsilon", s.epsilon, {0, infinite, true},
                      "adam: added to the root of the mean squared gradient");
@@ -66,8 +65,8 @@ DescentSettings DescentSettings::from(Options& options) {
   settings.backtrack =
       options.choice("on_failure", "stop", {"stop", "backtrack"},
                      "descent: after a failed solve or a loss that is not finite, stop the run, "
-                     "or backtrack: undo the step and halve the step size for the rest of the run") ==
-      "backtrack";
+                     "or backtrack: undo the step and halve the step size for the rest of the run",
+                     Role{Role::free}) == "backtrack";  // free: a failed run can be resumed with backtracking
   return settings;
 }
 

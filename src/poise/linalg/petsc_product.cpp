@@ -3,7 +3,6 @@
 #include <petscmat.h>
 
 #include <algorithm>
-#include <string>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
@@ -12,15 +11,15 @@
 namespace poise {
 namespace {
 
-void create(MatHandle& mat, Index rows, Index columns) {
+void create(MatHandle& mat, Index rows, Index columns, const std::string& type) {
   const auto m = static_cast<PetscInt>(rows);
   const auto n = static_cast<PetscInt>(columns);
   check(MatCreate(PETSC_COMM_SELF, mat.out()));
   check(MatSetSizes(mat.get(), m, n, m, n));
-  check(MatSetFromOptions(mat.get()));
-  MatType type = nullptr;
-  check(MatGetType(mat.get(), &type));
-  if (type == nullptr || std::string(type).find("dense") == std::string::npos)
+  check(MatSetType(mat.get(), type.c_str()));
+  MatType made = nullptr;
+  check(MatGetType(mat.get(), &made));
+  if (made == nullptr || std::string(made).find("dense") == std::string::npos)
     throw Error(ExitCode::bad_input, "-mat_type: the weights are dense; use dense, densecuda or densehip",
                 true);
   check(MatSetUp(mat.get()));
@@ -37,15 +36,9 @@ void fill(Mat mat, Index size, const double* values) {
 
 }  // namespace
 
-std::unique_ptr<PetscProduct> PetscProduct::from_options(Index rows, Index columns) {
-  PetscBool given = PETSC_FALSE;
-  check(PetscOptionsHasName(nullptr, nullptr, "-mat_type", &given));
-  if (given == PETSC_FALSE) return nullptr;
-  return std::unique_ptr<PetscProduct>(new PetscProduct(rows, columns));
-}
-
-PetscProduct::PetscProduct(Index rows, Index columns) : rows_(rows), columns_(columns) {
-  create(transpose_, columns, rows);
+PetscProduct::PetscProduct(Index rows, Index columns, const std::string& type)
+    : rows_(rows), columns_(columns), type_(type) {
+  create(transpose_, columns, rows, type_);
 }
 
 void PetscProduct::multiply(bool transposed, const double* entries, bool changed, Index p, const double* x,
@@ -54,7 +47,7 @@ void PetscProduct::multiply(bool transposed, const double* entries, bool changed
   const Index in = transposed ? rows_ : columns_;
   const Index out = transposed ? columns_ : rows_;
   Blocks& blocks = blocks_[{transposed, p}];
-  if (!blocks.x) create(blocks.x, in, p);
+  if (!blocks.x) create(blocks.x, in, p, type_);
   fill(blocks.x.get(), in * p, x);
   const bool first = !blocks.y;
   Mat product = blocks.y.get();

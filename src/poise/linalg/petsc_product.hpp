@@ -1,7 +1,7 @@
 #pragma once
 
 #include <map>
-#include <memory>
+#include <string>
 #include <utility>
 
 #include "poise/base/process_grid.hpp"
@@ -9,24 +9,24 @@
 
 namespace poise {
 
-/// Products of one rank's matrix with wide blocks of columns by a PETSc matrix of the type that -mat_type
-/// names: any dense type of the PETSc at hand (dense, densecuda, densehip). The matrix stays where PETSc
-/// keeps it, on a device too; blocks go there and back.
+/// Products of one rank's matrix with wide blocks of columns by a PETSc matrix of any dense type of the PETSc
+/// at hand (dense, densecuda, densehip). The matrix stays where PETSc keeps it, on a device too; blocks go
+/// there and back.
 class PetscProduct {
  public:
-  /// Not collective. Null unless -mat_type is given. Throws bad_input for a type that is not dense or that
-  /// this PETSc does not have.
-  [[nodiscard]] static std::unique_ptr<PetscProduct> from_options(Index rows, Index columns);
+  /// Not collective. `type`: of the PETSc matrix. Throws bad_input for a type that is not dense or that this
+  /// PETSc does not have.
+  PetscProduct(Index rows, Index columns, const std::string& type);
 
   /// y = M x, or Mᵀ x, for p columns, column-major. `entries`: M, row-major, taken again if `changed`.
   void multiply(bool transposed, const double* entries, bool changed, Index p, const double* x, double* y);
 
  private:
-  PetscProduct(Index rows, Index columns);
   struct Blocks {
     MatHandle x, y;
   };
   Index rows_, columns_;
+  std::string type_;
   MatHandle transpose_;  // Mᵀ: column-major, as PETSc stores it, it is M by rows
   std::map<std::pair<bool, Index>, Blocks> blocks_;
 };

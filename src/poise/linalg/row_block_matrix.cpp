@@ -28,11 +28,15 @@ LogEvent::Scope log_reduce() {
 
 }  // namespace
 
-RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets)
-    : RowBlockMatrix(comm, offsets, offsets) {}
+RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, const std::string& petsc_type)
+    : RowBlockMatrix(comm, offsets, offsets, petsc_type) {}
 
-RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::vector<Index> columns)
-    : comm_(comm), offsets_(std::move(offsets)), columns_(std::move(columns)) {
+RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::vector<Index> columns,
+                               std::string petsc_type)
+    : comm_(comm),
+      offsets_(std::move(offsets)),
+      columns_(std::move(columns)),
+      petsc_type_(std::move(petsc_type)) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm_, &rank));
   rank_ = static_cast<std::size_t>(rank);
@@ -42,7 +46,8 @@ RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::v
   displacements_.resize(size_);
   // A rank without samples never comes to where they are used.
   for (const char* event : {"VectorGather", "VectorReduce"}) (void)LogEvent(event);
-  if (size_ == 1) petsc_ = PetscProduct::from_options(local_rows(), width());
+  if (size_ == 1 && !petsc_type_.empty())
+    petsc_ = std::make_unique<PetscProduct>(local_rows(), width(), petsc_type_);
 }
 
 bool RowBlockMatrix::by_petsc(Index p) const {

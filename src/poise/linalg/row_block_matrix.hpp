@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
@@ -18,15 +19,17 @@ namespace poise {
 ///
 /// Products gather the states (wide blocks: overlapped with the product of the rank's own block) because
 /// that moves p m numbers for 2 p m^2 / P flops; transposed products send every block as soon as it is
-/// computed. A matrix that one rank holds whole is multiplied with wide blocks by PETSc's Mat where -mat_type
-/// is given (see PetscProduct), else by BLAS. Gathered blocks stay contiguous a rank, so nothing is repacked.
-/// A rank may hold no rows. The workspace grows to the widest block seen and is then reused.
+/// computed. A matrix that one rank holds whole is multiplied with wide blocks by PETSc's Mat if a type of
+/// PETSc is given (see PetscProduct), else by BLAS. Gathered blocks stay contiguous a rank, so nothing is
+/// repacked. A rank may hold no rows. The workspace grows to the widest block seen and is then reused.
 class RowBlockMatrix {
  public:
-  /// `offsets`: size of comm + 1 numbers from 0 to m. `comm` must outlive the matrix.
-  RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets);
+  /// `offsets`: size of comm + 1 numbers from 0 to m. `comm` must outlive the matrix. `petsc_type`: as
+  /// -mat_type names it, "dense" or a type on a device; empty: BLAS.
+  RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, const std::string& petsc_type = {});
   /// `columns`: the same for the rows of what M multiplies, from 0 to d.
-  RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::vector<Index> columns);
+  RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::vector<Index> columns,
+                 std::string petsc_type = {});
 
   /// Number of columns of M.
   [[nodiscard]] Index width() const { return columns_.back(); }
@@ -36,6 +39,7 @@ class RowBlockMatrix {
   /// d_r: rows on this rank of what M multiplies.
   [[nodiscard]] Index local_columns() const { return columns_[rank_ + 1] - columns_[rank_]; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
+  [[nodiscard]] const std::string& petsc_type() const { return petsc_type_; }
   /// The local rows, row-major: entry (i, j) of the rank's block at [i * width() + j].
   [[nodiscard]] double* rows() {
     changed_ = true;
@@ -79,6 +83,7 @@ class RowBlockMatrix {
   std::vector<Index> columns_;
   std::size_t rank_ = 0;
   std::size_t size_ = 1;
+  std::string petsc_type_;
   AlignedDoubles rows_;
   std::unique_ptr<PetscProduct> petsc_;  // null: BLAS
   mutable bool changed_ = true;          // since petsc_ took the entries

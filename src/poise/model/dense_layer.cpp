@@ -12,7 +12,7 @@ DenseLayer::DenseLayer(const ParameterLayout& layout, const std::string& weights
     columns = weights_block_->columns;
     const MPI_Comm comm = layout.grid().feature();
     const auto inputs = layout.grid().feature_offsets(columns);
-    weights_ = std::make_unique<RowBlockMatrix>(comm, layout.block_offsets(), inputs);
+    weights_ = std::make_unique<RowBlockMatrix>(comm, layout.block_offsets(), inputs, layout.matrix_type());
     weights_gradient_ = std::make_unique<RowBlockMatrix>(comm, layout.block_offsets(), inputs);
   }
   if (!bias.empty()) {

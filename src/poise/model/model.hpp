@@ -41,15 +41,15 @@ using ReadModel = std::function<std::shared_ptr<const Model>(Options&)>;
 
 /// Makes `-model NAME` known to everything that reads options afterwards. Call it on every rank before a
 /// program's entry. The options that `read` declares belong to the model: they are refused with another one,
-/// a resumed run must have the same ones, and they stand in options.txt and the checkpoints. `help`: what
-/// follows "NAME: " in -help. Throws bad_input if the name is taken.
+/// a resumed run must have the same values (unless they are declared with a different Role), and they stand
+/// in options.txt and the checkpoints. `help`: the text after "NAME: " in -help. Throws bad_input if the name
+/// is taken.
 void register_model(const std::string& name, const std::string& help, ReadModel read);
 
 /// A registered model.
 struct RegisteredModel {
   std::string name, help;
   ReadModel read;
-  std::vector<std::string> options;  ///< names of the options that `read` declared when it was called last
 };
 /// In the order of register_model.
 [[nodiscard]] std::vector<RegisteredModel>& registered_models();

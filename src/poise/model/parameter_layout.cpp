@@ -15,11 +15,12 @@ ParameterLayout::ParameterLayout(const ProcessGrid& grid, Index m, Index q)
     : ParameterLayout(grid, m, q, {{.name = "A", .columns = m}}) {}
 
 ParameterLayout::ParameterLayout(const ProcessGrid& grid, Index m, Index q,
-                                 std::vector<ParameterBlock> blocks)
+                                 std::vector<ParameterBlock> blocks, std::string matrix_type)
     : grid_(grid),
       m_(m),
       q_(q),
       blocks_(std::move(blocks)),
+      matrix_type_(std::move(matrix_type)),
       slice_offsets_(grid.world_offsets(m)),
       block_offsets_(grid.feature_offsets(m)) {
   for (ParameterBlock& block : blocks_) {

@@ -26,8 +26,10 @@ class ParameterLayout {
  public:
   /// `grid` must outlive the layout. m: state width, q: outputs. The model's only block is A, m x m.
   ParameterLayout(const ProcessGrid& grid, Index m, Index q);
-  /// `blocks`: the model's blocks without the readout B, which is always the last block.
-  ParameterLayout(const ProcessGrid& grid, Index m, Index q, std::vector<ParameterBlock> blocks);
+  /// `blocks`: the model's blocks without the readout B, which is always the last block. `matrix_type`: see
+  /// below.
+  ParameterLayout(const ProcessGrid& grid, Index m, Index q, std::vector<ParameterBlock> blocks,
+                  std::string matrix_type = {});
 
   [[nodiscard]] const ProcessGrid& grid() const { return grid_; }
   [[nodiscard]] Index width() const { return m_; }
@@ -40,6 +42,8 @@ class ParameterLayout {
   [[nodiscard]] const ParameterBlock& block_of(const std::string& name) const;
   /// First column of Bᵀ in a stored row.
   [[nodiscard]] Index readout_offset() const { return readout_offset_; }
+  /// -mat_type: PETSc's type for the products with the weights (RowBlockMatrix); empty: BLAS.
+  [[nodiscard]] const std::string& matrix_type() const { return matrix_type_; }
   /// Rows of θ owned by this rank.
   [[nodiscard]] Range slice() const { return slice_; }
   /// Rows of this rank's feature row block; it consists of the slices of the ranks of `grid().sample()`.
@@ -68,6 +72,7 @@ class ParameterLayout {
   Index m_;
   Index q_;
   std::vector<ParameterBlock> blocks_;
+  std::string matrix_type_;
   Index readout_offset_ = 0;
   std::vector<Index> slice_offsets_;
   std::vector<Index> block_offsets_;

@@ -19,7 +19,7 @@ Pointwise::Pointwise(const ParameterLayout& layout, const Shape& shape)
     : layout_(layout),
       shape_(shape),
       weights_(make_weights(shape.weights, layout, shape.gamma)),
-      matrix_(layout.grid().feature(), layout.block_offsets()),
+      matrix_(layout.grid().feature(), layout.block_offsets(), layout.matrix_type()),
       gradient_(layout.grid().feature(), layout.block_offsets()),
       input_(layout, shape.input_weights ? "V" : "", shape.bias ? "b" : ""),
       slice_(static_cast<std::size_t>(layout.slice().size() * layout.width())) {}

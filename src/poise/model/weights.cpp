@@ -70,7 +70,7 @@ class SpectralWeights final : public Weights {
       : layout_(layout),
         block_(layout.block_of("A")),
         gamma_(gamma),
-        matrix_(layout.grid().world(), layout.slice_offsets()),
+        matrix_(layout.grid().world(), layout.slice_offsets(), layout.matrix_type()),
         norm_(matrix_) {}
 
   void evaluate(Vec theta, double* slice) override {
@@ -120,7 +120,7 @@ class FreeWeights final : public Weights {
       : layout_(layout),
         block_(layout.block_of("A")),
         gamma_(gamma),
-        matrix_(layout.grid().world(), layout.slice_offsets()),
+        matrix_(layout.grid().world(), layout.slice_offsets(), layout.matrix_type()),
         norm_(matrix_) {}
 
   void evaluate(Vec theta, double* slice) override {

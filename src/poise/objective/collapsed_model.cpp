@@ -12,7 +12,9 @@
 namespace poise {
 
 CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma, double rtol)
-    : layout_(layout), gamma_(gamma), softmax_(layout.grid().world(), layout.slice_offsets()) {
+    : layout_(layout),
+      gamma_(gamma),
+      softmax_(layout.grid().world(), layout.slice_offsets(), layout.matrix_type()) {
   const Index rows = layout.slice().size();
   const Index q = layout.outputs();
   b_.resize(static_cast<std::size_t>(rows * q));

@@ -184,7 +184,7 @@ TriangularFactor factorise(const ParameterLayout& layout, const SampleSet& sampl
   reduce(world, m + outputs, triangle);
   triangle.make_diagonal_positive();
 
-  TriangularFactor factor{RowBlockMatrix(world, layout.slice_offsets()), {}, 0.0, 0.0};
+  TriangularFactor factor{RowBlockMatrix(world, layout.slice_offsets(), layout.matrix_type()), {}, 0.0, 0.0};
   scatter_rows(layout, triangle, 0, m, factor.r.rows());
   std::vector<double> rows(static_cast<std::size_t>(layout.slice().size() * outputs));
   scatter_rows(layout, triangle, m, outputs, rows.data());

@@ -10,6 +10,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/text.hpp"
+#include "poise/run/run_options.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/training_data.hpp"
@@ -187,9 +188,9 @@ EnsembleSettings EnsembleSettings::from(Options& o) {
 }
 
 void EnsembleSettings::read_run(Options& o) {
-  run = o.text("run", "", "");
-  resume = o.flag("resume", false, "");
-  deadline = o.real("deadline", 0.0, {0, 1e9}, "");
+  run = run_option(o);
+  resume = resume_option(o);
+  deadline = deadline_option(o);
 }
 
 EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {

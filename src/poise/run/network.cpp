@@ -57,8 +57,8 @@ EquilibriumSettings equilibrium_settings(const TrainSettings& settings, const Pr
 Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const Problem& problem,
                  Index features)
     : settings_(settings.network),
-      layout_(grid, state_width(settings_, features), problem.outputs,
-              parameter_blocks(settings_, features)) {
+      layout_(grid, state_width(settings_, features), problem.outputs, parameter_blocks(settings_, features),
+              settings.matrix_type) {
   if (settings_.is_collapsed() || settings.audit) {
     collapsed_ = std::make_unique<CollapsedModel>(layout_, settings_.gamma);
     shallow_loss_ = std::make_unique<ShallowLoss>(layout_, problem);

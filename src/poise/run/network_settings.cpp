@@ -1,9 +1,12 @@
 #include "poise/run/network_settings.hpp"
 
-#include "poise/run/usage.hpp"
+#include "poise/solve/solver_types.hpp"
 
 namespace poise {
 namespace {
+
+const Role fixes_model{Role::identity, "the stored weights are those of another model"};
+const Role fixes_start{Role::identity, "it says where the run began"};
 
 std::string default_activation(const std::string& model, const std::string& objective) {
   if (objective == "feedforward" || model == "monotone") return "relu";
@@ -13,29 +16,29 @@ std::string default_activation(const std::string& model, const std::string& obje
 void read_scales(Options& o, NetworkSettings& s) {
   s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6},
                           "the recurrent weights start at this times their usual scale times N(0,1); that "
-                          "is 1 for softmax, 1/(2 sqrt(m)) for the others");
-  s.init_scale_v = o.real("init_scale_v", 1.0, {0, 1e6},
-                          "the input weights V start at this times N(0,1)/sqrt(number of features)");
-  s.init_scale_b =
-      o.real("init_scale_b", 1.0, {0, 1e6}, "entries of the readout B start at this times N(0,1)/sqrt(m)");
+                          "is 1 for softmax, 1/(2 sqrt(m)) for the others",
+                          fixes_start);
+  s.init_scale_v =
+      o.real("init_scale_v", 1.0, {0, 1e6},
+             "the input weights V start at this times N(0,1)/sqrt(number of features)", fixes_start);
+  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6},
+                          "entries of the readout B start at this times N(0,1)/sqrt(m)", fixes_start);
 }
 
 }  // namespace
 
 /// All of them declare their options, so that -help and the checks of options know them.
 void NetworkSettings::read_own_models(Options& o) {
-  for (RegisteredModel& registered : registered_models()) {
-    const std::size_t before = o.settings().size();
+  const Options::OnlyWith by_samples(o, {"objective", {"equilibrium", "unrolled"}});
+  for (const RegisteredModel& registered : registered_models()) {
+    const Options::OnlyWith only(o, {"model", {registered.name}});
     const std::shared_ptr<const Model> read = registered.read(o);
-    registered.options.clear();
-    for (std::size_t i = before; i < o.settings().size(); ++i)
-      registered.options.push_back(o.settings()[i].name);
     if (registered.name == model) own_model = read;
   }
 }
 
 void NetworkSettings::read_model(Options& o) {
-  const Options::Category category(o, "model");
+  const Options::Category category(o, "model", fixes_model);
   std::vector<std::string> names{"softmax_linear", "pointwise", "monotone"};
   std::string help =
       "the equilibrium equation, output B z; softmax_linear: z = gamma softmax(A) z + "
@@ -55,7 +58,8 @@ void NetworkSettings::read_model(Options& o) {
                "softmax_linear is: take it where only its loss, gradient and bound are wanted and "
                "speed matters, for it solves once with U for q outputs, not once for each sample; "
                "unrolled: by -depth layers of the model, from zero; or without a model, "
-               "feedforward: a network of -depth layers, shallow: f = W features(x)");
+               "feedforward: a network of -depth layers, shallow: f = W features(x)",
+               fixes_loss);
   const std::string kind =
       o.choice("weights", "softmax", {"softmax", "spectral", "free"},
                "model pointwise: W = gamma softmax(A), gamma A/max(1, |A|_2), or gamma A, which need not "
@@ -80,7 +84,8 @@ void NetworkSettings::read_model(Options& o) {
 
 void NetworkSettings::read_objective(Options& o) {
   const Options::Category category(o, "objective");
-  depth = o.integer("depth", 10, {1, 1e6}, "objectives unrolled and feedforward: number of layers");
+  depth =
+      o.integer("depth", 10, {1, 1e6}, "objectives unrolled and feedforward: number of layers", fixes_loss);
   recompute_every = o.integer("recompute_every", 0, {0, 1e6},
                               "objective unrolled: keep every Kth layer only and compute the others again "
                               "on the way back; 0: keep all");
@@ -95,27 +100,26 @@ void NetworkSettings::read_objective(Options& o) {
   const std::string name =
       o.choice("backward", "exact", {"exact", "neumann", "one_step"},
                "objective equilibrium: the adjoint exactly; by -neumann_terms terms of its Neumann series; "
-               "or by one (Jacobian-free)");
-  const Index terms = o.integer("neumann_terms", 5, {1, 1e6}, "backward neumann: terms of the series");
+               "or by one (Jacobian-free)",
+               fixes_loss);
+  const Index terms =
+      o.integer("neumann_terms", 5, {1, 1e6}, "backward neumann: terms of the series", fixes_loss);
   if (name != "exact")
     backward = {.kind = Backward::Kind::neumann, .terms = name == "one_step" ? Index{1} : terms};
   gradient_check = o.integer("gradient_check", 0, {0, 2e9},
                              "objectives equilibrium and unrolled: compare the gradient with the exact "
                              "implicit one at every Nth recorded step; 0: never");
-  jacobian_weight = o.real("jacobian_weight", 0.0, {0, 1e12},
-                           "objective equilibrium: weight of the penalty on the size of the Jacobian");
+  jacobian_weight =
+      o.real("jacobian_weight", 0.0, {0, 1e12},
+             "objective equilibrium: weight of the penalty on the size of the Jacobian", fixes_loss);
   panel = o.integer("eq_panel", 0, {0, 1e6},
                     "samples computed at once where there is a pass over them; 0: as many as stay in cache");
   // Read by the solvers themselves; here for -help and the record of the run.
-  o.flag("eq_ladder", true,
-         "where equilibria are not found, try the next solvers, among them eq_newton_ and eq_anderson_");
-  o.flag(
-      "eq_float32", true,
-      "products of the mean-field iterations in single precision while residuals are far above its rounding, "
-      "where one rank holds all weights; the residuals at the end are those of double precision");
+  (void)eq_ladder_option(o);
+  (void)eq_float32_option(o);
   o.real("eq_alpha", 0.0, {0, 1e6},
          "eq_snes_type forwardbackward and peacemanrachford: step of the splitting; 0: automatic");
-  o.flag("adj_ladder", true, "where adjoints are not found, try the next solvers, among them adj_gmres_");
+  (void)adj_ladder_option(o);
 }
 
 std::string NetworkSettings::description() const {

@@ -9,6 +9,9 @@
 
 namespace poise {
 
+/// The role of the options that define the loss and its gradient.
+inline const Role fixes_loss{Role::identity, "its history and bounds are of another loss or gradient"};
+
 /// The options that say what is trained and how its loss and gradient are computed.
 struct NetworkSettings {
   std::string model = "softmax_linear", objective = "equilibrium";

@@ -340,12 +340,12 @@ void Report::print_classes() const {
 
 void Report::print_features() const {
   const DatasetInfo& data = experiment_.data().info();
-  const FeatureMap& features = experiment_.data().features();
-  std::printf("  features  %s, %lld: %lld from %s%s\n", to_string(features.kind()).c_str(),
-              static_cast<long long>(features.width()), static_cast<long long>(features.transform_rows()),
+  const Features& features = experiment_.data().features();
+  std::printf("  features  %s, %lld: %lld from %s%s\n", features.map().description().c_str(),
+              static_cast<long long>(features.width()), static_cast<long long>(features.count()),
               plural(data.inputs, "input").c_str(), features.constant() ? " and the constant" : "");
   std::vector<Index> constant, reduced;
-  const std::vector<double>& kept = features.kept_variance();
+  const std::vector<double>& kept = features.numbers().kept_variance;
   for (Index j = 0; j < static_cast<Index>(kept.size()); ++j) {
     const double share = kept[static_cast<std::size_t>(j)];
     if (share == 0.0) constant.push_back(j);

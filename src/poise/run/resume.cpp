@@ -2,37 +2,16 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
-#include "poise/run/run_options.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {
 namespace {
-
-/// Why an option cannot change within a run.
-std::string why_fixed(const std::string& name) {
-  const auto is_one_of = [&](std::initializer_list<const char*> names) {
-    return std::any_of(names.begin(), names.end(), [&](const char* n) { return name == n; });
-  };
-  if (name.starts_with("features") || is_one_of({"train_samples", "seed"}))
-    return "the stored weights belong to the samples and features that they were fitted to";
-  if (is_one_of({"loss", "loss_scale", "scale_targets", "class_weight", "jacobian_weight", "objective",
-                 "depth", "backward", "neumann_terms"}))
-    return "its history and bounds are of another loss or gradient";
-  if (is_one_of({"audit", "audit_every"}))
-    return "an audit sees all of a run, at the same steps, or none of it";
-  if (is_one_of({"steps", "epochs"})) return "its schedule of step sizes goes down to the end that it had";
-  if (is_one_of({"model", "weights", "activation", "gamma", "margin", "input_weights", "bias", "width"}))
-    return "the stored weights are those of another model";
-  if (name.starts_with("init_")) return "it says where the run began";
-  return "the run would not be one that goes on as it began";
-}
 
 /// Without HDF5's stack behind it.
 std::string first_line(const std::string& text) {
@@ -94,15 +73,14 @@ History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, I
 
 void require_same_run(const Checkpoint& checkpoint, const Options& options, const DynamicsKind& dynamics) {
   const auto before = checkpoint.config();
-  std::vector<std::string> names = identity_options();
-  if (dynamics.depends_on_end()) names.insert(names.end(), {"steps", "epochs"});  // another end, another way
   for (const auto& setting : options.settings()) {
-    if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
+    const Role::Kind role = setting.role.kind;
+    if (role != Role::identity && !(role == Role::end && dynamics.depends_on_end())) continue;
     const auto old =
         std::find_if(before.begin(), before.end(), [&](const auto& o) { return o.first == setting.name; });
     if (old != before.end() && old->second != setting.value)
       throw usage("-resume: option -" + setting.name + " is " + setting.value +
-                  " but the run was made with " + old->second + ": " + why_fixed(setting.name) +
+                  " but the run was made with " + old->second + ": " + setting.role.why +
                   "; leave it out, or start another run");
   }
 }

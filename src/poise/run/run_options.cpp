@@ -45,10 +45,30 @@ bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
 
 }  // namespace
 
+std::string run_option(Options& options) {
+  return options.text("run", "", "run directory; none: runs/DATA-DATE-TIME", Role{Role::invocation});
+}
+
+bool resume_option(Options& options) {
+  return options.flag("resume", false,
+                      "go on from the newest valid checkpoint of -run, with the options of that run; options "
+                      "given here (a later -time) win",
+                      Role{Role::invocation});
+}
+
+double deadline_option(Options& options) {
+  return options.real(
+      "deadline", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"},
+      "wall-clock limit of this start: write a checkpoint and exit with code 75 before a step "
+      "that would exceed it; 0: a tenth, at most 60 s, before the end of a SLURM job "
+      "(SLURM_JOB_END_TIME), elsewhere never",
+      Role{Role::invocation});
+}
+
 std::vector<std::string> recall_options(MPI_Comm comm) {
   Options before;  // of this start; those of the run are not yet known
-  if (!before.flag("resume", false, "")) return {};
-  const std::string run = before.text("run", "", "");
+  if (!resume_option(before)) return {};
+  const std::string run = run_option(before);
   const std::string path = run + "/options.txt";
   std::string text;
   on_root(comm, [&] {
@@ -72,19 +92,20 @@ std::vector<std::string> recall_options(MPI_Comm comm) {
 }
 
 std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
-                                        const std::vector<Setting>& own) {
-  std::vector<std::string> recalled;
+                                        const Options& own) {
+  std::vector<std::string> left_out = own.names(Role::invocation), recalled;
+  left_out.emplace_back("options_file");  // of PETSc
   for (const auto& [name, value] : config) {
-    if (name == "run" || name == "resume" || name == "deadline" || name == "options_file") continue;
-    if ((!value.empty() || !is_one_of(own, name)) && set_unless_given(name, value)) recalled.push_back(name);
+    if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
+    if ((!value.empty() || !is_one_of(own.settings(), name)) && set_unless_given(name, value))
+      recalled.push_back(name);
     (void)is_set(name);  // PETSc counts an option as used once it was asked for
   }
   return recalled;
 }
 
 std::string options_text(const Options& options) {
-  const std::vector<std::string> left_out{"run", "resume",
-                                          "deadline"};  // they belong to one attempt, not to the run
+  const std::vector<std::string> left_out = options.names(Role::invocation);
   std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
   for (const auto& [name, value] : options.resolved()) {
     if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;

@@ -10,9 +10,11 @@
 
 namespace poise {
 
-/// Options that make a run what it is, those of all dynamics and registered models among them: a resumed run
-/// must have the same ones.
-[[nodiscard]] std::vector<std::string> identity_options();
+/// Declare and read the options that belong to one start of the program. A training declares them, and so
+/// does code that needs their values before the other options of the training.
+std::string run_option(Options& options);
+bool resume_option(Options& options);
+double deadline_option(Options& options);
 
 /// Collective. With -resume: takes every option that is not set from RUN/options.txt, but for the process
 /// grid, which may be another one, and returns their names. Throws bad_input if there is no such file.
@@ -23,7 +25,7 @@ std::vector<std::string> recall_options(MPI_Comm comm);
 /// used, so that a program without these solvers does not call them unknown.
 /// `own`: the options of poise-train, of which those without a value are not set.
 std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
-                                        const std::vector<Setting>& own);
+                                        const Options& own);
 
 /// The text of options.txt: one "-name value" a line, or "-name" of a solver's flag.
 [[nodiscard]] std::string options_text(const Options& options);

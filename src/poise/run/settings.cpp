@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "poise/petsc/options_database.hpp"
+#include "poise/run/run_options.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
@@ -11,6 +13,12 @@ namespace poise {
 namespace {
 
 constexpr double most = 1e15;  // integers that a double holds exactly
+
+const Role fixes_samples{Role::identity,
+                         "the stored weights belong to the samples and features that they were fitted to"};
+const Role fixes_steps{Role::identity, "the run would not be one that goes on as it began"};
+const Role fixes_audit{Role::identity, "an audit sees all of a run, at the same steps, or none of it"};
+const Role where_it_ends{Role::end, "its schedule of step sizes goes down to the end that it had"};
 
 /// "flow, descent and others".
 std::string listed(const std::vector<std::string>& names) {
@@ -23,16 +31,17 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 void TrainSettings::read_data(Options& o) {
-  const Options::Category category(o, "data");
-  data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
+  const Options::Category category(o, "data", fixes_samples);
+  data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given",
+                Role{Role::free});
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
-  features = FeatureOptions::from(o, seed);
+  features = FeatureSettings::from(o, seed);
 }
 
 void TrainSettings::read_loss(Options& o) {
-  const Options::Category category(o, "loss");
+  const Options::Category category(o, "loss", fixes_loss);
   loss = find_loss(o.choice("loss", "squared", loss_names(), "loss of a sample" + loss_help()));
   mean = o.choice("loss_scale", "mean", {"mean", "sum"},
                   "the loss is the mean or the sum of the samples' losses") == "mean";
@@ -59,20 +68,22 @@ TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& re
 }
 
 void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
-  const Options::Category category(o, "dynamics");
+  const Options::Category category(o, "dynamics", fixes_steps);
   dynamics =
       kinds.find(o.choice("dynamics", "flow", kinds.names(), "how the parameters move" + kinds.help()));
-  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps");
+  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps", where_it_ends);
   const bool by_steps = o.settings().back().given;
   epochs = o.integer("epochs", 0, {0, 2e9},
-                     "with -batch: the run ends after so many passes over the data; 0: by -time and -steps");
+                     "with -batch: the run ends after so many passes over the data; 0: by -time and -steps",
+                     where_it_ends);
   time = o.real(
       "time",
       by_steps || epochs > 0 || !dynamics->ends_at_time() ? std::numeric_limits<double>::infinity() : 10.0,
-      {.low = 0, .infinite = true},
+      {.low = 0, .infinite = true, .unit = "of time t"},
       "end time of " + listed(kinds.names_where(&DynamicsKind::ends_at_time)) +
           " (a step of descent counts as its step size); default 10, or inf "
-          "where -steps is given, which then decides alone, and where -epochs does");
+          "where -steps is given, which then decides alone, and where -epochs does",
+      Role{Role::free});
   kinds.read(o);
   batch = o.integer("batch", 0, {0, most},
                     "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
@@ -88,7 +99,8 @@ void TrainSettings::read_run(Options& o) {
   const Options::Category category(o, "run");
   audit = o.flag("audit", beyond.empty(),
                  "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code "
-                 "1). The default is true where the theorem applies");
+                 "1). The default is true where the theorem applies",
+                 fixes_audit);
   if (audit && !beyond.empty())
     throw usage(
         "-audit true: Theorem 1 is about exact gradient flow of -model softmax_linear on all samples, "
@@ -96,35 +108,28 @@ void TrainSettings::read_run(Options& o) {
         beyond + "; leave -audit out");
   audit_every = o.integer("audit_every", 0, {0, 2e9},
                           "record (and audit) every Nth step, and the last; the theorem's infimum over time "
-                          "wants 1; 0: every step, or with minibatches one step an epoch");
+                          "wants 1; 0: every step, or with minibatches one step an epoch",
+                          fixes_audit);
   record_every = o.integer(
       "record_every", 0, {0, 2e9},
       "the history keeps the rows of every Nth step, and the last; 0: all, but half of them where there are "
       "more than 8192. What is audited does not change");
-  run = o.text("run", "", "run directory; none: runs/DATA-DATE-TIME");
-  resume = o.flag("resume", false,
-                  "go on from the newest valid checkpoint of -run, with the options of that run; options "
-                  "given here (a later -time) win");
+  run = run_option(o);
+  resume = resume_option(o);
   checkpoint_every = o.integer(
       "checkpoint_every", -1, {-1, 2e9},
       "steps between checkpoints, of which the start is the first; 0: only at the end; -1: 100, but one "
       "is left out where checkpoints would take more than 5 % of the time");
   checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "how many checkpoints stay; 0: all");
   checkpoint_seconds =
-      o.real("checkpoint_seconds", 0.0, {0, 1e9},
-             "seconds of wall time after which a checkpoint is due, too; 0: only by -checkpoint_every");
-  deadline =
-      o.real("deadline", 0.0, {0, 1e9},
-             "seconds within which this start writes a checkpoint and ends with code 75, before a step "
-             "that would end after them; 0: a tenth, at most 60 s, before the end of a SLURM job "
-             "(SLURM_JOB_END_TIME), elsewhere never");
+      o.real("checkpoint_seconds", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"},
+             "wall-clock time after which a checkpoint is due, too; 0: only by -checkpoint_every");
+  deadline = deadline_option(o);
   feature_ranks = static_cast<int>(
       o.integer("grid_feature_ranks", 1, {1, 1e6},
                 "ranks over which one copy of the weights is spread, a divisor of the number "
                 "of ranks; the samples are spread over the rest"));
-  (void)o.text("mat_type", "",
-               "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
-               "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
+  matrix_type = matrix_type_option(o);
 }
 
 std::string TrainSettings::beyond_the_theorem() const {
@@ -135,6 +140,24 @@ std::string TrainSettings::beyond_the_theorem() const {
   if (!loss->has_proven_rate()) return "-loss " + loss->name();
   if (batch > 0) return "minibatches";
   return dynamics->beyond_the_flow();
+}
+
+std::string matrix_type_option(Options& options) {
+  return options.text(
+      "mat_type", "",
+      "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
+      "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
+}
+
+Options train_declarations() {
+  const OwnOptions scope({});
+  Options options;
+  (void)TrainSettings::from(options);
+  return options;
+}
+
+std::vector<std::string> identity_options() {
+  return train_declarations().names(Role::identity);
 }
 
 void declare_train_solvers(Options& options) {

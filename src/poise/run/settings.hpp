@@ -20,13 +20,14 @@ struct TrainSettings {
         checkpoint_every = -1, checkpoint_keep = 3;
   int feature_ranks = 1;
   std::uint64_t seed = 0;
-  FeatureOptions features;
+  FeatureSettings features;
   NetworkSettings network;
   std::shared_ptr<const DynamicsKind> dynamics;  ///< with its options
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
   const Loss* loss = squared_loss();
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
   std::string class_weight;  ///< none, balanced, or a number for each class
+  std::string matrix_type;   ///< -mat_type; empty: BLAS
 
   /// Declares and reads them all. Throws bad_input, also where they do not go together (train_rules).
   /// `recalled`: options that come from the run itself, see require_effect.
@@ -45,6 +46,15 @@ struct TrainSettings {
   void read_dynamics(Options& options, DynamicsKinds& kinds);
   void read_run(Options& options);
 };
+
+/// Declares and reads -mat_type.
+std::string matrix_type_option(Options& options);
+
+/// Not collective. All options of poise-train with their defaults, whatever the user has given.
+[[nodiscard]] Options train_declarations();
+/// Names of the options that identify a run, including options of all dynamics and of registered models and
+/// feature maps.
+[[nodiscard]] std::vector<std::string> identity_options();
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
 void declare_train_solvers(Options& options);

@@ -8,7 +8,6 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
-#include "poise/petsc/options_database.hpp"
 #include "poise/run/resume.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/usage.hpp"
@@ -72,24 +71,12 @@ Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
   return std::move(*found.checkpoint);
 }
 
-namespace {
-
-std::vector<Setting> own_settings() {
-  const OwnOptions scope({});
-  Options options;
-  (void)TrainSettings::from(options);
-  return options.settings();
-}
-
-}  // namespace
-
 TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
   const auto config = checkpoint.config();
-  const std::vector<std::string> recalled = recall_options(config, own_settings());
+  const std::vector<std::string> recalled = recall_options(config, train_declarations());
   TrainSettings settings = TrainSettings::from(options, recalled);
-  const std::vector<std::string> names = identity_options();
   for (const Setting& setting : options.settings()) {
-    if (std::find(names.begin(), names.end(), setting.name) == names.end()) continue;
+    if (setting.role.kind != Role::identity) continue;
     const auto stored =
         std::find_if(config.begin(), config.end(), [&](const auto& o) { return o.first == setting.name; });
     if (stored != config.end() && stored->second != setting.value)

@@ -1,7 +1,6 @@
 #include "poise/run/train_rules.hpp"
 
 #include "poise/model/loss.hpp"
-#include "poise/model/model.hpp"
 
 namespace poise {
 namespace {
@@ -48,17 +47,6 @@ const Rules of_objective{
     {"mat_type", {{"grid_feature_ranks", {"1"}}}},
 };
 
-/// The options of a registered model go with that model.
-Rules of_own_models() {
-  Rules rules;
-  for (const RegisteredModel& own : registered_models())
-    for (const std::string& option : own.options) {
-      rules.push_back({option, {by_samples_of_model}});
-      rules.push_back({option, {{"model", {own.name}}}});
-    }
-  return rules;
-}
-
 /// Those of the run that only some dynamics heed.
 Rules of_dynamics(const DynamicsKinds& kinds) {
   const OptionCondition by_time{"dynamics", kinds.names_where(&DynamicsKind::ends_at_time)};
@@ -80,19 +68,10 @@ Rules joined(std::initializer_list<Rules> parts) {
 
 }  // namespace
 
-std::vector<OptionRule> feature_rules() {
-  return {{"features_width", {{"features", {"whiten", "random_relu", "random_fourier"}}}},
-          {"features_zca", {{"features", {"whiten"}}}},
-          {"features_standardise", {{"features", {"whiten"}}}},
-          {"features_rank_cut", {{"features", {"whiten"}}}},
-          {"features_bandwidth", {{"features", {"random_fourier"}}}}};
-}
-
 std::vector<OptionRule> train_rules(const DynamicsKinds& kinds) {
-  // Made when asked for, as a program may have registered losses and models of its own before.
+  // Made when asked for, as a program may have registered losses of its own before.
   const Rules of_loss{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
-  return joined({feature_rules(), of_network, of_own_models(), of_objective, of_loss, of_dynamics(kinds),
-                 kinds.rules()});
+  return joined({of_network, of_objective, of_loss, of_dynamics(kinds), kinds.rules()});
 }
 
 std::vector<OptionRule> train_solver_rules() {

@@ -106,6 +106,16 @@ std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
   return sum;
 }
 
+/// Collective. Own rows of a matrix of a fitted map.
+std::vector<double> read_feature_block(const Checkpoint& checkpoint, const FeatureBlock& block, Index width,
+                                       Range rows) {
+  const std::string name = "/features/" + block.name;
+  checkpoint.require_dims(name, {width, block.columns});
+  std::vector<double> values(static_cast<std::size_t>(rows.size() * block.columns));
+  checkpoint.read_rows(name, width, block.columns, rows, values.data(), block.columns);
+  return values;
+}
+
 /// The data file of a run, by the name that it had.
 std::string data_of(const Checkpoint& checkpoint) {
   for (const auto& [name, value] : checkpoint.config())
@@ -262,13 +272,15 @@ SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
 }
 
 void TrainingData::fit_features(const TrainSettings& settings, const SampleBlock& train) {
-  features_ = std::make_unique<FeatureMap>(grid_, settings.features, info_.inputs, train.count,
-                                           train.features.data());
+  features_ = std::make_unique<Features>(
+      settings.features.fit(grid_, info_.inputs, train.count, train.features.data()));
 }
 
 void TrainingData::restore_features(const TrainSettings& settings, const Checkpoint& checkpoint) {
-  const Index width = checkpoint.integer("/features", "width");
-  const Index inputs = checkpoint.integer("/features", "inputs");
+  const FeatureMap& map = *settings.features.map;
+  FeatureNumbers numbers;
+  numbers.width = checkpoint.integer("/features", "width");
+  const Index width = numbers.width, inputs = checkpoint.integer("/features", "inputs");
   if (width < 1)
     throw Error(ExitCode::bad_input,
                 fmt::format("{}: a width of {}: it is damaged", checkpoint.path(), width), true);
@@ -277,59 +289,33 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
                 fmt::format("{}: made for {} inputs (-data {}), but {} has {}", checkpoint.path(), inputs,
                             data_of(checkpoint), settings.data, info_.inputs),
                 true);
-  const FeatureKind kind = settings.features.kind;
-  const bool constant = checkpoint.integer("/features", "constant") != 0;
+  numbers.constant = checkpoint.integer("/features", "constant") != 0;
+  const Index fixed = map.fixed_count(inputs);
+  if (fixed > 0 && width != fixed + (numbers.constant ? 1 : 0))
+    throw Error(ExitCode::bad_input,
+                fmt::format("{}: a width of {} does not fit -features {} of {} inputs", checkpoint.path(),
+                            width, map.name(), inputs),
+                true);
   const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
-  std::vector<double> transform, offset;
-  if (kind == FeatureKind::identity) {
-    if (width != inputs + (constant ? 1 : 0))
-      throw Error(ExitCode::bad_input,
-                  fmt::format("{}: a width of {} does not fit {} inputs taken as they are", checkpoint.path(),
-                              width, inputs),
-                  true);
-  } else {
-    checkpoint.require_dims("/features/transform", {width, inputs});
-    transform.resize(static_cast<std::size_t>(rows.size() * inputs));
-    checkpoint.read_rows("/features/transform", width, inputs, rows, transform.data(), inputs);
-  }
-  if (kind >= FeatureKind::random_relu) {
-    checkpoint.require_dims("/features/offset", {width, 1});
-    offset.resize(static_cast<std::size_t>(rows.size()));
-    checkpoint.read_rows("/features/offset", width, 1, rows, offset.data(), 1);
-  }
-  features_ = std::make_unique<FeatureMap>(grid_, kind, constant, width,
-                                           checkpoint.read_array("/features/mean", {inputs}),
-                                           std::move(transform), std::move(offset));
-  features_->set_standardised(checkpoint.has("/features", "standardised") &&
-                              checkpoint.integer("/features", "standardised") != 0);
+  for (const FeatureBlock& block : map.blocks(inputs))
+    numbers.blocks.push_back(read_feature_block(checkpoint, block, width, rows));
+  numbers.mean = checkpoint.read_array("/features/mean", {inputs});
+  numbers.standardised =
+      checkpoint.has("/features", "standardised") && checkpoint.integer("/features", "standardised") != 0;
   if (checkpoint.has("/features/kept_variance"))
-    features_->set_kept_variance(checkpoint.read_array("/features/kept_variance", {inputs}));
+    numbers.kept_variance = checkpoint.read_array("/features/kept_variance", {inputs});
+  features_ = std::make_unique<Features>(grid_, settings.features.map, std::move(numbers));
 }
 
 void TrainingData::save(Snapshot& snapshot) const {
   snapshot.add_text("/state", "data_fingerprint", fingerprint_);
   snapshot.add_text("/state", "data_path", data_path_);
-  const FeatureMap& f = *features_;
   // Ranks of one feature row block hold the same rows; each writes a part of them, as of any m x k matrix.
-  const Range part = ParameterLayout(grid_, f.width(), problem_.outputs).slice();
-  const Index skip = part.begin - f.rows().begin;
-  snapshot.add_text("/features", "kind", to_string(f.kind()));
-  snapshot.add_integer("/features", "width", f.width());
-  snapshot.add_integer("/features", "inputs", f.inputs());
-  snapshot.add_integer("/features", "constant", f.constant() ? 1 : 0);
-  snapshot.add_integer("/features", "standardised", f.standardised() ? 1 : 0);
-  if (!f.kept_variance().empty())
-    snapshot.add_array("/features/kept_variance", {f.inputs()}, f.kept_variance());
+  features_->save(snapshot, ParameterLayout(grid_, features_->width(), problem_.outputs).slice());
   if (target_scale_.is_set()) {
     snapshot.add_real("/targets", "scale", target_scale_.scale);
     snapshot.add_array("/targets/shift", {problem_.outputs}, target_scale_.shift);
   }
-  snapshot.add_array("/features/mean", {f.inputs()}, f.mean());
-  if (f.kind() != FeatureKind::identity)
-    snapshot.add_rows("/features/transform", f.width(), f.inputs(), part,
-                      f.transform().data() + skip * f.inputs(), f.inputs());
-  if (f.kind() >= FeatureKind::random_relu)
-    snapshot.add_rows("/features/offset", f.width(), 1, part, f.offset().data() + skip, 1);
 }
 
 }  // namespace poise

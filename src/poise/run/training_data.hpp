@@ -30,7 +30,7 @@ class TrainingData {
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
   [[nodiscard]] const Problem& problem() const { return problem_; }
-  [[nodiscard]] const FeatureMap& features() const { return *features_; }
+  [[nodiscard]] const Features& features() const { return *features_; }
   /// How the targets of the problem are made of those of the data.
   [[nodiscard]] const TargetScale& target_scale() const { return target_scale_; }
   /// Samples of each class; empty for a regression, or where there is no test set.
@@ -58,7 +58,7 @@ class TrainingData {
   const ProcessGrid& grid_;
   DatasetInfo info_;
   Problem problem_;
-  std::unique_ptr<FeatureMap> features_;
+  std::unique_ptr<Features> features_;
   std::vector<double> teacher_;
   TargetScale target_scale_;
   std::vector<Index> train_classes_, test_classes_;

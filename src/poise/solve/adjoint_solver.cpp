@@ -41,7 +41,8 @@ AdjointSolver::AdjointSolver(MPI_Comm comm, const EquilibriumMap& map, Index col
     : comm_(comm), map_(map), columns_(columns), mean_(std::move(mean)), backward_(backward) {
   if (const auto form = map.pointwise_form(); form && !mean_)
     mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
-  ladder_ = Options().flag("adj_ladder", true, "");
+  Options options;
+  ladder_ = adj_ladder_option(options);
   const std::string given = given_option("-adj_ksp_type");
   const bool mean_field = given == ksp_mean_field;
   main_ = std::make_unique<PanelKsp>(

@@ -26,8 +26,9 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
     : comm_(comm), map_(map), columns_(columns) {
   if (const auto form = map.pointwise_form())
     mean_ = std::make_shared<MeanField>(form->weights, form->column_sum);
-  if (mean_ && Options().flag("eq_float32", true, "")) mean_->allow_single();
-  ladder_ = Options().flag("eq_ladder", true, "");
+  Options options;
+  if (mean_ && eq_float32_option(options)) mean_->allow_single();
+  ladder_ = eq_ladder_option(options);
   const std::string given = given_option("-eq_snes_type");
   main_ = std::make_unique<PanelSnes>(
       comm, map, mean_, columns,

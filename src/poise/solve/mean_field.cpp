@@ -86,7 +86,7 @@ double estimated_norm(const RowBlockMatrix& weights) {
 
 MeanField::MeanField(const RowBlockMatrix& weights, double column_sum)
     : weights_(weights),
-      k_(weights.comm(), weights.offsets()),
+      k_(weights.comm(), weights.offsets(), weights.petsc_type()),
       perron_(weights, column_sum),
       slopes_(static_cast<std::size_t>(weights.local_rows())) {}
 

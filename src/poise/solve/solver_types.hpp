@@ -8,6 +8,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
 
 namespace poise {
 
@@ -35,6 +36,11 @@ inline constexpr const char* pc_perron = "perron";
 
 /// The value of an option; empty if it is not given. `name`: with the dash. Not collective.
 [[nodiscard]] std::string given_option(const char* name);
+
+/// Declare and read options of Poise's solvers: for -help, for the record of a run, and for the solvers.
+bool eq_ladder_option(Options& options);
+bool eq_float32_option(Options& options);
+bool adj_ladder_option(Options& options);
 
 /// Registers all types with PETSc; further calls do nothing. Not collective.
 void register_solver_types();

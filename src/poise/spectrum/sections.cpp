@@ -52,7 +52,8 @@ Sections::Sections(Experiment& experiment, const TrainSettings& run, const Spect
       settings_(settings),
       table_(table),
       shape_(run.network.shape(experiment.data().features().width())),
-      weights_(experiment.grid().world(), experiment.layout().slice_offsets()) {
+      weights_(experiment.grid().world(), experiment.layout().slice_offsets(),
+               experiment.layout().matrix_type()) {
   if (!has_weights()) return;
   const ParameterLayout& layout = experiment.layout();
   if (settings.count_given && settings.count > layout.width())

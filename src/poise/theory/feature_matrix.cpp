@@ -116,7 +116,8 @@ void require_numbers(const RowBlockMatrix& triangle) {
 }  // namespace
 
 FeatureSvd::FeatureSvd(const RowBlockMatrix& triangle, double relative_cut)
-    : left_(triangle.comm(), row_slices(triangle)), right_(triangle.comm(), row_slices(triangle)) {
+    : left_(triangle.comm(), row_slices(triangle), triangle.petsc_type()),
+      right_(triangle.comm(), row_slices(triangle), triangle.petsc_type()) {
   require_numbers(triangle);
   decompose(triangle);
   cut_ = relative_cut > 0.0 ? relative_cut * largest() : rounding();

@@ -16,8 +16,9 @@ namespace poise {
 class FeatureSvd {
  public:
   /// Collective. Decomposes R₁ by SLEPc: redundantly by LAPACK, beyond `distributed_width` by ScaLAPACK (if
-  /// SLEPc has it; else by LAPACK with a warning), with m³ work. σ up to `relative_cut` times the largest count as 0; the default 0 means 8 m ε, what rounding
-  /// leaves of a zero. Throws bad_input if R₁ is zero, failure if it holds NaN or Inf or the solver fails.
+  /// SLEPc has it; else by LAPACK with a warning), with m³ work. σ up to `relative_cut` times the largest
+  /// count as 0; the default 0 means 8 m ε, what rounding leaves of a zero. Throws bad_input if R₁ is zero,
+  /// failure if it holds NaN or Inf or the solver fails.
   explicit FeatureSvd(const RowBlockMatrix& triangle, double relative_cut = 0.0);
 
   /// Narrower triangles are decomposed by every rank.

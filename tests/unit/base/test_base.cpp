@@ -238,14 +238,60 @@ TEST_F(OptionsTest, WordsInsideOfAValueAreNoOptions) {
   EXPECT_EQ(resolved, expected);
 }
 
+TEST_F(OptionsTest, AHalfOpenRangeExcludesItsUpperEndAndIsPrintedSo) {
+  for (const auto& [value, allowed] : {std::pair{"0", true}, {"0.999", true}, {"1", false}}) {
+    PetscOptionsSetValue(nullptr, "-momentum", value);
+    Options options;
+    const std::string message = message_of([&] {
+      options.real("momentum", 0.9, {.low = 0, .high = 1, .open_high = true}, "share that is kept");
+    });
+    if (allowed)
+      EXPECT_EQ(message, "nothing was thrown");
+    else
+      EXPECT_NE(message.find("[0, 1)"), std::string::npos) << message;
+  }
+}
+
+TEST_F(OptionsTest, AnOptionHasTheRoleOfItsCategoryUnlessItHasItsOwn) {
+  Options options;
+  options.text("run", "", "run directory", Role{Role::invocation});
+  {
+    const Options::Category model(options, "model", Role{Role::identity, "of another model"});
+    options.real("gamma", 0.5, {0, 1, true}, "contraction factor");
+    options.integer("panel", 0, {0}, "samples at once", Role{Role::free});
+    const Options::Category features(options, "features");
+    options.flag("constant", true, "append 1");
+  }
+  options.integer("steps", 100, {1}, "steps", Role{Role::end, "a schedule"});
+  options.flag("audit", true, "audit");
+  EXPECT_EQ(options.names(Role::identity), (std::vector<std::string>{"gamma", "constant"}));
+  EXPECT_EQ(options.names(Role::free), (std::vector<std::string>{"panel", "audit"}));
+  EXPECT_EQ(options.names(Role::end), std::vector<std::string>{"steps"});
+  EXPECT_EQ(options.names(Role::invocation), std::vector<std::string>{"run"});
+  EXPECT_EQ(options.settings()[1].role.why, "of another model");
+  EXPECT_EQ(options.settings()[3].category, "features");
+}
+
+TEST_F(OptionsTest, ATableForTheDocumentsHasARowForEveryOption) {
+  Options options;
+  const Options::Category run(options, "run");
+  options.real("deadline", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"}, "limit");
+  options.choice("loss", "squared", {"squared", "logistic"}, "of a sample");
+  EXPECT_EQ(options.help("usage", "markdown"),
+            "\n**run**\n\n| option | default | allowed | meaning |\n| --- | --- | --- | --- |\n"
+            "| `-deadline` | 0 | a number in [0, 1e+09] seconds | limit |\n"
+            "| `-loss` | squared | squared\\|logistic | of a sample |\n");
+}
+
 TEST_F(OptionsTest, HelpShowsDefaultAndRangeOfEveryOption) {
   Options options;
   options.real("gamma", 0.5, {0, 1, true}, "contraction factor");
   options.integer("steps", 100, {1, 1e9}, "steps");
   options.flag("audit", true, "audit");
+  options.real("time", 10.0, {.low = 0, .infinite = true, .unit = "of time t"}, "end time");
   const std::string help = options.help("usage");
   for (const char* part : {"-gamma (0.5; a number in (0, 1))", "-steps (100; an integer in [1, 1e+09])",
-                           "-audit (true; true or false)"})
+                           "-audit (true; true or false)", "-time (10; a number in [0, inf] of time t)"})
     EXPECT_NE(help.find(part), std::string::npos) << help;
 }
 

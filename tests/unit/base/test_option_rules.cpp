@@ -77,6 +77,29 @@ TEST(OptionRules, DefaultsAndWhatAStoredRunRecordedPass) {
   EXPECT_NE(said_of({{"momentum", "0.5"}}, {"epochs"}), "");
 }
 
+TEST(OptionRules, WhatIsDeclaredWithinAConditionIsRefusedElsewhere) {
+  const auto said = [](const testing_support::OptionList& list) {
+    const GivenOptions given(list);
+    Options options;
+    (void)options.text("model", "linear", "");
+    {
+      const Options::OnlyWith only(options, {"model", {"sine", "cosine"}});
+      (void)options.real("frequency", 1.0, {0, 10}, "");
+    }
+    (void)options.real("gamma", 0.8, {0, 1}, "");
+    try {
+      require_effect(options, {});
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(said({{"frequency", "2"}}),
+            "-frequency 2 does not go with -model linear: leave it out, or give -model sine or cosine");
+  EXPECT_EQ(said({{"frequency", "2"}, {"model", "cosine"}, {"gamma", "0.5"}}), "");
+  EXPECT_EQ(said({{"frequency", "1.0"}, {"gamma", "0.5"}}), "");
+}
+
 TEST(OptionRules, LookingDoesNotMakeAMisspeltOptionUsed) {
   const GivenOptions given(testing_support::OptionList{{"gama", "0.5"}});
   Options options;

@@ -4,7 +4,6 @@
 #include "poise/base/process_grid.hpp"
 #include "poise/base/random.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
-#include "support/given_options.hpp"
 
 namespace poise {
 namespace {
@@ -93,8 +92,7 @@ TEST(RowBlockMatrixByPetsc, ProductsAreThoseOfBlasAlsoWhenEntriesChange) {
     return y;
   };
   RowBlockMatrix blas(MPI_COMM_SELF, {0, m});
-  const testing_support::GivenOptions given(testing_support::OptionList{{"mat_type", "dense"}});
-  RowBlockMatrix petsc(MPI_COMM_SELF, {0, m});
+  RowBlockMatrix petsc(MPI_COMM_SELF, {0, m}, "dense");
   for (const double scale : {1.0, -2.0, 3.0})
     for (const bool transposed : {false, true}) {
       const auto expected = product(blas, scale, transposed);
@@ -104,8 +102,7 @@ TEST(RowBlockMatrixByPetsc, ProductsAreThoseOfBlasAlsoWhenEntriesChange) {
 }
 
 TEST(RowBlockMatrixByPetsc, RefusesATypeThatIsNotDense) {
-  const testing_support::GivenOptions given(testing_support::OptionList{{"mat_type", "aij"}});
-  EXPECT_THROW(RowBlockMatrix(MPI_COMM_SELF, {0, 5}), Error);
+  EXPECT_THROW(RowBlockMatrix(MPI_COMM_SELF, {0, 5}, "aij"), Error);
 }
 
 // Widths 1, 2 and 3 leave ranks without rows when there are four of them.

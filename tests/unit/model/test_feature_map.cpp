@@ -31,7 +31,7 @@ std::vector<double> own_inputs(const ProcessGrid& grid, double scale = 1.0) {
 }
 
 /// ΦΦᵀ of all samples on every rank, m x m.
-std::vector<double> gram(const ProcessGrid& grid, const FeatureMap& map) {
+std::vector<double> gram(const ProcessGrid& grid, const Features& map) {
   const std::vector<double> x = own_inputs(grid);
   const Index count = grid.samples(samples).size();
   std::vector<double> phi(static_cast<std::size_t>(map.rows().size() * count));
@@ -48,16 +48,14 @@ std::vector<double> gram(const ProcessGrid& grid, const FeatureMap& map) {
   return result;
 }
 
-class FeatureMaps : public testing::TestWithParam<FeatureKind> {};
+class FeatureMaps : public testing::TestWithParam<FeatureSettings> {};
 
 TEST_P(FeatureMaps, AreTheSameOnEveryGrid) {
   std::vector<double> reference;
   for (const int feature_ranks : testing_support::feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
-    FeatureOptions options{.kind = GetParam(),
-                           .width = GetParam() >= FeatureKind::random_relu ? Index{9} : Index{0}};
     const std::vector<double> x = own_inputs(grid);
-    const FeatureMap map(grid, options, inputs, grid.samples(samples).size(), x.data());
+    const Features map = GetParam().fit(grid, inputs, grid.samples(samples).size(), x.data());
     const std::vector<double> now = gram(grid, map);
     if (reference.empty()) reference = now;
     ASSERT_EQ(now.size(), reference.size());
@@ -66,14 +64,17 @@ TEST_P(FeatureMaps, AreTheSameOnEveryGrid) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, FeatureMaps,
-                         testing::Values(FeatureKind::identity, FeatureKind::whiten, FeatureKind::random_relu,
-                                         FeatureKind::random_fourier),
-                         [](const auto& info) { return to_string(info.param); });
+                         testing::Values(FeatureSettings{.map = identity_features()},
+                                         FeatureSettings{.map = whiten_features()},
+                                         FeatureSettings{.map = random_relu_features(), .width = 9},
+                                         FeatureSettings{.map = random_fourier_features(), .width = 9}),
+                         [](const auto& info) { return info.param.map->name(); });
 
 TEST(Whitening, GramMatrixIsNTimesTheIdentityOnTheDirectionsThatVary) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const std::vector<double> x = own_inputs(grid);
-  const FeatureMap map(grid, {.kind = FeatureKind::whiten}, inputs, grid.samples(samples).size(), x.data());
+  const Features map =
+      FeatureSettings{.map = whiten_features()}.fit(grid, inputs, grid.samples(samples).size(), x.data());
   EXPECT_EQ(map.width(), 5 + 1);  // rank 5 and the constant
   const std::vector<double> c = gram(grid, map);
   for (Index i = 0; i < map.width(); ++i)
@@ -84,8 +85,8 @@ TEST(Whitening, GramMatrixIsNTimesTheIdentityOnTheDirectionsThatVary) {
 TEST(Whitening, ZcaKeepsTheInputsWidthAndIsAProjectorTimesN) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const std::vector<double> x = own_inputs(grid);
-  const FeatureMap map(grid, {.kind = FeatureKind::whiten, .constant = false, .zca = true}, inputs,
-                       grid.samples(samples).size(), x.data());
+  const FeatureSettings settings{.map = whiten_features({.zca = true}), .constant = false};
+  const Features map = settings.fit(grid, inputs, grid.samples(samples).size(), x.data());
   ASSERT_EQ(map.width(), inputs);
   const std::vector<double> c = gram(grid, map);
   double trace = 0.0;
@@ -103,16 +104,16 @@ TEST(Whitening, ZcaKeepsTheInputsWidthAndIsAProjectorTimesN) {
 TEST(Whitening, InputsThatDoNotVaryAreRefused) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const std::vector<double> x = own_inputs(grid, 0.0);
-  EXPECT_THROW(
-      FeatureMap(grid, {.kind = FeatureKind::whiten}, inputs, grid.samples(samples).size(), x.data()), Error);
+  const FeatureSettings settings{.map = whiten_features()};
+  EXPECT_THROW((void)settings.fit(grid, inputs, grid.samples(samples).size(), x.data()), Error);
 }
 
 TEST(RandomFourier, InnerProductsApproachTheGaussianKernel) {
   // Features of x and y have E[φ(x)ᵀφ(y)] = exp(−‖x−y‖²_std / (2 d bandwidth²)); the error falls like 1/√M.
   const ProcessGrid grid(MPI_COMM_WORLD);
   const std::vector<double> x = own_inputs(grid);
-  const FeatureMap map(grid, {.kind = FeatureKind::random_fourier, .width = 4000, .constant = false}, inputs,
-                       grid.samples(samples).size(), x.data());
+  const FeatureSettings settings{.map = random_fourier_features(), .width = 4000, .constant = false};
+  const Features map = settings.fit(grid, inputs, grid.samples(samples).size(), x.data());
   std::vector<double> pair;
   for (const Index i : {0, 1})
     for (Index j = 0; j < inputs; ++j) pair.push_back(input(i, j));

@@ -5,8 +5,11 @@
 #include <functional>
 
 #include "poise/base/error.hpp"
+#include "poise/base/option_rules.hpp"
 #include "poise/model/classification_loss.hpp"
+#include "poise/model/feature_map.hpp"
 #include "poise/model/model.hpp"
+#include "support/given_options.hpp"
 
 namespace poise {
 namespace {
@@ -18,6 +21,28 @@ class Absolute final : public Loss {
   LossSum evaluate(Index, Index, const double*, const double*, double*, const double*) const override {
     return {};
   }
+};
+
+/// φ = -scaled_by times x.
+class Scaled final : public FeatureMap {
+ public:
+  [[nodiscard]] std::string name() const override { return "scaled"; }
+  [[nodiscard]] std::string help() const override { return "-scaled_by times the inputs"; }
+  void read(Options& options) override {
+    by_ = options.real("scaled_by", 2.0, {0, 10}, "scaled: the factor");
+  }
+  [[nodiscard]] Index fit(const FeatureSamples& samples, FeatureNumbers&) const override {
+    return samples.inputs.columns();
+  }
+  void apply(const Features& features, Index count, const double* x, double* phi) const override {
+    const Range own = features.feature_rows();
+    for (Index i = 0; i < count; ++i)
+      for (Index j = own.begin; j < own.end; ++j)
+        phi[i * features.rows().size() + j - own.begin] = by_ * x[i * features.inputs() + j];
+  }
+
+ private:
+  double by_ = 2.0;
 };
 
 std::string message_of(const std::function<void()>& action) {
@@ -60,6 +85,41 @@ TEST(LossRegistry, ALossOfAUsersOwnIsListedAndFoundOnceAndHasNoProvenRate) {
             std::string::npos);
   EXPECT_NE(message_of([] { register_loss(std::make_unique<Absolute>()); }).find("'absolute' is known"),
             std::string::npos);
+}
+
+FeatureSettings read_features(const testing_support::OptionList& list) {
+  const testing_support::GivenOptions given(list);
+  Options options;
+  const FeatureSettings features = FeatureSettings::from(options, 0);
+  require_effect(options, {});
+  return features;
+}
+
+TEST(FeatureRegistry, AMapOfAUsersOwnIsChosenByItsNameAndBringsItsOptions) {
+  EXPECT_NE(message_of([] {
+              (void)read_features({{"features", "scaled"}});
+            }).find("not one of its choices"),
+            std::string::npos);
+  register_features<Scaled>();
+  EXPECT_NE(message_of([] { register_features<Scaled>(); }).find("'scaled' is known already"),
+            std::string::npos);
+  EXPECT_NE(message_of([] {
+              (void)read_features({{"scaled_by", "3"}});
+            }).find("-scaled_by 3 does not go with -features whiten: leave it out, or give -features scaled"),
+            std::string::npos);
+  EXPECT_NE(message_of([] {
+              (void)read_features({{"features", "scaled"}, {"features_width", "3"}});
+            }).find("-features_width 3 does not go with -features scaled"),
+            std::string::npos);
+  const FeatureSettings settings = read_features({{"features", "scaled"}, {"scaled_by", "3"}});
+  const ProcessGrid grid(MPI_COMM_SELF);
+  const std::vector<double> x{1.0, 2.0, -1.0, 4.0};  // two samples of two inputs
+  const Features features = settings.fit(grid, 2, 2, x.data());
+  EXPECT_EQ(features.map().name(), "scaled");
+  ASSERT_EQ(features.width(), 3);
+  std::vector<double> phi(6);
+  features.apply(2, x.data(), phi.data());
+  EXPECT_EQ(phi, (std::vector<double>{3.0, 6.0, 1.0, -3.0, 12.0, 1.0}));
 }
 
 TEST(ModelRegistry, ANameIsTakenOnce) {

@@ -26,8 +26,8 @@ TEST(TeacherTest, ItsWeightsGiveTheTeachersOutputsThroughLinearFeatures) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const std::vector<double> x = inputs_of(grid);
   const Index count = static_cast<Index>(x.size()) / d;
-  for (const FeatureKind kind : {FeatureKind::identity, FeatureKind::whiten}) {
-    const FeatureMap features(grid, {.kind = kind}, d, count, x.data());
+  for (const auto& map : {identity_features(), whiten_features()}) {
+    const Features features = FeatureSettings{.map = map}.fit(grid, d, count, x.data());
     const std::vector<double> w = teacher_in_features(features, q, teacher);
     const Index m = features.width();
     ASSERT_EQ(w.size(), static_cast<std::size_t>(q * m));
@@ -47,9 +47,10 @@ TEST(TeacherTest, ThereIsNoneInFeaturesThatAreNotLinearOrForOtherOutputs) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const std::vector<double> x = inputs_of(grid);
   const Index count = static_cast<Index>(x.size()) / d;
-  const FeatureMap relu(grid, {.kind = FeatureKind::random_relu, .width = 6}, d, count, x.data());
+  const Features relu =
+      FeatureSettings{.map = random_relu_features(), .width = 6}.fit(grid, d, count, x.data());
   EXPECT_TRUE(teacher_in_features(relu, q, teacher).empty());
-  const FeatureMap identity(grid, {}, d, count, x.data());
+  const Features identity = FeatureSettings{}.fit(grid, d, count, x.data());
   EXPECT_TRUE(teacher_in_features(identity, q, {}).empty());
   EXPECT_TRUE(teacher_in_features(identity, 1, teacher).empty());
 }

@@ -57,7 +57,6 @@ class RollingKind final : public DynamicsKind {
   void read(Options& options) override {
     step_size_ = options.real("rolling_step", 0.1, {0, 1, true}, "rolling: step size");
   }
-  [[nodiscard]] std::vector<std::string> fixed_options() const override { return {"rolling_step"}; }
 
  private:
   double step_size_ = 0.1;
