@@ -14,13 +14,13 @@ namespace poise {
 namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-/// λ_min is measured to about this share, so a value just below the floor is no violation.
+/// λ_min is measured to about this relative error, so that a value just below the floor is no violation.
 constexpr double floor_share = 1e-10;
-/// The logarithm of a ratio near 1 is right to ε, so to 1e-10 of an exponent above this.
+/// The logarithm of a ratio near 1 has the error ε, which is below 1e-10 of an exponent above this.
 constexpr double resolved_exponent = 1e-6;
-/// Numbers of the state that files of an older Poise have.
+/// How many numbers of the state are in files of an older Poise.
 constexpr std::size_t old_state_size = 15;
-/// Of an error to a bound that has nearly vanished: a larger one could overflow, and says no more.
+/// Limit of the ratio of an error to a bound that has nearly vanished: larger ratios could overflow.
 constexpr double largest_ratio = 1e300;
 /// Numbers of a saved violation: present, kind, step, t, measured, required, allowance.
 constexpr std::size_t violation_size = 7;
@@ -62,7 +62,8 @@ std::string Violation::text(const std::string& theorem, const std::string& matri
 
 AuditRow RateAudit::add(const AuditSample& sample) {
   if (state_.points > 0.0 && sample.t < state_.last_time)
-    throw failure("the audit was given t = " + to_text(sample.t) + " after t = " + to_text(state_.last_time));
+    throw failure(
+        fmt::format("the audit was given t = {} after t = {}", to_text(sample.t), to_text(state_.last_time)));
   AuditRow row;
   row.floor = std::max(constants_.lambda_floor, sample.lambda_floor);
   if (!finite(sample)) {
@@ -79,7 +80,7 @@ AuditRow RateAudit::add(const AuditSample& sample) {
   row.lambda_T = state_.lambda_T;
 
   double kappa = std::isnan(constants_.kappa) ? state_.smallest_kappa : constants_.kappa;
-  if (!std::isfinite(kappa)) kappa = 0.0;  // no excess was ever seen: the bound is E₀ = 0 anyway
+  if (!std::isfinite(kappa)) kappa = 0.0;  // no time had an excess, so that the bound is E₀ = 0 anyway
   const double time = sample.t - state_.initial_time;
   if (time > 0.0) state_.later += 1.0;
   const double exponent = kappa * state_.lambda_T * time;
@@ -90,7 +91,7 @@ AuditRow RateAudit::add(const AuditSample& sample) {
       compare(sample, Violation::Kind::bound, exponent, kappa * state_.lower_lambda_T * time, row, row.check);
   row.tightness_integrated = compare(sample, Violation::Kind::bound_integrated, state_.integrated_exponent,
                                      state_.lower_integrated_exponent, row, row.check_integrated);
-  state_.measured = std::min(state_.measured, measured_before + 1.0);  // one time, not two bounds
+  state_.measured = std::min(state_.measured, measured_before + 1.0);  // counts times, not bounds
   const double slack = floor_share * row.floor;
   if (sample.lambda_min < row.floor - slack)
     report(row, {Violation::Kind::floor, sample.step, sample.t, sample.lambda_min, row.floor, slack});
@@ -102,7 +103,7 @@ void RateAudit::advance(const AuditSample& sample, double kappa_measured) {
   state_.lambda_T = std::min(state_.lambda_T, sample.lambda_min);
   state_.lower_lambda_T = std::min(state_.lower_lambda_T, lower);
   if (!std::isnan(kappa_measured)) state_.smallest_kappa = std::min(state_.smallest_kappa, kappa_measured);
-  // Without an excess κ_t is not defined; the global κ, or no decay at all, is a lower bound of it.
+  // Without an excess κ_t is not defined; the global κ, or 0 (no decay), is a lower bound.
   double kappa = std::isnan(kappa_measured) ? constants_.kappa : kappa_measured;
   if (std::isnan(kappa)) kappa = 0.0;
   const double rate = kappa * sample.lambda_min;
@@ -135,7 +136,7 @@ double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, doubl
   if (!(exponent > 0.0) || state_.initial_excess == 0.0) return not_a_number;
   state_.worst_margin = std::min(state_.worst_margin, 1.0 - sample.excess / allowed);
   const double tightness = std::log(state_.initial_excess / sample.excess) / exponent;
-  // An extreme counts only where both exponents are resolved.
+  // Extremes are taken only over times at which both exponents are resolved.
   check.resolved =
       exponent > resolved_exponent && sample.excess > sample.integration_error + constants_.excess_rounding;
   if (check.resolved) {
@@ -146,7 +147,7 @@ double RateAudit::compare(const AuditSample& sample, Violation::Kind kind, doubl
   return tightness;
 }
 
-/// Whether the integrator's error leaves the comparison with a bound its meaning.
+/// Notes whether the integration error is so small that the comparison with a bound means something.
 void RateAudit::confirm(const AuditSample& sample, double bound, double exponent, double other_allowance) {
   if (exponent > resolved_exponent) {
     state_.resolved += 1.0;
@@ -179,7 +180,8 @@ AuditOutcome RateAudit::outcome() const {
 std::string RateAudit::why_not_verified(const std::string& times) const {
   std::string text = constants_.theorem + " is not verified: ";
   if (state_.unstated > 0.0)
-    return text + "the integrator states no error, so the flow may be elsewhere; take -flow_ts_type rk";
+    return text +
+           "the integrator states no error, so that the true flow may be far away; use -flow_ts_type rk";
   if (state_.unverified > 0.0)
     text += fmt::format(
         "at {} of {}, first at t = {}, the excess is above the bound, by a factor of up to {:.6g}, and the "
@@ -192,12 +194,12 @@ std::string RateAudit::why_not_verified(const std::string& times) const {
   text += fmt::format("; the error is up to {:.6g} times the bound: ", state_.largest_error_ratio);
   if (factor <= most_factor)
     return text + fmt::format("divide -flow_ts_rtol and -flow_ts_atol by {:.6g}", factor);
-  return text +
-         fmt::format(
-             "no tolerance of double precision makes up for that (-flow_ts_rtol and -flow_ts_atol "
-             "divided by {:.6g}); bring targets and features to usual sizes (-scale_targets, -features "
-             "whiten), or end the flow earlier (-time)",
-             factor);
+  return text + fmt::format(
+                    "no tolerance in double precision is small enough (-flow_ts_rtol and -flow_ts_atol "
+                    "would have to be divided by {:.6g}); bring targets and features to usual sizes "
+                    "(-scale_targets, -features "
+                    "whiten), or end the flow earlier (-time)",
+                    factor);
 }
 
 std::string to_string(AuditOutcome outcome) {
@@ -220,7 +222,7 @@ void RateAudit::report(AuditRow& row, const Violation& violation) {
 
 std::string RateAudit::verdict() const {
   if (points() == 0) return constants_.theorem + ": nothing was audited";
-  const std::string times = std::to_string(points()) + " audited times";
+  const std::string times = fmt::format("{} audited times", points());
   if (!held())
     return fmt::format("{} is violated at {} of {}; first {}", constants_.theorem, violations(), times,
                        first_->text(constants_.theorem, constants_.matrix));
@@ -251,9 +253,9 @@ void RateAudit::restore(std::span<const double> numbers) {
   std::array<double, sizeof(State) / sizeof(double)> state{};
   const std::size_t stored = numbers.size() - std::min(numbers.size(), violation_size);
   if (stored != state.size() && stored != old_state_size)
-    throw bad_input(
-        fmt::format("the stored state of the audit has {} numbers, not {}: it is from another version",
-                    numbers.size(), state.size() + violation_size));
+    throw bad_input(fmt::format(
+        "the stored state of the audit has {} numbers, not {}: it is from a different version of Poise",
+        numbers.size(), state.size() + violation_size));
   state = std::bit_cast<std::array<double, sizeof(State) / sizeof(double)>>(State{});
   std::copy_n(numbers.begin(), stored, state.begin());
   state_ = std::bit_cast<State>(state);
@@ -263,7 +265,7 @@ void RateAudit::restore(std::span<const double> numbers) {
   const auto is_count = [](double x) { return x >= 0 && x <= 0x1p53; };
   if (!is_count(state_.points) || !is_count(state_.violations) || !is_count(v[2]) ||
       !(v[1] >= 0 && v[1] <= last_kind))
-    throw bad_input("the stored state of the audit is not one that an audit can be in");
+    throw bad_input("the stored state of the audit is impossible: the file is damaged");
   if (v[0] != 0.0)
     first_ = Violation{static_cast<Violation::Kind>(static_cast<int>(v[1])),
                        static_cast<std::int64_t>(v[2]),

@@ -74,7 +74,7 @@ double ClassificationConstants::kappa_outputs(const std::vector<double>& spreads
   for (std::size_t i = 0; own != nullptr && i < weights.size(); ++i) weights[i] *= own[i];
   if (largest_over_ranks(loss_.layout().grid().world(), weights) == 0.0) return 0.0;
   const FeatureSvd weighted(feature_factor(loss_.layout(), loss_.problem().train, &weights));
-  // Of all m singular values, less what rounding can have done to it: the constant must be a true one.
+  // The smallest of all m singular values minus its rounding, so that the constant is a true lower bound.
   return 2.0 * scale() * weighted.safe_square(weighted.values().back());
 }
 
@@ -107,7 +107,7 @@ ClassificationReference::Distance ClassificationReference::distance_from_zero(co
   sum_over_ranks(loss_.layout().grid().world(), sums);
   result.grad_norm2 = sums[0];
   const Problem& problem = loss_.problem();
-  // A sample's loss is a logarithm of 1 + x, off by ε where x is.
+  // The loss of a sample is a logarithm of 1 + x with an absolute error of about ε.
   result.uncertainty =
       8.0 * epsilon *
       (problem.scale(problem.train.total) * static_cast<double>(problem.train.total) + result.loss);
@@ -175,12 +175,13 @@ double ClassificationRates::measure(const double* w, AuditSample& sample) {
 std::string ClassificationRates::obstacle() const {
   if (!constants_)
     return fmt::format(
-        "no comparator, so no a-priori constant: the excess is the loss itself, with the measured constant; "
-        "for the optimum over a box take |W_ij| <= {:.3g} or more",
+        "no comparator and so no a-priori constant: the excess is the loss itself, with the measured "
+        "constant; "
+        "for an optimum over a box use |W_ij| <= {:.3g} or more",
         largest_entry_);
   if (optimum_.constrained() && largest_entry_ > optimum_.box)
     return fmt::format(
-        "W left the box |W_ij| <= {:.3g} of the optimum (it reached {:.3g}): no a-priori constant; take a "
+        "W left the box |W_ij| <= {:.3g} of the optimum (it reached {:.3g}): no a-priori constant; use a "
         "larger box",
         optimum_.box, largest_entry_);
   if (!constants_->full_rank())

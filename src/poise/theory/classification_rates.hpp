@@ -23,12 +23,12 @@ class ClassificationConstants {
   /// with one output, and features that are all zero.
   explicit ClassificationConstants(ShallowLoss& loss);
 
-  /// Rank of Φ. All κ need it to be m and else throw bad_input that names it.
+  /// Rank of Φ. All κ need rank m; with a smaller rank they throw bad_input that names the rank.
   [[nodiscard]] Index rank() const { return svd_.rank(); }
   [[nodiscard]] bool full_rank() const { return rank() == loss_.layout().width(); }
   [[nodiscard]] double smallest() const { return svd_.smallest(); }  ///< σ_r(Φ)
-  /// κ_R = 2 s ρ(R max ‖φ_i‖₁) σ_min(Φ diag(√ω))², on ‖W‖₁ <= R: Σ_c |f_c(x_i)| <= R ‖φ_i‖₁, so the spread is
-  /// no more.
+  /// κ_R = 2 s ρ(R max ‖φ_i‖₁) σ_min(Φ diag(√ω))², on ‖W‖₁ <= R: Σ_c |f_c(x_i)| <= R ‖φ_i‖₁ bounds the
+  /// spread.
   [[nodiscard]] double kappa_ball(double radius) const;
   /// The same on |W_ij| <= r: the spread is at most min(2, q) r ‖φ_i‖₁.
   [[nodiscard]] double kappa_box(double r) const;
@@ -46,25 +46,25 @@ class ClassificationConstants {
   double largest_norm1_;
 };
 
-/// Collective on the world. Raises `spreads` (one for each training sample of this rank) to those of W where
-/// they are larger.
+/// Collective on the world. Raises each of `spreads` (one per training sample of this rank) to the spread of
+/// the sample's output at W, if that is larger.
 void raise_output_spreads(ShallowLoss& loss, const double* w, std::vector<double>& spreads);
 
-/// Distances of weights W from a known optimum W* of a classification loss, without cancellation: as the
-/// excess comes from W − W* and not from a difference of losses, an audit stays meaningful far below machine
-/// precision times L (as THEORY.md 5.2 has it for the squared loss). With p* the probabilities at W*, M the
-/// multiplier of the box (0 without one) and d_i = (W − W*)φ_i:
+/// Distances of weights W from a known optimum W* of a classification loss, without cancellation: the excess
+/// is computed from W − W* and not as a difference of losses, so that an audit stays meaningful far below
+/// machine precision times L (as THEORY.md 5.2 does for the squared loss). With p* the probabilities at W*, M
+/// the multiplier of the box (0 without one) and d_i = (W − W*)φ_i:
 ///   L₀(W) − L* = <M, W − W*> + s Σ_i ω_i [log Σ_c p*_ic e^{d_ic} − p*_iᵀ d_i], two terms >= 0;
 ///   ∇L₀(W) = M + s Σ_i ω_i (p_i − p*_i) φ_iᵀ.
-/// That W* is not the exact optimum leaves an uncertainty, which is stated. Where the optimum is not attained
-/// (separable data) L* = 0, so L₀ itself is the excess.
+/// W* is not the exact optimum; the resulting uncertainty of the excess is stated. If the optimum is not
+/// attained (separable data), L* = 0 and L₀ itself is the excess.
 class ClassificationReference {
  public:
   struct Distance {
-    double excess = 0.0;      ///< L₀(W) − L*, never negative for W in the box
-    double grad_norm2 = 0.0;  ///< ‖∇L₀(W)‖_F²
-    double uncertainty = 0.0;  ///< the excess may be off by this: ‖∇L₀(W*) − M‖ ‖W − W*‖, and rounding
-    double loss = 0.0;  ///< L* + excess
+    double excess = 0.0;       ///< L₀(W) − L*, never negative for W in the box
+    double grad_norm2 = 0.0;   ///< ‖∇L₀(W)‖_F²
+    double uncertainty = 0.0;  ///< of the excess: ‖∇L₀(W*) − M‖ ‖W − W*‖, and rounding
+    double loss = 0.0;         ///< L* + excess
   };
 
   /// Collective on the world. `loss` and `optimum` must outlive it.
@@ -82,35 +82,35 @@ class ClassificationReference {
   std::vector<double> difference_, gradient_;
 };
 
-/// Excess and constants of THEORY.md 5.3 for a run of a classification loss, which is seen point by point.
-/// The constants are of sets that hold every W seen and W*: they are a priori in form (no κ_t enters) and
-/// true for the whole run.
+/// Excess and constants of THEORY.md 5.3 for a run of a classification loss; `measure` gets the points of the
+/// run one by one. The constants belong to sets that contain W* and every measured W: they are a priori in
+/// form (no κ_t enters) and valid for the whole run.
 ///
-/// Without an attained optimum (separable data) L* = 0 has no comparator, hence no a-priori constant: then
-/// only κ_t audits the run. With the optimum in a box, every W must be in the box for the constants.
+/// Without an attained optimum (separable data) L* = 0 has no comparator, and there is no a-priori constant:
+/// the run is then audited with κ_t alone. With an optimum in a box, there are constants only if every
+/// measured W is in the box.
 class ClassificationRates {
  public:
   /// Collective on the world. `loss` must outlive it.
   ClassificationRates(ShallowLoss& loss, ConvexOptimum optimum);
-  ClassificationRates(const ClassificationRates&) = delete;  // its parts point at one another
+  ClassificationRates(const ClassificationRates&) = delete;  // reference_ refers to optimum_
   ClassificationRates& operator=(const ClassificationRates&) = delete;
 
-  /// Collective on the world. Replaces loss, excess and gradient of a sample at W (the block of Wᵀ) by those
-  /// against L*, and widens the sets that the constants are of. Returns by how much the excess may be off,
-  /// which is added to the sample's integration error.
+  /// Collective on the world. Replaces loss, excess and gradient of `sample` by their values relative to L*
+  /// at W (the block of Wᵀ), and extends the sets of the constants to W. Returns the uncertainty of the
+  /// excess, which is also added to the integration error of the sample.
   double measure(const double* w, AuditSample& sample);
 
-  /// Collective on the world. κ of the outputs reached by W* and every W seen; NaN where there is an
-  /// obstacle.
+  /// Collective on the world. κ for the outputs of W* and every measured W; NaN if there is an obstacle.
   [[nodiscard]] double kappa_outputs() const;
-  /// The same of the ball ‖W‖₁ <= radius() that holds them all. Not collective.
+  /// The same for the ball ‖W‖₁ <= radius(), which contains W* and every measured W. Not collective.
   [[nodiscard]] double kappa_ball() const;
   /// Why there are no a-priori constants; empty if there are. Not collective.
   [[nodiscard]] std::string obstacle() const;
 
   [[nodiscard]] const ConvexOptimum& optimum() const { return optimum_; }
   [[nodiscard]] double radius() const { return radius_; }
-  /// The largest |W_ij| seen: the smallest box for them.
+  /// The largest measured |W_ij|: the smallest box that contains every measured W.
   [[nodiscard]] double largest_entry() const { return largest_entry_; }
 
  private:
@@ -119,8 +119,8 @@ class ClassificationRates {
   ShallowLoss& loss_;
   ConvexOptimum optimum_;
   ClassificationReference reference_;
-  std::unique_ptr<ClassificationConstants> constants_;  // where the optimum is attained
-  std::vector<double> spreads_;                         // of the outputs of this rank's training samples
+  std::unique_ptr<ClassificationConstants> constants_;  // if the optimum is attained
+  std::vector<double> spreads_;  // spreads of the outputs of this rank's training samples
   double radius_ = 0.0, largest_entry_ = 0.0;
 };
 

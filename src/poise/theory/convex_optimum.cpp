@@ -24,9 +24,10 @@ namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-/// A certificate is sought again when the gradient is this much shorter.
+/// After a failed certificate the next one is tried when the gradient is shorter by this factor.
 constexpr double next_attempt = 0.1;
-/// Newton's method squares the error: a step that gains less than this near the optimum meets rounding.
+/// Newton's method squares the error. If a step near the optimum shrinks the gradient by less than this
+/// factor, the gradient has reached its rounding.
 constexpr double newton_gain = 0.5;
 
 double norm_over_ranks(MPI_Comm comm, const std::vector<double>& x) {
@@ -35,8 +36,8 @@ double norm_over_ranks(MPI_Comm comm, const std::vector<double>& x) {
   return std::sqrt(sum[0]);
 }
 
-/// Subtracts from every column of W (a row of the block) its mean: cross-entropy does not see it, so that
-/// rounding may carry it anywhere.
+/// Subtracts from every column of W (a row of the block) its mean: cross-entropy does not depend on the mean,
+/// so that rounding could make it arbitrarily large.
 void remove_means(Index rows, Index q, double* w) {
   for (Index k = 0; k < rows; ++k) {
     double mean = 0.0;
@@ -45,19 +46,20 @@ void remove_means(Index rows, Index q, double* w) {
   }
 }
 
-/// What is known of L₀ on the way to its optimum, whatever the minimiser: loss and gradient at the point in
-/// hand, and whether that point ends the search. All blocks are slice rows x q.
+/// The search for the optimum of L₀, independent of the minimiser: loss and gradient at the current point,
+/// and whether that point ends the search. All blocks are slice rows x q.
 class OptimumSearch {
  public:
-  /// Collective on the world. Both must outlive it.
+  /// Collective on the world. `loss` and `settings` must outlive it.
   OptimumSearch(ShallowLoss& loss, const ConvexOptimumSettings& settings);
 
   [[nodiscard]] MPI_Comm world() const { return loss_.layout().grid().world(); }
   [[nodiscard]] bool boxed() const;
   /// Entries of a block.
   [[nodiscard]] Index size() const { return static_cast<Index>(w_.size()); }
-  /// Collective on the world. L₀ and its gradient at w, less the means of its columns where the loss does not
-  /// see them; computed unless they are known. Throws failure if the loss is not finite.
+  /// Collective on the world. Computes L₀ and its gradient at w, unless they are known. If the loss does not
+  /// depend on the means of the columns of W, they are subtracted first. Throws failure if the loss is not
+  /// finite.
   void evaluate(const double* w);
   [[nodiscard]] double loss() const { return known_.loss; }
   [[nodiscard]] const std::vector<double>& gradient() const { return gradient_; }
@@ -65,13 +67,13 @@ class OptimumSearch {
   void precondition(double* block);
 
   enum class Verdict { goes_on, found, hopeless };
-  /// Collective on the world. After an iteration that ended at w.
+  /// Collective on the world. Call it after an iteration that ended at w.
   [[nodiscard]] Verdict judge(const double* w);
 
-  /// Whether an optimum is proved, or separation.
+  /// Whether an optimum or separation is proved.
   [[nodiscard]] bool has_result() const { return found_ || !optimum_.attained; }
   [[nodiscard]] ConvexOptimum& optimum() { return optimum_; }
-  /// The failure of a minimiser that ended for `reason` without a result.
+  /// The error to throw if the minimiser ended for `reason` without a result.
   [[nodiscard]] Error no_proof(const std::string& reason) const;
 
  private:
@@ -82,7 +84,7 @@ class OptimumSearch {
   ShallowLoss& loss_;
   const ConvexOptimumSettings& settings_;
   OptimumCertifier certifier_;
-  std::vector<double> w_, gradient_;  // where L₀ is known
+  std::vector<double> w_, gradient_;  // the point at which L₀ is known, and the gradient
   Score known_;
   bool is_known_ = false;
   double attempt_below_ = std::numeric_limits<double>::infinity();
@@ -125,13 +127,13 @@ void OptimumSearch::evaluate(const double* w) {
   known_ = loss_.value_and_gradient(w_.data(), gradient_.data());
   is_known_ = true;
   if (!std::isfinite(known_.loss))
-    throw Error(ExitCode::failed, "the loss is NaN or Inf while L* was sought: look at the features", true);
+    throw Error(ExitCode::failed, "the loss is NaN or Inf in the search for L*: check the features", true);
 }
 
 bool OptimumSearch::is_separated() {
   if (boxed() || known_.accuracy < 1.0) return false;
   optimum_.margin = smallest_margin(loss_, w_.data());
-  // A product of m terms is off by at most m ε times the norms.
+  // A sum of m products has an error of at most m ε times the norms.
   const double rounding = 2.0 * static_cast<double>(loss_.layout().width()) * epsilon * last_w_norm_ *
                           certifier_.norms().largest_two;
   return optimum_.margin > rounding;
@@ -190,10 +192,10 @@ Error OptimumSearch::no_proof(const std::string& reason) const {
                                  "features",
                                  best_bound_)
                    : ": there is no error bound, most probably because the classes are separable in part, so "
-                     "that L* is an infimum that no W attains, at most " +
+                     "that no W attains the infimum L*, which is at most " +
                          to_text(known_.loss) +
-                         "; ask for the optimum in a box, or, if they are not separable, for whitened "
-                         "features"),
+                         "; ask for the optimum in a box or, if the classes are not separable, for "
+                         "whitened features"),
       true};
 }
 
@@ -201,7 +203,7 @@ constexpr PetscInt most_iterations = 100;
 
 using TaoHandle = Handle<Tao, TaoDestroy>;
 
-/// Set from options; without an objective.
+/// A TAO that is set from the options and has no objective yet.
 TaoHandle make_tao(MPI_Comm comm) {
   TaoHandle tao;
   check(TaoCreate(comm, tao.out()));
@@ -213,7 +215,7 @@ TaoHandle make_tao(MPI_Comm comm) {
   return tao;
 }
 
-/// One solve: TAO's callbacks.
+/// One solve by TAO, with its callbacks.
 class OptimumSolve {
  public:
   OptimumSolve(ShallowLoss& loss, const ConvexOptimumSettings& settings)
@@ -233,7 +235,7 @@ class OptimumSolve {
  private:
   void register_callbacks();
   void choose_preconditioner();
-  /// Runs after every iteration; sets TAO's reason where the solve is to end.
+  /// Runs after every iteration; sets TAO's reason if the solve must end.
   void test();
 
   ShallowLoss& loss_;
@@ -284,7 +286,7 @@ void OptimumSolve::choose_preconditioner() {
   check(PetscOptionsHasName(nullptr, prefix, "-pc_type", &chosen));
   if (chosen) return;
   check(
-      PCSetType(pc, search_.boxed() ? PCNONE : PCSHELL));  // with a box TAO solves for the free entries alone
+      PCSetType(pc, search_.boxed() ? PCNONE : PCSHELL));  // with a box TAO solves only for the free entries
   if (search_.boxed()) return;
   check(PCShellSetContext(pc, this));
   check(PCShellSetApply(
@@ -332,7 +334,7 @@ ConvexOptimum OptimumSolve::run() {
   if (!search_.has_result()) throw search_.no_proof(TaoConvergedReasons[reason]);
   ConvexOptimum& optimum = search_.optimum();
   if (search_.boxed() && largest_entry(loss_.layout(), optimum.w.data()) > settings_.box)
-    throw Error(ExitCode::failed, "the optimum lies outside the box: this -optimum_tao_type takes no bounds",
+    throw Error(ExitCode::failed, "the optimum lies outside the box: this -optimum_tao_type ignores bounds",
                 true);
   PetscInt iterations = 0;
   check(TaoGetIterationNumber(tao, &iterations));
@@ -345,7 +347,8 @@ ConvexOptimum OptimumSolve::run() {
 
 ConvexOptimum solve_convex_optimum(ShallowLoss& loss, const ConvexOptimumSettings& settings) {
   if (!(settings.box > 0.0))
-    throw Error(ExitCode::bad_input, "the box |W_ij| <= " + to_text(settings.box) + " has no inside", true);
+    throw Error(ExitCode::bad_input,
+                "the box |W_ij| <= " + to_text(settings.box) + " is empty: its size must be positive", true);
   return OptimumSolve(loss, settings).run();
 }
 
@@ -356,7 +359,8 @@ void consult_convex_optimum(MPI_Comm comm) {
 std::string ConvexOptimum::statement() const {
   if (!attained)
     return fmt::format(
-        "the data are separable (margin {:.6g} at weights of norm 1): the infimum of the loss is 0 and not "
+        "the data are separable (margin {:.6g} at weights of norm 1): the infimum of the loss is 0 and is "
+        "not "
         "attained",
         margin);
   const std::string where = constrained() ? fmt::format(" over |W_ij| <= {:.6g}", box) : "";

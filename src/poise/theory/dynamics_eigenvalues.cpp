@@ -56,7 +56,7 @@ void LeadingProduct::set_random_start() {
 }
 
 void LeadingProduct::update_state() {
-  // The weights changed behind the shell: setting it again makes EPS forget what it found.
+  // The weights have changed inside the shell: setting the shell again makes EPS forget its last result.
   check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
   Vec start = state_.get();
   if (run_eigensolver(eps_.get(), start).pairs > 0) check(EPSGetEigenvector(eps_.get(), 0, start, nullptr));
@@ -75,19 +75,21 @@ void LeadingProduct::find(double* out) {
 
 namespace {
 
-/// Basis of a restart cycle. Each solve costs at least this many products; larger bases need no fewer in all.
+/// Basis of a restart cycle. Each solve costs at least this many products; larger bases do not need fewer
+/// products in total.
 constexpr Index basis = 16;
-/// Share of the basis that a restart keeps: the more, the sooner the next test of convergence.
+/// Share of the basis that a restart keeps: the larger, the sooner the next test of convergence.
 constexpr double kept = 0.8;
 constexpr PetscInt restarts = 1000;
 /// Residual, relative to the eigenvalue.
 constexpr double default_tolerance = 3e-9;
-/// Tolerance of the state vector that a first solve starts from, in units of its own.
+/// Tolerance of the state vector of a first start, relative to the tolerance of the solve.
 constexpr double state_tolerance = 0.3;
 
-/// Eigenvectors kept. Along a smooth flow two span a linear extrapolation: error of second order in the step.
+/// Number of kept eigenvectors. Along a smooth flow two of them span a linear extrapolation, with an error of
+/// second order in the step.
 constexpr Index history = 2;
-/// A unit vector this near the span of others adds only rounding to it.
+/// A unit vector this near to the span of other vectors adds only rounding to the span.
 constexpr double dependent = 1e-9;
 
 /// Gram-Schmidt, twice; drops vectors that depend on those before them.
@@ -138,9 +140,10 @@ void SmallestEigensolver::set_eigenvectors(std::span<const double> blocks) {
   const Index size = dynamics_.local_size();
   const auto given = static_cast<Index>(blocks.size());
   if (given != 0 && given != size && given != history * size)
-    throw bad_input("the stored eigenvectors have " + std::to_string(given) +
-                    " entries, not one or two times the " + std::to_string(size) +
-                    " of this rank: they belong to another model");
+    throw bad_input(
+        fmt::format("the stored eigenvectors have {} entries on this rank, not {} or {}: they belong to a "
+                    "different model",
+                    given, size, history * size));
   eigenvectors_.assign(blocks.begin(), blocks.end());
 }
 
@@ -173,7 +176,7 @@ void SmallestEigensolver::improve_start(int held) {
 }
 
 void SmallestEigensolver::run(double tolerance, SmallestEigenvalue& result) {
-  // D changed behind the shell: setting it again makes EPS forget what it found.
+  // D has changed inside the shell: setting the shell again makes EPS forget its last result.
   check(EPSSetOperators(eps_.get(), inverse_.get(), nullptr));
   check(EPSSetTolerances(eps_.get(), tolerance, max_restarts_));
   const EigenRun run = solve_eigenproblem(eps_.get(), vector_.get(), 1, [](const EigenRun& failed) {
@@ -189,7 +192,7 @@ void SmallestEigensolver::run(double tolerance, SmallestEigenvalue& result) {
 }
 
 int SmallestEigensolver::held_vectors() const {
-  const Index size = dynamics_.local_size();  // 0 on ranks without rows, which must not decide
+  const Index size = dynamics_.local_size();  // 0 on ranks without rows, where the number is not known
   int held = size > 0 ? static_cast<int>(static_cast<Index>(eigenvectors_.size()) / size) : 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &held, 1, MPI_INT, MPI_MAX, dynamics_.comm()));
   return held;

@@ -13,11 +13,11 @@
 
 namespace poise {
 
-/// Finds, from nothing, a vector near the top of D⁻¹ that is the product of one state vector p and one output
-/// vector c. D⁻¹ = (U ⊗ I) diag_k(M_k⁻¹) (Uᵀ ⊗ I) with all M_k near I at the start of a training: its top is
-/// a cluster of q eigenvalues with a common p, and p itself sits at the edge of a dense spectrum. A Krylov
-/// method on all mq numbers finds p slowly and starts on c only when it is done. Here p comes from the m x m
-/// matrix U diag_k(cᵀM_k⁻¹c) Uᵀ, whose products cost a q-th, and c then from a q x q matrix
+/// Finds a first approximation of the top eigenvector of D⁻¹ that is the product of one state vector p and
+/// one output vector c. D⁻¹ = (U ⊗ I) diag_k(M_k⁻¹) (Uᵀ ⊗ I) with all M_k near I at the start of a training:
+/// its q largest eigenvalues form a cluster with a common p, and p belongs to the edge of a dense spectrum. A
+/// Krylov method on all mq numbers converges slowly to p, and only afterwards to c. Here p comes from the m x
+/// m matrix U diag_k(cᵀM_k⁻¹c) Uᵀ, whose products cost a q-th, and then c comes from a q x q matrix
 /// (`DynamicsMatrix::best_product`). Options prefix `spec_state_` (EPS).
 class LeadingProduct {
  public:
@@ -26,15 +26,15 @@ class LeadingProduct {
   LeadingProduct(const LeadingProduct&) = delete;
   LeadingProduct& operator=(const LeadingProduct&) = delete;
 
-  /// Collective. out: m_r x q, unit norm. Not converging is no error: a worse start only costs products
-  /// later.
+  /// Collective. out: m_r x q, unit norm. A failure to converge is no error: a worse start only costs
+  /// products later.
   void find(double* out);
-  /// Products with U and with Uᵀ of one column, in pairs, of the last `find`.
+  /// Pairs of products with U and with Uᵀ of one column in the last `find`.
   [[nodiscard]] Index products() const { return products_; }
 
  private:
   void set_random_start();
-  /// p = top eigenvector of U diag(weights_) Uᵀ, from the p before.
+  /// p = top eigenvector of U diag(weights_) Uᵀ, starting from the previous p.
   void update_state();
 
   const DynamicsMatrix& dynamics_;
@@ -52,19 +52,20 @@ struct SmallestEigenvalue {
   double residual = 0.0;  ///< ‖D⁻¹x - x/λ_min‖₂ of the unit eigenvector, recomputed, not estimated
   double lower_bound = 0.0;  ///< 1 / (1/λ_min + residual): D has an eigenvalue in [lower_bound, lambda_min]
   int iterations = 0;        ///< restarts of the eigensolver
-  Index products = 0;        ///< products with D⁻¹; q of one column each count as one
+  Index products = 0;        ///< products with D⁻¹; q products of one column count as one
   int reason = 0;            ///< EPSConvergedReason
 };
 
-/// λ_min(D) = 1/λ_max(D⁻¹) (THEORY.md 4.3) by Krylov-Schur; all of EPS's options under the prefix spec_.
+/// λ_min(D) = 1/λ_max(D⁻¹) (THEORY.md 4.3) by Krylov-Schur; all options of EPS have the prefix spec_.
 ///
-/// The top of D⁻¹ is a cluster of q eigenvalues, down to 1e-7 apart while W is small: a Krylov method alone
-/// then meets its tolerance with a wrong member. So a solve starts from the best combination (Rayleigh-Ritz)
-/// of the last two eigenvectors, which extrapolates along a smooth flow, and `DynamicsMatrix::best_product`;
-/// the first solve starts from a `LeadingProduct`. The residual is solved to 3e-9 of the eigenvalue. The
-/// eigenvalue's error is residual² / gap, always towards a too large λ_min, and covered by `lower_bound`.
-/// With 1e-7 it reached 1e-9, and the iterations of another grid then showed in a history; below 3e-9 the
-/// products of a cold solve grow from 49 to 137 (m = 512, q = 10).
+/// The q largest eigenvalues of D⁻¹ form a cluster, as little as 1e-7 apart while W is small: a Krylov method
+/// alone then meets its tolerance with a wrong eigenvalue of the cluster. So a solve starts from the best
+/// combination (Rayleigh-Ritz) of the last two eigenvectors, which extrapolates along a smooth flow, and of
+/// `DynamicsMatrix::best_product`; the first solve starts from a `LeadingProduct`. The tolerance of the
+/// residual is 3e-9 of the eigenvalue. The error of the eigenvalue is residual² / gap, always makes λ_min too
+/// large, and is covered by `lower_bound`. With the tolerance 1e-7 the error reached 1e-9, so that a history
+/// showed the different iterations of a different grid; below 3e-9 the products of a cold solve grow from 49
+/// to 137 (m = 512, q = 10).
 class SmallestEigensolver {
  public:
   /// Collective. `dynamics` must outlive this object; `update` it before `solve`.
@@ -72,15 +73,15 @@ class SmallestEigensolver {
   SmallestEigensolver(const SmallestEigensolver&) = delete;
   SmallestEigensolver& operator=(const SmallestEigensolver&) = delete;
 
-  /// Collective. Starts from the eigenvectors held, else from random numbers that do not depend on the ranks.
-  /// Throws failure if the eigensolver does not converge.
+  /// Collective. Starts from the stored eigenvectors; if there are none, from random numbers that do not
+  /// depend on the ranks. Throws failure if the eigensolver does not converge.
   [[nodiscard]] SmallestEigenvalue solve();
 
   /// The last two eigenvectors found (or one, or none), newest first: m_r x q blocks one after the other, so
-  /// m_r x 2q. They are all the state there is: a run that restores them goes on as if it had not stopped.
+  /// m_r x 2q. They are the whole state: a run that restores them goes on as if it had not stopped.
   [[nodiscard]] const std::vector<double>& eigenvectors() const { return eigenvectors_; }
-  /// Call on all ranks with as many blocks, or none to forget. Throws bad_input if the size is wrong. Not
-  /// collective.
+  /// Restores stored eigenvectors. Call it on all ranks with the same number of blocks; no blocks means no
+  /// eigenvectors. Throws bad_input if the size is wrong. Not collective.
   void set_eigenvectors(std::span<const double> blocks);
 
  private:
@@ -99,10 +100,11 @@ class SmallestEigensolver {
   std::vector<double> eigenvectors_;
 };
 
-/// Collective. λ_max(D) (THEORY.md 4) by Krylov-Schur on products with D; each needs q solves with U and with
-/// Uᵀ (prefix collapsed_). `dynamics` is updated to the parameters of `model`. Prefix limit_lambda_ (EPS,
-/// 1e-10). While W is small the top of D is a cluster of q eigenvalues: one of them is within the residual,
-/// and the top itself is above the value by no more than the cluster is wide.
+/// Collective. λ_max(D) (THEORY.md 4) by Krylov-Schur on products with D; each product needs q solves with U
+/// and q solves with Uᵀ (prefix collapsed_). `dynamics` must have been updated at the parameters of `model`.
+/// Prefix limit_lambda_ (EPS, 1e-10). While W is small the top of D is a cluster of q eigenvalues: one of
+/// them is within the residual of the value, and the largest is above the value by at most the width of the
+/// cluster.
 [[nodiscard]] SpectralValue largest_dynamics_eigenvalue(const DynamicsMatrix& dynamics,
                                                         CollapsedModel& model);
 

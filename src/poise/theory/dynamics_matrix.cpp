@@ -1,5 +1,7 @@
 #include "poise/theory/dynamics_matrix.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -87,9 +89,9 @@ void CholeskyBatch::multiply_factor(double* x) const {
 
 namespace {
 
-/// Columns of S handled together: sums for q = 10 then take 14 kB, so they stay in the first-level cache.
+/// Columns of S handled together: for q = 10 the sums then need 14 kB, and stay in the first-level cache.
 constexpr Index tile = 32;
-/// Doubles in the buffer of partial sums on a rank; wider problems take several rounds.
+/// Doubles in the buffer of partial sums per rank; wider problems need several rounds.
 constexpr Index round_budget = Index{1} << 22;
 
 using Tile = std::array<double, tile>;
@@ -100,10 +102,12 @@ void add_product(const Tile& x, const Tile& y, double* __restrict z) {
 
 Index valid_outputs(double gamma, Index outputs) {
   if (!(gamma >= 0.0 && gamma < 1.0) || outputs < 1)
-    throw Error(ExitCode::bad_input,
-                "the matrix D needs 0 <= gamma < 1 and at least one output, not gamma = " +
-                    std::to_string(gamma) + " and " + std::to_string(outputs) + " outputs",
-                true);
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("the matrix D needs 0 <= gamma < 1 and at least one output, not gamma = {} and {} "
+                    "outputs",
+                    gamma, outputs),
+        true);
   return outputs;
 }
 
@@ -142,17 +146,17 @@ void DynamicsMatrix::update(const double* w) {
   const Index bad = factors_.factor();
   agree(comm(), [&] {
     if (bad >= 0)
-      throw failure(
-          "I + gamma² W J² Wᵀ is not positive definite for column " + std::to_string(row_begin() + bad) +
-          " of the weights: they hold NaN, Inf or numbers too large to square; reduce the step size");
+      throw failure(fmt::format(
+          "I + gamma² W J² Wᵀ is not positive definite for column {} of the weights: they hold NaN, Inf or "
+          "numbers too large to square; reduce the step size",
+          row_begin() + bad));
   });
 }
 
-// W J_k² Wᵀ = Σ_i S_ik² (w_i - b_k)(w_i - b_k)ᵀ with b_k = W s_k: a sum of squares about the centre b_k. The
-// same sum multiplied out (one large product with S∘S, less its corrections) would lose all digits of it
-// where a column of S is almost one-hot or the w_i have a large common part. Rows i are spread over the
-// ranks, so the partial sums of all columns are reduced to the owners of the columns, in rounds of bounded
-// memory.
+// W J_k² Wᵀ = Σ_i S_ik² (w_i - b_k)(w_i - b_k)ᵀ with b_k = W s_k: a sum of squares about the centre b_k.
+// Expanded (one large product with S∘S, minus corrections), the sum would lose all its digits if a column of
+// S is almost one-hot or if the w_i have a large common part. Rows i are spread over the ranks, so that the
+// partial sums of all columns are reduced to the owners of the columns, in rounds of bounded memory.
 void DynamicsMatrix::form_moments(const double* w) {
   softmax_.multiply_transpose(outputs_, w, product_.data());
   const double* centres = softmax_.gather(outputs_, product_.data());
@@ -163,7 +167,7 @@ void DynamicsMatrix::form_moments(const double* w) {
     form_moments(w, centres, first, round_columns_);
 }
 
-/// The moments of up to `step` columns of every owner, from its column `first`.
+/// Computes the moments of up to `step` columns of every owner, from the owner's column `first` on.
 void DynamicsMatrix::form_moments(const double* w, const double* centres, Index first, Index step) {
   const std::size_t ranks = offsets_.size() - 1;
   const Index pairs = factors_.pairs();
@@ -205,7 +209,7 @@ void DynamicsMatrix::accumulate(const double* w, const double* centre, Index cen
       std::copy_n(centre + static_cast<Index>(a) * centre_stride + (k - columns.begin), n, centres[a].data());
     }
     for (Tile& total : totals) total.fill(0.0);
-    Tile s{};  // stays 0 beyond n, so a short tile needs no other loop
+    Tile s{};  // stays 0 beyond n, so that a short tile needs no separate loop
     for (Index i = 0; i < local_rows(); ++i) {
       std::copy_n(softmax_.rows() + i * width() + k, n, s.data());
       for (std::size_t a = 0, pair = 0; a < scaled.size(); ++a) {

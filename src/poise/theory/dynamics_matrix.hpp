@@ -9,17 +9,17 @@
 
 namespace poise {
 
-/// Many small symmetric positive definite matrices M_k of one size q, one a row k of a block, and their
-/// Cholesky factors. Entry (a, b), b <= a, of all matrices is contiguous in k, so every loop here runs over
-/// k: for the q = 1 ... 100 of interest this vectorises where one LAPACK call a matrix would mostly be call
-/// overhead. Blocks are count x q, column-major; row k is a vector of length q for M_k. Not collective.
+/// Many small symmetric positive definite matrices M_k of the same size q, one per row k of a block, and
+/// their Cholesky factors. Entry (a, b), b <= a, of all matrices is contiguous in k, so that every loop here
+/// runs over k and vectorises; one LAPACK call per matrix would mostly be call overhead for the usual q = 1
+/// ... 100. Blocks are count x q, column-major; row k is a vector of length q for M_k. Not collective.
 class CholeskyBatch {
  public:
   CholeskyBatch(Index count, Index size);
 
   [[nodiscard]] Index count() const { return count_; }
   [[nodiscard]] Index pairs() const { return size_ * (size_ + 1) / 2; }
-  /// Entry (a, b), b <= a, of all matrices; after `factor` that of the lower factors.
+  /// Entry (a, b), b <= a, of all matrices; after `factor`, of their lower factors.
   [[nodiscard]] double* entry(Index a, Index b) { return entry(a * (a + 1) / 2 + b); }
   [[nodiscard]] const double* entry(Index a, Index b) const {
     return entries_.data() + (a * (a + 1) / 2 + b) * count_;
@@ -46,25 +46,25 @@ class CholeskyBatch {
 
 /// The matrix D of THEORY.md 4, d vec(W)/dt = -D vec(∇L₀(W)), of the softmax-linear model: mq x mq, symmetric
 /// positive definite, never formed. Vectors V (q x m) are kept transposed as m_r x q column-major blocks over
-/// the row slices of S = σ(A), as W is. Holds for every own column k the Cholesky factor of M_k = I + γ² W
-/// J_k² Wᵀ: m_r q (q + 1) / 2 numbers a rank.
+/// the row slices of S = σ(A), as W is. Holds the Cholesky factor of M_k = I + γ² W J_k² Wᵀ for every column
+/// k of this rank: m_r q (q + 1) / 2 numbers per rank.
 class DynamicsMatrix {
  public:
   /// `softmax` holds S; it must outlive this object and may change, followed by `update`. Throws bad_input
-  /// unless 0 <= gamma < 1 and outputs >= 1. `round_columns` columns of each rank are reduced at a time in
-  /// `update`; the default 0 takes what fits a buffer of 32 MB.
+  /// unless 0 <= gamma < 1 and outputs >= 1. `round_columns`: columns per rank that `update` reduces at a
+  /// time; the default 0 chooses as many as fit a buffer of 32 MB.
   DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Index outputs, Index round_columns = 0);
 
   /// Collective. Call after S or W changed; `w` is the m_r x q block of Wᵀ and is not kept. Throws failure if
-  /// some M_k is not positive definite, that is, if S or W hold NaN, Inf or overflow.
+  /// some M_k is not positive definite, which happens if S or W hold NaN, Inf or numbers that overflow.
   void update(const double* w);
 
   /// Collective. out = D⁻¹ v, exactly (THEORY.md 4.3): two products with S, no solve, no allocation after the
   /// first call. v and out may be the same array.
   void apply_inverse(const double* v, double* out) const;
 
-  /// Collective. out = D v (THEORY.md 4.2), where `solve` gives x from U x = rhs and `solve_transpose` from
-  /// Uᵀ x = rhs on m_r x q blocks; the accuracy is theirs. v and out may be the same array.
+  /// Collective. out = D v (THEORY.md 4.2), where `solve` solves U x = rhs and `solve_transpose` solves Uᵀ x
+  /// = rhs for m_r x q blocks; they determine the accuracy. v and out may be the same array.
   void apply(const double* v, double* out, const LinearMap& solve, const LinearMap& solve_transpose) const;
 
   /// Collective. D = FᵀF with F = diag_k(L_kᵀ) U⁻¹ on transposed blocks, M_k = L_k L_kᵀ: out = F v and out =
@@ -73,26 +73,27 @@ class DynamicsMatrix {
   void apply_factor(const double* v, double* out, const LinearMap& solve) const;
   void apply_factor_transpose(const double* v, double* out, const LinearMap& solve_transpose) const;
 
-  /// Collective. The vector out = p cᵀ (unit norm, m_r x q) that is best for the top of D⁻¹ among the
-  /// products of one state vector with one output vector: p is the dominant state vector of `x`, and c
-  /// maximises the Rayleigh quotient given p. D⁻¹ is near UUᵀ ⊗ I_q, so its top is a cluster of q
-  /// eigenvalues; p is common to them and c tells them apart, which no Krylov method does when they are 1e-7
-  /// apart. One product with one column of S.
+  /// Collective. A vector out = p cᵀ (unit norm, m_r x q) near the top eigenvector of D⁻¹: p is the dominant
+  /// state vector of `x`, and c is the output vector with the largest Rayleigh quotient for this p. D⁻¹ is
+  /// near UUᵀ ⊗ I_q, so that its q largest eigenvalues form a cluster. Their eigenvectors have almost the
+  /// same p and differ in c, which no Krylov method resolves if the eigenvalues are 1e-7 apart. Costs one
+  /// product with one column of S.
   void best_product(const double* x, double* out) const;
 
-  /// Not collective. d_k = cᵀM_k⁻¹c for every own column k; null `c`: the mean over the outputs, tr(M_k⁻¹)/q.
+  /// Not collective. d_k = cᵀM_k⁻¹c for every column k of this rank; if `c` is null, the mean over the
+  /// outputs, tr(M_k⁻¹)/q.
   void state_weights(const double* c, double* d) const;
 
-  /// Collective. out = U diag(d) Uᵀ v for one state vector (m_r numbers): with the d of c, <p cᵀ, D⁻¹ p cᵀ>
-  /// is pᵀ times this for v = p.
+  /// Collective. out = U diag(d) Uᵀ v for one state vector (m_r numbers). With v = p and d from
+  /// `state_weights(c)`, <p cᵀ, D⁻¹ p cᵀ> is pᵀ out.
   void apply_state_inverse(const double* d, const double* v, double* out) const;
 
-  /// Not collective. Row k of the block x becomes M_k times it, or M_k⁻¹ times it, for every own column k. At
-  /// q = 1 the M_k are the diagonal of THEORY.md 6's S_t.
+  /// Not collective. Multiplies row k of the block x by M_k, or by M_k⁻¹, for every column k of this rank.
+  /// For q = 1 the M_k are the diagonal entries of S_t in THEORY.md 6.
   void multiply_outputs(double* x) const { factors_.multiply(x); }
   void solve_outputs(double* x) const { factors_.solve(x); }
 
-  /// The smallest λ_min(D) can ever be: 1 / (m (1 + γ)²), THEORY.md 4.4.
+  /// Lower bound of λ_min(D): 1 / (m (1 + γ)²), THEORY.md 4.4.
   [[nodiscard]] double lambda_floor() const;
 
   [[nodiscard]] MPI_Comm comm() const { return softmax_.comm(); }

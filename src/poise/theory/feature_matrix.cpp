@@ -50,8 +50,8 @@ bool decomposes_distributed(MPI_Comm comm, Index width) {
   return has_scalapack;
 }
 
-/// A dense copy, or one in ScaLAPACK's own layout, which wants the same number of rows on every rank: it is
-/// padded with zeros, whose singular values are the last.
+/// A dense copy, or a copy in ScaLAPACK's layout. ScaLAPACK needs the same number of rows on every rank, so
+/// that the copy is padded with zeros, whose singular values come last.
 MatHandle copy_of(const RowBlockMatrix& source, bool distributed) {
   const MPI_Comm comm = source.comm();
   int ranks = 1;
@@ -84,7 +84,7 @@ class RowScatter {
                          static_cast<PetscInt>(rows.row_begin()), 1, wanted.out()));
     check(VecScatterCreate(from, wanted.get(), own_.get(), nullptr, scatter_.out()));
   }
-  /// Collective. Into column r of `rows`.
+  /// Collective. Writes these entries into column r of `rows`.
   void operator()(Vec from, Index r, RowBlockMatrix& rows) const {
     check(VecScatterBegin(scatter_.get(), from, own_.get(), INSERT_VALUES, SCATTER_FORWARD));
     check(VecScatterEnd(scatter_.get(), from, own_.get(), INSERT_VALUES, SCATTER_FORWARD));
@@ -99,7 +99,7 @@ class RowScatter {
 };
 
 void require_numbers(const RowBlockMatrix& triangle) {
-  std::vector<double> largest{0.0};  // of absolute values: squares may overflow
+  std::vector<double> largest{0.0};  // the largest absolute value, because squares may overflow
   bool finite = true;
   for (Index e = 0; e < triangle.local_rows() * triangle.width(); ++e) {
     const double entry = std::abs(triangle.rows()[e]);
@@ -148,10 +148,10 @@ void FeatureSvd::decompose(const RowBlockMatrix& triangle) {
   PetscInt triplets = 0;
   check(SVDGetConverged(svd.get(), &triplets));
   if (triplets < m)
-    throw Error(ExitCode::failed,
-                "the singular value decomposition of the features gave " + std::to_string(triplets) + " of " +
-                    std::to_string(m) + " triplets",
-                true);
+    throw Error(
+        ExitCode::failed,
+        fmt::format("the singular value decomposition of the features gave {} of {} triplets", triplets, m),
+        true);
   VecHandle u, v;
   check(MatCreateVecs(matrix.get(), v.out(), u.out()));
   const RowScatter own_rows(v.get(), triangle);

@@ -12,7 +12,7 @@ namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-/// One step against R₁ itself removes the rounding of the decomposition.
+/// One correction with R₁ itself removes the rounding of the decomposition.
 constexpr int refinement_steps = 1;
 
 }  // namespace
@@ -40,7 +40,7 @@ void LeastSquaresReference::find_optimum(const TriangularFactor& factor) {
   optimum_norm2_ = norm2[0];
   const double rest = factor.rest_norm2 + svd_.unreachable_norm2(outputs_, factor.targets.data());
   optimal_loss_ = loss_scale_ * rest;
-  // Householder's QR is off by ε of every column; sums of m products lose √m of that at random.
+  // Householder's QR has an error of ε times every column; in sums of m products it grows by √m at random.
   const double lost = 8.0 * epsilon * std::sqrt(static_cast<double>(factor.r.width()) * factor.targets_norm2);
   optimal_loss_rounding_ = loss_scale_ * lost * (2.0 * std::sqrt(rest) + lost);
   const double size = svd_.largest() * svd_.largest() * optimum_norm2_;

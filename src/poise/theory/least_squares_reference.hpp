@@ -8,7 +8,7 @@
 namespace poise {
 
 /// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of THEORY.md 5.2, from the
-/// triangle of the samples. Blocks are m_r x q as those of Wᵀ.
+/// triangle of the samples. Blocks are m_r x q, like blocks of Wᵀ.
 class LeastSquaresReference {
  public:
   /// Distance of a W from the optimum.
@@ -18,24 +18,25 @@ class LeastSquaresReference {
   };
 
   /// Collective. Decomposes R₁ (m³ work once). `loss_scale` is s. Singular values up to `relative_cut` times
-  /// the largest count as 0; the default 0 means what rounding leaves of a zero, see FeatureSvd, which
-  /// throws.
+  /// the largest count as 0; the default 0 stands for the rounding of a zero singular value, see FeatureSvd.
+  /// Throws as FeatureSvd does.
   LeastSquaresReference(const TriangularFactor& factor, Index outputs, double loss_scale,
                         double relative_cut = 0.0);
 
-  /// κ = 4 s σ_r(Φ)², σ_r the smallest singular value that counts.
+  /// κ = 4 s σ_r(Φ)², σ_r the smallest singular value that does not count as 0.
   [[nodiscard]] double kappa() const { return 4.0 * loss_scale_ * svd_.smallest() * svd_.smallest(); }
   /// The singular values of Φ, and its rank.
   [[nodiscard]] const FeatureSvd& svd() const { return svd_; }
   [[nodiscard]] Index rank() const { return svd_.rank(); }
   /// W* = Y Φ⁺ (minimum norm), the block of its transpose.
   [[nodiscard]] const std::vector<double>& optimum() const { return optimum_; }
-  /// L* = s (‖R₂‖² + ‖T outside the range of R₁‖²): a sum of squares, right to `optimal_loss_rounding`.
+  /// L* = s (‖R₂‖² + ‖T outside the range of R₁‖²): a sum of squares with an error of at most
+  /// `optimal_loss_rounding`.
   [[nodiscard]] double optimal_loss() const { return optimal_loss_; }
-  /// The residuals are right to a share ε of the targets.
+  /// Error of the optimal loss: the residuals have errors of ε times the targets.
   [[nodiscard]] double optimal_loss_rounding() const { return optimal_loss_rounding_; }
-  /// What errors of W and W* alone can leave as an excess, where `weight_error` is the relative error of the
-  /// W that is measured (rounding times the condition of U, or the tolerance of the solve): s (σ_1² ‖W*‖²
+  /// The largest excess that comes only from errors of W and W*. `weight_error` is the relative error of the
+  /// measured W (rounding times the condition number of U, or the tolerance of the solve): s (σ_1² ‖W*‖²
   /// error² + (8ε)² (σ_1² ‖W*‖² + ‖Y‖²)).
   [[nodiscard]] double excess_rounding(double weight_error) const {
     const double size = svd_.largest() * svd_.largest() * optimum_norm2_;
@@ -43,8 +44,8 @@ class LeastSquaresReference {
   }
   /// Collective. `w` is the block of Wᵀ.
   [[nodiscard]] Distance distance(const double* w) const;
-  /// Collective. Leaves of `w`, a block of Wᵀ, the part W(I − ΦΦ⁺) that no training sample sees: gradient
-  /// flow of L₀ keeps it, so that it ends at W* + W₀(I − ΦΦ⁺).
+  /// Collective. Replaces `w`, a block of Wᵀ, by the part W(I − ΦΦ⁺), on which no output of a training sample
+  /// depends. Gradient flow of L₀ does not change this part, so that the flow ends at W* + W₀(I − ΦΦ⁺).
   void keep_unseen_part(double* w) const { svd_.remove_seen_part(outputs_, w); }
 
  private:

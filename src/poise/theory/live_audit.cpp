@@ -74,7 +74,7 @@ AuditPoint LiveAudit::observe(Index step, double t, Vec theta, double gradient_n
 }
 
 Index LiveAudit::eigenvectors_held() const {
-  // A rank without rows holds nothing, so ask the others.
+  // A rank without rows holds no numbers, so that the largest count of all ranks is taken.
   Index held = dynamics_.local_size() > 0
                    ? static_cast<Index>(eigensolver_.eigenvectors().size()) / dynamics_.local_size()
                    : 0;

@@ -13,36 +13,36 @@
 
 namespace poise {
 
-/// What errors of θ of this size do to a loss with this gradient, to first order; inf where they are not
-/// known.
+/// Uncertainty of the loss, to first order, due to errors of θ: the size of the errors times the norm of the
+/// gradient; inf if the errors are not known.
 [[nodiscard]] double integration_error(double gradient_norm, double local_error_sum);
 
 /// The live audit of Theorem 1 on a running softmax-linear model: measures W, ∇L₀(W), the excess and λ_min(D)
-/// at θ and enters them into a RateAudit. Squared loss: κ and L* of THEORY.md 5.2, excess without
-/// cancellation. Other losses: no global κ and L* unknown, so L − 0 is audited with the measured κ_t, which
-/// the proof allows (see AuditSample). Losses and squares of gradients are those of the problem times its
-/// `loss_unit`, so that they are in the unit of the data and their ratio κ is not changed.
+/// at θ and enters them into a RateAudit. Squared loss: κ and L* of THEORY.md 5.2, and the excess is computed
+/// without cancellation. Other losses: there is no global κ and L* is unknown, so that L − 0 is audited with
+/// the measured κ_t, which the proof allows (see AuditSample). Losses and squared gradients are multiplied by
+/// the `loss_unit` of the problem, so that they are in the unit of the data; their ratio κ does not change.
 class LiveAudit {
  public:
   /// Collective on the world. `model` and `loss` must outlive the audit.
   LiveAudit(CollapsedModel& model, ShallowLoss& loss, std::uint64_t seed);
 
   /// Collective on the world. `theta` is θ at time t, `gradient_norm` ‖∇L(θ)‖₂, `local_error_sum` the
-  /// integrator's accumulated error of θ; their product is the stated uncertainty of the excess (first
-  /// order).
+  /// integrator's accumulated error of θ; their product is the stated uncertainty of the excess, to first
+  /// order.
   AuditPoint observe(Index step, double t, Vec theta, double gradient_norm, double local_error_sum);
 
   [[nodiscard]] const RateAudit& rates() const { return rates_; }
   [[nodiscard]] const AuditConstants& constants() const { return constants_; }
-  /// The convex optimum, or nullptr where there is no closed form.
+  /// The convex optimum; nullptr if it has no closed form.
   [[nodiscard]] const LeastSquaresReference* reference() const { return reference_.get(); }
 
-  /// Adds all that a resumed audit needs. The snapshot borrows this object's vectors.
+  /// Adds everything that a resumed audit needs. The snapshot refers to this object's vectors.
   void save(Snapshot& snapshot) const;
-  /// Not collective. Takes what `save` gave: the numbers of the RateAudit, and the own columns of the
-  /// eigenvectors as slice rows x (count q), column-major.
+  /// Not collective. Restores what `save` has added: the numbers of the RateAudit, and this rank's part of
+  /// the eigenvectors as slice rows x (count q), column-major.
   void restore(const std::vector<double>& numbers, std::vector<double> eigenvectors);
-  /// Eigenvectors held; each is a q x m matrix in a checkpoint.
+  /// The number of stored eigenvectors; each is a q x m matrix in a checkpoint.
   [[nodiscard]] Index eigenvectors_held() const;
 
  private:

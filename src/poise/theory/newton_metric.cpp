@@ -48,11 +48,11 @@ void NewtonOperators::apply_metric(double delta, const double* v, double* out) {
 
 namespace {
 
-/// Basis of a restart cycle: every product costs two solves with U, so none is spent on a restart that a
-/// somewhat larger basis would have spared.
+/// Basis of a restart cycle: every product costs two solves with U, so that the basis is large enough to
+/// avoid most restarts.
 constexpr Index basis = 24;
 constexpr PetscInt restarts = 200;
-/// Residual, relative to the eigenvalue, whose own error is the square of it.
+/// Residual relative to the eigenvalue; the relative error of the eigenvalue is its square.
 constexpr double default_tolerance = 1e-9;
 
 }  // namespace
@@ -110,7 +110,7 @@ NewtonRadius NewtonRadiusSolver::solve() {
   const auto scope = event.begin();
   products_ = 0;
   set_random_start();
-  // F and M changed behind the shells: setting them again makes EPS forget what it found.
+  // F and M have changed inside their shells: setting the shells again makes EPS forget its last result.
   check(EPSSetOperators(eps_.get(), pulled_back_.get(), inverse_weights_.get()));
   const EigenRun run = solve_eigenproblem(eps_.get(), vector_.get(), 1, [](const EigenRun& failed) {
     return fmt::format(
@@ -123,8 +123,9 @@ NewtonRadius NewtonRadiusSolver::solve() {
   check(EPSGetEigenvalue(eps_.get(), 0, &lambda, nullptr));
   if (!(lambda > 0.0))
     throw Error(ExitCode::failed,
-                "the loss has no curvature here (its largest eigenvalue is " + to_text(lambda) +
-                    "): no trust region is defined; the features are zero or every output is saturated",
+                fmt::format("the loss has no curvature here (the largest eigenvalue is {}), so that there is "
+                            "no trust region: the features are zero or every output is saturated",
+                            to_text(lambda)),
                 true);
   check(EPSComputeError(eps_.get(), 0, EPS_ERROR_RELATIVE, &result.residual));
   result.delta_bar = 1.0 / lambda;
@@ -171,7 +172,8 @@ void MetricInverse::set(double delta, double rtol) {
   check(KSPSetTolerances(ksp_.get(), rtol, petsc_unchanged, petsc_unchanged, petsc_unchanged));
 }
 
-// The residuals of a trust-region solve fall without limit; scaled, their squares never underflow.
+// The residuals of a trust-region solve become arbitrarily small. The right-hand side is normalised, so that
+// their squares never underflow.
 void MetricInverse::apply(const double* r, double* out) {
   {
     WriteArray rhs(rhs_.get());
@@ -197,16 +199,19 @@ void MetricInverse::require_converged() {
   if (reason > 0) [[likely]]
     return;
   if (reason == KSP_DIVERGED_INDEFINITE_MAT)
-    throw Error(ExitCode::failed,
-                "G is not positive definite: delta = " + to_text(delta_) +
-                    " is not below the largest one allowed, so no trust region is defined; take a smaller "
-                    "share of it, or tighten -spec_newton_eps_tol",
-                true);
-  throw Error(ExitCode::failed,
-              "the inner solve of the trust region's metric failed: " + std::string(text) + " after " +
-                  std::to_string(iterations) +
-                  " iterations; raise -tr_inner_ksp_max_it or loosen -tr_inner_ksp_rtol",
-              true);
+    throw Error(
+        ExitCode::failed,
+        fmt::format("G is not positive definite: delta = {} is not below the largest allowed delta, so "
+                    "that there is no trust region; use a smaller share of the largest delta, or "
+                    "tighten -spec_newton_eps_tol",
+                    to_text(delta_)),
+        true);
+  throw Error(
+      ExitCode::failed,
+      fmt::format("the solve with the metric of the trust region failed: {} after {} iterations; raise "
+                  "-tr_inner_ksp_max_it or loosen -tr_inner_ksp_rtol",
+                  text, iterations),
+      true);
 }
 
 }  // namespace poise

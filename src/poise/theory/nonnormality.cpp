@@ -11,7 +11,7 @@
 namespace poise {
 namespace {
 
-/// Farther apart than this two lines have no corner; so many intervals are the start.
+/// Intervals of θ at the start: two lines have a corner only if their angles are less than π/2 apart.
 constexpr Index first_intervals = 4;
 
 /// One support line.
@@ -55,10 +55,10 @@ double touching_point(const RowBlockMatrix& weights, const std::vector<double>& 
   return std::hypot(sums[0], sums[1]);
 }
 
-/// The largest |w| that lines of heights g and h, at angles `gap` < π/2 apart, allow between their
-/// directions: max over φ of min(g / cos φ, h / cos(gap − φ)).
+/// The largest |w| between the directions of two lines of heights g and h, whose angles are `gap` < π/2
+/// apart: max over φ of min(g / cos φ, h / cos(gap − φ)).
 double corner(double g, double h, double gap) {
-  if (g <= 0.0 || h <= 0.0) return 0.0;  // only 0 itself is on the inner side of such a line
+  if (g <= 0.0 || h <= 0.0) return 0.0;  // only 0 lies on the inner side of such a line
   if (g * std::cos(gap) >= h) return h / std::cos(gap);
   if (h * std::cos(gap) >= g) return g / std::cos(gap);
   return std::sqrt(g * g + h * h - 2.0 * g * h * std::cos(gap)) / std::sin(gap);
@@ -109,14 +109,15 @@ NumericalRange numerical_range(const RowBlockMatrix& weights, const NumericalRan
 namespace {
 
 constexpr const char* prefix = "spec_resolvent_";
-/// Of brackets that are 5 % wide. The linear solves of the inverse then reach condition numbers of 1e7.
+/// Tolerance of σ_min, for brackets that are 5 % wide. With it the linear solves of the inverse reach
+/// condition numbers of 1e7.
 constexpr double resolvent_tolerance = 1e-6;
 constexpr Index first_arcs = 4;
 /// |z| − 1 where the Kreiss constant is sampled.
 constexpr double kreiss_radii[] = {0.01, 0.03, 0.1, 0.3, 1.0, 3.0};
 
-/// Lower bound of σ_min(zI − W) on the arc between two points of the unit circle: it changes by no more than
-/// z.
+/// Lower bound of σ_min(zI − W) on the arc between two points of the unit circle: σ_min changes by at most
+/// the change of z.
 double lowest_between(double left, double right, double arc) {
   return 0.5 * (left + right - arc);
 }
@@ -131,7 +132,8 @@ LinearOperator shifted(const RowBlockMatrix& weights, std::complex<double> z) {
   const Index rows = op.rows;
   op.columns = columns;
   op.size *= columns;
-  // (a + ib)(x + iy) = (ax − by) + i(ay + bx); the transpose of the real form is that of the conjugate z.
+  // (a + ib)(x + iy) = (ax − by) + i(ay + bx); the transpose of the real form is the real form for the
+  // conjugate z and Wᵀ.
   const auto subtract = [rows, columns, a](double imaginary, const double* x, double* y) {
     for (Index i = 0; i < rows * columns; ++i) y[i] = a * x[i] - y[i];
     if (columns == 1) return;

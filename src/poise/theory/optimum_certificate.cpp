@@ -15,9 +15,9 @@ namespace poise {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-/// Every π_ic must keep at least this share of p_ic; any positive one would do.
+/// Every π_ic must be at least this share of p_ic; any positive share would suffice.
 constexpr double kept_share = 0.5;
-/// Singular values of Φ diag(√(ω ρ)) up to this many times their rounding prove nothing.
+/// Singular values of Φ diag(√(ω ρ)) up to this many times their rounding count as 0.
 constexpr double certain = 4.0;
 
 const ShallowLoss& classification(const ShallowLoss& loss) {
@@ -31,8 +31,9 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-/// Makes a row of the free gradient sum to zero over the classes: its longest multiplier takes the sum; in a
-/// row without one the sum is rounding. False if that multiplier would then point inwards.
+/// Makes a row of the free gradient sum to zero over the classes. The largest multiplier of the row takes the
+/// sum; in a row without a multiplier the sum is only rounding. Returns false if that multiplier would then
+/// point inwards.
 bool balance_row(Index rows, Index q, double* free, double* multiplier) {
   double sum = 0.0;
   Index longest = 0;
@@ -102,11 +103,11 @@ OptimumCertificate OptimumCertifier::free_gradient(const double* w, const double
   std::vector<double> sums{dot(free, free), std::inner_product(w, w + size, w, 0.0), valid ? 0.0 : 1.0};
   sum_over_ranks(loss_.layout().grid().world(), sums);
   result.free_norm = sums[2] > 0.0 ? std::numeric_limits<double>::infinity() : std::sqrt(sums[0]);
-  // A sample adds ω_i (p_i − y_i)φ_iᵀ, of norm <= √2 ‖φ_i‖, its p_i off by at most half of what Wφ_i is off
-  // by.
+  // A sample adds ω_i (p_i − y_i)φ_iᵀ, of norm <= √2 ‖φ_i‖; the error of p_i is at most half the error of
+  // Wφ_i.
   const double norm = std::sqrt(sums[1]);
   result.rounding = epsilon * scale() * (std::sqrt(2.0) * norm_sum_ + 0.5 * norm * norm2_sum_);
-  // Its loss is off by what ‖p_i − y_i‖ makes of that, and by a few ε of its own terms.
+  // The error of its loss is ‖p_i − y_i‖ times the error of Wφ_i, plus a few ε of the terms of the loss.
   result.loss_rounding = epsilon * scale() * (8.0 * weight_sum_ + std::sqrt(2.0) * norm * norm_sum_);
   return result;
 }

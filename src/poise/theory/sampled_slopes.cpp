@@ -9,13 +9,13 @@
 namespace poise {
 namespace {
 
-/// Slopes of this rank's samples among those chosen: m_f x p.
+/// Slopes of the chosen samples of this rank: m_f x p.
 std::vector<double> solve_own(const ParameterLayout& layout, const Pointwise& map, const SampleSet& set,
                               const std::vector<Index>& local, Index count, Outcome& outcome) {
   const auto p = static_cast<Index>(local.size());
   const Index rows = map.local_states();
   const Index inputs = map.local_features();
-  // A rank without samples makes its solver, too, so that the options count as used on every rank.
+  // A rank without samples also makes its solver, so that every rank counts the options as used.
   EquilibriumSolver solver(layout.grid().feature(), map, std::max<Index>(1, p), 1e-12, count);
   std::vector<double> slopes(static_cast<std::size_t>(rows * p), 1.0);
   if (p == 0) return slopes;
@@ -49,7 +49,7 @@ SampledSlopes sample_slopes(const ParameterLayout& layout, const Pointwise& map,
   const Index skip = layout.slice().begin - layout.block().begin;
   result.mean.assign(static_cast<std::size_t>(layout.slice().size()), 0.0);
   std::vector<double> block(static_cast<std::size_t>(rows));
-  Index next = 0;  // own samples come in order
+  Index next = 0;  // samples of this rank come in order
   for (const Index sample : result.samples) {
     int owner = 0;
     while (!block_range(set.total, grid.sample_ranks(), owner).contains(sample)) ++owner;

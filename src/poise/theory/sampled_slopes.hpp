@@ -11,15 +11,16 @@ namespace poise {
 
 /// The slopes a'(Wz* + u) at the equilibria of some samples: ∂h/∂z = diag(slopes)W there.
 struct SampledSlopes {
-  std::vector<Index> samples;               ///< their global numbers
-  std::vector<std::vector<double>> slopes;  ///< of each: this rank's slice rows, over the world
-  std::vector<double> mean;                 ///< over these samples
-  Outcome outcome;                          ///< of the equilibria; the largest of all ranks
+  std::vector<Index> samples;               ///< global numbers of the samples
+  std::vector<std::vector<double>> slopes;  ///< per sample: this rank's slice rows, over the world
+  std::vector<double> mean;                 ///< mean over these samples
+  Outcome outcome;                          ///< outcome of the equilibria; the worst of all ranks
 };
 
-/// Collective on the world. Solves for the equilibria of `count` samples spread evenly over the set (the same
-/// ones on any number of ranks) with the solver of a training, prefix `eq_`, and gives each one's slopes to
-/// all ranks, sliced as θ is. `map` has taken its parameters. Throws failure if an equilibrium was not found.
+/// Collective on the world. Solves for the equilibria of `count` samples, spread evenly over the set and the
+/// same on any number of ranks, with the solver of a training (prefix `eq_`). Every rank gets its slice rows
+/// of the slopes of all these samples. `map` must have its parameters. Throws failure if an equilibrium is
+/// not found.
 [[nodiscard]] SampledSlopes sample_slopes(const ParameterLayout& layout, const Pointwise& map,
                                           const SampleSet& set, Index count);
 

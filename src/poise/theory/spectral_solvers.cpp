@@ -92,24 +92,26 @@ Error not_found(const SpectralSolver& solver, int found, Index wanted, int itera
 void require_number(const SpectralSolver& solver, double value) {
   if (std::isfinite(value)) return;
   throw Error(ExitCode::failed,
-              "the " + solver.quantity + " (" + solver.prefix + "): the operator gives NaN or Inf", true);
+              fmt::format("the {} ({}): the operator gives NaN or Inf", solver.quantity, solver.prefix),
+              true);
 }
 
-/// Throws failure if a true residual is above the allowed one: a solver's own estimate can be wrong by any
-/// factor where its recurrence broke down.
+/// Throws failure if a true residual is above the allowed one: the estimate of a solver can be wrong by any
+/// factor if its recurrence broke down.
 void require_residual(const SpectralSolver& solver, double residual, double allowed) {
   if (residual <= allowed) return;
-  throw Error(ExitCode::failed,
-              "the " + solver.quantity + " (" + solver.prefix +
-                  "): converged by the solver's estimate, but the " + "true residual is " +
-                  to_text(residual) + " where " + to_text(allowed) +
-                  " is allowed; choose another solver type by its prefix, or loosen its tolerance",
-              true);
+  throw Error(
+      ExitCode::failed,
+      fmt::format("the {} ({}): converged by the solver's estimate, but the true residual is {}, above "
+                  "the allowed {}; choose a different solver type by this prefix, or loosen its "
+                  "tolerance",
+                  solver.quantity, solver.prefix, to_text(residual), to_text(allowed)),
+      true);
 }
 
 constexpr PetscInt restarts = 1000;
 
-/// What true residuals may be above tolerances, and rounding of products that no tolerance undercuts.
+/// True residuals may be this many times the tolerance, plus the rounding of products.
 constexpr double slack = 10.0;
 constexpr double rounding = 1e-13;
 
@@ -117,8 +119,8 @@ double unit(const SpectralSolver& solver) {
   return solver.scale > 0.0 ? solver.scale : 1.0;
 }
 
-/// The shell of an operator, divided by its scale because EPS's tests for breakdowns are absolute; with a
-/// count of products.
+/// The shell of an operator. It divides by the scale, because EPS tests absolutely for breakdowns, and counts
+/// products.
 class Shell {
  public:
   Shell(const LinearOperator& op, double scale)
@@ -142,7 +144,7 @@ std::vector<double> entries(Vec vec) {
   return {values.span().begin(), values.span().end()};
 }
 
-/// Largest residual, over the scale, of a converged pair of a value of this size.
+/// Largest allowed residual, relative to the scale, of a converged pair with this value.
 double allowed_residual(EPS eps, const SpectralSolver& solver, double value) {
   PetscReal tolerance = 0.0;
   check(EPSGetTolerances(eps, &tolerance, nullptr));
@@ -162,7 +164,7 @@ EpsHandle make_eigensolver(const LinearOperator& op, Mat mat, Index count, const
   return eps;
 }
 
-/// Runs it; returns the restarts.
+/// Runs the eigensolver; returns the number of restarts.
 int run(EPS eps, const LinearOperator& op, Index count, const SpectralSolver& solver) {
   set_from_options(eps);
   const VecHandle start = create_vec(op.comm, op.rows * op.columns);
@@ -207,9 +209,7 @@ SpectralValue largest_eigenvalue(const LinearOperator& op, const SpectralSolver&
 Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const SpectralSolver& solver) {
   if (count < 1 || count > op.size)
     throw Error(ExitCode::bad_input,
-                std::to_string(count) + " " + solver.quantity + " were asked for, but there are " +
-                    std::to_string(op.size),
-                true);
+                fmt::format("{} {} were asked for, but there are {}", count, solver.quantity, op.size), true);
   const Shell shell(op, unit(solver));
   const EpsHandle eps = make_eigensolver(op, shell.get(), count, solver);
   check(EPSSetProblemType(eps.get(), EPS_NHEP));
@@ -218,7 +218,7 @@ Eigenvalues leading_eigenvalues(const LinearOperator& op, Index count, const Spe
   result.iterations = run(eps.get(), op, count, solver);
   PetscInt pairs = 0;
   check(EPSGetConverged(eps.get(), &pairs));
-  bool open = false;  // the last one is the first of a conjugate pair
+  bool open = false;  // whether the last value is the first of a conjugate pair
   for (PetscInt i = 0; i < count || open; ++i) {
     if (i >= pairs) throw not_found(solver, pairs, count + 1, result.iterations, "a split pair");
     Eigenvalue& found = result.values.emplace_back();
@@ -250,27 +250,26 @@ void consult_options(MPI_Comm comm, const std::string& prefix, const std::string
 
 namespace {
 
-/// Of the inverse, below the tolerance of what is built on it.
+/// Tolerance of the inverse, relative to the tolerance of the singular value.
 constexpr double inverse_tolerance = 1e-2;
 /// Krylov vectors before GMRES restarts: near a singular operator restarts stall.
 constexpr int inverse_restart = 200;
-/// The top of an inverse stands out, and a product with it is dear.
+/// Basis for an inverse: its largest singular value is well separated, and its products are expensive.
 constexpr Index inverse_basis = 12;
-/// Share of a smallest singular value that its residual may be.
+/// Largest allowed residual of a smallest singular value, relative to the value.
 constexpr double smallest_share = 0.1;
 
 }  // namespace
 
-// Not by SLEPc's SVD: on operators of low rank (Jacobians of a relu) its bidiagonalisations break down and
-// have given values that are no singular values, and its `cross` stops at a rounded zero below 0. At the
-// large end MᵀM loses no digits.
+// This does not use SLEPc's SVD: for operators of low rank (Jacobians of a relu) its bidiagonalisations break
+// down and have given numbers that are no singular values, and its type `cross` stops if a zero is rounded to
+// a negative number. MᵀM loses no digits of the largest singular values.
 SpectralValue largest_singular_value(const LinearOperator& op, const SpectralSolver& solver) {
   const auto size = static_cast<std::size_t>(op.rows * op.columns);
   std::vector<double> image(size);
   const std::vector<double> probe = random_vector(op);
   op.apply(probe.data(), image.data());
-  const double scale =
-      vector_norm(op, image) / vector_norm(op, probe);  // below the norm, by no more than about √m
+  const double scale = vector_norm(op, image) / vector_norm(op, probe);  // between about ‖M‖/√m and ‖M‖
   require_number(solver, scale);
   SpectralValue result;
   if (scale == 0.0) return result;  // only 0 maps a random vector to 0
@@ -323,7 +322,7 @@ SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSo
   SpectralValue result = largest_singular_value(inverse, small_basis);
   if (!(result.value > 0.0)) throw not_found(solver, 0, 1, result.iterations, "the inverse is 0");
   result.value = 1.0 / result.value;
-  // The inverse maps v to u/σ: its left vector is the right one of the operator.
+  // The inverse maps u to v/σ: its left singular vector is the right singular vector of the operator.
   std::swap(result.vector, result.left);
   std::vector<double> image(static_cast<std::size_t>(size)), image_transpose(image.size());
   apply(result.vector.data(), image.data());

@@ -20,14 +20,14 @@
 namespace poise {
 namespace {
 
-/// Columns of K formed at once, of its lower triangle only.
+/// Columns of the lower triangle of K that one product computes.
 constexpr Index block = 256;
 
 Error refusal(const std::string& message) {
   return {ExitCode::bad_input, message, true};
 }
 
-/// lower triangle of xᵀx, x: rows x size; the upper one mirrors it.
+/// out = xᵀx, x: rows x size. Computes the lower triangle and mirrors it.
 void gram(Index rows, Index size, const double* x, double* out) {
   for (Index first = 0; first < size; first += block) {
     const double* from = x + first * rows;
@@ -38,7 +38,7 @@ void gram(Index rows, Index size, const double* x, double* out) {
     for (Index i = 0; i < j; ++i) out[j * size + i] = out[i * size + j];
 }
 
-/// One sample of all ranks', or all of them.
+/// A batch of sample i of all ranks' samples, and a batch of all samples.
 Batch one_sample(const Range& own, Index i) {
   Batch batch{false, 1, {}};
   if (own.contains(i)) batch.local.push_back(i - own.begin);
@@ -71,8 +71,8 @@ TangentGram::TangentGram(const ParameterLayout& layout, const Problem& problem, 
   if (samples() < 1) throw refusal("the Gram matrix of the tangents needs training samples: there are none");
   if (needed > max_bytes)
     throw refusal(fmt::format(
-        "the Gram matrix of the tangents of {} samples with {} outputs would take {} MB on a rank, more than "
-        "the {} MB allowed: use fewer samples (-train_samples), more ranks or a smaller width",
+        "the Gram matrix of the tangents of {} samples with {} outputs would need {} MB per rank, more than "
+        "the allowed {} MB: use fewer samples (-train_samples), more ranks or a smaller width",
         samples(), output_count(), static_cast<Index>(needed / 1048576.0),
         static_cast<Index>(max_bytes / 1048576.0)));
   tangents_.resize(static_cast<std::size_t>(parameters_ * size()));
@@ -85,7 +85,7 @@ Evaluation TangentGram::gradient_of(Vec theta, const Batch& batch) {
   Evaluation result = objective_->value_and_gradient(theta, gradient_.get(), batch);
   if (result.penalty != 0.0)
     throw refusal(
-        "the Gram matrix of the tangents is one of outputs: a penalty has no place in it; leave out "
+        "the Gram matrix of the tangents describes outputs alone and cannot include a penalty: leave out "
         "-jacobian_weight");
   if (std::isnan(result.adjoint.residual))
     throw refusal("the Gram matrix of the tangents needs exact gradients: leave out -backward");
@@ -145,7 +145,7 @@ TangentSpectrum TangentGram::measure(Vec theta) {
   for (Index k = 0; k < size(); ++k) trace += k_[k * (size() + 1)];
   const double rounding =
       static_cast<double>(size()) * std::numeric_limits<double>::epsilon() * spectrum.lambda_max;
-  const double change = solve_residual_ * std::sqrt(trace);  // of σ_min(J), by Weyl
+  const double change = solve_residual_ * std::sqrt(trace);  // largest error of σ_min(J), by Weyl
   spectrum.error = rounding + change * (2.0 * std::sqrt(spectrum.lambda_min) + change);
   spectrum.rank = std::count_if(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
                                 [rounding](double value) { return value > rounding; });
@@ -157,7 +157,8 @@ namespace {
 /// Squared loss: ‖g‖² = 4 s² Σ ω² r² >= 4 s min ω L.
 AuditConstants make_constants(const Problem& problem, const std::vector<double>& weights) {
   if (!problem.loss->bounded_below())
-    throw Error(ExitCode::bad_input, "a linear loss has no lower bound: no rate is proven for it", true);
+    throw Error(ExitCode::bad_input, "a linear loss has no lower bound, so that no rate is proven for it",
+                true);
   AuditConstants constants;
   constants.theorem = "the rate of the Gram matrix";
   constants.matrix = "K";
@@ -166,7 +167,7 @@ AuditConstants make_constants(const Problem& problem, const std::vector<double>&
   return constants;
 }
 
-/// `values` of all samples, `count` numbers each, on every rank.
+/// Gathers `values` of all samples on every rank, `count` numbers per sample.
 std::vector<double> gather_samples(const ProcessGrid& grid, Index total, Index count,
                                    const std::vector<double>& values) {
   std::vector<double> all(static_cast<std::size_t>(count * total), 0.0);
@@ -176,10 +177,10 @@ std::vector<double> gather_samples(const ProcessGrid& grid, Index total, Index c
   return all;
 }
 
-/// Empty where all are 1.
+/// The weights of all samples on every rank; empty if all are 1.
 std::vector<double> gather_weights(const ProcessGrid& grid, const Problem& problem) {
   std::vector<double> largest{static_cast<double>(problem.train.weights.size())};
-  sum_over_ranks(grid.world(), largest);  // a rank without samples has none in any case
+  sum_over_ranks(grid.world(), largest);  // a rank without samples has no weights in any case
   if (largest[0] == 0.0) return {};
   return gather_samples(grid, problem.train.total, 1, problem.train.weights);
 }
@@ -224,7 +225,8 @@ GramPoint GramAudit::observe(Index step, double t, Vec theta, double gradient_no
   sample.lambda_error = std::min(spectrum.error, spectrum.lambda_min);
   sample.lambda_floor = std::max(0.0, spectrum.states_lambda_min - spectrum.error);
   const double most = weights_.empty() ? 1.0 : *std::max_element(weights_.begin(), weights_.end());
-  // The loss is as good as the outputs: to first order, and to second where g is small (ℓ'' <= 2).
+  // The error of the loss due to the errors of the outputs: to first order, and to second order for small g
+  // (ℓ'' <= 2).
   const double share = gram_.solve_residual() + 10.0 * std::numeric_limits<double>::epsilon();
   const double change = share * std::sqrt(norm2(gram_.outputs()));
   sample.integration_error = integration_error(gradient_norm, local_error_sum) +

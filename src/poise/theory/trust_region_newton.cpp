@@ -1,5 +1,6 @@
 #include "poise/theory/trust_region_newton.hpp"
 
+#include <fmt/format.h>
 #include <petscvec.h>
 
 #include <algorithm>
@@ -23,7 +24,7 @@ namespace {
 
 /// Collective on the world. out = dWᵀ/dt (slice rows x q, column-major) along dθ/dt = −`gradient`, by the
 /// chain rule through the softmax and W = B U⁻¹: dW/dt = (dB/dt + γ W dS/dt) U⁻¹, dS_{·k} = J_k dA_{·k}. It
-/// knows nothing of D, whose equation THEORY.md 4.1 it therefore checks. `gradient` is ∇L(θ) as in
+/// does not use D, so that it checks the equation of D, THEORY.md 4.1. `gradient` is ∇L(θ) as in
 /// ParameterLayout at the θ of `model`. Throws failure if the solve failed.
 void shallow_velocity(CollapsedModel& model, const ParameterLayout& layout, Vec gradient, double* out) {
   const Index m = layout.width();
@@ -56,20 +57,20 @@ void shallow_velocity(CollapsedModel& model, const ParameterLayout& layout, Vec 
 }
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
-/// A Krylov space is exhausted where its next vector is only rounding.
+/// A Krylov space is exhausted if its next vector is only rounding.
 constexpr double exhausted = 64.0 * epsilon;
-/// Of the Krylov space, for the λ of the theorem.
+/// Tolerance of the Krylov space, for the λ of the theorem.
 constexpr double krylov_tolerance = 1e-13;
-/// Dimension of the first Krylov space: a larger one only where the residual asks for it, because its last
-/// vectors, from a residual that has long vanished, are rounding.
+/// Dimension of the first Krylov space. A larger space is used only if the residual is too large, because the
+/// last vectors of a large space, made from a vanished residual, are rounding.
 constexpr PetscInt first_dimension = 20;
-/// Inexact solves with G leave a residual of some of their tolerances, times the condition number 1/(1 −
-/// share): up to `usual` of them end the search, up to `most` are a solution.
+/// Inexact solves with G leave a residual of several times their tolerance, times the condition number 1/(1 −
+/// share): up to the factor `usual` the search ends, up to the factor `most` the step is a solution.
 constexpr double usual = 30.0;
 constexpr double most = 1000.0;
 
-/// Defaults of options that PETSc has no function for: in the database while they are read, unless the user
-/// gave them.
+/// Default of an option that PETSc has no function for: it is in the options database while this object
+/// lives, unless the user gave the option.
 class DefaultOption {
  public:
   DefaultOption(const char* prefix, const std::string& name, const std::string& value)
@@ -89,8 +90,8 @@ class DefaultOption {
   std::string full_name_;
 };
 
-/// Dimension k of a Krylov space whose error bound 2((√κ − 1)/(√κ + 1))^k is the tolerance, κ = 1/(1 −
-/// share).
+/// Dimension k of a Krylov space for which the error bound 2((√κ − 1)/(√κ + 1))^k is the tolerance, κ = 1/(1
+/// − share).
 PetscInt krylov_dimension(double share, Index size) {
   const double root = std::sqrt(1.0 - share);
   const double rate = (1.0 - root) / (1.0 + root);
@@ -120,11 +121,11 @@ TrustRegionSolver::TrustRegionSolver(NewtonOperators& operators, MetricInverse& 
 
 KspHandle TrustRegionSolver::create(PetscInt dimension) const {
   const char* prefix = "tr_";
-  // λ + σ is found, so that what rounding leaves of λ grows with the shift.
+  // The solver finds λ + σ, so that the rounding error of λ grows with the shift.
   const DefaultOption newton(prefix, "ksp_cg_gltr_newton_tol", to_text(exhausted * (1.0 + shift_)));
   const DefaultOption newton_steps(prefix, "ksp_cg_gltr_max_newton_its", "100");
   const DefaultOption eigenvalue(prefix, "ksp_cg_gltr_eigen_tol", "1e-13");
-  const DefaultOption lanczos(prefix, "ksp_cg_gltr_max_lanczos_its", std::to_string(dimension - 1));
+  const DefaultOption lanczos(prefix, "ksp_cg_gltr_max_lanczos_its", fmt::to_string(dimension - 1));
   KspHandle ksp;
   check(KSPCreate(operators_.comm(), ksp.out()));
   check(KSPSetOptionsPrefix(ksp.get(), prefix));
@@ -163,16 +164,16 @@ TrustRegionStep TrustRegionSolver::solve(const TrustRegionProblem& problem) {
   }
   if (!(step.residual <= largest))
     throw Error(ExitCode::failed,
-                "the trust-region subproblem was not solved: its KKT residual is " + to_text(step.residual) +
-                    ", not at most " + to_text(largest) + ", in a Krylov space of dimension " +
-                    std::to_string(step.iterations) + " (KSP reason " + reason_ +
-                    "); tighten -tr_inner_ksp_rtol, or raise -tr_ksp_cg_gltr_max_lanczos_its if it is given",
+                fmt::format("the trust-region subproblem was not solved: its KKT residual is {}, above the "
+                            "allowed {}, in a Krylov space of dimension {} (KSP reason {}); tighten "
+                            "-tr_inner_ksp_rtol, or raise -tr_ksp_cg_gltr_max_lanczos_its if it is given",
+                            to_text(step.residual), to_text(largest), step.iterations, reason_),
                 true);
   return step;
 }
 
-// Where g is an eigenvector the Krylov space has one dimension, and KSPGLTR (3.18) would divide zero by zero.
-// Then v is along p = −G⁻¹g: with A p = (pᵀAp / pᵀGp) G p, both its length and its multiplier follow.
+// If g is an eigenvector, the Krylov space has one dimension and KSPGLTR (3.18) would divide zero by zero.
+// Then v is along p = −G⁻¹g, and A p = (pᵀAp / pᵀGp) G p gives the length of v and its multiplier.
 bool TrustRegionSolver::solve_in_one_dimension(const TrustRegionProblem& problem, TrustRegionStep& step) {
   {
     const ReadArray b(rhs_.get());
@@ -212,13 +213,14 @@ void TrustRegionSolver::solve_by_lanczos(const TrustRegionProblem& problem, Pets
   check(KSPGLTRGetLambda(ksp.get(), &step.multiplier));
   reason_ = text;
   step.multiplier -= shift_;
-  step.iterations = static_cast<int>((products + 1) / 2);  // the basis is made twice, less its last vector
+  step.iterations = static_cast<int>(
+      (products + 1) / 2);  // the basis is computed twice, the second time without its last vector
   if (reason != negative_curvature)
     throw Error(
         ExitCode::failed,
-        "the trust-region solver stopped with " + reason_ +
-            " where its matrix is negative definite by construction: the largest delta is not the one "
-            "that was computed; tighten -spec_newton_eps_tol",
+        fmt::format("the trust-region solver stopped with {}, although its matrix must be negative definite: "
+                    "the computed largest delta is wrong; tighten -spec_newton_eps_tol",
+                    reason_),
         true);
 }
 
@@ -258,8 +260,8 @@ double distance(Vec x, Vec y, double scale) {
 
 }  // namespace
 
-/// All that does not depend on how the subproblem is solved; g and the velocities divided by ‖g‖, so that a
-/// nearly converged run loses no digits.
+/// Everything that does not depend on the solution of the subproblem. g and the velocities are divided by
+/// ‖g‖, so that a nearly converged run loses no digits.
 struct TrustRegionNewtonCheck::Point {
   TrustRegionNewton measured;
   double share = 0.0;
@@ -272,7 +274,7 @@ struct TrustRegionNewtonCheck::Point {
 double TrustRegionNewton::worst_error() const {
   double worst = direction_error;
   for (const double error : {radius_error, multiplier_error, velocity_error})
-    if (!(error <= worst)) worst = error;  // a NaN stays
+    if (!(error <= worst)) worst = error;  // a NaN is kept
   return worst;
 }
 
@@ -319,12 +321,12 @@ void TrustRegionNewtonCheck::take_gradient(Point& point) {
   if (norm == 0.0)
     throw Error(ExitCode::bad_input,
                 "the gradient of the shallow loss is zero: W is optimal, the trust-region step is zero and "
-                "there is no direction to compare; measure earlier in the run",
+                "has no direction to compare; measure earlier in the run",
                 true);
   check(VecScale(point.gradient.get(), 1.0 / norm));
 }
 
-// The velocity by D, and by the training gradient to compare it with. Both are linear in g.
+// The velocity from D, and from the training gradient for comparison. Both are linear in g.
 void TrustRegionNewtonCheck::take_velocity(Point& point) {
   CollapsedModel& model = operators_.model();
   const ParameterLayout& layout = operators_.loss().layout();
@@ -353,11 +355,13 @@ double TrustRegionNewtonCheck::metric_norm(double delta, Vec v) {
   for (std::size_t i = 0; i < image_.size(); ++i) square += values[i] * image_[i];
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &square, 1, MPI_DOUBLE, MPI_SUM, operators_.comm()));
   if (!(square > 0.0) || !std::isfinite(square))
-    throw Error(ExitCode::failed,
-                "a step has the squared length " + to_text(square) +
-                    " in the metric of the trust region, which is then not positive definite: the largest "
-                    "delta is not the one that was computed; tighten -spec_newton_eps_tol",
-                true);
+    throw Error(
+        ExitCode::failed,
+        fmt::format("a step has the squared length {} in the metric of the trust region, which is then "
+                    "not positive definite: the computed largest delta is wrong; tighten "
+                    "-spec_newton_eps_tol",
+                    to_text(square)),
+        true);
   return std::sqrt(square);
 }
 
