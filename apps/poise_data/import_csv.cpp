@@ -192,12 +192,14 @@ void require_same_columns(const Samples& train_samples, const Samples& test_samp
     throw bad_input(fmt::format("{}: has {} features, {} has {}: both need the same columns", test.path,
                                 test.columns, train.path, train.columns));
   if (!train.names.empty() && !test.names.empty() && train.names != test.names)
-    throw bad_input(test.path + ": its columns have different names than the columns of " + train.path +
-                    ", or another order");
+    throw bad_input(
+        fmt::format("{}: its columns have different names than the columns of {}, or another order",
+                    test.path, train.path));
   const auto &targets = train_samples.target_names, &test_targets = test_samples.target_names;
   if (!targets.empty() && !test_targets.empty() && targets != test_targets)
-    throw bad_input(test.path + ": the columns of its targets have other names than those of " + train.path +
-                    ", or another order");
+    throw bad_input(fmt::format(
+        "{}: its target columns have different names than the target columns of {}, or another order",
+        test.path, train.path));
 }
 
 bool counts_rows(const CsvTable& table, Index column) {

@@ -204,8 +204,8 @@ TEST_F(CsvTest, ColumnsThatMayBeAnIndexOrAHeaderAreNamedWithTheCure) {
 TEST_F(CsvTest, TestTablesNeedTheSameNamesAlsoOfTargets) {
   const std::string options =
       "-csv " + put("train.csv", "a,b,y\n1,2,3\n2,3,4\n") + " -target_columns -1 -test_csv ";
-  expect_error(options + put("target.csv", "a,b,z\n5,6,7\n"), "the columns of its targets have other names");
-  expect_error(options + put("order.csv", "b,a,y\n5,6,7\n"), "its columns have other names");
+  expect_error(options + put("target.csv", "a,b,z\n5,6,7\n"), "its target columns have different names");
+  expect_error(options + put("order.csv", "b,a,y\n5,6,7\n"), "its columns have different names");
   EXPECT_EQ(imported(options + put("same.csv", "a,b,y\n5,6,7\n")).read_test({0, 1}).targets,
             std::vector<double>{7});
 }
