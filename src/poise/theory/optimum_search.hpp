@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "poise/base/error.hpp"
 #include "poise/theory/convex_optimum.hpp"
 #include "poise/theory/optimum_certificate.hpp"
 
