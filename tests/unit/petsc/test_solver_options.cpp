@@ -146,7 +146,7 @@ TEST(Diagnostics, ThatWouldFailInTheMidstOfASolveAreRefused) {
       const std::string name = one.name;  // vtk needs a file name
       options.emplace_back(object.prefix + name, name.ends_with("vtk") ? "step-%03d.vts" : "");
       const std::string message = refusal(object.kind, options);
-      EXPECT_NE(message.find("option -" + object.prefix + one.name + " wants what"), std::string::npos)
+      EXPECT_NE(message.find("option -" + object.prefix + one.name + " needs something"), std::string::npos)
           << message;
     }
 }
