@@ -19,6 +19,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// Collective. Refuses an output file that cannot be written, before the work begins.
@@ -161,4 +162,5 @@ int audit_main(int argc, char** argv) {
       audit);
 }
 
+}  // namespace audit
 }  // namespace poise

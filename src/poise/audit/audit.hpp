@@ -8,6 +8,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace audit {
 
 /// The options that only poise-audit has.
 struct AuditOptions {
@@ -29,4 +30,5 @@ ExitCode audit(Options& options, MPI_Comm comm);
 /// it once. To audit a run with your own models, losses or dynamics, register them before the call.
 int audit_main(int argc, char** argv);
 
+}  // namespace audit
 }  // namespace poise

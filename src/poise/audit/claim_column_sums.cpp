@@ -7,6 +7,7 @@
 #include "poise/base/log_event.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// The columns of ∂L/∂A sum to 0, so every method whose steps are sums of gradients keeps the column sums
@@ -113,4 +114,5 @@ std::unique_ptr<Claim> make_column_sums_claim(Subject& subject) {
   return std::make_unique<ColumnSumsClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

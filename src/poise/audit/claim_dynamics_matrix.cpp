@@ -12,6 +12,7 @@
 #include "poise/theory/step_limit.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 using Block = std::vector<double>;
@@ -202,4 +203,5 @@ std::unique_ptr<Claim> make_step_limit_claim(Subject& subject) {
   return std::make_unique<StepLimitClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

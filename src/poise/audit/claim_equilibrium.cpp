@@ -15,6 +15,7 @@
 #include "poise/linalg/spectral_norm.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 constexpr double rounding = std::numeric_limits<double>::epsilon();
@@ -348,4 +349,5 @@ std::unique_ptr<Claim> make_equilibrium_claim(Subject& subject) {
   return std::make_unique<EquilibriumClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/io/dataset.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// A feature map as a checkpoint stores it; the rows of this rank.
@@ -148,4 +149,5 @@ std::unique_ptr<Claim> make_features_claim(Subject& subject) {
   return std::make_unique<FeaturesClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 constexpr double first_step = 1e-3;  // entries of θ are about 1
@@ -205,4 +206,5 @@ std::unique_ptr<Claim> make_equilibrium_gradient_claim(Subject& subject) {
   return std::make_unique<EquilibriumGradientClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/theory/tangent_gram.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// Each of the nq rows of the tangents costs a gradient. Above these numbers of rows the claim does not
@@ -105,4 +106,5 @@ std::unique_ptr<Claim> make_gram_claim(Subject& subject) {
   return std::make_unique<GramClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

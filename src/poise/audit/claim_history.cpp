@@ -9,6 +9,7 @@
 #include "poise/io/run_file.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// People read the history in run.h5, but no checkpoint depends on it. At every step that both have, the
@@ -89,4 +90,5 @@ std::unique_ptr<Claim> make_history_claim(Subject& subject, const std::string& r
   return std::make_unique<HistoryClaim>(subject, run);
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/theory/trust_region_newton.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// Checks Theorem 2 at a few checkpoints. It is proven for one output; for more outputs the rows are
@@ -76,4 +77,5 @@ std::unique_ptr<Claim> make_newton_claim(Subject& subject) {
   return std::make_unique<NewtonClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

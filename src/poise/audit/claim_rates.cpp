@@ -17,6 +17,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// Collective on the world. Excess and constants relative to the optimum over |W_ij| <= `box`, which may be
@@ -340,4 +341,5 @@ std::unique_ptr<Claim> make_optimum_claim(Subject& subject) {
   return std::make_unique<OptimumClaim>(subject);
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/audit/verdict.hpp"
 
 namespace poise {
+inline namespace audit {
 
 /// The state of a run at one step.
 struct RunPoint {
@@ -73,4 +74,5 @@ class Claim {
 /// The history in run.h5 of the directory `run` against the checkpoints.
 [[nodiscard]] std::unique_ptr<Claim> make_history_claim(Subject& subject, const std::string& run);
 
+}  // namespace audit
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <vector>
 
 namespace poise {
+inline namespace audit {
 
 /// The difference between a derivative and central differences, relative to the size of the derivative.
 struct DifferenceCheck {
@@ -44,4 +45,5 @@ struct DifferenceCheck {
   return best;
 }
 
+}  // namespace audit
 }  // namespace poise

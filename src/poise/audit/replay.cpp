@@ -12,6 +12,7 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 void copy(Vec from, Vec to) {
@@ -281,4 +282,5 @@ void Replay::judge(VerdictTable& table) const {
   table.add(error_sum_.row("error_sum", "stored integration error is at most the steps' error", "5.4", why));
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/audit/run_checkpoints.hpp"
 
 namespace poise {
+inline namespace audit {
 
 /// ‖x‖₂. Collective on the communicator of `vec`.
 [[nodiscard]] double norm(Vec vec);
@@ -70,4 +71,5 @@ class Replay {
   std::string error_, skipped_;
 };
 
+}  // namespace audit
 }  // namespace poise

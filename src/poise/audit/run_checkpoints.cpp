@@ -12,6 +12,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 constexpr int most_listings = 5;  // the run may delete checkpoints faster than this program reads them
@@ -203,4 +204,5 @@ void add_file_rows(const RunCheckpoints& files, VerdictTable& table) {
   if (!files.points().empty()) table.add(order(files));
 }
 
+}  // namespace audit
 }  // namespace poise

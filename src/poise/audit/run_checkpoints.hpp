@@ -11,6 +11,7 @@
 #include "poise/io/checkpoint.hpp"
 
 namespace poise {
+inline namespace audit {
 
 /// A checkpoint of a run, whose content is not trusted yet.
 struct StoredPoint {
@@ -74,4 +75,5 @@ class RunCheckpoints {
 /// Not collective. Adds the rows about the files: they are undamaged, and their times increase.
 void add_file_rows(const RunCheckpoints& files, VerdictTable& table);
 
+}  // namespace audit
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace audit {
 
 TrainSettings Subject::without_audit(TrainSettings settings) {
   settings.audit = false;
@@ -81,4 +82,5 @@ double Subject::gradient_accuracy() const {
   return rounding;
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/theory/live_audit.hpp"
 
 namespace poise {
+inline namespace audit {
 
 /// The run under audit, built again from its settings, and the additional objects that the claims measure
 /// with.
@@ -74,4 +75,5 @@ class Subject {
   double targets_norm2_ = 0.0;   // s ‖Y‖²_F
 };
 
+}  // namespace audit
 }  // namespace poise

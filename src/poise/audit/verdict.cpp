@@ -11,6 +11,7 @@
 #include "poise/base/version.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 std::string shown(double value) {
@@ -257,4 +258,5 @@ std::string to_json(const VerdictTable& table, const AuditFacts& facts) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/theory/audit.hpp"
 
 namespace poise {
+inline namespace audit {
 
 enum class RowState { held, not_held, not_verified, does_not_apply, observed };
 
@@ -113,4 +114,5 @@ struct AuditFacts {
 /// not finite, and entries that a row does not have, are null.
 [[nodiscard]] std::string to_json(const VerdictTable& table, const AuditFacts& facts);
 
+}  // namespace audit
 }  // namespace poise

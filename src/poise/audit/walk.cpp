@@ -6,6 +6,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace audit {
 namespace {
 
 /// In the order of the table.
@@ -141,4 +142,5 @@ void Walk::see_step(const DynamicsState& state, Vec theta, Vec gradient, const E
   for (Watched& claim : claims_) claim.see(point);
 }
 
+}  // namespace audit
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/audit/run_checkpoints.hpp"
 
 namespace poise {
+inline namespace audit {
 
 /// Shows a run to all claims: the start, every checkpoint, and the steps between that are taken again.
 class Walk {
@@ -46,4 +47,5 @@ class Walk {
   bool connected_ = true;  // the experiment is at the previous checkpoint
 };
 
+}  // namespace audit
 }  // namespace poise

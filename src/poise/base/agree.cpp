@@ -10,6 +10,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace base {
 namespace {
 
 constexpr const char* out_of_memory = "out of memory: use more ranks or nodes, or fewer samples per rank";
@@ -122,4 +123,5 @@ void on_root(MPI_Comm comm, const std::function<void()>& body) {
   });
 }
 
+}  // namespace base
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include <string>
 
 namespace poise {
+inline namespace base {
 
 /// Collective. Every rank of `comm` passes its error, or nullptr. If any rank has an error, all ranks throw
 /// the Error of the lowest such rank, with its rank in the message, so that no rank is left waiting in a
@@ -42,4 +43,5 @@ class GroupScope {
 /// Collective. Returns the text of rank `root` on every rank.
 [[nodiscard]] std::string broadcast(MPI_Comm comm, std::string text, int root = 0);
 
+}  // namespace base
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace base {
 namespace {
 
 std::exception_ptr pending_exception;
@@ -71,4 +72,5 @@ void check_mpi(int code) {
   throw failure("MPI error: " + std::string(text, static_cast<std::size_t>(length)));
 }
 
+}  // namespace base
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace poise {
+inline namespace base {
 
 /// Throws if a PETSc, SLEPc or TAO call failed, with PETSc's own stack trace in the message. If the failure
 /// began as an exception in one of our callbacks (see `guarded`), that exception is rethrown instead. A value
@@ -37,4 +38,5 @@ PetscErrorCode guarded(Body&& body) noexcept {
   }
 }
 
+}  // namespace base
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include <string>
 
 namespace poise {
+inline namespace base {
 
 /// Seconds since some fixed moment, never decreasing: corrections of the time of day (which MPI_Wtime may
 /// return) cannot disturb a schedule or a deadline. Differs between ranks.
@@ -20,4 +21,5 @@ namespace poise {
   return text;
 }
 
+}  // namespace base
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include <utility>
 
 namespace poise {
+inline namespace base {
 namespace {
 
 using enum Diagnostic::Value;
@@ -206,4 +207,5 @@ std::vector<std::string> diagnostic_names(const std::string& kind) {
   return names;
 }
 
+}  // namespace base
 }  // namespace poise

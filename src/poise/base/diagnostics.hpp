@@ -4,6 +4,7 @@
 #include <vector>
 
 namespace poise {
+inline namespace base {
 
 /// An option that makes a solver of PETSc or SLEPc print what it does.
 struct Diagnostic {
@@ -33,4 +34,5 @@ struct Diagnostic {
 /// TAO, EPS) and of the objects inside it.
 [[nodiscard]] std::vector<std::string> diagnostic_names(const std::string& kind);
 
+}  // namespace base
 }  // namespace poise

@@ -14,6 +14,7 @@
 #include "poise/base/mpi_count.hpp"
 
 namespace poise {
+inline namespace base {
 namespace {
 
 /// Owns a communicator.
@@ -133,4 +134,5 @@ std::vector<MemberResult> run_members(MPI_Comm world, int ranks, const std::vect
   return results;
 }
 
+}  // namespace base
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace base {
 
 /// The result of one member of an ensemble.
 struct MemberResult {
@@ -48,4 +49,5 @@ struct EnsembleHooks {
 /// The group of each member; every entry is below `groups`.
 [[nodiscard]] std::vector<int> assign_members(const std::vector<double>& costs, int groups);
 
+}  // namespace base
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <string>
 
 namespace poise {
+inline namespace base {
 
 /// The exit code of a Poise program, the same on every rank.
 enum class ExitCode : int {
@@ -50,4 +51,5 @@ class Error : public std::runtime_error {
   return {ExitCode::failed, message};
 }
 
+}  // namespace base
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace base {
 
 /// A named phase for PETSc's -log_view. Usage: `static const LogEvent event("Equilibrium"); auto scope =
 /// event.begin();` Not collective, but PETSc identifies events by the order in which they are created: if
@@ -62,4 +63,5 @@ class LogStage {
   PetscLogStage stage_ = -1;
 };
 
+}  // namespace base
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace base {
 
 /// `count` as an int for MPI. Throws failure if it exceeds 2^31 - 1, because a narrowed count would send
 /// wrong data.
@@ -18,4 +19,5 @@ namespace poise {
   return static_cast<int>(count);
 }
 
+}  // namespace base
 }  // namespace poise

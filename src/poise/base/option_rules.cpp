@@ -7,6 +7,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace base {
 namespace {
 
 struct Given {
@@ -117,4 +118,5 @@ void require_effect(const Options& options, const std::vector<OptionRule>& rules
   if (!text.empty()) throw Error(ExitCode::bad_input, text, true);
 }
 
+}  // namespace base
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace base {
 
 /// Where an option has an effect: where one of the conditions is met. Several rules on one option must all be
 /// met. A name that ends with * stands for the options of a solver of PETSc with that prefix.
@@ -22,4 +23,5 @@ struct OptionRule {
 void require_effect(const Options& options, const std::vector<OptionRule>& rules,
                     const std::vector<std::string>& recalled = {});
 
+}  // namespace base
 }  // namespace poise

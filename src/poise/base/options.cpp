@@ -20,6 +20,7 @@
 #include "poise/base/petsc_versions.hpp"
 
 namespace poise {
+inline namespace base {
 namespace {
 
 /// What users set on PETSc's solvers, beside their diagnostics; only to find the nearest name of a misspelt
@@ -522,4 +523,5 @@ std::string Options::help(const std::string& usage, const std::string& category)
   return wrapped(text, terminal_width());
 }
 
+}  // namespace base
 }  // namespace poise

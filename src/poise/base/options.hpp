@@ -9,6 +9,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace base {
 
 /// The range an option may take, and its unit.
 struct Bounds {
@@ -190,4 +191,5 @@ class Options {
 /// "1 step", "2 steps", "2 classes".
 [[nodiscard]] std::string plural(Index count, const std::string& word);
 
+}  // namespace base
 }  // namespace poise

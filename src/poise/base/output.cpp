@@ -5,6 +5,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace base {
 
 void warn(const std::string& message) {
   std::fprintf(stderr, "poise: warning: %s\n", message.c_str());
@@ -43,4 +44,5 @@ bool is_silent(MPI_Comm comm) {
   return found != 0;
 }
 
+}  // namespace base
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include <string>
 
 namespace poise {
+inline namespace base {
 
 /// Not collective. Prints "poise: warning: " and the message on stderr. For messages that only one rank has.
 void warn(const std::string& message);
@@ -19,4 +20,5 @@ void silence(MPI_Comm comm);
 /// Not collective. Whether `silence` was called for `comm` or for the communicator that it duplicates.
 [[nodiscard]] bool is_silent(MPI_Comm comm);
 
+}  // namespace base
 }  // namespace poise

@@ -8,6 +8,7 @@
 // Names that PETSc and SLEPc changed from 3.18 to 3.26. Each is used from here alone.
 
 namespace poise {
+inline namespace base {
 
 /// Arguments of setters: `petsc_unchanged` leaves a parameter as it is, `petsc_chosen` lets PETSc or SLEPc
 /// choose it.
@@ -70,4 +71,5 @@ using ShellFunction = PetscErrorCodeFn*;
 using ShellFunction = void (*)();
 #endif
 
+}  // namespace base
 }  // namespace poise

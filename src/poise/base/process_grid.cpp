@@ -10,6 +10,7 @@
 #include "poise/base/output.hpp"
 
 namespace poise {
+inline namespace base {
 
 Range block_range(Index n, int parts, int part) {
   const Index base = n / parts;
@@ -58,4 +59,5 @@ std::vector<Index> ProcessGrid::world_offsets(Index m) const {
   return offsets;
 }
 
+}  // namespace base
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <vector>
 
 namespace poise {
+inline namespace base {
 
 using Index = std::int64_t;
 
@@ -63,4 +64,5 @@ class ProcessGrid {
   int sample_ranks_ = 1;
 };
 
+}  // namespace base
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include <Random123/uniform.hpp>
 
 namespace poise {
+inline namespace base {
 namespace {
 
 r123::Philox4x64::ctr_type bits(std::uint64_t seed, Stream stream, std::uint64_t i, std::uint64_t j) {
@@ -22,4 +23,5 @@ double CounterRandom::uniform(std::uint64_t i, std::uint64_t j) const {
   return r123::u01<double>(bits(seed_, stream_, i, j)[0]);
 }
 
+}  // namespace base
 }  // namespace poise

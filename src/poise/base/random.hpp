@@ -4,6 +4,7 @@
 #include <cstdint>
 
 namespace poise {
+inline namespace base {
 
 /// The purpose of a random number; different streams of one seed are independent.
 enum class Stream : std::uint32_t {
@@ -43,4 +44,5 @@ class CounterRandom {
   Stream stream_;
 };
 
+}  // namespace base
 }  // namespace poise

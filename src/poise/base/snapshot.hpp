@@ -8,6 +8,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace base {
 
 /// The content of a checkpoint, without the way it is stored: every folder adds its own entries, and the io
 /// folder writes them. Names are absolute paths ("/parameters/A"). Matrices are borrowed and must live until
@@ -66,4 +67,5 @@ struct Snapshot {
   std::vector<std::pair<std::string, std::string>> config;  ///< the options, from Options::resolved()
 };
 
+}  // namespace base
 }  // namespace poise

@@ -11,6 +11,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace base {
 
 std::string brief(double value, int digits) {
   return fmt::format("{:.{}g}", value, digits);
@@ -48,4 +49,5 @@ std::string read_file(const std::string& path, std::size_t most) {
   return content;
 }
 
+}  // namespace base
 }  // namespace poise

@@ -4,6 +4,7 @@
 #include <string>
 
 namespace poise {
+inline namespace base {
 
 /// Not collective. A number with at most `digits` significant digits, for people: 0.0123, 1.5e-09, inf, nan.
 [[nodiscard]] std::string brief(double value, int digits);
@@ -12,4 +13,5 @@ namespace poise {
 /// cannot be read completely or has more than `most` bytes. For one rank; does not communicate.
 [[nodiscard]] std::string read_file(const std::string& path, std::size_t most);
 
+}  // namespace base
 }  // namespace poise

@@ -23,6 +23,7 @@
 #endif
 
 namespace poise {
+inline namespace base {
 
 std::string version() {
   return POISE_VERSION;
@@ -37,4 +38,5 @@ std::string compiler_flags() {
   return POISE_FLAGS;
 }
 
+}  // namespace base
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include <string>
 
 namespace poise {
+inline namespace base {
 
 /// "0.2.0"
 [[nodiscard]] std::string version();
@@ -13,4 +14,5 @@ namespace poise {
 [[nodiscard]] std::string compiler();
 [[nodiscard]] std::string compiler_flags();
 
+}  // namespace base
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace dynamics {
 namespace {
 
 constexpr int most_halvings = 20;  // halvings of one step: to a millionth of its size
@@ -193,4 +194,5 @@ std::shared_ptr<DynamicsKind> descent_kind(const DescentSettings& settings) {
   return std::make_shared<DescentKind>(settings);
 }
 
+}  // namespace dynamics
 }  // namespace poise

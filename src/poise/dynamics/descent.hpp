@@ -8,6 +8,7 @@
 #include "poise/objective/minibatches.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 /// Gradient descent with given step sizes: plain, with momentum, or by Adam, on all samples or on one
 /// minibatch per step; options in DescentSettings. Time is t = Σ η over the steps. The observer sees the
@@ -57,4 +58,5 @@ class Descent final : public Dynamics {
 /// The kind of -dynamics descent; `DynamicsKind::read` replaces `settings`.
 [[nodiscard]] std::shared_ptr<DynamicsKind> descent_kind(const DescentSettings& settings = {});
 
+}  // namespace dynamics
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/base/output.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 void require_bounded_loss(DynamicsState& state, const Evaluation& evaluation) {
   const double loss = evaluation.train.loss + evaluation.penalty;
@@ -39,4 +40,5 @@ void warn_of_repeated_step(Vec theta, Index step, double step_size, const Error&
                    to_text(step_size)));
 }
 
+}  // namespace dynamics
 }  // namespace poise

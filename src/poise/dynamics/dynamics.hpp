@@ -10,6 +10,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 /// The state of a run between steps. With θ and the vectors of the dynamics it is all that a run needs to go
 /// on bit for bit.
@@ -65,4 +66,5 @@ void note_loss(DynamicsState& state, const Evaluation& evaluation);
 /// Collective on the communicator of `theta`. Rank 0 prints on stderr why a step is taken again.
 void warn_of_repeated_step(Vec theta, Index step, double step_size, const Error& why);
 
+}  // namespace dynamics
 }  // namespace poise

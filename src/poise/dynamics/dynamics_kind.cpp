@@ -11,6 +11,7 @@
 #include "poise/dynamics/minimise.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 std::string end_text(double end_time, Index max_steps) {
   return std::isfinite(end_time) ? fmt::format("t = {} or step {}", to_text(end_time), max_steps)
@@ -99,4 +100,5 @@ std::vector<OptionRule> DynamicsKinds::rules() const {
   return rules;
 }
 
+}  // namespace dynamics
 }  // namespace poise

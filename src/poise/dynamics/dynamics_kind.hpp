@@ -13,6 +13,7 @@
 #include "poise/objective/minibatches.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 /// What a Dynamics works on, and where it ends. The referenced objects must outlive the Dynamics.
 struct DynamicsSetup {
@@ -135,4 +136,5 @@ class DynamicsKinds {
   std::vector<std::shared_ptr<DynamicsKind>> kinds_;
 };
 
+}  // namespace dynamics
 }  // namespace poise

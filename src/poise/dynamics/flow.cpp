@@ -18,6 +18,7 @@
 #include "poise/petsc/solver_options.hpp"
 
 namespace poise {
+inline namespace dynamics {
 namespace {
 
 /// Binary digits of an adaptive step size. The error estimate is a small difference, so that the step size
@@ -429,4 +430,5 @@ std::shared_ptr<DynamicsKind> flow_kind() {
   return std::make_shared<FlowKind>();
 }
 
+}  // namespace dynamics
 }  // namespace poise

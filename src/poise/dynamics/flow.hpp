@@ -9,6 +9,7 @@
 #include "poise/petsc/handle.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 /// Gradient flow dθ/dt = −∇L(θ) by PETSc TS, prefix `flow_`. Default: Fehlberg's Runge-Kutta 5(4) with
 /// adaptive steps (relative and absolute tolerance 1e-8, see scale_tolerances). It costs as many stages as
@@ -83,4 +84,5 @@ class Flow final : public Dynamics {
 /// The kind of -dynamics flow. Its tolerances are scaled to the blocks of θ.
 [[nodiscard]] std::shared_ptr<DynamicsKind> flow_kind();
 
+}  // namespace dynamics
 }  // namespace poise

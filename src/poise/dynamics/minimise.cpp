@@ -12,6 +12,7 @@
 #include "poise/petsc/solver_options.hpp"
 
 namespace poise {
+inline namespace dynamics {
 namespace {
 
 constexpr double default_gradient_norm = 1e-8;
@@ -287,4 +288,5 @@ std::shared_ptr<DynamicsKind> minimise_kind() {
   return std::make_shared<MinimiseKind>();
 }
 
+}  // namespace dynamics
 }  // namespace poise

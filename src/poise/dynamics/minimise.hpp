@@ -10,6 +10,7 @@
 #include "poise/petsc/shell_operator.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 /// Minimises the loss by PETSc TAO, prefix `min_`. Default: limited-memory quasi-Newton (LMVM) with its Moré-
 /// Thuente line search, until ‖∇L‖ <= 1e-8 (-min_tao_gatol), or ‖∇L‖ <= 1e-10 times its value at the start
@@ -70,4 +71,5 @@ class Minimise final : public Dynamics {
 /// The kind of -dynamics minimise.
 [[nodiscard]] std::shared_ptr<DynamicsKind> minimise_kind();
 
+}  // namespace dynamics
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <numbers>
 
 namespace poise {
+inline namespace dynamics {
 namespace {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
@@ -172,4 +173,5 @@ void UpdateRule::adam(Vec theta, Vec gradient, double gradient_factor, double st
   }
 }
 
+}  // namespace dynamics
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace dynamics {
 
 /// How gradient descent moves. With g the gradient, clipped, and η the step size of the step:
 ///  - gradient: d = g;
@@ -66,4 +67,5 @@ class UpdateRule {
   VecHandle first_, second_;
 };
 
+}  // namespace dynamics
 }  // namespace poise

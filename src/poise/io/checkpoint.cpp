@@ -15,6 +15,7 @@
 #include "poise/io/durable.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 /// Collective. Throws unless the blocks of the ranks follow each other and cover the matrix.
@@ -378,4 +379,5 @@ FoundCheckpoint find_latest_valid(MPI_Comm comm, const std::string& folder) {
   return found;
 }
 
+}  // namespace io
 }  // namespace poise

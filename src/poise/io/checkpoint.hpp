@@ -11,6 +11,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 
 // Checkpoint files DIR/checkpoints/step-00000100.h5, schema "poise-checkpoint-1". Names and shapes do not
 // depend on the number of ranks, so any number of ranks can read a file that a different number wrote.
@@ -99,4 +100,5 @@ struct FoundCheckpoint {
 /// `folder`/step-00000100.h5
 [[nodiscard]] std::string checkpoint_path(const std::string& folder, Index step);
 
+}  // namespace io
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace io {
 
 std::uint32_t crc32_of(std::span<const double> values, std::uint32_t start) {
   return static_cast<std::uint32_t>(
@@ -66,4 +67,5 @@ Index Manifest::checksum() const {
   return crc;
 }
 
+}  // namespace io
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 
 /// CRC-32 (as in zlib, gzip and PNG) of the bytes of numbers or of a text, continuing from `start`.
 [[nodiscard]] std::uint32_t crc32_of(std::span<const double> values, std::uint32_t start = 0);
@@ -38,4 +39,5 @@ class Manifest {
   std::map<std::string, std::string> entries_;
 };
 
+}  // namespace io
 }  // namespace poise

@@ -16,6 +16,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 int size_of(MPI_Comm comm) {
@@ -241,4 +242,5 @@ std::vector<std::string> class_warnings(const std::vector<Index>& train, const s
   return warnings;
 }
 
+}  // namespace io
 }  // namespace poise

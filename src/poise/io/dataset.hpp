@@ -11,6 +11,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 
 /// How to read the stored numbers of a data set, from its attributes by the CF conventions (8.1, 2.5.1):
 /// value = scale_factor × stored + add_offset. A stored number that is _FillValue or missing_value, or
@@ -116,4 +117,5 @@ class Dataset {
 /// "3" or "3 (cat)".
 [[nodiscard]] std::string class_text(Index number, const std::vector<std::string>& names);
 
+}  // namespace io
 }  // namespace poise

@@ -12,6 +12,7 @@
 #include "poise/io/hdf5_untrusted.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 /// `value` rounded to the type of a data set: files give the attribute 1e20 in double precision for numbers
@@ -307,4 +308,5 @@ DatasetInfo validated(const DatasetHeader& header) {
   return Validator(header).info();
 }
 
+}  // namespace io
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 
 /// The header of the training set, or of the test set, whose names have the prefix test_.
 struct SetHeader {
@@ -36,4 +37,5 @@ struct DatasetHeader {
 /// schema.
 [[nodiscard]] DatasetInfo validated(const DatasetHeader& header);
 
+}  // namespace io
 }  // namespace poise

@@ -11,6 +11,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 constexpr int byte_compression = 6;  // images shrink to a fifth; floating-point numbers hardly shrink
@@ -140,4 +141,5 @@ DatasetInfo write_dataset(const std::string& path, const DatasetContent& content
   return info;
 }
 
+}  // namespace io
 }  // namespace poise

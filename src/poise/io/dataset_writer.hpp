@@ -9,6 +9,7 @@
 #include "poise/io/dataset.hpp"
 
 namespace poise {
+inline namespace io {
 
 /// Writes a file of the data schema block by block, so that memory stays bounded. The file has a temporary
 /// name next to `path` until `commit` renames it, so that a program that fails leaves no half-written file.
@@ -53,4 +54,5 @@ struct DatasetContent {
 /// [0, 255], else as float64. Returns the header. Throws like DatasetWriter.
 DatasetInfo write_dataset(const std::string& path, const DatasetContent& content);
 
+}  // namespace io
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 Error system_error(const std::string& what, const std::string& path, int code = errno) {
@@ -117,4 +118,5 @@ void create_directory(const std::string& path) {
     throw failure("cannot create directory '" + path + "': " + (code ? code.message() : "it is a file"));
 }
 
+}  // namespace io
 }  // namespace poise

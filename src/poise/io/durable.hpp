@@ -5,6 +5,7 @@
 #include <string_view>
 
 namespace poise {
+inline namespace io {
 
 // Files that survive a crash. Each function is for one rank and does not communicate. All throw failure with
 // the path and the system's reason.
@@ -35,4 +36,5 @@ void trim(const std::string& path);
 /// Creates a directory and its parent directories.
 void create_directory(const std::string& path);
 
+}  // namespace io
 }  // namespace poise

@@ -22,6 +22,7 @@
 #endif
 
 namespace poise {
+inline namespace io {
 namespace {
 
 static_assert(std::is_same_v<hid_t, std::int64_t> && std::is_same_v<herr_t, int>, "H5Handle assumes these");
@@ -348,4 +349,5 @@ void H5File::create_group(const std::string& name) {
   });
 }
 
+}  // namespace io
 }  // namespace poise

@@ -14,6 +14,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace io {
 
 /// Move-only owner of an HDF5 identifier (hid_t); `close` is the matching H5?close. Never throws.
 class H5Handle {
@@ -200,4 +201,5 @@ class H5File {
   H5Handle links_;  // how links are followed
 };
 
+}  // namespace io
 }  // namespace poise

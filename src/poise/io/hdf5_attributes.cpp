@@ -5,6 +5,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 /// Limits the memory that a damaged header can make us request.
@@ -167,4 +168,5 @@ void H5File::set_attribute(const std::string& object, const std::string& name, c
   });
 }
 
+}  // namespace io
 }  // namespace poise

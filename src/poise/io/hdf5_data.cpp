@@ -9,6 +9,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 /// Number of entries per transfer of a rank: MPI counts are ints, and MPI-IO libraries fail near 2 GiB.
@@ -337,4 +338,5 @@ void H5File::write_texts(const std::string& name, const std::vector<std::string>
   });
 }
 
+}  // namespace io
 }  // namespace poise

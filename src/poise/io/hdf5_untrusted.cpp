@@ -16,6 +16,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 constexpr std::ptrdiff_t deepest_group = 32;
@@ -218,4 +219,5 @@ CrashGuard::~CrashGuard() {
   ::sigaltstack(&stack_before, nullptr);
 }
 
+}  // namespace io
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 
 // Checks of a file before its content is trusted, for H5File and the readers. None of these is collective.
 
@@ -40,4 +41,5 @@ class CrashGuard {
   CrashGuard& operator=(const CrashGuard&) = delete;
 };
 
+}  // namespace io
 }  // namespace poise

@@ -19,6 +19,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 constexpr std::size_t longest_name = 512;
@@ -173,4 +174,5 @@ std::string make_dated_directory(MPI_Comm comm, const std::string& name) {
   return broadcast(comm, path);
 }
 
+}  // namespace io
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace poise {
+inline namespace io {
 
 /// Reserves a directory of results for one program at a time: rank 0 holds a lock on DIR/.lock, and the
 /// kernel (with NFS the file server) releases it when that process ends, even by kill -9. The file then
@@ -68,4 +69,5 @@ class RunDirectory {
 /// every rank, if the directory cannot be created.
 [[nodiscard]] std::string make_dated_directory(MPI_Comm comm, const std::string& name);
 
+}  // namespace io
 }  // namespace poise

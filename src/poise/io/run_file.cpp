@@ -19,6 +19,7 @@
 #include "poise/io/hdf5_untrusted.hpp"
 
 namespace poise {
+inline namespace io {
 namespace {
 
 constexpr const char* schema = "poise-run-1";
@@ -347,4 +348,5 @@ History RunFile::load(MPI_Comm comm, const std::string& path) {
   return history;
 }
 
+}  // namespace io
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
+inline namespace io {
 
 /// The content of a run file: the rows of the history, in the order of `columns` (NaN means "not measured at
 /// this step"), the attempts and the options.
@@ -104,4 +105,5 @@ class RunFile {
   double flush_duration_ = 0.0;  // seconds
 };
 
+}  // namespace io
 }  // namespace poise

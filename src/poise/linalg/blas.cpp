@@ -21,6 +21,7 @@ extern "C" void sgemm_(const char*, const char*, const PetscBLASInt*, const Pets
                        const PetscBLASInt*, const float*, float*, const PetscBLASInt*);
 
 namespace poise {
+inline namespace linalg {
 namespace {
 
 PetscBLASInt narrow(Index n) {
@@ -324,4 +325,5 @@ void warn_about_blas(MPI_Comm comm) {
                     blas.threads, size));
 }
 
+}  // namespace linalg
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 /// C = alpha op(A) op(B) + beta C, column-major, op in {'N', 'T'}; C is rows x cols, and `inner` is the
 /// length of the sums. Empty products are allowed. Throws failure if a size exceeds the 32-bit integers of
@@ -71,4 +72,5 @@ struct BlasInfo {
 /// use several BLAS threads each, which may be more threads than cores.
 void warn_about_blas(MPI_Comm comm);
 
+}  // namespace linalg
 }  // namespace poise

@@ -20,6 +20,7 @@ extern "C" void dgeevx_(const char*, const char*, const char*, const char*, cons
                         double*, const PetscBLASInt*, PetscBLASInt*, PetscBLASInt*);
 
 namespace poise {
+inline namespace linalg {
 namespace {
 
 /// LAPACK's order is ascending with arbitrary signs. The order here is descending, with a fixed sign of each
@@ -155,4 +156,5 @@ std::vector<ConditionedEigenvalue> conditioned_eigenvalues(const RowBlockMatrix&
   return values;
 }
 
+}  // namespace linalg
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/linalg/row_block_matrix.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 /// Eigenvalues (descending) and orthonormal eigenvectors (columns, each with its largest entry positive).
 struct SymmetricEigen {
@@ -43,4 +44,5 @@ struct ConditionedEigenvalue {
 /// Collective. As all_eigenvalues, with condition numbers: about 25 m³ flops.
 [[nodiscard]] std::vector<ConditionedEigenvalue> conditioned_eigenvalues(const RowBlockMatrix& matrix);
 
+}  // namespace linalg
 }  // namespace poise

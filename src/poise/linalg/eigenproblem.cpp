@@ -6,6 +6,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 void create_eigensolver(MPI_Comm comm, const char* prefix, EPS* eps) {
   check(EPSCreate(comm, eps));
@@ -42,4 +43,5 @@ std::string eigensolver_cure(const std::string& prefix) {
   return fmt::format("; raise -{0}eps_max_it or -{0}eps_ncv, or loosen -{0}eps_tol", prefix);
 }
 
+}  // namespace linalg
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include <string>
 
 namespace poise {
+inline namespace linalg {
 
 /// Collective. A new eigensolver with this options prefix. One rank solves the projected problem and
 /// broadcasts the solution: rounding depends on the processor, and all ranks must decide alike where
@@ -31,4 +32,5 @@ EigenRun solve_eigenproblem(EPS eps, Vec start, int wanted,
 /// raise -svd_eps_max_it or ...".
 [[nodiscard]] std::string eigensolver_cure(const std::string& prefix);
 
+}  // namespace linalg
 }  // namespace poise

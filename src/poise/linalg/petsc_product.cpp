@@ -9,6 +9,7 @@
 #include "poise/base/petsc_versions.hpp"
 
 namespace poise {
+inline namespace linalg {
 namespace {
 
 void create(MatHandle& mat, Index rows, Index columns, const std::string& type) {
@@ -60,4 +61,5 @@ void PetscProduct::multiply(bool transposed, const double* entries, bool changed
   check(MatDenseRestoreArrayRead(blocks.y.get(), &array));
 }
 
+}  // namespace linalg
 }  // namespace poise

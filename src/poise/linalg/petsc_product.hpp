@@ -8,6 +8,7 @@
 #include "poise/petsc/handle.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 /// Products of one rank's matrix with wide blocks of columns by a PETSc matrix of any dense type of the PETSc
 /// at hand (dense, densecuda, densehip). The matrix stays where PETSc keeps it, on a device too; blocks go
@@ -31,4 +32,5 @@ class PetscProduct {
   std::map<std::pair<bool, Index>, Blocks> blocks_;
 };
 
+}  // namespace linalg
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/linalg/blas.hpp"
 
 namespace poise {
+inline namespace linalg {
 namespace {
 
 /// Narrower blocks are gathered at once: a product that short is over before a message has moved.
@@ -164,4 +165,5 @@ void RowBlockMatrix::add_outer_product(Index p, const double* x, const double* y
   }
 }
 
+}  // namespace linalg
 }  // namespace poise

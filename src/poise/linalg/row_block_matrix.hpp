@@ -11,6 +11,7 @@
 #include "poise/linalg/petsc_product.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 /// A dense matrix M in row blocks over a communicator, and its products with blocks of columns ("states").
 /// Rank r holds rows [o[r], o[r+1]) =: m_r of it; a block of p states is m_r x p, column-major, on each rank.
@@ -95,4 +96,5 @@ class RowBlockMatrix {
   mutable Traffic traffic_;
 };
 
+}  // namespace linalg
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/mpi_count.hpp"
 
 namespace poise {
+inline namespace linalg {
 namespace {
 
 /// Rows and columns of a tile. One of the two matrices is visited across its cache lines; a small tile keeps
@@ -55,4 +56,5 @@ void SliceTranspose::apply(const double* rows, Index stride, double* out) {
   }
 }
 
+}  // namespace linalg
 }  // namespace poise

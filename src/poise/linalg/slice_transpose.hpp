@@ -7,6 +7,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 /// The transpose of a square matrix whose rows are distributed over a communicator, by one all-to-all
 /// exchange. Holds two buffers of the size of this rank's rows.
@@ -29,4 +30,5 @@ class SliceTranspose {
   std::vector<double> send_, receive_;
 };
 
+}  // namespace linalg
 }  // namespace poise

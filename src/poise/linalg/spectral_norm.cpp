@@ -15,6 +15,7 @@
 #include "poise/base/petsc_versions.hpp"
 
 namespace poise {
+inline namespace linalg {
 namespace {
 
 /// Size of the basis of a restart cycle. The largest singular values of random matrices lie close together,
@@ -112,4 +113,5 @@ double SpectralNorm::solve() {
   return norm;
 }
 
+}  // namespace linalg
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/petsc/shell_operator.hpp"
 
 namespace poise {
+inline namespace linalg {
 
 /// ‖M‖₂ of a square matrix in row blocks, with its singular vectors: ‖M‖₂ = uᵀMv, and the gradient of the
 /// norm is uvᵀ if the largest singular value is simple. Computed by SLEPc's Krylov-Schur method on MᵀM, which
@@ -48,4 +49,5 @@ class SpectralNorm {
   std::vector<double> left_, right_, image_;
 };
 
+}  // namespace linalg
 }  // namespace poise

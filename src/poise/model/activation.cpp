@@ -6,6 +6,7 @@
 #include "poise/model/exponentials.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 // ivdep: an output may be one of the inputs. Without ivdep the compiler's test for overlap would then choose
@@ -121,4 +122,5 @@ void activation_curvature(Activation activation, Index n, const double* y, doubl
   }
 }
 
+}  // namespace model
 }  // namespace poise

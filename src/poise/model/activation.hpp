@@ -6,6 +6,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// The activations a of THEORY.md 2.2. All are 1-Lipschitz and do not decrease. Their first two derivatives
 /// are functions of the value y = a(x), so that a linearisation needs no second product with the weights. At
@@ -33,4 +34,5 @@ void activation_slope(Activation activation, Index n, const double* y, double* s
 /// curvature = a''(x) from y = a(x); 0 for identity, relu and leaky_relu.
 void activation_curvature(Activation activation, Index n, const double* y, double* curvature);
 
+}  // namespace model
 }  // namespace poise

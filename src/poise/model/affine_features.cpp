@@ -6,6 +6,7 @@
 #include "poise/linalg/blas.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 /// Larger numbers, and the reciprocals of smaller ones, are no scales.
@@ -37,4 +38,5 @@ std::vector<double> input_scales(const ColumnStatistics& inputs, bool standardis
   return scale;
 }
 
+}  // namespace model
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/model/feature_map.hpp"
 
 namespace poise {
+inline namespace model {
 
 // For feature maps that begin with T(x − mean); T is their block "transform".
 
@@ -30,4 +31,5 @@ void apply_transform(const Features& features, Index count, const double* x, dou
 /// input that does not vary. Throws bad_input if an input cannot be scaled to 1.
 [[nodiscard]] std::vector<double> input_scales(const ColumnStatistics& inputs, bool standardise);
 
+}  // namespace model
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/model/exponentials.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
@@ -208,4 +209,5 @@ const Loss* cross_entropy_loss() {
   return &loss;
 }
 
+}  // namespace model
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include "poise/model/loss.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// A loss whose outputs are the scores of classes, ℓ = −log of the probability of the true class. The
 /// functions below are what the proof of THEORY.md 5.3 needs. No method is collective.
@@ -36,4 +37,5 @@ class ClassificationLoss : public Loss {
 /// p_c, where p'_c ∝ p_c e^{d_c}: the difference of the probabilities. `p` sums to 1. Not collective.
 double softmax_divergence(Index outputs, const double* p, double* d);
 
+}  // namespace model
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace poise {
+inline namespace model {
 
 DenseLayer::DenseLayer(const ParameterLayout& layout, const std::string& weights, const std::string& bias)
     : layout_(layout) {
@@ -83,4 +84,5 @@ void DenseLayer::write_gradient(double* gradient) {
   if (bias_block_ != nullptr) reduce(*bias_block_, bias_gradient_.data(), gradient);
 }
 
+}  // namespace model
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/model/parameter_layout.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// One dense layer y = W x + b and its gradient. W (m x d) and b (m x 1) are two blocks of the parameters.
 /// Without W the layer has the identity (d = m); b may be missing, too. Blocks of p columns are column-major,
@@ -49,4 +50,5 @@ class DenseLayer {
   std::vector<double> slice_;                 // rows of this rank's slice, for gather and reduce
 };
 
+}  // namespace model
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// The parts of a map of the form h(z) = a(W z + u), where a acts entry by entry and u is the injection.
 /// Solvers of such a map work with y = W z and share one factorisation of the mean linearisation between all
@@ -89,4 +90,5 @@ class EquilibriumMap {
   [[nodiscard]] virtual Index columns_multiplied() const = 0;
 };
 
+}  // namespace model
 }  // namespace poise

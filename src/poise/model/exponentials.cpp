@@ -12,6 +12,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace model {
 
 void exponentials(Index n, double* x) {
   for (Index i = 0; i < n; ++i) x[i] = std::exp(x[i]);
@@ -136,4 +137,5 @@ void softplus_curvature(Index n, const double* y, double* curvature) {
   map(n, y, curvature, [](double v) { return -std::expm1(-v) * std::exp(-v); });
 }
 
+}  // namespace model
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/model/activation.hpp"
 
 namespace poise {
+inline namespace model {
 
 // Functions that need many exponentials: the softmax and the smooth activations.
 
@@ -36,4 +37,5 @@ void softplus_slope(Index n, const double* y, double* slope);
 /// curvature = (1 − exp(−y)) exp(−y), the curvature of softplus from its value y.
 void softplus_curvature(Index n, const double* y, double* curvature);
 
+}  // namespace model
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 using Makers = std::vector<std::function<std::shared_ptr<FeatureMap>()>>;
@@ -125,4 +126,5 @@ Features FeatureSettings::fit(const ProcessGrid& grid, Index inputs, Index count
   return {grid, map, std::move(numbers)};
 }
 
+}  // namespace model
 }  // namespace poise

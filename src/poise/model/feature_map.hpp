@@ -13,6 +13,7 @@
 #include "poise/model/scales.hpp"
 
 namespace poise {
+inline namespace model {
 
 class FeatureMap;
 
@@ -185,4 +186,5 @@ struct FeatureSettings {
                              std::optional<bool> standardise = {}) const;
 };
 
+}  // namespace model
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/model/feature_map.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 /// Inputs beyond it have no square that a double can hold with others.
@@ -57,4 +58,5 @@ std::shared_ptr<FeatureMap> identity_features() {
   return std::make_shared<Identity>();
 }
 
+}  // namespace model
 }  // namespace poise

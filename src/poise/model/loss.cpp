@@ -7,6 +7,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 /// ℓ = ‖f − y‖².
@@ -125,4 +126,5 @@ const Loss* find_loss(const std::string& name) {
   throw Error(ExitCode::bad_input, "unknown loss '" + name + "': choose one of " + names, true);
 }
 
+}  // namespace model
 }  // namespace poise

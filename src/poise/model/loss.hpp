@@ -7,6 +7,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace model {
 
 class ClassificationLoss;
 
@@ -91,4 +92,5 @@ void register_loss(std::unique_ptr<const Loss> loss);
 /// The loss of this name. Throws bad_input, which lists the known names, if there is none.
 [[nodiscard]] const Loss* find_loss(const std::string& name);
 
+}  // namespace model
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace model {
 
 std::vector<RegisteredModel>& registered_models() {
   static std::vector<RegisteredModel> models;
@@ -16,4 +17,5 @@ void register_model(const std::string& name, const std::string& help, ReadModel 
   registered_models().push_back({name, help, std::move(read)});
 }
 
+}  // namespace model
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/model/parameter_layout.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// A deep equilibrium model as -model names it, with the values of its options: z* = h(z*; x, θ), f = B z*.
 /// Immutable; no method is collective but make_map.
@@ -54,4 +55,5 @@ struct RegisteredModel {
 /// In the order of register_model.
 [[nodiscard]] std::vector<RegisteredModel>& registered_models();
 
+}  // namespace model
 }  // namespace poise

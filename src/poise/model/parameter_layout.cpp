@@ -10,6 +10,7 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+inline namespace model {
 
 ParameterLayout::ParameterLayout(const ProcessGrid& grid, Index m, Index q)
     : ParameterLayout(grid, m, q, {{.name = "A", .columns = m}}) {}
@@ -88,4 +89,5 @@ void transpose(Index rows, Index cols, const double* in, double* out) {
     for (Index i = 0; i < rows; ++i) out[i * cols + j] = in[j * rows + i];
 }
 
+}  // namespace model
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// A trainable matrix of m rows, stored as some columns of the rows of θ.
 struct ParameterBlock {
@@ -83,4 +84,5 @@ class ParameterLayout {
 /// out (cols x rows, column-major) = transpose of in (rows x cols, column-major).
 void transpose(Index rows, Index cols, const double* in, double* out);
 
+}  // namespace model
 }  // namespace poise

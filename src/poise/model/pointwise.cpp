@@ -4,6 +4,7 @@
 #include <cmath>
 
 namespace poise {
+inline namespace model {
 
 std::vector<ParameterBlock> Pointwise::blocks(const Shape& shape, Index m) {
   std::vector<ParameterBlock> blocks = weight_blocks(shape.weights, m);
@@ -122,4 +123,5 @@ double PointwiseModel::contraction() const {
   return std::min(bound, 0.99);
 }
 
+}  // namespace model
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/model/weights.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// The pointwise model, THEORY.md 2.2 and 2.3: h(z) = a(W(θ) z + u), u = V x̂ + b with trainable input weights
 /// V (m x d) and biases b, or u = x̂ [+ b] without V. The softmax-linear model has the identity and softmax
@@ -104,4 +105,5 @@ class PointwiseModel final : public Model {
   Pointwise::Shape shape_;
 };
 
+}  // namespace model
 }  // namespace poise

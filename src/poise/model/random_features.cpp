@@ -6,6 +6,7 @@
 #include "poise/model/affine_features.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 class RandomFeatures : public FeatureMap {
@@ -90,4 +91,5 @@ std::shared_ptr<FeatureMap> random_fourier_features(double bandwidth) {
   return std::make_shared<RandomFourier>(bandwidth);
 }
 
+}  // namespace model
 }  // namespace poise

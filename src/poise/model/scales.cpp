@@ -12,6 +12,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 /// The square of a larger scale, or of a scale below the reciprocal, could overflow or underflow in a loss.
@@ -106,4 +107,5 @@ void TargetScale::apply(std::vector<double>& y) const {
   for (std::size_t e = 0; e < y.size(); ++e) y[e] = (y[e] - shift[e % q]) / scale;
 }
 
+}  // namespace model
 }  // namespace poise

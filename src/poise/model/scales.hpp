@@ -5,6 +5,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// Mean and spread of each component of the samples (inputs or targets), to full relative accuracy for any
 /// size and offset. The sums are over distances from the smallest value, and over squares of distances
@@ -47,4 +48,5 @@ struct TargetScale {
   void apply(std::vector<double>& y) const;
 };
 
+}  // namespace model
 }  // namespace poise

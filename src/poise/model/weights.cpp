@@ -15,6 +15,7 @@
 #include "poise/model/exponentials.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 /// Copies the columns of one block from this rank's rows of θ to `out`: slice rows x block.columns,
@@ -276,4 +277,5 @@ std::unique_ptr<Weights> make_weights(WeightKind kind, const ParameterLayout& la
   throw failure("unknown kind of weights");
 }
 
+}  // namespace model
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include "poise/model/parameter_layout.hpp"
 
 namespace poise {
+inline namespace model {
 
 /// The recurrent weights W(θ) of a pointwise model, and the transposed derivative of this function of θ.
 /// Their parameters are the first blocks of the layout, each m x m.
@@ -48,4 +49,5 @@ enum class WeightKind { softmax, spectral, free, monotone };
 [[nodiscard]] std::unique_ptr<Weights> make_weights(WeightKind kind, const ParameterLayout& layout,
                                                     double gamma);
 
+}  // namespace model
 }  // namespace poise

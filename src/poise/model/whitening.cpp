@@ -11,6 +11,7 @@
 #include "poise/model/affine_features.hpp"
 
 namespace poise {
+inline namespace model {
 namespace {
 
 void sum_over_samples(const ProcessGrid& grid, std::vector<double>& values) {
@@ -138,4 +139,5 @@ std::shared_ptr<FeatureMap> whiten_features(const Whitening& whitening) {
   return std::make_shared<Whiten>(whitening);
 }
 
+}  // namespace model
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace objective {
 
 CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma, double rtol)
     : layout_(layout),
@@ -130,4 +131,5 @@ Score CollapsedObjective::test(Vec theta) {
   return loss_.score(model_.w(), loss_.problem().test);
 }
 
+}  // namespace objective
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/solve/column_solver.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// The softmax-linear model collapsed to its equivalent shallow layer, W = B U⁻¹ with U = I − γσ(A)
 /// (THEORY.md 2.1, 3.1): q solves instead of one solve per sample. All rows are split over the whole world,
@@ -77,4 +78,5 @@ class CollapsedObjective final : public Objective {
   std::vector<double> g_;
 };
 
+}  // namespace objective
 }  // namespace poise

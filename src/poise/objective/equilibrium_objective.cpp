@@ -11,6 +11,7 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+inline namespace objective {
 
 WarmStart::WarmStart(Index rows, Index samples, std::size_t blocks, std::size_t points)
     : rows_(rows), samples_(samples), points_(points) {
@@ -277,4 +278,5 @@ void EquilibriumObjective::add_penalty(Panel& panel, Evaluation& result) {
   for (Index i = 0; i < size; ++i) panel.cotangent[i] += image_[i];
 }
 
+}  // namespace objective
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/solve/equilibrium_solver.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// Remembers blocks of states of the training samples (equilibria, adjoints) at the last parameters for which
 /// they were solved, and predicts the states at new parameters by polynomial extrapolation along the path of
@@ -128,4 +129,5 @@ class EquilibriumObjective final : public SampleObjective {
   std::vector<double> probe_, image_, delta_;  // work arrays of the penalty
 };
 
+}  // namespace objective
 }  // namespace poise

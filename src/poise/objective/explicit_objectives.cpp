@@ -8,6 +8,7 @@
 #include "poise/base/log_event.hpp"
 
 namespace poise {
+inline namespace objective {
 namespace {
 
 void grow(std::vector<double>& workspace, Index size) {
@@ -184,4 +185,5 @@ void ShallowObjective::forward(Panel& panel, bool, Evaluation&) {
   std::copy(panel.features.begin(), panel.features.end(), panel.state.begin());
 }
 
+}  // namespace objective
 }  // namespace poise

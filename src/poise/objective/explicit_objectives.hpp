@@ -9,6 +9,7 @@
 #include "poise/objective/sample_objective.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// Shape of the explicit weight-tied network.
 struct Unrolled {
@@ -118,4 +119,5 @@ class ShallowObjective final : public SampleObjective {
   void backward(Panel&, Evaluation&) override {}
 };
 
+}  // namespace objective
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/base/random.hpp"
 
 namespace poise {
+inline namespace objective {
 namespace {
 
 /// Four rounds make a Feistel network a strong permutation of long words; short words need more.
@@ -75,4 +76,5 @@ Batch Minibatches::at(Index step) const {
   return result;
 }
 
+}  // namespace objective
 }  // namespace poise

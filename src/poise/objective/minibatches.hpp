@@ -6,6 +6,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// The minibatches of a run: in each epoch the n training samples are put in a new random order, and batch k
 /// of the epoch is the samples at the places [k·b, (k+1)·b). Every epoch has floor(n/b) batches of exactly b;
@@ -53,4 +54,5 @@ class Minibatches {
       members_;  ///< samples of this rank in the cached epoch, in the order of the batches
 };
 
+}  // namespace objective
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/base/log_event.hpp"
 
 namespace poise {
+inline namespace objective {
 
 LossSum sum_over_samples(const ProcessGrid& grid, const LossSum& local) {
   static const LogEvent event("LossReduce");
@@ -34,4 +35,5 @@ void require_finite_loss(double loss) {
               true);
 }
 
+}  // namespace objective
 }  // namespace poise

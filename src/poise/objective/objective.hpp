@@ -8,6 +8,7 @@
 #include "poise/solve/outcome.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// The samples of this rank, ready for a model. Local on each rank; equal targets on the ranks of
 /// grid.feature().
@@ -86,4 +87,5 @@ class Objective {
 /// Throws failure, on every rank, if a loss is NaN or Inf. `loss`: the same on every rank.
 void require_finite_loss(double loss);
 
+}  // namespace objective
 }  // namespace poise

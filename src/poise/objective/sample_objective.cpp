@@ -9,6 +9,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace objective {
 
 SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& problem, Index state_rows,
                                  Index feature_rows, Index panel)
@@ -157,4 +158,5 @@ Score SampleObjective::test(Vec theta) {
   return score(problem_.test, problem_.test.total, pass(panel, all_test_, false, result));
 }
 
+}  // namespace objective
 }  // namespace poise

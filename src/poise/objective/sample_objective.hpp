@@ -6,6 +6,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// Loss and gradient of a network f(x) = B z(x), z its last state, by passing the samples through the network
 /// in panels of columns. This class has the readout B, the loss and the loop over panels; a subclass computes
@@ -77,4 +78,5 @@ class SampleObjective : public Objective {
   std::vector<Index> all_train_, all_test_;  // 0, 1, 2, …
 };
 
+}  // namespace objective
 }  // namespace poise

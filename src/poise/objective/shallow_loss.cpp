@@ -9,6 +9,7 @@
 #include "poise/linalg/blas.hpp"
 
 namespace poise {
+inline namespace objective {
 namespace {
 
 /// Columns of Φ per product: so few that the panel is still in cache when it is used the second time.
@@ -176,4 +177,5 @@ void ShallowLoss::gram_product(const double* v, double* out) {
   for (std::size_t e = 0; e < slice_.size(); ++e) out[e] /= scale;
 }
 
+}  // namespace objective
 }  // namespace poise

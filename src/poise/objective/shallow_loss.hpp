@@ -9,6 +9,7 @@
 #include "poise/objective/triangular_factor.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// The loss of the shallow explicit layer, THEORY.md 2.5: L₀(W) = s Σ ℓ(Wφ(x_i), y_i) and G = ∇L₀(W). W and G
 /// are q x m and always held transposed in world slices: slice rows x q, column-major. Squared loss uses only
@@ -69,4 +70,5 @@ class ShallowLoss {
   std::vector<double> probabilities_;  // of the training samples at the W of `linearise`
 };
 
+}  // namespace objective
 }  // namespace poise

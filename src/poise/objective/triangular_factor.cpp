@@ -21,6 +21,7 @@ extern "C" void dtpqrt_(const PetscBLASInt* m, const PetscBLASInt* n, const Pets
                         PetscBLASInt* info);
 
 namespace poise {
+inline namespace objective {
 namespace {
 
 constexpr int triangle_tag = 8;
@@ -221,4 +222,5 @@ RowBlockMatrix feature_factor(const ParameterLayout& layout, const SampleSet& sa
   return factorise(layout, samples, 0, weights == nullptr ? samples.weights : *weights).r;
 }
 
+}  // namespace objective
 }  // namespace poise

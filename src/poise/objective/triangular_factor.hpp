@@ -7,6 +7,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace objective {
 
 /// The triangle of a QR factorisation [Φᵀ Yᵀ] = Q R of the samples, R = [R₁ T; 0 R₂]: all that the squared
 /// loss needs to know of the samples (THEORY.md 3.1, 5.2),
@@ -31,4 +32,5 @@ struct TriangularFactor {
 [[nodiscard]] RowBlockMatrix feature_factor(const ParameterLayout& layout, const SampleSet& samples,
                                             const std::vector<double>* weights = nullptr);
 
+}  // namespace objective
 }  // namespace poise

@@ -8,6 +8,7 @@
 #include <utility>
 
 namespace poise {
+inline namespace petsc {
 
 /// Move-only owner of a PETSc or SLEPc object. `get()` gives the raw handle, so the whole PETSc API stays
 /// usable; `out()` is for functions that create an object through a pointer. The destructor never throws.
@@ -47,4 +48,5 @@ using SnesHandle = Handle<SNES, SNESDestroy>;
 using TsHandle = Handle<TS, TSDestroy>;
 using EpsHandle = Handle<EPS, EPSDestroy>;
 
+}  // namespace petsc
 }  // namespace poise

@@ -14,6 +14,7 @@
 #include "poise/base/text.hpp"
 
 namespace poise {
+inline namespace petsc {
 namespace {
 
 std::optional<std::string> find(const std::string& name) {
@@ -202,4 +203,5 @@ NamedOptions options_of_file(MPI_Comm comm, const std::string& path) {
   return take_unused_options();
 }
 
+}  // namespace petsc
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include <vector>
 
 namespace poise {
+inline namespace petsc {
 
 /// Names of options, without the dash unless a function says otherwise, and their values.
 using NamedOptions = std::vector<std::pair<std::string, std::string>>;
@@ -59,4 +60,5 @@ void require_options_files(MPI_Comm comm, int argc, char** argv);
 /// Collective. The options in a file of PETSc options. Throws bad_input as require_options_file does.
 [[nodiscard]] NamedOptions options_of_file(MPI_Comm comm, const std::string& path);
 
+}  // namespace petsc
 }  // namespace poise

@@ -14,6 +14,7 @@
 #include "poise/petsc/options_database.hpp"
 
 namespace poise {
+inline namespace petsc {
 namespace {
 
 /// "-1" is a value, not an option.
@@ -173,4 +174,5 @@ int run_options_program(int argc, char** argv, const std::string& usage,
   });
 }
 
+}  // namespace petsc
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace petsc {
 
 /// Starts PETSc and SLEPc, and MPI unless it runs already; the destructor ends them. PETSc does not see a
 /// `-help` without a word behind it, so that the program can print its own list; `-help petsc` also prints
@@ -47,4 +48,5 @@ int run_options_program(int argc, char** argv, const std::string& usage,
                         const std::function<void(Options&)>& declare,
                         const std::function<ExitCode(Options&, MPI_Comm)>& run);
 
+}  // namespace petsc
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace petsc {
 namespace {
 
 PetscErrorCode multiply_with(const LinearMap& map, Vec x, Vec y) {
@@ -52,4 +53,5 @@ void set_shell_preconditioner(PC pc, const LinearMap& apply) {
       }));
 }
 
+}  // namespace petsc
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/petsc/handle.hpp"
 
 namespace poise {
+inline namespace petsc {
 
 /// y = Op(x) on the local entries of two Vecs. The function may communicate on the operator's communicator.
 using LinearMap = std::function<void(const double* x, double* y)>;
@@ -34,4 +35,5 @@ class ShellOperator {
 /// exception in `apply` reaches the caller of the solve.
 void set_shell_preconditioner(PC pc, const LinearMap& apply);
 
+}  // namespace petsc
 }  // namespace poise

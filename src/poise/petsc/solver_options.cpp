@@ -18,6 +18,7 @@
 #include "poise/petsc/options_database.hpp"
 
 namespace poise {
+inline namespace petsc {
 namespace {
 
 using Asked = Diagnostic::Asked;
@@ -358,4 +359,5 @@ void set_from_options(Tao tao) {
   set_and_ask(tao, TaoSetFromOptions);
 }
 
+}  // namespace petsc
 }  // namespace poise

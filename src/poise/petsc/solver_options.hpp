@@ -9,6 +9,7 @@
 #include <vector>
 
 namespace poise {
+inline namespace petsc {
 
 /// Whether a solver may be of the types that `reserve_types` has named.
 enum class ReservedTypes { refused, allowed };
@@ -51,4 +52,5 @@ void set_from_options(TS ts);
 void set_from_options(EPS eps);
 void set_from_options(Tao tao);
 
+}  // namespace petsc
 }  // namespace poise

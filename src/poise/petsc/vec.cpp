@@ -7,6 +7,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace petsc {
 
 VecHandle create_vec(MPI_Comm comm, Index local_size) {
   VecHandle vec;
@@ -28,4 +29,5 @@ void require_finite(Vec vec, const char* what) {
               fmt::format("{} holds NaN or Inf: reduce the step size or the tolerance", what), true);
 }
 
+}  // namespace petsc
 }  // namespace poise

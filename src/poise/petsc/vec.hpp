@@ -10,6 +10,7 @@
 #include "poise/petsc/handle.hpp"
 
 namespace poise {
+inline namespace petsc {
 
 /// Scoped read access to the local entries of a Vec; restores on destruction. Not collective.
 class ReadArray {
@@ -75,4 +76,5 @@ class PlacedArray {
 /// Collective. Throws failure, which names `what`, if an entry on any rank is NaN or Inf.
 void require_finite(Vec vec, const char* what);
 
+}  // namespace petsc
 }  // namespace poise

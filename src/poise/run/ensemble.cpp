@@ -30,6 +30,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 void flush() {
@@ -307,4 +308,5 @@ ExitCode train_ensemble(MPI_Comm comm, EnsembleSettings settings) {
   return code;
 }
 
+}  // namespace run
 }  // namespace poise

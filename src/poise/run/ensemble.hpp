@@ -6,6 +6,7 @@
 #include "poise/run/ensemble_plan.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Collective. Runs the trainings of a table, each on a group of ranks and with the same result as `train`
 /// alone. The run directory of a member is RUN/NAME, its output goes to RUN/NAME/log.txt. Options that are
@@ -19,4 +20,5 @@ namespace poise {
 /// throws failure, naming the members that failed.
 ExitCode train_ensemble(MPI_Comm comm, EnsembleSettings settings);
 
+}  // namespace run
 }  // namespace poise

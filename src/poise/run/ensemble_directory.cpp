@@ -25,6 +25,7 @@
 #include "poise/run/recorder.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
@@ -289,4 +290,5 @@ void EnsembleDirectory::mark_done() const {
   on_root(comm_, [&] { replace_file(path("DONE"), date("%Y-%m-%dT%H:%M:%SZ\n")); });
 }
 
+}  // namespace run
 }  // namespace poise

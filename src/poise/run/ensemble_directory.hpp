@@ -11,6 +11,7 @@
 #include "poise/run/ensemble_plan.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// The state of a member at the end of an attempt. `waiting`: this attempt did not begin it.
 enum class MemberStatus { done, stopped, failed, waiting };
@@ -81,4 +82,5 @@ class EnsembleDirectory {
   std::vector<int> done_;
 };
 
+}  // namespace run
 }  // namespace poise

@@ -17,6 +17,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 /// Options of the ensemble as a whole.
@@ -216,4 +217,5 @@ EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {
   return plan;
 }
 
+}  // namespace run
 }  // namespace poise

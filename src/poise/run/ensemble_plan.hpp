@@ -9,6 +9,7 @@
 #include "poise/petsc/options_database.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// One line of the table of an ensemble.
 struct EnsembleLine {
@@ -56,4 +57,5 @@ struct EnsemblePlan {
 /// prefix, numbers in the data that are not finite.
 [[nodiscard]] EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings);
 
+}  // namespace run
 }  // namespace poise

@@ -12,6 +12,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 
 void KeptPoint::keep(const Point& point) {
   if (empty()) {
@@ -221,4 +222,5 @@ void Experiment::restore_audit(const Checkpoint& checkpoint) {
   audit_->restore(checkpoint.read_array("/audit/rates", {-1}), std::move(eigenvectors));
 }
 
+}  // namespace run
 }  // namespace poise

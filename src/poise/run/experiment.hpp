@@ -17,6 +17,7 @@
 #include "poise/theory/live_audit.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// The stages of a training for -log_view. They are made together, so that they have the same numbers on all
 /// ranks.
@@ -152,4 +153,5 @@ class Experiment {
   Index max_steps_ = 0, record_every_ = 1;
 };
 
+}  // namespace run
 }  // namespace poise

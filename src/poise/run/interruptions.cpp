@@ -18,6 +18,7 @@
 #include "poise/base/output.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 std::atomic<bool> asked_to_stop = false, asked_for_checkpoint = false;
@@ -103,4 +104,5 @@ void Interruptions::saved() {
   last_saved_ = steady_seconds();
 }
 
+}  // namespace run
 }  // namespace poise

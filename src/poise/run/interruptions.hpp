@@ -5,6 +5,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Installs signal handlers: TERM, INT (Ctrl-C), HUP (the terminal closes), XCPU and USR1 ask the program to
 /// write a checkpoint and stop (exit code 75); USR2 asks it to write a checkpoint and continue. A second INT
@@ -70,4 +71,5 @@ class CheckpointCost {
   double seconds_ = 0.0, last_ = 0.0;
 };
 
+}  // namespace run
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 Index state_width(const NetworkSettings& settings, Index features) {
@@ -113,4 +114,5 @@ Certificate Network::certificate(Vec theta) {
   return map_->certificate();
 }
 
+}  // namespace run
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/run/settings.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Collective on the world. The objective of -objective as a sum over the samples of `problem`; for
 /// collapsed, which is no such sum, that of equilibrium, which has the same loss and gradient. `map`: of the
@@ -60,4 +61,5 @@ class Network {
   const EquilibriumObjective* equilibrium_ = nullptr;  // the objective, if it is one
 };
 
+}  // namespace run
 }  // namespace poise

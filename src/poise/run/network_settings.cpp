@@ -3,6 +3,7 @@
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 const Role fixes_model{Role::identity, "the stored weights are those of another model"};
@@ -142,4 +143,5 @@ NetworkSettings NetworkSettings::from(Options& options) {
   return settings;
 }
 
+}  // namespace run
 }  // namespace poise

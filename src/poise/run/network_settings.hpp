@@ -8,6 +8,7 @@
 #include "poise/solve/adjoint_solver.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// The role of the options that define the loss and its gradient.
 inline const Role fixes_loss{Role::identity, "its history and bounds are of another loss or gradient"};
@@ -77,4 +78,5 @@ struct NetworkSettings {
   void read_objective(Options& options);
 };
 
+}  // namespace run
 }  // namespace poise

@@ -22,6 +22,7 @@
 #include "poise/linalg/blas.hpp"
 
 namespace poise {
+inline namespace run {
 
 RunFile::Named provenance(MPI_Comm comm) {
   char host[MPI_MAX_PROCESSOR_NAME] = "";
@@ -188,4 +189,5 @@ std::string changed_options(const RunFile::Config& before, const RunFile::Config
   return text;
 }
 
+}  // namespace run
 }  // namespace poise

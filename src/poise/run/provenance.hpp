@@ -5,6 +5,7 @@
 #include "poise/io/run_file.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Collective. What every result file says about the program, the libraries and the machine that made it, and
 /// the time: version, git, petsc, slepc, hdf5, mpi, ranks, host, started.
@@ -19,4 +20,5 @@ namespace poise {
 /// `before` is empty), one "-name value" per line. A line "# -name" says that an option is no longer set.
 [[nodiscard]] std::string changed_options(const RunFile::Config& before, const RunFile::Config& now);
 
+}  // namespace run
 }  // namespace poise

@@ -12,6 +12,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 /// All columns, in the order of the file.
@@ -177,4 +178,5 @@ void Recorder::audit(HistoryRow& row, const DynamicsState& state) {
   held_ = point.row.held;
 }
 
+}  // namespace run
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/run/experiment.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// One row of the history (run.h5, /history) and of the table on the terminal. NaN: not measured.
 struct HistoryRow {
@@ -63,4 +64,5 @@ class Recorder {
   VecHandle exact_;  // the exact gradient, for -gradient_check
 };
 
+}  // namespace run
 }  // namespace poise

@@ -15,6 +15,7 @@
 #include "poise/linalg/blas.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 std::string number(const double& value, fmt::format_string<const double&> format) {
@@ -398,4 +399,5 @@ void Report::print_audit() const {
       width - reference->rank() == 1 ? "s" : "");
 }
 
+}  // namespace run
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/run/recorder.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// The text on the terminal. Only rank 0 prints. Not collective except where a method says so.
 class Report {
@@ -58,4 +59,5 @@ class Report {
   double last_time_ = 0.0;
 };
 
+}  // namespace run
 }  // namespace poise

@@ -11,6 +11,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 /// Without HDF5's stack behind it.
@@ -85,4 +86,5 @@ void require_same_run(const Checkpoint& checkpoint, const Options& options, cons
   }
 }
 
+}  // namespace run
 }  // namespace poise

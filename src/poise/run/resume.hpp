@@ -9,6 +9,7 @@
 #include "poise/io/run_file.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Not collective. Rank 0 tells on stderr of the damaged checkpoints that were passed over.
 void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found);
@@ -27,4 +28,5 @@ void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found);
 /// checkpoint, and the end, too, if the steps of `dynamics` depend on it.
 void require_same_run(const Checkpoint& checkpoint, const Options& options, const DynamicsKind& dynamics);
 
+}  // namespace run
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/run/provenance.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 constexpr const char* time_format = "%Y-%m-%dT%H:%M:%SZ";
@@ -287,4 +288,5 @@ void Run::require_held() const {
               true);
 }
 
+}  // namespace run
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/run/report.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// One training run: what happens at every step, and which files it writes.
 ///
@@ -78,4 +79,5 @@ class Run {
   Interruptions::Stop asked_to_stop_ = Interruptions::Stop::no;
 };
 
+}  // namespace run
 }  // namespace poise

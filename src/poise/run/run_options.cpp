@@ -12,6 +12,7 @@
 #include "poise/base/text.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 constexpr std::size_t longest_options_file = 1'000'000;
@@ -117,4 +118,5 @@ std::string options_text(const Options& options) {
   return text;
 }
 
+}  // namespace run
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Declare and read the options that belong to one start of the program. A training declares them, and so
 /// does code that needs their values before the other options of the training.
@@ -30,4 +31,5 @@ std::vector<std::string> recall_options(const std::vector<std::pair<std::string,
 /// The text of options.txt: one "-name value" a line, or "-name" of a solver's flag.
 [[nodiscard]] std::string options_text(const Options& options);
 
+}  // namespace run
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 constexpr double most = 1e15;  // integers that a double holds exactly
@@ -176,4 +177,5 @@ void declare_train_solvers(Options& options) {
                             {"spec_state_"}});
 }
 
+}  // namespace run
 }  // namespace poise

@@ -12,6 +12,7 @@
 #include "poise/run/network_settings.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Every option of poise-train that is not PETSc's own.
 struct TrainSettings {
@@ -59,4 +60,5 @@ std::string matrix_type_option(Options& options);
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
 void declare_train_solvers(Options& options);
 
+}  // namespace run
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 struct KnownSolver {
@@ -86,4 +87,5 @@ void declare_solver(Options& options, const DynamicsKind& dynamics) {
   if (!solver.prefix.empty()) options.solver(solver.prefix, solver.kind, solver.defaults);
 }
 
+}  // namespace run
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/dynamics/dynamics_kind.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// A prefix of a solver of PETSc or SLEPc, with what a program adds to its line of -help.
 struct SolverName {
@@ -20,4 +21,5 @@ void declare_solvers(Options& options, std::initializer_list<SolverName> solvers
 /// Not collective. Declares the solver of a dynamics, if it has one.
 void declare_solver(Options& options, const DynamicsKind& dynamics);
 
+}  // namespace run
 }  // namespace poise

@@ -13,6 +13,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 std::string steps_text(const std::string& folder) {
@@ -86,4 +87,5 @@ TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
   return settings;
 }
 
+}  // namespace run
 }  // namespace poise

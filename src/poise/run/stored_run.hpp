@@ -9,6 +9,7 @@
 #include "poise/run/settings.hpp"
 
 namespace poise {
+inline namespace run {
 
 // For programs that inspect a run, finished or not: open a checkpoint, take the run's options from it, and
 // build an Experiment from both.
@@ -37,4 +38,5 @@ void declare_stored_run(Options& options);
 /// command line only.
 [[nodiscard]] TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint);
 
+}  // namespace run
 }  // namespace poise

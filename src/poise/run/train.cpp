@@ -20,6 +20,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
@@ -98,4 +99,5 @@ int train_main(int argc, char** argv) {
       train_one_or_many);
 }
 
+}  // namespace run
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Collective. One training: reads the options database, trains, audits, writes the run directory. Returns
 /// the exit code: done, not_verified (the audit could not confirm the theorem) or requeue (a signal or the
@@ -17,4 +18,5 @@ ExitCode train(Options& options, MPI_Comm comm);
 /// MPI_COMM_WORLD; call it once. Register your own models, losses and dynamics before the call.
 int train_main(int argc, char** argv);
 
+}  // namespace run
 }  // namespace poise

@@ -3,6 +3,7 @@
 #include "poise/model/loss.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 using Rules = std::vector<OptionRule>;
@@ -100,4 +101,5 @@ std::vector<OptionRule> train_solver_rules() {
   return rules;
 }
 
+}  // namespace run
 }  // namespace poise

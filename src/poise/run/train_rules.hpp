@@ -6,6 +6,7 @@
 #include "poise/dynamics/dynamics_kind.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Where the options of poise-train have an effect; `kinds` have read theirs.
 [[nodiscard]] std::vector<OptionRule> train_rules(const DynamicsKinds& kinds);
@@ -13,4 +14,5 @@ namespace poise {
 /// run does not.
 [[nodiscard]] std::vector<OptionRule> train_solver_rules();
 
+}  // namespace run
 }  // namespace poise

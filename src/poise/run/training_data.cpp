@@ -21,6 +21,7 @@
 #include "poise/run/usage.hpp"
 
 namespace poise {
+inline namespace run {
 namespace {
 
 /// Collective on the world. Samples of each class over all ranks; `labels`: of this rank's samples, the same
@@ -318,4 +319,5 @@ void TrainingData::save(Snapshot& snapshot) const {
   }
 }
 
+}  // namespace run
 }  // namespace poise

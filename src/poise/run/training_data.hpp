@@ -12,6 +12,7 @@
 #include "poise/run/settings.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Collective. `path`, or, where it names nothing here, the place that the data had when the run of
 /// `checkpoint` (may be null) was made. Throws bad_input if there is none.
@@ -67,4 +68,5 @@ class TrainingData {
   std::string fingerprint_;  ///< of the content of all samples; the same on every rank, grid and file
 };
 
+}  // namespace run
 }  // namespace poise

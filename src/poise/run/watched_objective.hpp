@@ -5,6 +5,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace run {
 
 /// Wraps an objective and counts the samples that needed the ladder of solvers. An observer could not count
 /// them, because the dynamics also evaluate at points that no observer sees (stages, trial points).
@@ -51,4 +52,5 @@ class WatchedObjective final : public Objective {
   bool repetition_ = false;
 };
 
+}  // namespace run
 }  // namespace poise

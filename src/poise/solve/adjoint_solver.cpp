@@ -13,6 +13,7 @@
 #include "poise/solve/outcome.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 constexpr int mixing_depth = 5;
@@ -164,4 +165,5 @@ Outcome AdjointSolver::solve(Index p, const double* slopes, const double* rhs, d
   return outcome;
 }
 
+}  // namespace solve
 }  // namespace poise

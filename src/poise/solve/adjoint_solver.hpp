@@ -11,6 +11,7 @@
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// How gradients are propagated back through the equilibrium. Option -backward.
 struct Backward {
@@ -89,4 +90,5 @@ class AdjointSolver {
   std::vector<double> image_, norms_, left_slopes_, left_rhs_, left_lambda_;
 };
 
+}  // namespace solve
 }  // namespace poise

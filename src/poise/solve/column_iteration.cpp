@@ -12,6 +12,7 @@
 #include "poise/base/mpi_count.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 // These macros of PETSc return an error code, so they need functions of their own.
@@ -234,4 +235,5 @@ void ColumnIteration::mix(Index p, std::size_t x) {
   }
 }
 
+}  // namespace solve
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// A fixed-point iteration on a panel of columns, one column per sample. Each column stops by its own
 /// residual: a finished column leaves the panel at once, and the products go on with the rest (compaction). A
@@ -120,4 +121,5 @@ class ColumnIteration {
 /// A failure in words, for an Outcome; empty for Failure::none.
 [[nodiscard]] std::string to_string(ColumnIteration::Failure failure);
 
+}  // namespace solve
 }  // namespace poise

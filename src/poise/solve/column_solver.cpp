@@ -10,6 +10,7 @@
 #include "poise/base/petsc_versions.hpp"
 
 namespace poise {
+inline namespace solve {
 
 ColumnSolver::ColumnSolver(MPI_Comm comm, Index rows, Index columns, LinearMap apply,
                            LinearMap apply_transpose, const std::string& prefix, const std::string& name,
@@ -184,4 +185,5 @@ Outcome ColumnSolver::solve_as_one(const double* rhs, double* x, bool warm) {
   return outcome;
 }
 
+}  // namespace solve
 }  // namespace poise

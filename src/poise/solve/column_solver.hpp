@@ -10,6 +10,7 @@
 #include "poise/solve/panel_operator.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// The rounding of the product Op x alone is about this number times ‖x‖, so that no solve can make the
 /// residual r − Op x smaller. If the inverse of Op is large (γ close to 1), then ‖x‖ is large compared with
@@ -92,4 +93,5 @@ class ColumnSolver {
   Index applications_ = 0;
 };
 
+}  // namespace solve
 }  // namespace poise

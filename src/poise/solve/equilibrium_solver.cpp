@@ -9,6 +9,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 constexpr int mixing_depth = 5;
@@ -170,4 +171,5 @@ Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, do
   return outcome;
 }
 
+}  // namespace solve
 }  // namespace poise

@@ -11,6 +11,7 @@
 #include "poise/solve/panel_snes.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// Finds the equilibria z* = h(z*) of a panel of samples by SNES, options prefix `eq_`. The solve has
 /// converged when ‖z − h(z)‖ ≤ eq_snes_rtol ‖h(z)‖ + eq_snes_atol for every sample. The test is not relative
@@ -91,4 +92,5 @@ class EquilibriumSolver {
   std::vector<double> residuals_, left_injection_, left_z_, left_slopes_;
 };
 
+}  // namespace solve
 }  // namespace poise

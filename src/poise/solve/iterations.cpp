@@ -5,6 +5,7 @@
 #include "poise/base/check.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 double squared_norm(Index n, const double* x) {
@@ -404,4 +405,5 @@ void PeacemanRachfordIteration::finish(Index slot, Index target, bool) {
   std::copy_n(column(image, slot), rows(), z_ + target * rows());
 }
 
+}  // namespace solve
 }  // namespace poise

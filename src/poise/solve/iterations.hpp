@@ -8,6 +8,7 @@
 #include "poise/solve/panel_operator.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// Plain iteration z ← h(z) for any map; with the Perron vector p of its weights z ← h(z) + c_n p 1ᵀ(h(z) −
 /// z), which removes the slow mode of every sample (THEORY.md 7.6). The residual is the true residual.
@@ -149,4 +150,5 @@ class PeacemanRachfordIteration final : public ColumnIteration {
   std::vector<double> value_;
 };
 
+}  // namespace solve
 }  // namespace poise

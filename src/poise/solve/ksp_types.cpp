@@ -13,6 +13,7 @@
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 /// A KSP type; the object that ksp->data points to.
@@ -263,4 +264,5 @@ void precondition_on_the_right(KSP ksp) {
     check(KSPSetPCSide(ksp, PC_RIGHT));
 }
 
+}  // namespace solve
 }  // namespace poise

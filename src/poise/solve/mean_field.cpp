@@ -13,6 +13,7 @@
 #include "poise/solve/outcome.hpp"
 
 namespace poise {
+inline namespace solve {
 
 PerronVector::PerronVector(const RowBlockMatrix& weights, double column_sum)
     : weights_(weights), gamma_(column_sum) {
@@ -190,4 +191,5 @@ void MeanField::solve_transpose(Index p, const double* v, double* out) const {
   for (Index i = 0; i < rows * p; ++i) out[i] += v[i];
 }
 
+}  // namespace solve
 }  // namespace poise

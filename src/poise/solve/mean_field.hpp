@@ -6,6 +6,7 @@
 #include "poise/model/equilibrium_map.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// The Perron vector p of weights W whose columns are nonnegative and sum to γ: Wp = γp, 1ᵀp = 1. Its span is
 /// the slow mode of every sample, which it corrects in O(m) operations (THEORY.md 7.6): with d_n = Σ_i a'_i
@@ -114,4 +115,5 @@ class MeanField {
   bool valid_ = false;
 };
 
+}  // namespace solve
 }  // namespace poise

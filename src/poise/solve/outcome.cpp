@@ -11,6 +11,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace solve {
 
 const Outcome& require(const Outcome& outcome, bool world) {
   if (outcome.converged) [[likely]]
@@ -56,4 +57,5 @@ void column_norms(MPI_Comm comm, Index rows, Index p, const double* x, double* n
   for (Index c = 0; c < p; ++c) norms[c] = std::sqrt(norms[c]);
 }
 
+}  // namespace solve
 }  // namespace poise

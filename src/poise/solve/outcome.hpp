@@ -9,6 +9,7 @@
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// What a solve did. Every solve returns an Outcome, and `require` turns a failed Outcome into an error: a
 /// failed solve never becomes a number.
@@ -56,4 +57,5 @@ void require_on_all(MPI_Comm comm, Outcome& outcome);
 /// column-major), into norms[0..p).
 void column_norms(MPI_Comm comm, Index rows, Index p, const double* x, double* norms);
 
+}  // namespace solve
 }  // namespace poise

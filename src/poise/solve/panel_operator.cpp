@@ -6,6 +6,7 @@
 #include "poise/base/error.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 constexpr const char* container_name = "poise_panel_operator";
 }  // namespace
@@ -71,4 +72,5 @@ PanelOperator& PanelOperator::of(Mat mat, const std::string& what) {
   return *static_cast<PanelOperator*>(data);
 }
 
+}  // namespace solve
 }  // namespace poise

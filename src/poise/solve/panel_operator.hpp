@@ -9,6 +9,7 @@
 #include "poise/solve/mean_field.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// The operator of the linearised equation of a panel, I − ∂h/∂z or its transpose, where every column has its
 /// own slopes. It is attached to the Mat of a KSP, where the solver types of this folder (KSP meanfield and
@@ -71,4 +72,5 @@ class PanelOperator {
   std::vector<double> mean_slopes_;
 };
 
+}  // namespace solve
 }  // namespace poise

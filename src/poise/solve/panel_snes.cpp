@@ -11,6 +11,7 @@
 #include "poise/solve/outcome.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 /// Default of the absolute tolerance: an equilibrium of relu may be 0, to which no tolerance is relative.
@@ -258,4 +259,5 @@ Outcome PanelSnes::solve(Index p, const double* injection, double* z, Memory mem
   return outcome;
 }
 
+}  // namespace solve
 }  // namespace poise

@@ -11,6 +11,7 @@
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
+inline namespace solve {
 
 /// One SNES for F(Z) = Z − h(Z) of a panel of columns. It has converged when ‖z − h(z)‖ ≤ rtol ‖h(z)‖ + atol
 /// for every column. Its KSP works on the shell Jacobian I − ∂h/∂z, and each linear solve is as accurate as
@@ -118,4 +119,5 @@ class PanelSnes {
   Index products_ = 0;
 };
 
+}  // namespace solve
 }  // namespace poise

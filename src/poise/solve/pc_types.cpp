@@ -11,6 +11,7 @@
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 /// A PC type; the object that pc->data points to.
@@ -136,4 +137,5 @@ void register_pc_types() {
   check(PCRegister(pc_perron, create_op<PerronPc>));
 }
 
+}  // namespace solve
 }  // namespace poise

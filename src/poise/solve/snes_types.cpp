@@ -15,6 +15,7 @@
 #include "poise/solve/solver_types.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 /// A SNES type; the object that snes->data points to.
@@ -380,4 +381,5 @@ void require_suited(SNES snes, const EquilibriumMap& map) {
   require_suited(snes->ksp, op);
 }
 
+}  // namespace solve
 }  // namespace poise

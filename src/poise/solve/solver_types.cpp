@@ -9,6 +9,7 @@
 #include "poise/petsc/solver_options.hpp"
 
 namespace poise {
+inline namespace solve {
 namespace {
 
 PetscErrorCode read_real(OptionItems PetscOptionsObject, const char* name, const char* help,
@@ -139,4 +140,5 @@ void view(const SampleIteration& iteration, PetscViewer viewer, const std::strin
                 (iteration.mixing > 0 ? fmt::format("; Anderson mixing of depth {}", iteration.mixing) : ""));
 }
 
+}  // namespace solve
 }  // namespace poise

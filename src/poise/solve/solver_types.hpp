@@ -11,8 +11,11 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
-
+inline namespace model {
 class EquilibriumMap;
+}
+inline namespace solve {
+
 class PanelOperator;
 
 // The types that Poise adds to PETSc. They are chosen, viewed and monitored like PETSc's types. The SNES and
@@ -106,4 +109,5 @@ void view(const SampleIteration& iteration, PetscViewer viewer, const std::strin
 /// Prints a line, if the viewer prints text.
 void view_line(PetscViewer viewer, const std::string& line);
 
+}  // namespace solve
 }  // namespace poise

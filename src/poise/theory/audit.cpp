@@ -11,6 +11,7 @@
 #include "poise/base/options.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
@@ -275,4 +276,5 @@ void RateAudit::restore(std::span<const double> numbers) {
                        v[6]};
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include <vector>
 
 namespace poise {
+inline namespace theory {
 
 /// Constants of an audit of Theorem 1, or of a different theorem of the same form: d(L − L*)/dt <= −κ_t λ_min
 /// (L − L*).
@@ -189,4 +190,5 @@ class RateAudit {
   std::optional<Violation> first_;
 };
 
+}  // namespace theory
 }  // namespace poise

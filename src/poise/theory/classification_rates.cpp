@@ -13,6 +13,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 const ShallowLoss& with_curvature(const ShallowLoss& loss) {
@@ -198,4 +199,5 @@ double ClassificationRates::kappa_ball() const {
   return obstacle().empty() ? constants_->kappa_ball(radius_) : std::numeric_limits<double>::quiet_NaN();
 }
 
+}  // namespace theory
 }  // namespace poise

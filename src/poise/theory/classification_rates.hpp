@@ -10,6 +10,7 @@
 #include "poise/theory/feature_matrix.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// Constants κ of THEORY.md 5.3 with ‖∇L₀(W)‖² >= κ (L₀(W) − L*) for W and the comparator W* in a convex set.
 ///
@@ -124,4 +125,5 @@ class ClassificationRates {
   double radius_ = 0.0, largest_entry_ = 0.0;
 };
 
+}  // namespace theory
 }  // namespace poise

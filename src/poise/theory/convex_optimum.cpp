@@ -21,6 +21,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
@@ -369,4 +370,5 @@ std::string ConvexOptimum::statement() const {
       to_text(loss), error_bound, norm);
 }
 
+}  // namespace theory
 }  // namespace poise

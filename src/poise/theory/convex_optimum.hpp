@@ -7,6 +7,7 @@
 #include "poise/objective/shallow_loss.hpp"
 
 namespace poise {
+inline namespace theory {
 
 struct ConvexOptimumSettings {
   /// Largest error bound of L*: this times 1 for the mean loss, this times n for the sum.
@@ -57,4 +58,5 @@ struct ConvexOptimum {
 /// does.
 void consult_convex_optimum(MPI_Comm comm);
 
+}  // namespace theory
 }  // namespace poise

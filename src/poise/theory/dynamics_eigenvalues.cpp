@@ -17,6 +17,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 /// Basis of a restart cycle of the state's problem. Its vectors have m numbers, not mq, so that it may be
@@ -238,4 +239,5 @@ SpectralValue largest_dynamics_eigenvalue(const DynamicsMatrix& dynamics, Collap
       op, {.prefix = "limit_lambda_", .quantity = "largest eigenvalues of D", .tolerance = 1e-10});
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -12,6 +12,7 @@
 #include "poise/theory/spectral_solvers.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// Finds a first approximation of the top eigenvector of D⁻¹ that is the product of one state vector p and
 /// one output vector c. D⁻¹ = (U ⊗ I) diag_k(M_k⁻¹) (Uᵀ ⊗ I) with all M_k near I at the start of a training:
@@ -108,4 +109,5 @@ class SmallestEigensolver {
 [[nodiscard]] SpectralValue largest_dynamics_eigenvalue(const DynamicsMatrix& dynamics,
                                                         CollapsedModel& model);
 
+}  // namespace theory
 }  // namespace poise

@@ -19,6 +19,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 void subtract_product(Index n, const double* __restrict x, const double* __restrict y, double* __restrict z) {
@@ -313,4 +314,5 @@ void DynamicsMatrix::best_product(const double* x, double* out) const {
   gemm('N', 'N', rows, outputs_, 1, 1.0 / std::sqrt(norm2), p.data(), rows, c.data(), 1, 0.0, out, rows);
 }
 
+}  // namespace theory
 }  // namespace poise

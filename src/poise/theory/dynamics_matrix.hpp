@@ -8,6 +8,7 @@
 #include "poise/petsc/shell_operator.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// Many small symmetric positive definite matrices M_k of the same size q, one per row k of a block, and
 /// their Cholesky factors. Entry (a, b), b <= a, of all matrices is contiguous in k, so that every loop here
@@ -126,4 +127,5 @@ class DynamicsMatrix {
   mutable std::vector<double> product_;
 };
 
+}  // namespace theory
 }  // namespace poise

@@ -21,6 +21,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
@@ -239,4 +240,5 @@ FeatureNorms feature_norms(const ParameterLayout& layout, const SampleSet& sampl
   return norms;
 }
 
+}  // namespace theory
 }  // namespace poise

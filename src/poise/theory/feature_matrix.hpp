@@ -8,6 +8,7 @@
 #include "poise/objective/objective.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The singular value decomposition R₁ = L Σ Vᵀ of the triangle of the features (TriangularFactor), so that Σ
 /// and V are also the factors of Φᵀ, or of (Φ diag(√ω))ᵀ. The error of every σ is at most `rounding()`, about
@@ -89,4 +90,5 @@ struct FeatureNorms {
 /// Collective on the world. The norms of the samples' features.
 [[nodiscard]] FeatureNorms feature_norms(const ParameterLayout& layout, const SampleSet& samples);
 
+}  // namespace theory
 }  // namespace poise

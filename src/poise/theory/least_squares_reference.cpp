@@ -9,6 +9,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
@@ -67,4 +68,5 @@ LeastSquaresReference::Distance LeastSquaresReference::distance(const double* w)
   return {loss_scale_ * sums[0], 4.0 * loss_scale_ * loss_scale_ * sums[1]};
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/theory/feature_matrix.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The convex optimum of the squared loss L₀(W) = s‖WΦ − Y‖² and the constant of THEORY.md 5.2, from the
 /// triangle of the samples. Blocks are m_r x q, like blocks of Wᵀ.
@@ -63,4 +64,5 @@ class LeastSquaresReference {
   mutable std::vector<double> coordinates_;
 };
 
+}  // namespace theory
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/base/log_event.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 std::unique_ptr<LeastSquaresReference> make_reference(const ShallowLoss& loss) {
@@ -99,4 +100,5 @@ void LiveAudit::restore(const std::vector<double>& numbers, std::vector<double> 
   eigensolver_.set_eigenvectors(eigenvectors);
 }
 
+}  // namespace theory
 }  // namespace poise

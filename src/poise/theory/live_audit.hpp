@@ -12,6 +12,7 @@
 #include "poise/theory/least_squares_reference.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// Uncertainty of the loss, to first order, due to errors of θ: the size of the errors times the norm of the
 /// gradient; inf if the errors are not known.
@@ -57,4 +58,5 @@ class LiveAudit {
   mutable std::vector<double> eigenvector_rows_;
 };
 
+}  // namespace theory
 }  // namespace poise

@@ -17,6 +17,7 @@
 #include "poise/petsc/vec.hpp"
 
 namespace poise {
+inline namespace theory {
 
 NewtonOperators::NewtonOperators(CollapsedModel& model, ShallowLoss& loss)
     : model_(model),
@@ -214,4 +215,5 @@ void MetricInverse::require_converged() {
       true);
 }
 
+}  // namespace theory
 }  // namespace poise

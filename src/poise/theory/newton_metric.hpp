@@ -10,6 +10,7 @@
 #include "poise/theory/dynamics_matrix.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The matrices of THEORY.md 6 at the W of a softmax-linear model, never formed. All act on blocks of Wᵀ
 /// (slice rows x q, column-major, as in DynamicsMatrix), where a product with U from the right in the theory
@@ -130,4 +131,5 @@ class MetricInverse {
   VecHandle rhs_, solution_;
 };
 
+}  // namespace theory
 }  // namespace poise

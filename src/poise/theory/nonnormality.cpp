@@ -9,6 +9,7 @@
 #include "poise/base/log_event.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 /// Intervals of θ at the start: two lines have a corner only if their angles are less than π/2 apart.
@@ -229,4 +230,5 @@ std::vector<PowerNorm> power_norms(const RowBlockMatrix& weights, int highest) {
   return norms;
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/theory/spectral_solvers.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The numerical range F(W) = {x*Wx : ‖x‖₂ = 1, x complex}, a convex set that contains the eigenvalues. For a
 /// normal matrix it is their convex hull; if it extends much farther, the eigenvalues are misleading.
@@ -75,4 +76,5 @@ struct PowerNorm {
 /// Wz + u in k steps. Prefix spec_power_ (EPS).
 [[nodiscard]] std::vector<PowerNorm> power_norms(const RowBlockMatrix& weights, int highest);
 
+}  // namespace theory
 }  // namespace poise

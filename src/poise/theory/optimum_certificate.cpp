@@ -12,6 +12,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
@@ -162,4 +163,5 @@ double smallest_margin(ShallowLoss& loss, const double* w) {
   return smallest;
 }
 
+}  // namespace theory
 }  // namespace poise

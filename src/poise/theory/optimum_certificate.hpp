@@ -7,6 +7,7 @@
 #include "poise/theory/feature_matrix.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// What an OptimumCertifier has proved about a W. All blocks are slice rows x q.
 struct OptimumCertificate {
@@ -69,4 +70,5 @@ class OptimumCertifier {
 /// rounding proves that the data are separable: the loss goes to 0 along multiples of W.
 [[nodiscard]] double smallest_margin(ShallowLoss& loss, const double* w);
 
+}  // namespace theory
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/base/mpi_count.hpp"
 
 namespace poise {
+inline namespace theory {
 
 std::vector<Index> row_slices(const RowBlockMatrix& matrix) {
   int size = 0;
@@ -49,4 +50,5 @@ double largest_entry(const ParameterLayout& layout, const double* w) {
   return largest_over_ranks(layout.grid().world(), largest);
 }
 
+}  // namespace theory
 }  // namespace poise

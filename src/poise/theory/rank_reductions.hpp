@@ -6,6 +6,7 @@
 #include "poise/model/parameter_layout.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// Collective. The offsets of the row slices of all ranks: P + 1 numbers from 0 to m.
 [[nodiscard]] std::vector<Index> row_slices(const RowBlockMatrix& matrix);
@@ -22,4 +23,5 @@ void sum_over_ranks(MPI_Comm comm, std::vector<double>& values);
 /// Collective on the world. max |W_ij|: the smallest box that holds W.
 [[nodiscard]] double largest_entry(const ParameterLayout& layout, const double* w);
 
+}  // namespace theory
 }  // namespace poise

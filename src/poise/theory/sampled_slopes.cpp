@@ -7,6 +7,7 @@
 #include "poise/solve/equilibrium_solver.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 /// Slopes of the chosen samples of this rank: m_f x p.
@@ -62,4 +63,5 @@ SampledSlopes sample_slopes(const ParameterLayout& layout, const Pointwise& map,
   return result;
 }
 
+}  // namespace theory
 }  // namespace poise

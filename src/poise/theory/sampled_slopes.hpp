@@ -8,6 +8,7 @@
 #include "poise/solve/outcome.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The slopes a'(Wz* + u) at the equilibria of some samples: ∂h/∂z = diag(slopes)W there.
 struct SampledSlopes {
@@ -24,4 +25,5 @@ struct SampledSlopes {
 [[nodiscard]] SampledSlopes sample_slopes(const ParameterLayout& layout, const Pointwise& map,
                                           const SampleSet& set, Index count);
 
+}  // namespace theory
 }  // namespace poise

@@ -16,6 +16,7 @@
 #include "poise/solve/column_solver.hpp"
 
 namespace poise {
+inline namespace theory {
 
 LinearOperator operator_of(const RowBlockMatrix& matrix) {
   return {matrix.comm(),
@@ -337,4 +338,5 @@ SpectralValue smallest_singular_value(const LinearOperator& op, const SpectralSo
   return result;
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -7,6 +7,7 @@
 #include "poise/petsc/shell_operator.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// A square linear operator over the world, given by its products. They act on this rank's part of a vector:
 /// a block of `rows` x `columns` numbers, column-major, whose first row is the global row `row_begin`.
@@ -103,4 +104,5 @@ struct Eigenvalues {
 /// Options::reject_unknown can run before the long part. `kind`: EPS or KSP.
 void consult_options(MPI_Comm comm, const std::string& prefix, const std::string& kind);
 
+}  // namespace theory
 }  // namespace poise

@@ -5,6 +5,7 @@
 #include "poise/theory/dynamics_eigenvalues.hpp"
 
 namespace poise {
+inline namespace theory {
 
 StepLimitSolver::StepLimitSolver(CollapsedModel& model, ShallowLoss& loss, const DynamicsMatrix& dynamics)
     : model_(model),
@@ -55,4 +56,5 @@ StepLimit StepLimitSolver::measure() {
   return limit;
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -6,6 +6,7 @@
 #include "poise/theory/spectral_solvers.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The largest step sizes of gradient descent θ⁺ = θ − η∇L(θ) that keep the rate of Theorem 1, at one θ.
 ///
@@ -64,4 +65,5 @@ class StepLimitSolver {
   double smoothness_ = 0.0;  // β of L₀, after the first measurement
 };
 
+}  // namespace theory
 }  // namespace poise

@@ -18,6 +18,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 /// Columns of the lower triangle of K that one product computes.
@@ -244,4 +245,5 @@ GramPoint GramAudit::observe(Index step, double t, Vec theta, double gradient_no
   return point;
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -9,6 +9,7 @@
 #include "poise/theory/audit.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// The spectrum of the Gram matrix K of the tangents at one θ.
 struct TangentSpectrum {
@@ -134,4 +135,5 @@ class GramAudit {
   std::vector<double> g_;  // q x n
 };
 
+}  // namespace theory
 }  // namespace poise

@@ -20,6 +20,7 @@
 #include "poise/theory/rank_reductions.hpp"
 
 namespace poise {
+inline namespace theory {
 namespace {
 
 /// Collective on the world. out = dWᵀ/dt (slice rows x q, column-major) along dθ/dt = −`gradient`, by the
@@ -397,4 +398,5 @@ std::vector<TrustRegionNewton> TrustRegionNewtonCheck::measure(double share,
   return results;
 }
 
+}  // namespace theory
 }  // namespace poise

@@ -10,6 +10,7 @@
 #include "poise/theory/newton_metric.hpp"
 
 namespace poise {
+inline namespace theory {
 
 /// min_v gᵀv + ½ vᵀHv with ‖v‖_G <= Δ, with H and G of THEORY.md 6, where G depends on δ = share δ̄.
 struct TrustRegionProblem {
@@ -144,4 +145,5 @@ class TrustRegionNewtonCheck {
   std::vector<double> image_;
 };
 
+}  // namespace theory
 }  // namespace poise
