@@ -65,7 +65,7 @@ std::string header(const Study& study, const CompareReference& reference, const 
   const TrainSettings& problem = settings.problem;
   std::string text = problem.data + ": " + plural(study.samples, "training sample") + ", " +
                      plural(study.test_samples, "test sample") + ", " + plural(study.features, "feature") +
-                     " (" + to_string(problem.features.kind) + "), " + plural(study.outputs, "output") +
+                     " (" + problem.features.map->name() + "), " + plural(study.outputs, "output") +
                      ", loss " + problem.loss->name() + "\n";
   if (reference.rank > 0)
     text += "the features have rank " + std::to_string(reference.rank) + " on the training samples" +
