@@ -122,7 +122,7 @@ std::string header(const Study& study, const CompareReference& reference, const 
   std::string text = fmt::format(
       "{}: {}, {}, {} ({}), {}, loss {}\n", problem.data, plural(study.samples, "training sample"),
       plural(study.test_samples, "test sample"), plural(study.features, "feature"),
-      to_string(problem.features.kind), plural(study.outputs, "output"), problem.loss->name());
+      problem.features.map->name(), plural(study.outputs, "output"), problem.loss->name());
   if (reference.rank > 0)
     text += fmt::format("the features have rank {} on the training samples: {}, {}\n", reference.rank,
                         reference.rank < study.features
