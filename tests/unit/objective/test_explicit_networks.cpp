@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "explicit_networks.hpp"
+#include "poise/base/error.hpp"
 
 namespace poise {
 namespace {

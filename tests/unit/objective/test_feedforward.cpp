@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "explicit_networks.hpp"
+#include "poise/base/error.hpp"
 
 namespace poise {
 namespace {

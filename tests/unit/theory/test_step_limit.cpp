@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "poise/base/error.hpp"
 #include "poise/theory/step_limit.hpp"
 #include "support/given_options.hpp"
 #include "unit/theory/dense_curvature.hpp"
