@@ -101,7 +101,7 @@ TEST(FeedforwardTest, DepthZeroIsRefused) {
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::bad_input);
-    EXPECT_EQ(std::string(error.what()).rfind("-depth 0: ", 0), 0u);
+    EXPECT_EQ(std::string(error.what()).rfind("option -depth 0: ", 0), 0u);
   }
 }
 

@@ -131,9 +131,9 @@ TEST(UnrolledTest, BadSettingsAreRefused) {
     }
     return "accepted";
   };
-  EXPECT_EQ(message({0, 0}).rfind("-depth 0: ", 0), 0u);
-  EXPECT_EQ(message({-3, 0}).rfind("-depth -3: ", 0), 0u);
-  EXPECT_EQ(message({4, -1}).rfind("-recompute_every -1: ", 0), 0u);
+  EXPECT_EQ(message({0, 0}).rfind("option -depth 0: ", 0), 0u);
+  EXPECT_EQ(message({-3, 0}).rfind("option -depth -3: ", 0), 0u);
+  EXPECT_EQ(message({4, -1}).rfind("option -recompute_every -1: ", 0), 0u);
   EXPECT_EQ(message({4, 2}), "accepted");
 }
 
