@@ -14,6 +14,10 @@ cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || {
 for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts share/doc/poise/THEORY.md bin/plot_run.py bin/plot_bench.py bin/plot_style.py; do
   [ -e "$scratch/prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
 done
+if [ -d "$build/glibc-hwcaps" ]; then
+  variants=$(find "$scratch/prefix" -path '*/glibc-hwcaps/x86-64-v?/libpoise_*' | wc -l)
+  [ "$variants" -eq 4 ] || { echo "$variants libraries for newer processors are installed, not 4" >&2; exit 1; }
+fi
 if grep -rl "$build" "$scratch/prefix" --include='*.cmake'; then
   echo "these installed files name the build directory" >&2
   exit 1
