@@ -8,7 +8,7 @@ if [ "$level" != none ] && ! "$loader" --help | grep -q "$level (supported"; the
   echo "skipped: this processor has no $level"
   exit 77
 fi
-library=$("$loader" --glibc-hwcaps-mask "$level" --list "$program" | sed -n "s/.*libpoise_$folder[^ ]* => \([^ ]*\) .*/\1/p")
+library=$("$loader" --glibc-hwcaps-mask "$level" --list "$program" | sed -n "s/.*libpoise_${folder}[^ ]* => \([^ ]*\) .*/\1/p")
 case $level:$library in
   none:*/glibc-hwcaps/*) echo "$library was loaded in place of the plain library" >&2; exit 1 ;;
   none:* | *:*/glibc-hwcaps/"$level"/*) ;;
