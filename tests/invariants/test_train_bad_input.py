@@ -115,9 +115,9 @@ class BadInput(RefusalTest):
         run = self.train("-data", self.regression, "-time", 0.1)
         self.refuse(run=run, words=[run, "already holds a run", "-resume"])
         self.refuse("-resume", words=["-resume", "options.txt"])
-        self.refuse("-resume", "-gamma", 0.5, run=run, words=["-gamma is 0.5", "0.8", "those of another model"])
-        for options, reason in ((["-loss_scale", "sum"], "of another loss"), (["-seed", 3], "belong to the samples"),
-                                (["-audit_every", 7], "an audit sees all of a run"), (["-init_scale_b", 2], "where the run began")):
+        self.refuse("-resume", "-gamma", 0.5, run=run, words=["-gamma is 0.5", "0.8", "belong to a different model"])
+        for options, reason in ((["-loss_scale", "sum"], "belong to its old loss"), (["-seed", 3], "belong to the samples"),
+                                (["-audit_every", 7], "an audit covers the whole run"), (["-init_scale_b", 2], "initial weights of the run")):
             self.refuse("-resume", *options, run=run, words=[options[0], reason], ranks=(1,))
         self.refuse("-resume", data=self.classes, run=run, words=["-data", self.classes, self.regression])
         for options in ([], ["-train_samples", 10]):

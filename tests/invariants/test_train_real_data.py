@@ -132,7 +132,7 @@ class RealData(RefusalTest):
 
         done = train("-resume", "-time", 0.3, "-data", self.changed(self.regression, change), "-run", run, ranks=2)
         self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
-        self.assertIn("are not those that the run", done.stderr)
+        self.assertIn("differ from the samples that the run", done.stderr)
 
     def test_gamma_next_to_one_runs_and_says_how_many_digits_are_left(self):
         for gamma in (0.9995, 1 - 1e-6):

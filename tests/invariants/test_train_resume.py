@@ -129,7 +129,7 @@ class Resume(TrainingTest):
                 file["features"][:2] = features[[1, 0]]
             done = train("-resume", "-steps", 6, "-run", run, ranks=2)
             self.assertEqual(done.returncode, BAD_INPUT)
-            self.assertIn("are not those that the run", done.stderr)
+            self.assertIn("differ from the samples that the run", done.stderr)
             with h5py.File(changed, "r+") as file:
                 file["features"][:], file["test_targets"][0] = features, test[0] + 1
             self.train("-resume", "-steps", 6, run=run, code=BAD_INPUT)

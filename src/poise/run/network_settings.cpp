@@ -6,8 +6,8 @@ namespace poise {
 inline namespace run {
 namespace {
 
-const Role fixes_model{Role::identity, "the stored weights are those of another model"};
-const Role fixes_start{Role::identity, "it says where the run began"};
+const Role fixes_model{Role::identity, "the stored weights belong to a different model"};
+const Role fixes_start{Role::identity, "the initial weights of the run depend on it"};
 
 std::string default_activation(const std::string& model, const std::string& objective) {
   if (objective == "feedforward" || model == "monotone") return "relu";
@@ -16,19 +16,19 @@ std::string default_activation(const std::string& model, const std::string& obje
 
 void read_scales(Options& o, NetworkSettings& s) {
   s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6},
-                          "the recurrent weights start at this times their usual scale times N(0,1); that "
-                          "is 1 for softmax, 1/(2 sqrt(m)) for the others",
+                          "start of the recurrent weights: this factor times their usual scale times N(0,1); "
+                          "the usual scale is 1 for softmax weights, 1/(2 sqrt(m)) for others",
                           fixes_start);
   s.init_scale_v =
       o.real("init_scale_v", 1.0, {0, 1e6},
-             "the input weights V start at this times N(0,1)/sqrt(number of features)", fixes_start);
+             "start of the input weights V: this factor times N(0,1)/sqrt(number of features)", fixes_start);
   s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6},
-                          "entries of the readout B start at this times N(0,1)/sqrt(m)", fixes_start);
+                          "start of the readout B: this factor times N(0,1)/sqrt(m)", fixes_start);
 }
 
 }  // namespace
 
-/// All of them declare their options, so that -help and the checks of options know them.
+/// Every registered model declares its options, chosen or not, so that -help and the checks know them.
 void NetworkSettings::read_own_models(Options& o) {
   const Options::OnlyWith by_samples(o, {"objective", {"equilibrium", "unrolled"}});
   for (const RegisteredModel& registered : registered_models()) {
@@ -42,8 +42,8 @@ void NetworkSettings::read_model(Options& o) {
   const Options::Category category(o, "model", fixes_model);
   std::vector<std::string> names{"softmax_linear", "pointwise", "monotone"};
   std::string help =
-      "the equilibrium equation, output B z; softmax_linear: z = gamma softmax(A) z + "
-      "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the same with W = "
+      "the equilibrium equation for z; the output is B z; softmax_linear: z = gamma softmax(A) z + "
+      "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the equation of pointwise with W = "
       "(1 - margin) I - P'P + Q - Q'";
   for (const RegisteredModel& own : registered_models()) {
     names.push_back(own.name);
@@ -54,32 +54,33 @@ void NetworkSettings::read_model(Options& o) {
   const bool linear = is_softmax_linear();
   objective =
       o.choice("objective", "equilibrium", {"equilibrium", "collapsed", "unrolled", "feedforward", "shallow"},
-               "how loss and gradient are computed; equilibrium: by solving an equilibrium (eq_) and "
-               "an adjoint (adj_) for every sample; collapsed: by the linear function that the model "
-               "softmax_linear is: take it where only its loss, gradient and bound are wanted and "
-               "speed matters, for it solves once with U for q outputs, not once for each sample; "
-               "unrolled: by -depth layers of the model, from zero; or without a model, "
-               "feedforward: a network of -depth layers, shallow: f = W features(x)",
+               "how loss and gradient are computed; equilibrium: solve an equilibrium (eq_) and an adjoint "
+               "(adj_) for every sample; collapsed: evaluate the model softmax_linear as a linear function; "
+               "it is fast, because it solves with U for q outputs and not for every sample, so choose it if "
+               "you need only the loss, the gradient and the bound; unrolled: apply -depth layers of the "
+               "model, starting at z = 0; without a model: feedforward: a network of -depth layers; shallow: "
+               "f = W features(x)",
                fixes_loss);
   const std::string kind =
       o.choice("weights", "softmax", {"softmax", "spectral", "free"},
-               "model pointwise: W = gamma softmax(A), gamma A/max(1, |A|_2), or gamma A, which need not "
-               "have an equilibrium");
+               "model pointwise; softmax: W = gamma softmax(A); spectral: W = gamma A/max(1, |A|_2); free: W "
+               "= gamma A, for which an equilibrium need not exist");
   weights = model == "monotone" ? WeightKind::monotone : parse_weights(kind);
-  activation = parse_activation(o.choice(
-      "activation", default_activation(model, objective), activation_names(),
-      "a of the models pointwise (default tanh) and monotone (relu), and of the objective feedforward "
-      "(relu)"));
+  activation = parse_activation(
+      o.choice("activation", default_activation(model, objective), activation_names(),
+               "activation a of the models pointwise (default tanh) and monotone (default relu), and of the "
+               "objective feedforward (default relu)"));
   gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
-  margin = o.real("margin", 0.5, {1e-6, 1}, "model monotone: how much I - W exceeds 0");
+  margin = o.real("margin", 0.5, {1e-6, 1},
+                  "model monotone: lower bound of the eigenvalues of the symmetric part of I - W");
   input_weights = o.flag(
       "input_weights", !linear,
-      "train input weights V (default true for pointwise and monotone); without them the features are the "
-      "injection");
+      "train input weights V (default true for pointwise and monotone); if false, features(x) takes the "
+      "place of V features(x)");
   bias = o.flag("bias", !linear, "train biases b (default true for pointwise and monotone)");
   width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
-                    "state width m where there are input weights (default 128) and of the objective "
-                    "feedforward; else m is the number of features (0)");
+                    "state width m of models with input weights and of the objective feedforward (default "
+                    "128); without input weights m is the number of features (0)");
   read_scales(o, *this);
 }
 
@@ -88,38 +89,39 @@ void NetworkSettings::read_objective(Options& o) {
   depth =
       o.integer("depth", 10, {1, 1e6}, "objectives unrolled and feedforward: number of layers", fixes_loss);
   recompute_every = o.integer("recompute_every", 0, {0, 1e6},
-                              "objective unrolled: keep every Kth layer only and compute the others again "
-                              "on the way back; 0: keep all");
-  // The default solver of a linear map is a direct one, which gains nothing from a start.
+                              "objective unrolled: keep the state of every Kth layer only and compute the "
+                              "other states again in the backward pass; 0: keep all states");
+  // The default solver of a linear map is direct and gains nothing from a good start.
   const bool direct = is_softmax_linear() && solves_equilibria();
   warm_start = o.flag(
       "warm_start", !direct,
-      "objective equilibrium: start equilibria and adjoints from those found before, which are kept in "
-      "memory (default true, but false for softmax_linear, which is solved directly); results change within "
-      "the tolerances only. A run that a signal stopped between scheduled checkpoints then equals the "
-      "straight one to these tolerances, else exactly");
+      "objective equilibrium: start the equilibria and adjoints from the earlier ones of the same samples, "
+      "which stay in memory (default true, but false for softmax_linear, whose solver is direct); results "
+      "change within the tolerances only. If a signal stops a run between scheduled checkpoints, the resumed "
+      "run equals an uninterrupted run within the tolerances with warm starts, and exactly without them");
   const std::string name =
       o.choice("backward", "exact", {"exact", "neumann", "one_step"},
-               "objective equilibrium: the adjoint exactly; by -neumann_terms terms of its Neumann series; "
-               "or by one (Jacobian-free)",
+               "objective equilibrium: how the adjoint is computed; exact: by a solver (adj_); neumann: by "
+               "-neumann_terms terms of its Neumann series; one_step: by one term (Jacobian-free)",
                fixes_loss);
   const Index terms =
-      o.integer("neumann_terms", 5, {1, 1e6}, "backward neumann: terms of the series", fixes_loss);
+      o.integer("neumann_terms", 5, {1, 1e6}, "-backward neumann: number of terms of the series", fixes_loss);
   if (name != "exact")
     backward = {.kind = Backward::Kind::neumann, .terms = name == "one_step" ? Index{1} : terms};
   gradient_check = o.integer("gradient_check", 0, {0, 2e9},
                              "objectives equilibrium and unrolled: compare the gradient with the exact "
-                             "implicit one at every Nth recorded step; 0: never");
+                             "implicit gradient at every Nth recorded step; 0: never");
   jacobian_weight =
       o.real("jacobian_weight", 0.0, {0, 1e12},
              "objective equilibrium: weight of the penalty on the size of the Jacobian", fixes_loss);
-  panel = o.integer("eq_panel", 0, {0, 1e6},
-                    "samples computed at once where there is a pass over them; 0: as many as stay in cache");
-  // Read by the solvers themselves; here for -help and the record of the run.
+  panel =
+      o.integer("eq_panel", 0, {0, 1e6},
+                "number of samples that pass through the network at once; 0: as many as fit into the cache");
+  // The solvers read these options themselves; declared here for -help and the record of the run.
   (void)eq_ladder_option(o);
   (void)eq_float32_option(o);
   o.real("eq_alpha", 0.0, {0, 1e6},
-         "eq_snes_type forwardbackward and peacemanrachford: step of the splitting; 0: automatic");
+         "-eq_snes_type forwardbackward and peacemanrachford: step of the splitting; 0: automatic");
   (void)adj_ladder_option(o);
 }
 

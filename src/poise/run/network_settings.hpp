@@ -11,34 +11,34 @@ namespace poise {
 inline namespace run {
 
 /// The role of the options that define the loss and its gradient.
-inline const Role fixes_loss{Role::identity, "its history and bounds are of another loss or gradient"};
+inline const Role fixes_loss{Role::identity,
+                             "the history and the bounds of the run belong to its old loss and gradient"};
 
 /// The options that say what is trained and how its loss and gradient are computed.
 struct NetworkSettings {
   std::string model = "softmax_linear", objective = "equilibrium";
-  std::shared_ptr<const Model> own_model;  ///< of register_model; null: the model is one of Poise's own
-  // Of Poise's own models:
+  std::shared_ptr<const Model> own_model;  ///< a registered model; null: one of Poise's own models
+  // Options of Poise's own models:
   WeightKind weights = WeightKind::softmax;
   Activation activation = Activation::identity;
   double gamma = 0.8;   ///< γ
   double margin = 0.5;  ///< μ of the monotone model
   bool input_weights = false, bias = false;
-  // Of all:
-  Index width = 0;  ///< state width; 0: that of the features
+  // Options of all models and objectives:
+  Index width = 0;  ///< state width; 0: the number of features
   double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;
   Index depth = 10, recompute_every = 0;
-  bool layer_bias = true;  ///< of the objective feedforward; no option: poise-compare sets it to false
+  bool layer_bias = true;  ///< biases of the objective feedforward; not an option, poise-compare sets it
   bool warm_start = true;
   Backward backward;
   double jacobian_weight = 0.0;
   Index gradient_check = 0;
   Index panel = 0;
 
-  /// Declares and reads them all. Throws bad_input.
+  /// Declares and reads all these options. Throws bad_input.
   static NetworkSettings from(Options& options);
 
-  /// What is trained, with the numbers that it has: "softmax_linear, gamma = 0.8", "feedforward, 3 layers,
-  /// relu".
+  /// The trained network with its numbers: "softmax_linear, gamma = 0.8", "feedforward, 3 layers, relu".
   [[nodiscard]] std::string description() const;
   // Values of -objective.
   [[nodiscard]] bool solves_equilibria() const { return objective == "equilibrium"; }
@@ -47,22 +47,22 @@ struct NetworkSettings {
   [[nodiscard]] bool is_feedforward() const { return objective == "feedforward"; }
   [[nodiscard]] bool is_shallow() const { return objective == "shallow"; }
   [[nodiscard]] bool has_equilibrium_model() const { return !is_feedforward() && !is_shallow(); }
-  /// Whether the loss and its exact gradient are those of the deep equilibrium linear model, which is what
-  /// Theorem 1 is about.
+  /// Whether the run uses the loss and the exact gradient of the deep equilibrium linear model, the subject
+  /// of Theorem 1.
   [[nodiscard]] bool theorem_applies() const {
     const bool exact = backward.exact() && jacobian_weight == 0.0;
     return is_softmax_linear() && (is_collapsed() || (solves_equilibria() && exact));
   }
   [[nodiscard]] bool is_softmax_linear() const { return model == "softmax_linear"; }
-  /// Whether the equation is z = a(Wz + u), a Pointwise of `shape`: true of all models that Poise brings.
+  /// Whether the equation is z = a(Wz + u), a Pointwise of `shape`: true for all of Poise's own models.
   [[nodiscard]] bool is_pointwise() const { return own_model == nullptr; }
-  /// Never null; without meaning where has_equilibrium_model() is false.
+  /// Never null; has no meaning if has_equilibrium_model() is false.
   [[nodiscard]] std::shared_ptr<const Model> equilibrium_model() const;
-  /// Whether the state width is -width, not that of the features.
+  /// Whether the state width is -width. If not, it is the number of features.
   [[nodiscard]] bool has_own_width() const {
     return is_feedforward() || (has_equilibrium_model() && equilibrium_model()->has_own_width());
   }
-  /// Of a pointwise model on `features` features.
+  /// The shape of a pointwise model with `features` features.
   [[nodiscard]] Pointwise::Shape shape(Index features) const {
     return {.activation = activation,
             .weights = weights,

@@ -14,7 +14,7 @@ namespace poise {
 inline namespace run {
 namespace {
 
-/// Without HDF5's stack behind it.
+/// The message without the stack of HDF5 errors that follows it.
 std::string first_line(const std::string& text) {
   std::string line = text.substr(0, text.find('\n'));
   if (line.ends_with(':')) line.pop_back();
@@ -26,17 +26,18 @@ std::string first_line(const std::string& text) {
 void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found) {
   for (const auto& damaged : found.skipped)
     warn(comm, "checkpoint " + damaged.path + " is damaged (" + first_line(damaged.reason) +
-                   "); falling back to the one before");
+                   "); falling back to the checkpoint before it");
 }
 
 FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory) {
   FoundCheckpoint found = find_latest_valid(comm, directory.checkpoints());
   warn_of_damage(comm, found);
   if (found.checkpoint) return found;
-  throw usage("-resume: " + directory.checkpoints() +
-              (found.skipped.empty()
-                   ? " holds no checkpoint: the start before ended too early; start anew, without -resume"
-                   : " holds no valid checkpoint; start anew with another -run"));
+  throw usage(
+      "-resume: " + directory.checkpoints() +
+      (found.skipped.empty()
+           ? " holds no checkpoint: the run ended before it wrote one; start it again, without -resume"
+           : " holds no valid checkpoint; start a new run with a different -run"));
 }
 
 History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, Index record_every) {
@@ -56,18 +57,18 @@ History find_history(MPI_Comm comm, const RunDirectory& directory, Index step, I
     if (!error.collective()) throw;
     const std::string text = error.what();
     const std::string cause = first_line(text);
-    throw usage("-resume: " + cause + "; if it is damaged, move it away, and -resume " + begins +
+    throw usage("-resume: " + cause + "; if the file is damaged, move it away, and -resume " + begins +
                 text.substr(std::min(text.find('\n'), text.size())));
   }
   const std::vector<double> steps = past.column("step");
-  std::size_t kept = 0;  // rows of steps that are not done again
+  std::size_t kept = 0;  // number of rows up to the checkpoint
   while (kept < steps.size() && steps[kept] <= static_cast<double>(step)) ++kept;
   past.rows.resize(kept);
   const double last = kept > 0 ? steps[kept - 1] : -1.0;
   on_root(comm, [&] {
     if (last <= static_cast<double>(step - record_every))
       warn(path + " ends at step " + to_text(last) + ", before the checkpoint of step " +
-           std::to_string(step) + ": it will lack the steps between them");
+           std::to_string(step) + ": the history will lack the steps between them");
   });
   return past;
 }
@@ -82,7 +83,7 @@ void require_same_run(const Checkpoint& checkpoint, const Options& options, cons
     if (old != before.end() && old->second != setting.value)
       throw usage("-resume: option -" + setting.name + " is " + setting.value +
                   " but the run was made with " + old->second + ": " + setting.role.why +
-                  "; leave it out, or start another run");
+                  "; leave the option out, or start a new run");
   }
 }
 

@@ -11,21 +11,21 @@
 namespace poise {
 inline namespace run {
 
-/// Not collective. Rank 0 tells on stderr of the damaged checkpoints that were passed over.
+/// Not collective. Rank 0 warns on stderr of every damaged checkpoint that the search has skipped.
 void warn_of_damage(MPI_Comm comm, const FoundCheckpoint& found);
 
-/// Collective. The newest valid checkpoint, after telling (rank 0, stderr) of the damaged ones that were
-/// passed over. Throws bad_input if there is none.
+/// Collective. Returns the newest valid checkpoint; calls warn_of_damage. Throws bad_input if no checkpoint
+/// is valid.
 [[nodiscard]] FoundCheckpoint find_checkpoint(MPI_Comm comm, const RunDirectory& directory);
 
-/// Collective. The history up to the checkpoint of `step`. Throws bad_input if run.h5 is damaged; where it is
-/// missing, or ends more than `record_every` steps before, a warning says so and the run goes on: its
-/// parameters are whole.
+/// Collective. The history up to the checkpoint of `step`. Throws bad_input if run.h5 is damaged. If run.h5
+/// is missing, or ends `record_every` or more steps before `step`, rank 0 warns and the run goes on, because
+/// its parameters are complete.
 [[nodiscard]] History find_history(MPI_Comm comm, const RunDirectory& directory, Index step,
                                    Index record_every);
 
-/// Not collective. Throws bad_input unless the options that make a run what it is are those of the
-/// checkpoint, and the end, too, if the steps of `dynamics` depend on it.
+/// Not collective. Throws bad_input if an option of Role::identity has a different value than in the
+/// checkpoint, or an option of Role::end if the steps of `dynamics` depend on the end.
 void require_same_run(const Checkpoint& checkpoint, const Options& options, const DynamicsKind& dynamics);
 
 }  // namespace run

@@ -23,14 +23,14 @@ bool is_set(const std::string& name) {
   return set == PETSC_TRUE;
 }
 
-/// Whether it was set.
+/// Returns whether it has set the option.
 bool set_unless_given(const std::string& name, const std::string& value) {
   if (name == "grid_feature_ranks" || is_set(name)) return false;
   check(PetscOptionsSetValue(nullptr, ("-" + name).c_str(), value.c_str()));
   return true;
 }
 
-/// As PETSc reads it from a file of options: a value with blanks in quotes.
+/// The value as PETSc reads it from a file of options: in quotes if it has blanks.
 std::string quoted_value(const std::string& value) {
   return value.find_first_of(" \t") == std::string::npos ? value : '"' + value + '"';
 }
@@ -47,33 +47,32 @@ bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
 }  // namespace
 
 std::string run_option(Options& options) {
-  return options.text("run", "", "run directory; none: runs/DATA-DATE-TIME", Role{Role::invocation});
+  return options.text("run", "", "run directory; if empty: runs/DATA-DATE-TIME", Role{Role::invocation});
 }
 
 bool resume_option(Options& options) {
   return options.flag("resume", false,
-                      "go on from the newest valid checkpoint of -run, with the options of that run; options "
-                      "given here (a later -time) win",
+                      "continue from the newest valid checkpoint of -run, with the options of that run; "
+                      "options given now, such as a later -time, override them",
                       Role{Role::invocation});
 }
 
 double deadline_option(Options& options) {
-  return options.real(
-      "deadline", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"},
-      "wall-clock limit of this start: write a checkpoint and exit with code 75 before a step "
-      "that would exceed it; 0: a tenth, at most 60 s, before the end of a SLURM job "
-      "(SLURM_JOB_END_TIME), elsewhere never",
-      Role{Role::invocation});
+  return options.real("deadline", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"},
+                      "wall-clock limit of this invocation: write a checkpoint and exit with code 75 before "
+                      "a step that would exceed it; 0: in a SLURM job, end before SLURM_JOB_END_TIME by a "
+                      "tenth of the time left, at most by 60 s; otherwise no limit",
+                      Role{Role::invocation});
 }
 
 std::vector<std::string> recall_options(MPI_Comm comm) {
-  Options before;  // of this start; those of the run are not yet known
+  Options before;  // options of this invocation; the options of the run are not known yet
   if (!resume_option(before)) return {};
   const std::string run = run_option(before);
   const std::string path = run + "/options.txt";
   std::string text;
   on_root(comm, [&] {
-    if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to go on with");
+    if (run.empty()) throw bad_input("-resume needs -run DIR, the directory of the run to continue");
     try {
       text = read_file(path, longest_options_file);
     } catch (const Error& error) {
@@ -95,7 +94,7 @@ std::vector<std::string> recall_options(MPI_Comm comm) {
 std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
                                         const Options& own) {
   std::vector<std::string> left_out = own.names(Role::invocation), recalled;
-  left_out.emplace_back("options_file");  // of PETSc
+  left_out.emplace_back("options_file");  // an option of PETSc
   for (const auto& [name, value] : config) {
     if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
     if ((!value.empty() || !is_one_of(own.settings(), name)) && set_unless_given(name, value))

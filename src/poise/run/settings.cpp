@@ -17,11 +17,12 @@ constexpr double most = 1e15;  // integers that a double holds exactly
 
 const Role fixes_samples{Role::identity,
                          "the stored weights belong to the samples and features that they were fitted to"};
-const Role fixes_steps{Role::identity, "the run would not be one that goes on as it began"};
-const Role fixes_audit{Role::identity, "an audit sees all of a run, at the same steps, or none of it"};
-const Role where_it_ends{Role::end, "its schedule of step sizes goes down to the end that it had"};
+const Role fixes_steps{Role::identity, "the steps of the run depend on it"};
+const Role fixes_audit{Role::identity,
+                       "an audit covers the whole run, at the same interval of steps, or no part of it"};
+const Role where_it_ends{Role::end, "the schedule of step sizes depends on the end of the run"};
 
-/// "flow, descent and others".
+/// "flow, descent and minimise".
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t k = 0; k < names.size(); ++k)
@@ -49,11 +50,11 @@ void TrainSettings::read_loss(Options& o) {
   scale_targets = o.flag(
       "scale_targets", true,
       "squared loss of /targets: fit (target - mean)/scale, with one scale for all targets; losses are "
-      "reported in the unit of the data, t is the time of the scaled problem");
+      "reported in the unit of the data; the time t belongs to the scaled problem");
   class_weight =
       o.text("class_weight", "none",
-             "weights of the classes in the training loss; balanced: samples/(classes x samples of "
-             "the class); or a number above 0 for each class, as in 1,2.5; none: all 1");
+             "weights of the classes in the training loss; none: all weights are 1; balanced: "
+             "samples/(classes x samples of the class); or one number above 0 per class, as in 1,2.5");
 }
 
 TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& recalled) {
@@ -72,64 +73,70 @@ void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
   const Options::Category category(o, "dynamics", fixes_steps);
   dynamics =
       kinds.find(o.choice("dynamics", "flow", kinds.names(), "how the parameters move" + kinds.help()));
-  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after so many steps", where_it_ends);
+  steps = o.integer("steps", 1000000, {0, 2e9}, "the run ends after this number of steps", where_it_ends);
   const bool by_steps = o.settings().back().given;
-  epochs = o.integer("epochs", 0, {0, 2e9},
-                     "with -batch: the run ends after so many passes over the data; 0: by -time and -steps",
-                     where_it_ends);
+  epochs = o.integer(
+      "epochs", 0, {0, 2e9},
+      "with -batch: the run ends after this number of passes over the data; 0: -time and -steps end the run",
+      where_it_ends);
   time = o.real(
       "time",
       by_steps || epochs > 0 || !dynamics->ends_at_time() ? std::numeric_limits<double>::infinity() : 10.0,
       {.low = 0, .infinite = true, .unit = "of time t"},
       "end time of " + listed(kinds.names_where(&DynamicsKind::ends_at_time)) +
-          " (a step of descent counts as its step size); default 10, or inf "
-          "where -steps is given, which then decides alone, and where -epochs does",
+          " (a step of descent advances the time by its step size); default 10, or inf if -steps or a "
+          "positive -epochs is given: that option then ends the run",
       Role{Role::free});
   kinds.read(o);
-  batch = o.integer("batch", 0, {0, most},
-                    "descent: samples of a minibatch, one a step, in a new random order every epoch; 0: all");
+  batch = o.integer(
+      "batch", 0, {0, most},
+      "descent: number of samples per minibatch; every step uses one minibatch, every epoch a new random "
+      "order of the samples; 0: all samples in every step");
   batch_remainder =
       o.choice(
           "batch_remainder", "drop", {"drop", "keep"},
-          "the samples behind the last whole minibatch of an epoch, other ones in each: drop: they sit it "
-          "out; keep: they are a smaller minibatch") == "keep";
+          "samples left over after the last whole minibatch of an epoch, different samples in every epoch; "
+          "drop: the epoch leaves them out; keep: they form a smaller minibatch") == "keep";
 }
 
 void TrainSettings::read_run(Options& o) {
   const std::string beyond = beyond_the_theorem();
   const Options::Category category(o, "run");
-  audit = o.flag("audit", beyond.empty(),
-                 "check the bounds of Theorem 1 while the run goes on; a violated one stops it (exit code "
-                 "1). The default is true where the theorem applies",
-                 fixes_audit);
+  audit =
+      o.flag("audit", beyond.empty(),
+             "check the bounds of Theorem 1 during the run; a violated bound stops the run (exit code 1). "
+             "The default is true if the theorem applies to the run",
+             fixes_audit);
   if (audit && !beyond.empty())
     throw usage(
-        "-audit true: Theorem 1 is about exact gradient flow of -model softmax_linear on all samples, "
-        "but this run has " +
+        "-audit true: Theorem 1 is about exact gradient flow of -model softmax_linear on all samples, but "
+        "this run has " +
         beyond + "; leave -audit out");
   audit_every = o.integer("audit_every", 0, {0, 2e9},
-                          "record (and audit) every Nth step, and the last; the theorem's infimum over time "
-                          "wants 1; 0: every step, or with minibatches one step an epoch",
+                          "record (and audit) every Nth step and the last step; the infimum over time in the "
+                          "theorem needs 1; 0: every step, or with minibatches one step per epoch",
                           fixes_audit);
   record_every = o.integer(
       "record_every", 0, {0, 2e9},
-      "the history keeps the rows of every Nth step, and the last; 0: all, but half of them where there are "
-      "more than 8192. What is audited does not change");
+      "the history keeps the rows of every Nth step and of the last step; 0: all rows, but every second row "
+      "is removed whenever there are 8192. The audit does not depend on this option");
   run = run_option(o);
   resume = resume_option(o);
   checkpoint_every = o.integer(
       "checkpoint_every", -1, {-1, 2e9},
-      "steps between checkpoints, of which the start is the first; 0: only at the end; -1: 100, but one "
-      "is left out where checkpoints would take more than 5 % of the time");
-  checkpoint_keep = o.integer("checkpoint_keep", 3, {0, 1e6}, "how many checkpoints stay; 0: all");
+      "number of steps between checkpoints; the first checkpoint is at the start; 0: only at the end; -1: "
+      "100, but a checkpoint is left out if checkpoints would take more than 5 % of the time");
+  checkpoint_keep =
+      o.integer("checkpoint_keep", 3, {0, 1e6}, "number of newest checkpoints to keep; 0: keep all");
   checkpoint_seconds =
       o.real("checkpoint_seconds", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"},
-             "wall-clock time after which a checkpoint is due, too; 0: only by -checkpoint_every");
+             "also write a checkpoint if this wall-clock time has passed since the last one; 0: only "
+             "-checkpoint_every decides");
   deadline = deadline_option(o);
   feature_ranks = static_cast<int>(
       o.integer("grid_feature_ranks", 1, {1, 1e6},
-                "ranks over which one copy of the weights is spread, a divisor of the number "
-                "of ranks; the samples are spread over the rest"));
+                "number of ranks that share one copy of the weights, a divisor of the number of all ranks; "
+                "the groups of ranks divide the samples among themselves"));
   matrix_type = matrix_type_option(o);
 }
 
@@ -146,8 +153,8 @@ std::string TrainSettings::beyond_the_theorem() const {
 std::string matrix_type_option(Options& options) {
   return options.text(
       "mat_type", "",
-      "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip), "
-      "with -grid_feature_ranks 1: one rank holds all of the weights; none: BLAS");
+      "PETSc's dense matrix type for the products with the weights (dense, densecuda, densehip); needs "
+      "-grid_feature_ranks 1, so that one rank holds all weights; if empty: BLAS");
 }
 
 Options train_declarations() {
@@ -164,7 +171,7 @@ std::vector<std::string> identity_options() {
 void declare_train_solvers(Options& options) {
   const DynamicsKinds kinds;
   for (const auto& kind : kinds.all()) declare_solver(options, *kind);
-  declare_solvers(options, {{"eq_", "worst sample to 1e-12"},
+  declare_solvers(options, {{"eq_", "tolerance of the worst sample 1e-12"},
                             {"eq_mixed_"},
                             {"eq_newton_"},
                             {"eq_anderson_"},

@@ -23,23 +23,23 @@ struct TrainSettings {
   std::uint64_t seed = 0;
   FeatureSettings features;
   NetworkSettings network;
-  std::shared_ptr<const DynamicsKind> dynamics;  ///< with its options
+  std::shared_ptr<const DynamicsKind> dynamics;  ///< the chosen dynamics with its options
   double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
   const Loss* loss = squared_loss();
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
-  std::string class_weight;  ///< none, balanced, or a number for each class
-  std::string matrix_type;   ///< -mat_type; empty: BLAS
+  std::string class_weight;  ///< none, balanced, or one number per class
+  std::string matrix_type;   ///< -mat_type; if empty: BLAS
 
-  /// Declares and reads them all. Throws bad_input, also where they do not go together (train_rules).
-  /// `recalled`: options that come from the run itself, see require_effect.
+  /// Declares and reads all options. Throws bad_input, also if an option has no effect (train_rules).
+  /// `recalled`: names of options that come from the stored run, see require_effect.
   static TrainSettings from(Options& options, const std::vector<std::string>& recalled = {});
-  /// Steps from one scheduled checkpoint to the next; 0: there are none.
+  /// Number of steps between scheduled checkpoints; 0: no scheduled checkpoints.
   [[nodiscard]] Index checkpoint_steps() const { return checkpoint_every < 0 ? 100 : checkpoint_every; }
-  /// Whether scheduled checkpoints are left out where they would take too much of the time.
+  /// Whether a scheduled checkpoint is left out if checkpoints would take too much of the run's time.
   [[nodiscard]] bool spares_checkpoints() const { return checkpoint_every < 0; }
   /// Why Theorem 1 says nothing about this run; empty if it does.
   [[nodiscard]] std::string beyond_the_theorem() const;
-  /// Declare and read those of the data and their features, and those of the loss, alone. Throw bad_input.
+  /// Declare and read one part of the options: data with features, or the loss. Throw bad_input.
   void read_data(Options& options);
   void read_loss(Options& options);
 

@@ -17,22 +17,27 @@ constexpr std::array known{
     // equilibria and their adjoints
     KnownSolver{
         "eq_", "SNES",
-        "meanfield where its factorisation pays, else newtonls with GMRES for linear maps, perron for "
-        "softmax weights and picard for others"},
-    KnownSolver{"eq_mixed_", "SNES", "a meanfield or perron eq_ with Anderson mixing, where eq_ fails"},
-    KnownSolver{"eq_newton_", "SNES", "newtonls with backtracking and GMRES, where these fail"},
-    KnownSolver{"eq_anderson_", "SNES", "anderson, where that fails, too"},
+        "meanfield if its factorisation pays off; else newtonls with GMRES for linear maps, perron for "
+        "softmax weights, picard for all other maps"},
+    KnownSolver{
+        "eq_mixed_", "SNES",
+        "the meanfield or perron iteration of eq_ with Anderson mixing, for samples that eq_ did not solve"},
+    KnownSolver{"eq_newton_", "SNES",
+                "newtonls with backtracking and GMRES, for samples that eq_ and eq_mixed_ did not solve"},
+    KnownSolver{"eq_anderson_", "SNES", "anderson, for samples that eq_newton_ did not solve"},
     KnownSolver{
         "adj_", "KSP",
-        "meanfield or neumann where eq_ is meanfield, perron or picard, else gmres; worst sample to the "
-        "equilibria's tolerance"},
-    KnownSolver{"adj_mixed_", "KSP", "a meanfield or corrected neumann adj_ with mixing, where adj_ fails"},
-    KnownSolver{"adj_gmres_", "KSP", "gmres, where these fail"},
-    KnownSolver{"collapsed_", "KSP", "gmres, solves with U, worst output to 1e-13"},
-    KnownSolver{"svd_", "EPS", "krylovschur, squared norms of spectral and free weights to 1e-12"},
+        "meanfield or neumann if eq_ is meanfield, perron or picard, else gmres; tolerance of the worst "
+        "sample: the tolerance of the equilibria"},
+    KnownSolver{"adj_mixed_", "KSP",
+                "the meanfield or corrected neumann iteration of adj_ with Anderson mixing, for samples that "
+                "adj_ did not solve"},
+    KnownSolver{"adj_gmres_", "KSP", "gmres, for samples that adj_ and adj_mixed_ did not solve"},
+    KnownSolver{"collapsed_", "KSP", "gmres for the systems with U, tolerance of the worst output 1e-13"},
+    KnownSolver{"svd_", "EPS", "krylovschur, squared norms of spectral and free weights, 1e-12"},
     // Theorem 1 and the step size
     KnownSolver{"spec_", "EPS", "krylovschur, smallest eigenvalue of D, residual 3e-9"},
-    KnownSolver{"spec_state_", "EPS", "krylovschur: only where the first solve of spec_ starts"},
+    KnownSolver{"spec_state_", "EPS", "krylovschur, only the start of the first solve of spec_"},
     KnownSolver{"limit_lambda_", "EPS", "krylovschur, largest eigenvalue of D, 1e-10"},
     KnownSolver{"limit_features_", "EPS",
                 "krylovschur, largest eigenvalue of the features' Gram matrix, 1e-9"},
@@ -40,7 +45,7 @@ constexpr std::array known{
     KnownSolver{"optimum_", "TAO", "bntr, the convex optimum of classification losses"},
     // Theorem 2
     KnownSolver{"tr_", "KSP", "gltr, the subproblem of Theorem 2"},
-    KnownSolver{"tr_inner_", "KSP", "cg, its metric, to 1e-13"},
+    KnownSolver{"tr_inner_", "KSP", "cg, the metric of this subproblem, 1e-13"},
     KnownSolver{"spec_newton_", "EPS", "krylovschur, the largest delta of Theorem 2"},
     // poise-spectrum
     KnownSolver{"spec_w_", "EPS", "krylovschur, leading eigenvalues of W, residual 1e-12 of the norm"},
@@ -55,15 +60,16 @@ constexpr std::array known{
     KnownSolver{"spec_jacobian_norm_", "EPS", "krylovschur, norms of Jacobians"},
 };
 
-/// The types that Poise adds to PETSc's, with their options, behind the prefix of equilibria or adjoints.
+/// The types that Poise adds to PETSc's types, with their options, for the solvers `eq_` and `adj_`.
 std::string own_types(const std::string& prefix) {
   constexpr const char* preconditioners = "; pc_type meanfield, perron, samplelu";
   const std::string line = "\n      types of Poise: ";
   if (prefix == "eq_")
     return line +
-           "meanfield, perron, picard, forwardbackward, peacemanrachford; snes_patient (go on with slow "
+           "meanfield, perron, picard, forwardbackward, peacemanrachford; snes_patient (continue with slow "
            "samples),\n"
-           "      snes_mixing (depth of Anderson mixing, not of the last two), alpha (step of the last two)" +
+           "      snes_mixing (depth of Anderson mixing; not for the last two types), alpha (step of the "
+           "last two types)" +
            preconditioners;
   if (prefix == "adj_") return line + "meanfield, neumann; ksp_patient, ksp_mixing" + preconditioners;
   return "";

@@ -9,14 +9,14 @@
 namespace poise {
 inline namespace run {
 
-/// A prefix of a solver of PETSc or SLEPc, with what a program adds to its line of -help.
+/// The prefix of a PETSc or SLEPc solver, and a note that a program adds to the solver's line in -help.
 struct SolverName {
   std::string prefix;
   std::string note = {};
 };
 
-/// Not collective. Declares solvers that Poise has; the table behind it says kind and defaults of each
-/// prefix.
+/// Not collective. Declares solvers of Poise by their prefixes; a table in solvers.cpp holds the kind and the
+/// defaults of each prefix. Throws failure if the table does not have a prefix.
 void declare_solvers(Options& options, std::initializer_list<SolverName> solvers);
 /// Not collective. Declares the solver of a dynamics, if it has one.
 void declare_solver(Options& options, const DynamicsKind& dynamics);

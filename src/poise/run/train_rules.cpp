@@ -8,7 +8,8 @@ namespace {
 
 using Rules = std::vector<OptionRule>;
 
-// Of -objective: which have a model, and which of those solve for equilibria or take minibatches of samples.
+// The first four say which objectives have a model, go through the samples of a model, go through samples
+// (and so may take minibatches), and solve for equilibria.
 const OptionCondition with_model{"objective", {"equilibrium", "collapsed", "unrolled"}};
 const OptionCondition by_samples_of_model{"objective", {"equilibrium", "unrolled"}};
 const OptionCondition by_samples{"objective", {"equilibrium", "unrolled", "feedforward", "shallow"}};
@@ -48,7 +49,7 @@ const Rules of_objective{
     {"mat_type", {{"grid_feature_ranks", {"1"}}}},
 };
 
-/// Those of the run that only some dynamics heed.
+/// Rules for options of the run that only some dynamics use.
 Rules of_dynamics(const DynamicsKinds& kinds) {
   const OptionCondition by_time{"dynamics", kinds.names_where(&DynamicsKind::ends_at_time)};
   const OptionCondition by_minibatches{"dynamics", kinds.names_where(&DynamicsKind::takes_minibatches)};
@@ -70,7 +71,7 @@ Rules joined(std::initializer_list<Rules> parts) {
 }  // namespace
 
 std::vector<OptionRule> train_rules(const DynamicsKinds& kinds) {
-  // Made when asked for, as a program may have registered losses of its own before.
+  // Made in every call, because a program may have registered its own losses in the meantime.
   const Rules of_loss{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
   return joined({of_network, of_objective, of_loss, of_dynamics(kinds), kinds.rules()});
 }

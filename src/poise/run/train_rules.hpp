@@ -8,10 +8,10 @@
 namespace poise {
 inline namespace run {
 
-/// Where the options of poise-train have an effect; `kinds` have read theirs.
+/// The conditions under which options of poise-train have an effect. `kinds` must have read their options.
 [[nodiscard]] std::vector<OptionRule> train_rules(const DynamicsKinds& kinds);
-/// Where those of its solvers have one. Not of programs that look at a stored run: these also solve what the
-/// run does not.
+/// The conditions under which options of its solvers have an effect. Programs that examine a stored run do
+/// not use these rules, because they also use solvers that the run does not use.
 [[nodiscard]] std::vector<OptionRule> train_solver_rules();
 
 }  // namespace run

@@ -24,8 +24,8 @@ namespace poise {
 inline namespace run {
 namespace {
 
-/// Collective on the world. Samples of each class over all ranks; `labels`: of this rank's samples, the same
-/// on the ranks of grid.feature().
+/// Collective on the world. Number of samples per class over all ranks. `labels`: the labels of this rank's
+/// samples; all ranks of grid.feature() have the same labels.
 std::vector<Index> count_classes(const ProcessGrid& grid, Index classes, const std::vector<Index>& labels) {
   std::vector<Index> counts(static_cast<std::size_t>(classes), 0);
   for (const Index label : labels) ++counts[static_cast<std::size_t>(label)];
@@ -42,25 +42,27 @@ std::vector<double> parse_numbers(const std::string& text) {
     const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (code != std::errc() || end != word.data() + word.size() || !(number > 0.0) || !std::isfinite(number))
       throw usage("-class_weight " + text + ": '" + word +
-                  "' is no weight; give none, balanced, or a number above 0 for each class, as in 1,2.5");
+                  "' is not a weight; give none, balanced, or one number above 0 per class, as in 1,2.5");
     numbers.push_back(number);
   }
   return numbers;
 }
 
-/// Not collective. The option -class_weight: `none` (or empty) gives nothing; `balanced` n/(C n_c), C the
-/// classes that have samples, so that the weights of all samples sum to n and each class to n/C; else a
-/// number for each class. `counts`: samples of each class, empty for a regression. Throws bad_input.
+/// Not collective. The weights of the classes by -class_weight. `none` (or empty): an empty result.
+/// `balanced`: n/(C n_c), where C is the number of classes with samples; the weights of all samples then sum
+/// to n, and the weights of every class to n/C. Else: one number per class. `counts`: number of samples per
+/// class, empty for a regression. Throws bad_input.
 std::vector<double> parse_class_weights(const std::string& text, const std::vector<Index>& counts) {
   if (text.empty() || text == "none") return {};
   if (counts.empty())
-    throw usage("-class_weight " + text + ": the data have /targets, not classes (/labels); leave it out");
+    throw usage("-class_weight " + text +
+                ": the data have /targets, not classes (/labels); leave the option out");
   std::vector<double> weights;
   if (text != "balanced") {
     weights = parse_numbers(text);
     if (weights.size() != counts.size())
       throw usage("-class_weight " + text + " has " + std::to_string(weights.size()) + " numbers for " +
-                  std::to_string(counts.size()) + " classes: give one for each");
+                  std::to_string(counts.size()) + " classes: give one number per class");
     return weights;
   }
   const auto samples = static_cast<double>(std::accumulate(counts.begin(), counts.end(), Index{0}));
@@ -71,7 +73,7 @@ std::vector<double> parse_class_weights(const std::string& text, const std::vect
   return weights;
 }
 
-/// Outputs q that a loss needs on these data; throws bad_input where they do not go together.
+/// q, the number of outputs that a loss needs for these data. Throws bad_input if the loss does not fit them.
 Index outputs_for(const Loss& loss, const DatasetInfo& info) {
   const auto refuse = [&](const std::string& why) {
     return Error(ExitCode::bad_input, "-loss " + loss.name() + " on " + info.path + ": " + why, true);
@@ -84,21 +86,23 @@ Index outputs_for(const Loss& loss, const DatasetInfo& info) {
     if (info.classification && info.outputs != 2)
       throw refuse(fmt::format("the data have {} classes, not 2; use -loss cross_entropy", info.outputs));
     if (!info.classification && info.outputs != 1)
-      throw refuse(fmt::format("the data have {} target columns; one of 0 and 1 is needed", info.outputs));
+      throw refuse(fmt::format("the data have {} target columns, but the loss needs one column of 0 and 1",
+                               info.outputs));
     return 1;
   }
   return info.outputs;
 }
 
-/// A number for every sample of `set`, which tells its values and its place, summed modulo 2^64: the sum over
-/// all ranks does not know which of them has which samples.
+/// Makes a number of the values and the index of every sample and sums these numbers modulo 2^64. The sum
+/// over all ranks then does not depend on which rank holds which samples. `set`: 0 for training, 1 for test
+/// samples.
 std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
   std::uint64_t sum = 0;
   const std::span<const double> features(block.features), targets(block.targets);
   for (Index i = 0; i < block.count; ++i) {
     std::uint32_t crc = crc32_of(features.subspan(i * block.inputs, block.inputs));
     crc = crc32_of(targets.subspan(i * block.outputs, block.outputs), crc);
-    // Mixed (splitmix64), so that no two changes make up for each other.
+    // Mixed (splitmix64), so that two changes do not cancel in the sum.
     std::uint64_t mark = static_cast<std::uint64_t>(block.begin + i) << 33U | set << 32U | crc;
     mark = (mark ^ (mark >> 30U)) * 0xbf58476d1ce4e5b9U;
     mark = (mark ^ (mark >> 27U)) * 0x94d049bb133111ebU;
@@ -107,7 +111,7 @@ std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
   return sum;
 }
 
-/// Collective. Own rows of a matrix of a fitted map.
+/// Collective. This rank's rows of a matrix of a fitted feature map.
 std::vector<double> read_feature_block(const Checkpoint& checkpoint, const FeatureBlock& block, Index width,
                                        Range rows) {
   const std::string name = "/features/" + block.name;
@@ -117,7 +121,7 @@ std::vector<double> read_feature_block(const Checkpoint& checkpoint, const Featu
   return values;
 }
 
-/// The data file of a run, by the name that it had.
+/// The data file of a run, as its option -data names it.
 std::string data_of(const Checkpoint& checkpoint) {
   for (const auto& [name, value] : checkpoint.config())
     if (name == "data") return value;
@@ -126,7 +130,7 @@ std::string data_of(const Checkpoint& checkpoint) {
 
 }  // namespace
 
-// A relative path is about the folder that a program was started in.
+// A relative path begins at the folder in which the program was started.
 std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint) {
   std::string stored;
   if (checkpoint != nullptr && checkpoint->has("/state", "data_path"))
@@ -144,10 +148,9 @@ std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* 
                                   ? std::string()
                                   : ", looked for from " + std::filesystem::current_path(code).string();
     throw bad_input("data file '" + path + "' does not exist" + where +
-                    (stored.empty() ? std::string("; give -data FILE")
-                                    : "; the run was made with " + stored +
-                                          "; if the file has moved, give -data "
-                                          "FILE"));
+                    (stored.empty()
+                         ? std::string("; give -data FILE")
+                         : "; the run was made with " + stored + "; if the file has moved, give -data FILE"));
   });
   return broadcast(comm, found);
 }
@@ -159,9 +162,9 @@ Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
                             info.samples));
   const Index total = settings.train_samples > 0 ? settings.train_samples : info.samples;
   if (settings.batch > total)
-    throw usage(
-        fmt::format("-batch {} is larger than the {} training samples; choose at most so many, or 0 for all",
-                    settings.batch, total));
+    throw usage(fmt::format(
+        "-batch {} is larger than the {} training samples; choose at most this number, or 0 for all",
+        settings.batch, total));
   return outputs;
 }
 
@@ -198,7 +201,7 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
 }
 
 void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock& test) {
-  // Ranks of one place over the samples hold the same ones: each is to count once.
+  // Ranks with the same sample index hold the same samples, so only one of these ranks counts them.
   std::uint64_t sum = grid_.feature_index() == 0 ? sum_of_marks(train, 0) + sum_of_marks(test, 1) : 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, grid_.world()));
   std::ostringstream text;
@@ -207,11 +210,11 @@ void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock&
 }
 
 void TrainingData::require_same_data(const Checkpoint& checkpoint) const {
-  if (!checkpoint.has("/state", "data_fingerprint")) return;  // of an older Poise
+  if (!checkpoint.has("/state", "data_fingerprint")) return;  // an older version stored none
   if (checkpoint.text("/state", "data_fingerprint") == fingerprint_) return;
-  throw usage("the samples in " + info_.path + " are not those that the run of " + checkpoint.path() +
-              " was made with (-data " + data_of(checkpoint) +
-              "); give these by -data, wherever they are now");
+  throw usage("the samples in " + info_.path + " differ from the samples that the run of " +
+              checkpoint.path() + " was made with (-data " + data_of(checkpoint) +
+              "); give the file with the old samples by -data");
 }
 
 void TrainingData::require_binary(const SampleSet& samples) const {
@@ -223,7 +226,7 @@ void TrainingData::require_binary(const SampleSet& samples) const {
   });
 }
 
-// A run of an older Poise goes on with its targets as they are.
+// A run of an older version has stored no scale and goes on with unscaled targets.
 void TrainingData::set_target_scale(const TrainSettings& settings, const SampleBlock& train,
                                     const Checkpoint* checkpoint) {
   if (checkpoint != nullptr) {
@@ -231,7 +234,7 @@ void TrainingData::set_target_scale(const TrainSettings& settings, const SampleB
     target_scale_.shift = checkpoint->read_array("/targets/shift", {problem_.outputs});
     target_scale_.scale = checkpoint->real("/targets", "scale");
     if (!std::isfinite(target_scale_.loss_unit()) || target_scale_.loss_unit() <= 0.0)
-      throw usage(checkpoint->path() + ": /targets has no scale that targets can have");
+      throw usage(checkpoint->path() + ": the scale in /targets is not a positive number");
   } else if (settings.scale_targets && problem_.loss->least_squares() && !info_.classification) {
     target_scale_ =
         TargetScale::fit(grid_, problem_.outputs, train.count, train.targets.data(), features_->constant());
@@ -283,19 +286,21 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
   numbers.width = checkpoint.integer("/features", "width");
   const Index width = numbers.width, inputs = checkpoint.integer("/features", "inputs");
   if (width < 1)
-    throw Error(ExitCode::bad_input,
-                fmt::format("{}: a width of {}: it is damaged", checkpoint.path(), width), true);
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("{}: /features has the width {}: the checkpoint is damaged", checkpoint.path(), width),
+        true);
   if (inputs != info_.inputs)
     throw Error(ExitCode::bad_input,
-                fmt::format("{}: made for {} inputs (-data {}), but {} has {}", checkpoint.path(), inputs,
-                            data_of(checkpoint), settings.data, info_.inputs),
+                fmt::format("{}: the run was made with {} inputs (-data {}), but {} has {}",
+                            checkpoint.path(), inputs, data_of(checkpoint), settings.data, info_.inputs),
                 true);
   numbers.constant = checkpoint.integer("/features", "constant") != 0;
   const Index fixed = map.fixed_count(inputs);
   if (fixed > 0 && width != fixed + (numbers.constant ? 1 : 0))
     throw Error(ExitCode::bad_input,
-                fmt::format("{}: a width of {} does not fit -features {} of {} inputs", checkpoint.path(),
-                            width, map.name(), inputs),
+                fmt::format("{}: /features has the width {}, which does not fit -features {} of {} inputs",
+                            checkpoint.path(), width, map.name(), inputs),
                 true);
   const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
   for (const FeatureBlock& block : map.blocks(inputs))
@@ -311,7 +316,7 @@ void TrainingData::restore_features(const TrainSettings& settings, const Checkpo
 void TrainingData::save(Snapshot& snapshot) const {
   snapshot.add_text("/state", "data_fingerprint", fingerprint_);
   snapshot.add_text("/state", "data_path", data_path_);
-  // Ranks of one feature row block hold the same rows; each writes a part of them, as of any m x k matrix.
+  // The ranks of one feature row block hold the same rows, so every rank writes a part of them.
   features_->save(snapshot, ParameterLayout(grid_, features_->width(), problem_.outputs).slice());
   if (target_scale_.is_set()) {
     snapshot.add_real("/targets", "scale", target_scale_.scale);

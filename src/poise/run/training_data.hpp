@@ -14,34 +14,35 @@
 namespace poise {
 inline namespace run {
 
-/// Collective. `path`, or, where it names nothing here, the place that the data had when the run of
-/// `checkpoint` (may be null) was made. Throws bad_input if there is none.
+/// Collective. Returns `path` if it exists, else the path that `checkpoint` (may be null) has stored if that
+/// file exists and has the same name. Throws bad_input if there is no such file.
 [[nodiscard]] std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* checkpoint);
 
-/// Not collective. Throws bad_input, the same on every rank, if what the header says of the data does not go
-/// together with -loss, -train_samples or -batch. Returns the outputs q that the loss needs.
+/// Not collective. Throws bad_input, the same on every rank, if the header of the data does not fit -loss,
+/// -train_samples or -batch. Returns q, the number of outputs that the loss needs.
 Index require_fitting(const TrainSettings& settings, const DatasetInfo& info);
 
-/// The samples of a run and the features they are seen through.
+/// The samples of a run and their features.
 class TrainingData {
  public:
-  /// Collective on the world. `grid` must outlive it. Reads the data and fits the features, or takes them
-  /// from `checkpoint`. Throws bad_input.
+  /// Collective on the world. `grid` must outlive this object. Reads the data. Takes the features from
+  /// `checkpoint`, or fits them if it is null. Throws bad_input.
   TrainingData(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint* checkpoint);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
   [[nodiscard]] const Problem& problem() const { return problem_; }
   [[nodiscard]] const Features& features() const { return *features_; }
-  /// How the targets of the problem are made of those of the data.
+  /// The map from the targets of the data to the targets of the problem.
   [[nodiscard]] const TargetScale& target_scale() const { return target_scale_; }
-  /// Samples of each class; empty for a regression, or where there is no test set.
+  /// Number of samples per class; empty for a regression, or if there is no test set.
   [[nodiscard]] const std::vector<Index>& train_classes() const { return train_classes_; }
   [[nodiscard]] const std::vector<Index>& test_classes() const { return test_classes_; }
-  /// ω of each class (-class_weight); empty: all 1.
+  /// The weight ω of each class (-class_weight); if empty, all weights are 1.
   [[nodiscard]] const std::vector<double>& class_weights() const { return class_weights_; }
-  /// The linear map that made the data, where the file tells it: [outputs, inputs], row-major, else empty.
+  /// The linear map that made the data, [outputs, inputs], row-major; empty if the file does not hold it.
   [[nodiscard]] const std::vector<double>& teacher() const { return teacher_; }
-  /// Not collective. Adds the features; the snapshot borrows from this object.
+  /// Not collective. Adds the features, the scale of the targets, and the path and fingerprint of the data;
+  /// the snapshot borrows from this object.
   void save(Snapshot& snapshot) const;
 
  private:
@@ -65,7 +66,7 @@ class TrainingData {
   std::vector<Index> train_classes_, test_classes_;
   std::vector<double> class_weights_;
   std::string data_path_;    ///< absolute
-  std::string fingerprint_;  ///< of the content of all samples; the same on every rank, grid and file
+  std::string fingerprint_;  ///< of the values of all samples; the same on every rank and for every grid
 };
 
 }  // namespace run

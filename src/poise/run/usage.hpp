@@ -7,7 +7,7 @@
 namespace poise {
 inline namespace run {
 
-/// Bad usage that every rank finds alike, options being the same on all of them.
+/// A bad_input error that every rank throws, because all ranks have the same options.
 [[nodiscard]] inline Error usage(const std::string& message) {
   return {ExitCode::bad_input, message, true};
 }
