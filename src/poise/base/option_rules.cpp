@@ -21,12 +21,12 @@ std::optional<double> number(const std::string& text) {
   return value;
 }
 
-/// "0.80" is 0.8.
+/// Whether two texts have the same value, as "0.80" and "0.8" have.
 bool same_value(const std::string& a, const std::string& b) {
   return a == b || (number(a) && number(a) == number(b));
 }
 
-/// "-batch 4", or "-eq_snes_mf" of a flag of PETSc.
+/// "-batch 4", or "-eq_snes_mf" for a flag of PETSc.
 std::string written(const std::string& name, const std::string& value) {
   return "-" + name + (value.empty() ? "" : " " + value);
 }
@@ -38,14 +38,14 @@ std::string joined(const std::vector<std::string>& words, const std::string& las
   return text;
 }
 
-/// Both lists of options as they stand, and what the rules say of them.
+/// The declared options and the options that no code has read, and the rules that they break.
 class Choices {
  public:
   explicit Choices(const Options& options) : settings_(options.settings()) {
     for (const auto& [name, value] : unused_options()) unused_.push_back({name, value});
   }
 
-  /// What the user has set to say something.
+  /// Options that the user has set to a value that is not the default.
   [[nodiscard]] std::vector<Given> given() const {
     std::vector<Given> given;
     for (const Setting& setting : settings_)
@@ -87,7 +87,7 @@ class Choices {
                                    [&](const std::string& v) { return same_value(v, value); });
     return found != condition.except;
   }
-  /// A prefix means PETSc's options, not those of Poise that begin alike.
+  /// A prefix means PETSc's options, not options of Poise that begin with the same letters.
   [[nodiscard]] bool is_about(const OptionRule& rule, const std::string& name) const {
     if (!rule.option.ends_with("*")) return rule.option == name;
     return name.starts_with(rule.option.substr(0, rule.option.size() - 1)) &&

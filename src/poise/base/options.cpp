@@ -23,8 +23,8 @@ namespace poise {
 inline namespace base {
 namespace {
 
-/// What users set on PETSc's solvers, beside their diagnostics; only to find the nearest name of a misspelt
-/// one.
+/// Options of PETSc's solvers that users set often, without the diagnostics. They only serve to find the
+/// known name nearest to a misspelt name.
 const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
     {"SNES",
      {"snes_type", "snes_rtol", "snes_atol", "snes_max_it", "snes_linesearch_type", "ksp_type", "ksp_rtol",
@@ -42,7 +42,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
      {"tao_type", "tao_gatol", "tao_grtol", "tao_gttol", "tao_ls_type", "tao_ls_max_funcs", "tao_ls_ftol",
       "tao_ls_gtol"}}};
 
-/// All that is known of a solver of this kind, behind its prefix.
+/// All known option names of a solver of this kind, without the prefix.
 std::vector<std::string> names_of(const std::string& kind) {
   std::vector<std::string> names = diagnostic_names(kind);
   for (const auto& [other, own] : petsc_names)
@@ -50,7 +50,8 @@ std::vector<std::string> names_of(const std::string& kind) {
   return names;
 }
 
-/// The object that an option is for, by its name behind the prefix: "KSP" of npc_ksp_view in a SNES.
+/// The kind of object that an option configures, from its name without the prefix: "KSP" for npc_ksp_view of
+/// a SNES.
 std::string object_of(const std::string& kind, const std::string& name) {
   const std::vector<std::pair<std::string, std::string>> inner{
       {"pc_", "PC"}, {"ksp_", "KSP"}, {"snes_", "SNES"}, {"rg_", "RG"}};
@@ -59,7 +60,7 @@ std::string object_of(const std::string& kind, const std::string& name) {
   return kind;
 }
 
-/// What other programs call an option of ours.
+/// Names of options in other programs, and the option of Poise with the same meaning.
 const std::vector<std::pair<std::string, std::string>> foreign_names{{"lr", "step_size"},
                                                                      {"learning_rate", "step_size"},
                                                                      {"eta", "step_size"},
@@ -88,7 +89,7 @@ const std::vector<std::pair<std::string, std::string>> foreign_names{{"lr", "ste
                                                                      {"final_time", "time"},
                                                                      {"T", "time"}};
 
-/// Letters to insert, remove, replace, or swap with the next one.
+/// Number of letters to insert, remove, replace, or swap with the next letter.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1), above, above_that;
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -134,7 +135,7 @@ bool inside(double value, Bounds bounds) {
   return above && (bounds.open || bounds.open_high ? value < bounds.high : value <= bounds.high);
 }
 
-/// Every rank reads the same database, so all of them throw.
+/// Every rank reads the same database, so all ranks throw.
 Error usage_error(const std::string& message) {
   return {ExitCode::bad_input, message, true};
 }
@@ -144,14 +145,14 @@ Error bad_value(const Setting& setting) {
                      setting.range);
 }
 
-/// Names in the database that nothing has asked for.
+/// Names of the options in the database that no code has read.
 std::vector<std::string> unused_names() {
   std::vector<std::string> names;
   for (const auto& [name, value] : unused_options()) names.push_back(name);
   return names;
 }
 
-/// Empty if the name has nothing but dashes.
+/// The name without its leading dashes; empty if it consists of dashes.
 std::string without_dashes(const std::string& name) {
   return name.substr(std::min(name.find_first_not_of('-'), name.size()));
 }
@@ -172,14 +173,15 @@ Number parse(const Setting& setting) {
 
 constexpr const char* solver_category = "solvers";
 
-/// Of the variable COLUMNS, else of the terminal; 0 if neither is known.
+/// The environment variable COLUMNS, else the width of the terminal; 0 if neither is known.
 std::size_t terminal_width() {
   if (const char* columns = std::getenv("COLUMNS")) return std::strtoul(columns, nullptr, 10);
   winsize size{};
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-/// Breaks lines at blanks; what follows keeps the indentation of its line. Width 0: unchanged.
+/// Breaks long lines at blanks; the new lines get the indentation of the old line. Returns the text unchanged
+/// if `width` is below `narrowest`.
 std::string wrapped(const std::string& text, std::size_t width) {
   constexpr std::size_t narrowest = 40;
   if (width < narrowest) return text;
@@ -219,7 +221,7 @@ std::vector<std::pair<std::string, std::string>> unused_options() {
 }
 
 // PETSc lists all options as one text, in which a value with blanks can look like an option, and looking up
-// a name counts as use. So the unused ones come from their own list, and only the others are looked up.
+// a name counts as use. So the unused options come from their own list, and only other names are looked up.
 std::vector<std::pair<std::string, std::string>> all_options() {
   std::vector<std::pair<std::string, std::string>> all = unused_options();
   char* text = nullptr;
@@ -357,7 +359,7 @@ std::vector<std::string> Options::known_names() const {
   return known;
 }
 
-/// Why nothing has asked for a name that is spelt rightly. Prefixes overlap: the longest one is meant.
+/// Why no code has read an option with a known name. Prefixes overlap: the longest matching prefix decides.
 std::string Options::unused_reason(const std::string& name) const {
   const Solver* owner = nullptr;
   for (const auto& solver : solvers_)
@@ -371,7 +373,8 @@ std::string Options::unused_reason(const std::string& name) const {
              : " belongs to the " + object + " inside of " + solver + ", which this run does not use";
 }
 
-/// The solvers that know a name which stands without a prefix. The solvers inside of theirs do not count.
+/// All known options that are `name` behind the prefix of a solver. Only for a SNES, the options of the
+/// solvers inside it count, too.
 std::string Options::with_prefixes(const std::string& name) const {
   std::string found;
   for (const auto& solver : solvers_) {
@@ -393,18 +396,18 @@ std::string Options::misspelt() const {
   return text;
 }
 
-/// What is wrong with a name that nothing has asked for.
+/// Why an option that no code has read is rejected.
 Options::Hint Options::hint_for(const std::string& name, const std::vector<std::string>& known) const {
   const auto correction = [](const std::string& text) { return Hint{" is unknown" + text, true}; };
   const auto is_known = [&](const std::string& n) {
     return std::find(known.begin(), known.end(), n) != known.end();
   };
-  // "-gamma=0.5", "--gamma": the habits of other command lines.
+  // "-gamma=0.5", "--gamma": forms that other command lines accept.
   if (without_dashes(name.substr(0, name.find('='))).empty()) return correction(": it has no name");
   if (const auto equals = name.find('='); equals != std::string::npos) {
     const std::string before = without_dashes(name.substr(0, equals));
     return correction("; write -" + (is_known(before) ? before : nearest_or(before, known)) + " " +
-                      name.substr(equals + 1) + ", with a blank in the place of =");
+                      name.substr(equals + 1) + ", with a blank instead of =");
   }
   if (name.starts_with("-")) {
     const std::string bare = without_dashes(name);
@@ -442,7 +445,7 @@ void Options::reject(const std::vector<std::string>& unused) const {
 std::vector<std::pair<std::string, std::string>> Options::resolved() const {
   std::vector<std::pair<std::string, std::string>> resolved;
   for (const auto& setting : settings_) resolved.emplace_back(setting.name, setting.value);
-  for (auto& option : all_options())  // the declared ones are there, with the values that this run uses
+  for (auto& option : all_options())  // declared options are in the list with the values that this run uses
     if (std::none_of(settings_.begin(), settings_.end(),
                      [&](const auto& s) { return s.name == option.first; }))
       resolved.push_back(std::move(option));
@@ -460,7 +463,7 @@ std::vector<std::string> Options::categories() const {
 
 std::string Options::solvers_help() const {
   std::ostringstream out;
-  out << "\nSolvers of PETSc and SLEPc take all of their options behind a prefix";
+  out << "\nAll options of PETSc's and SLEPc's solvers begin with the prefix of the solver";
   for (const auto& [kind, names] : petsc_names)
     if (kind == solvers_.front().kind) out << ", such as -" << solvers_.front().prefix << names.front();
   out << ":\n";
@@ -473,7 +476,7 @@ std::string Options::solvers_help() const {
 }
 
 std::string Options::markdown() const {
-  const auto escaped = [](const std::string& text) {  // bars end cells; < and * begin markup
+  const auto escaped = [](const std::string& text) {  // | ends a cell; < and * begin markup
     std::string out;
     for (const char c : text)
       out += (std::string_view("|<*").find(c) == std::string_view::npos ? "" : "\\") + std::string(1, c);
@@ -512,14 +515,13 @@ std::string Options::help(const std::string& usage, const std::string& category)
   if (!solvers_.empty() && (category.empty() || category == solver_category)) text += solvers_help();
   if (category.empty())
     text +=
-        "\nOptions may also stand in a file (-options_file FILE) or in the variable PETSC_OPTIONS; the "
-        "command "
-        "line wins.\nA flag alone means true. -help CATEGORY lists one of " +
+        "\nOptions may also come from a file (-options_file FILE) or the environment variable PETSC_OPTIONS; "
+        "the command line overrides both.\nA flag without a value means true. -help CATEGORY lists one "
+        "category: " +
         join(all, ", ") +
-        ". Of PETSc's own: -log_view (times), -help petsc (all of PETSc's).\n"
+        ". Options of PETSc itself: -log_view (times), -help petsc (all of them).\n"
         "Exit codes: 0 done, 1 a failed audit or solve, 2 bad usage or input, 3 done but not verified, 75 "
-        "stopped "
-        "on request.\n";
+        "stopped on request.\n";
   return wrapped(text, terminal_width());
 }
 

@@ -11,30 +11,30 @@
 namespace poise {
 inline namespace base {
 
-/// The range an option may take, and its unit.
+/// The allowed range of an option, and its unit.
 struct Bounds {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  bool open = false;       ///< neither end is included
-  bool infinite = false;   ///< of reals: inf is allowed
+  bool open = false;       ///< neither `low` nor `high` is included
+  bool infinite = false;   ///< inf is allowed (real options only)
   bool open_high = false;  ///< `high` is not included
   const char* unit = "";   ///< "seconds"; empty: a plain number
 };
 
-/// What an option is to a run that goes on from a checkpoint (-resume).
+/// How a run that continues from a checkpoint (-resume) treats an option.
 struct Role {
   enum Kind {
-    free,       ///< it may change
-    identity,   ///< it says what the run is: it must stay as it was
-    end,        ///< it says where the run ends: identity if the steps before depend on that, else free
-    invocation  ///< it is about one start of the program and not kept with the run
+    free,       ///< the value may change
+    identity,   ///< the option defines the run: its value must not change
+    end,        ///< the option sets the end of the run: identity if earlier steps depend on it, else free
+    invocation  ///< the option concerns one invocation of the program and is not stored with the run
   };
   Kind kind = free;
-  std::string why = {};  ///< of identity and end: why it must stay, a clause of the error message
+  std::string why = {};  ///< why the value must not change (identity, end); a clause of the error message
 };
 
-/// A choice that gives other options their meaning: that an option has one of these values, or, with
-/// `except`, none of them. The value of an option of PETSc that is not given is empty.
+/// A condition for the effect of other options: `option` has one of `values`, or, with `except`, none of
+/// them. If the user does not give an option of PETSc, its value is empty.
 struct OptionCondition {
   std::string option;
   std::vector<std::string> values;
@@ -49,22 +49,22 @@ struct Setting {
   std::string range;    ///< for -help, with the unit
   std::string help;
   bool given = false;                      ///< set by the user
-  std::string category;                    ///< of -help; see Options::Category
-  std::vector<OptionCondition> only_with;  ///< all must be met, else it has no effect; see Options::OnlyWith
+  std::string category;                    ///< in -help; see Options::Category
+  std::vector<OptionCondition> only_with;  ///< if one is not met, no effect; see Options::OnlyWith
   Role role;
 };
 
 /// Declares options and reads them from the PETSc options database (command line, -options_file, YAML,
 /// PETSC_OPTIONS). A parameter is declared where it is used, once, with default, range, unit, help and role;
-/// asking for its value declares it. The list of what was declared makes -help, the tables of options in the
-/// documents, the record in run files, the search for misspelt names, and the options that a resumed run must
-/// keep. PetscOptionsBegin/End is not used because it knows neither ranges of reals nor which
-/// names exist. Every method is deterministic on identical databases, hence the same on every rank; none
+/// reading its value declares it. The list of declared options is the source of -help, the tables of options
+/// in the documents, the record in run files, the search for misspelt names, and the check of a resumed run.
+/// PetscOptionsBegin/End is not used because it knows neither ranges of reals nor which names exist. Every
+/// method is deterministic for identical databases, hence has the same result on every rank; no method
 /// communicates.
 class Options {
  public:
-  /// All throw bad_input that names the option, the value and what is allowed. Without a role, an option has
-  /// the role of its category.
+  /// Each of these methods declares an option and returns its value. Throws bad_input that names the option,
+  /// the value and the allowed values. Without `role`, the option has the role of its category.
   double real(const std::string& name, double initial, Bounds bounds, const std::string& help,
               const std::optional<Role>& role = {});
   Index integer(const std::string& name, Index initial, Bounds bounds, const std::string& help,
@@ -77,8 +77,8 @@ class Options {
                      const std::vector<std::string>& choices, const std::string& help,
                      const std::optional<Role>& role = {});
 
-  /// While it lives, what is declared belongs to this category of -help, one word, and has this role; without
-  /// a role, the role that options had before. Elsewhere: "program", free.
+  /// While this object lives, declared options belong to the category `word` of -help (one word) and have the
+  /// role `role`; without `role`, the role of the enclosing category. Without any Category: "program", free.
   class Category {
    public:
     Category(Options& options, std::string word, const std::optional<Role>& role = {})
@@ -99,8 +99,8 @@ class Options {
     Role role_;
   };
 
-  /// While it lives, what is declared has an effect only where the condition is met, as the options of a
-  /// model have with this model alone. `require_effect` (option_rules.hpp) refuses them elsewhere.
+  /// While this object lives, declared options have an effect only if the condition is met. Example: the
+  /// options of a model need this model. `require_effect` (option_rules.hpp) refuses options without effect.
   class OnlyWith {
    public:
     OnlyWith(Options& options, OptionCondition condition) : options_(options) {
@@ -114,29 +114,29 @@ class Options {
     Options& options_;
   };
 
-  /// Declares that a PETSc solver with this options prefix exists in the program: for -help and for misspelt
-  /// names. `kind` is SNES, KSP, TS, EPS, SVD or TAO.
+  /// Declares that the program has a PETSc solver with this options prefix, for -help and the search for
+  /// misspelt names. `kind` is SNES, KSP, TS, EPS, SVD or TAO.
   void solver(const std::string& prefix, const std::string& kind, const std::string& defaults);
 
-  /// Throws bad_input if the database holds an option that nothing has asked for, naming the nearest known
-  /// one. Call after every solver was set from options and before the long part of the run.
+  /// Throws bad_input if the database holds an option that no code has read; the message names the nearest
+  /// known option. Call this after all solvers have read their options and before the long part of the run.
   void reject_unknown() const;
-  /// The same before any solver is made, so that what stands behind the prefix of a solver passes.
+  /// The same check before solvers exist: options that begin with the prefix of a declared solver pass.
   void reject_undeclared() const;
 
-  /// What the database holds that nothing has asked for, that is behind no prefix of a solver, and nearly a
-  /// known name: "; -dat is unknown, the nearest is -data", or nothing.
+  /// Corrections of misspelt options: "; option -dat is unknown, the nearest is -data". Empty if there are
+  /// none. Options that begin with the prefix of a declared solver are not examined.
   [[nodiscard]] std::string misspelt() const;
 
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
   /// Names of the options with this role.
   [[nodiscard]] std::vector<std::string> names(Role::Kind kind) const;
-  /// Declared options as "name value", then the user's options for PETSc's solvers: an -options_file of this
-  /// run.
+  /// Names and values of the declared options, then of the user's options for PETSc's solvers. As an
+  /// -options_file they repeat the run.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> resolved() const;
-  /// The text of -help, by categories, or of `-help CATEGORY`. Lines are broken at the width of the terminal,
-  /// or at the variable COLUMNS; not at all where neither is known. Throws bad_input that lists the
-  /// categories if there is none of that name.
+  /// The text of -help, by categories, or of `-help CATEGORY`. Lines are wrapped at the environment variable
+  /// COLUMNS, else at the width of the terminal; if neither is known, they are not wrapped. Throws bad_input
+  /// that lists the categories if `category` is unknown.
   [[nodiscard]] std::string help(const std::string& usage, const std::string& category = {}) const;
   /// The text of `-help markdown`: a table of the options of each category, for the documents.
   [[nodiscard]] std::string markdown() const;
@@ -145,7 +145,7 @@ class Options {
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
                    const std::string& help, const std::optional<Role>& role);
   void reject(const std::vector<std::string>& unused) const;
-  /// What is wrong with a name, and whether that says what it should have been.
+  /// Why an option is rejected, and whether the text proposes a correction.
   struct Hint {
     std::string text;
     bool corrects = false;
@@ -167,25 +167,26 @@ class Options {
   std::vector<OptionCondition> only_with_;
 };
 
-/// Not collective. The value of an option in PETSc's database, which counts as asked for; nothing if it is
-/// not there. For those that must look at an option before it is declared.
+/// Not collective. The value of an option in PETSc's database; nothing if the option is not there. The option
+/// then counts as read. For code that needs the value before the option is declared.
 [[nodiscard]] std::optional<std::string> given_value(const std::string& name);
 
-/// Not collective. Names and values in PETSc's database that nothing has asked for yet. Looking does not
-/// count as asking.
+/// Not collective. Names and values of the options in PETSc's database that no code has read yet. This call
+/// does not count as reading them.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> unused_options();
 
-/// Not collective. All names and values in it; nothing counts as asked for by that.
+/// Not collective. Names and values of all options in PETSc's database. This call does not count as reading
+/// them.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> all_options();
 
-/// The entry of `names` with the smallest edit distance to `word`; empty if none is near (over half its
-/// length).
+/// The entry of `names` with the smallest edit distance to `word`; empty if no distance is below half the
+/// length of `word` (or below 2, for short words).
 [[nodiscard]] std::string nearest_name(const std::string& word, const std::vector<std::string>& names);
 
 /// Shortest text that reads back as the same double.
 [[nodiscard]] std::string to_text(double value);
 
-/// Not collective. The same for JSON, which has neither infinities nor NaN: "null" for these.
+/// Not collective. The same for JSON; "null" for infinities and NaN, which JSON does not have.
 [[nodiscard]] std::string json_number(double value);
 
 /// "1 step", "2 steps", "2 classes".

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-// Names that PETSc and SLEPc changed from 3.18 to 3.26. Each is used from here alone.
+// Names that PETSc and SLEPc changed between 3.18 and 3.26. All other code uses the names of this file.
 
 namespace poise {
 inline namespace base {
@@ -35,14 +35,14 @@ constexpr SNESConvergedReason function_not_finite = SNES_DIVERGED_FUNCTION_NANOR
 constexpr SNESConvergedReason function_not_finite = SNES_DIVERGED_FNORM_NAN;
 #endif
 
-/// The line search that takes every step whole.
+/// The line search that always takes the full step.
 #if PETSC_VERSION_GE(3, 26, 0)
 constexpr const char* whole_steps = SNESLINESEARCHNONE;
 #else
 constexpr const char* whole_steps = SNESLINESEARCHBASIC;
 #endif
 
-/// Options of TS, without the dash and the prefix; the old names are still read.
+/// Options of TS, without dash and prefix. Newer PETSc still reads the old names, too.
 #if PETSC_VERSION_GE(3, 25, 0)
 constexpr const char* ts_step_option = "ts_time_step";
 #else
@@ -64,7 +64,7 @@ inline PetscErrorCode set_tao_monitor(Tao tao, PetscErrorCode (*monitor)(Tao, vo
 #endif
 }
 
-/// What MatShellSetOperation takes.
+/// The type of the functions that MatShellSetOperation takes.
 #if PETSC_VERSION_GE(3, 24, 0)
 using ShellFunction = PetscErrorCodeFn*;
 #else

@@ -10,16 +10,16 @@
 namespace poise {
 inline namespace linalg {
 
-/// Products of one rank's matrix with wide blocks of columns by a PETSc matrix of any dense type of the PETSc
-/// at hand (dense, densecuda, densehip). The matrix stays where PETSc keeps it, on a device too; blocks go
-/// there and back.
+/// Products of a matrix that one rank holds with wide blocks of columns, computed by a PETSc matrix of any
+/// dense type that the installed PETSc has (dense, densecuda, densehip). The matrix stays in PETSc's memory,
+/// which may be on a device; the blocks are copied there and back.
 class PetscProduct {
  public:
-  /// Not collective. `type`: of the PETSc matrix. Throws bad_input for a type that is not dense or that this
-  /// PETSc does not have.
+  /// Not collective. `type`: the type of the PETSc matrix. Throws bad_input if the type is not dense or if
+  /// the installed PETSc does not have it.
   PetscProduct(Index rows, Index columns, const std::string& type);
 
-  /// y = M x, or Mᵀ x, for p columns, column-major. `entries`: M, row-major, taken again if `changed`.
+  /// y = M x, or Mᵀ x, for p columns, column-major. `entries`: M, row-major; copied only if `changed`.
   void multiply(bool transposed, const double* entries, bool changed, Index p, const double* x, double* y);
 
  private:
@@ -28,7 +28,7 @@ class PetscProduct {
   };
   Index rows_, columns_;
   std::string type_;
-  MatHandle transpose_;  // Mᵀ: column-major, as PETSc stores it, it is M by rows
+  MatHandle transpose_;  // Mᵀ; in PETSc's column-major order it equals M in row-major order
   std::map<std::pair<bool, Index>, Blocks> blocks_;
 };
 

@@ -12,12 +12,12 @@ namespace poise {
 inline namespace linalg {
 namespace {
 
-/// Narrower blocks are gathered at once: a product that short is over before a message has moved.
+/// Blocks with fewer columns are gathered without overlap: their products end before a message arrives.
 constexpr Index overlapped_columns = 32;
-/// Of the blocks of transposed products; the communicator is Poise's own.
+/// Tag of the messages of transposed products; the communicator belongs to Poise.
 constexpr int transposed_tag = 7;
 
-/// Waiting for the vectors' other rows, and for the sum of their products.
+/// Time spent waiting for the rows of other ranks, and for the sum of the ranks' products.
 LogEvent::Scope log_gather() {
   static const LogEvent event("VectorGather");
   return event.begin();
@@ -45,7 +45,7 @@ RowBlockMatrix::RowBlockMatrix(MPI_Comm comm, std::vector<Index> offsets, std::v
   rows_.resize(static_cast<std::size_t>(local_rows() * width()));
   counts_.resize(size_);
   displacements_.resize(size_);
-  // A rank without samples never comes to where they are used.
+  // Registered here, because a rank without samples never reaches the code that uses these events.
   for (const char* event : {"VectorGather", "VectorReduce"}) (void)LogEvent(event);
   if (size_ == 1 && !petsc_type_.empty())
     petsc_ = std::make_unique<PetscProduct>(local_rows(), width(), petsc_type_);
@@ -56,7 +56,7 @@ bool RowBlockMatrix::by_petsc(Index p) const {
 }
 
 void RowBlockMatrix::set_counts(Index p) const {
-  (void)mpi_count(width() * p);  // the largest of them; all ranks throw
+  (void)mpi_count(width() * p);  // bounds all counts below; if it is too large, all ranks throw
   for (std::size_t g = 0; g < size_; ++g) {
     counts_[g] = static_cast<int>((columns_[g + 1] - columns_[g]) * p);
     displacements_[g] = static_cast<int>(columns_[g] * p);
@@ -130,7 +130,7 @@ void RowBlockMatrix::multiply_transpose(Index p, const double* x, double* y) con
   check_mpi(MPI_Reduce_scatter(workspace_.data(), y, counts_.data(), MPI_DOUBLE, MPI_SUM, comm_));
 }
 
-// Every block goes to its rank as soon as it is computed; the own one is computed while they travel.
+// Sends every block to its rank as soon as it is computed; computes the own block during the communication.
 void RowBlockMatrix::multiply_transpose_overlapped(Index p, const double* x, double* y) const {
   const auto size = static_cast<std::size_t>(counts_[rank_]);
   received_.resize(std::max(received_.size(), size * (size_ - 1)));

@@ -9,7 +9,7 @@ namespace poise {
 inline namespace model {
 namespace {
 
-/// Larger numbers, and the reciprocals of smaller ones, are no scales.
+/// A scale must lie between the reciprocal of this number and this number.
 constexpr double largest_scale = 1e290;
 
 }  // namespace
@@ -30,10 +30,11 @@ std::vector<double> input_scales(const ColumnStatistics& inputs, bool standardis
     if (!inputs.varies(static_cast<Index>(j))) continue;
     if (!standardise) scale[j] = largest;
     if (scale[j] < 1.0 / largest_scale || scale[j] > largest_scale)
-      throw Error(ExitCode::bad_input,
-                  fmt::format("input {} varies by {}, too {} to be scaled to 1; give it in another unit", j,
-                              to_text(scale[j]), scale[j] > 1.0 ? "much" : "little"),
-                  true);
+      throw Error(
+          ExitCode::bad_input,
+          fmt::format("input {} varies by {}, too {} to be scaled to 1; give the input in another unit", j,
+                      to_text(scale[j]), scale[j] > 1.0 ? "much" : "little"),
+          true);
   }
   return scale;
 }

@@ -8,9 +8,10 @@
 namespace poise {
 inline namespace model {
 
-// For feature maps that begin with T(x − mean); T is their block "transform".
+// For feature maps that first compute T(x − mean), with T in the block "transform".
 
-/// Columns of x minus the mean, a panel at a time so that the copy stays small.
+/// Calls `use` with panels of the columns of x minus the mean. One panel at a time, so that the copy stays
+/// small.
 template <class Use>
 void for_centred_panels(const std::vector<double>& mean, Index count, const double* x, Use use) {
   const auto inputs = static_cast<Index>(mean.size());
@@ -24,11 +25,11 @@ void for_centred_panels(const std::vector<double>& mean, Index count, const doub
   }
 }
 
-/// Not collective. Own rows of T(x − mean), for FeatureMap::apply.
+/// Not collective. Writes this rank's rows of T(x − mean) to phi, for FeatureMap::apply.
 void apply_transform(const Features& features, Index count, const double* x, double* phi);
 
-/// What inputs are divided by: their deviations, or, without `standardise`, the largest deviation; 0 for an
-/// input that does not vary. Throws bad_input if an input cannot be scaled to 1.
+/// The divisor of every input: its standard deviation, or, without `standardise`, the largest standard
+/// deviation; 0 for an input that does not vary. Throws bad_input if an input cannot be scaled to 1.
 [[nodiscard]] std::vector<double> input_scales(const ColumnStatistics& inputs, bool standardise);
 
 }  // namespace model

@@ -17,7 +17,7 @@ Makers& makers() {
   return table;
 }
 
-/// One of every kind, with the defaults of its options.
+/// One map of every kind, with default options.
 std::vector<std::shared_ptr<FeatureMap>> known_maps() {
   std::vector<std::shared_ptr<FeatureMap>> maps;
   for (const auto& make : makers()) maps.push_back(make());
@@ -84,7 +84,7 @@ void register_features(std::function<std::shared_ptr<FeatureMap>()> make) {
   const std::string name = make()->name();
   for (const auto& map : known_maps())
     if (map->name() == name)
-      throw Error(ExitCode::bad_input, "a feature map of the name '" + name + "' is known already", true);
+      throw Error(ExitCode::bad_input, "a feature map with the name '" + name + "' is known already", true);
   makers().push_back(std::move(make));
 }
 
@@ -92,7 +92,7 @@ FeatureSettings FeatureSettings::from(Options& options, std::uint64_t seed) {
   const Options::Category category(options, "features");
   const auto maps = known_maps();
   std::vector<std::string> names, with_width;
-  std::string help = "what the model sees of the inputs", width_help;
+  std::string help = "features that the model computes from the inputs", width_help;
   for (const auto& map : maps) {
     names.push_back(map->name());
     help += "; " + map->name() + ": " + map->help();

@@ -10,26 +10,28 @@ namespace poise {
 inline namespace model {
 namespace {
 
-/// Inputs beyond it have no square that a double can hold with others.
+/// Sums of squares of larger inputs may overflow a double.
 constexpr double largest_square_root = 1e150;
 
-/// Inputs as they are must not be so large, or all of them so small, that their squares are no numbers.
+/// Throws if an input is so large, or all features are so small, that sums of squares may overflow or
+/// underflow.
 void require_usual_size(const ColumnStatistics& inputs, bool constant) {
   double largest = constant ? 1.0 : 0.0;
   for (std::size_t j = 0; j < inputs.low.size(); ++j) {
     const double size = std::max(std::abs(inputs.low[j]), std::abs(inputs.high[j]));
     largest = std::max(largest, size);
     if (size > largest_square_root)
-      throw Error(ExitCode::bad_input,
-                  fmt::format("-features identity: input {} reaches {}, whose square is no number; give it "
-                              "in another unit, or take -features whiten",
-                              j, to_text(size)),
-                  true);
+      throw Error(
+          ExitCode::bad_input,
+          fmt::format("-features identity: input {} reaches {}, and its square may overflow; give the input "
+                      "in another unit, or choose -features whiten",
+                      j, to_text(size)),
+          true);
   }
   if (largest < 1.0 / largest_square_root)
     throw Error(ExitCode::bad_input,
                 "-features identity: no input exceeds " + to_text(largest) +
-                    ", whose square is no number; give the inputs in other units, or take -features whiten",
+                    ", and squares may underflow; give the inputs in other units, or choose -features whiten",
                 true);
 }
 

@@ -13,7 +13,7 @@ std::vector<RegisteredModel>& registered_models() {
 void register_model(const std::string& name, const std::string& help, ReadModel read) {
   bool taken = name == "softmax_linear" || name == "pointwise" || name == "monotone";
   for (const auto& model : registered_models()) taken = taken || model.name == name;
-  if (taken) throw Error(ExitCode::bad_input, "a model of the name '" + name + "' is known already", true);
+  if (taken) throw Error(ExitCode::bad_input, "a model with the name '" + name + "' is known already", true);
   registered_models().push_back({name, help, std::move(read)});
 }
 

@@ -12,8 +12,8 @@
 namespace poise {
 inline namespace model {
 
-/// A deep equilibrium model as -model names it, with the values of its options: z* = h(z*; x, θ), f = B z*.
-/// Immutable; no method is collective but make_map.
+/// A value of -model with its options: a deep equilibrium model z* = h(z*; x, θ), f = B z*. Immutable; only
+/// make_map is collective.
 class Model {
  public:
   virtual ~Model() = default;
@@ -25,26 +25,26 @@ class Model {
   [[nodiscard]] virtual std::string description() const = 0;
   /// Whether the state width m is -width. If not, m is the number of features.
   [[nodiscard]] virtual bool has_own_width() const = 0;
-  /// The parameters θ but for the readout B, by name and number of columns (each has m rows), with the scale
-  /// that entries start at. Checkpoints store and restore them under these names. `features`: rows of φ(x)
-  /// with the constant.
+  /// The blocks of the parameters θ without the readout B: name, number of columns (each block has m rows)
+  /// and scale of the initial entries. Checkpoints store and restore the blocks by these names. `features`:
+  /// number of features φ(x), including the constant.
   [[nodiscard]] virtual std::vector<ParameterBlock> blocks(Index features, Index m) const = 0;
-  /// Collective on the world. The equation itself. `layout`, made of `blocks`, must outlive the map.
+  /// Collective on the world. The map h. `layout`, made of `blocks`, must outlive it.
   [[nodiscard]] virtual std::unique_ptr<EquilibriumMap> make_map(const ParameterLayout& layout,
                                                                  Index features) const = 0;
-  /// A bound below 1 of ‖∂h/∂z‖ at every θ, which the audit derives allowances of rounding from. Where none
-  /// is known, as by default, the audit takes 0.99.
+  /// A bound below 1 of ‖∂h/∂z‖ that holds for every θ; the audit derives allowances for rounding from it.
+  /// The default 0.99 is for models without a known bound.
   [[nodiscard]] virtual double contraction() const { return 0.99; }
 };
 
-/// Declares the options of a model and gives the model with their values. Throws bad_input.
+/// Declares and reads the options of a model, and returns the model. Throws bad_input.
 using ReadModel = std::function<std::shared_ptr<const Model>(Options&)>;
 
-/// Makes `-model NAME` known to everything that reads options afterwards. Call it on every rank before a
-/// program's entry. The options that `read` declares belong to the model: they are refused with another one,
-/// a resumed run must have the same values (unless they are declared with a different Role), and they stand
-/// in options.txt and the checkpoints. `help`: the text after "NAME: " in -help. Throws bad_input if the name
-/// is taken.
+/// Makes `-model NAME` known to all code that reads options afterwards. Call it on every rank before the
+/// entry function of a program (such as train_main). The options that `read` declares belong to the model:
+/// the program refuses them if a different model is chosen, a resumed run must have the same values (unless
+/// `read` gives them a different Role), and options.txt and the checkpoints store them. `help`: the text
+/// after "NAME: " in -help. Throws bad_input if the name is taken.
 void register_model(const std::string& name, const std::string& help, ReadModel read);
 
 /// A registered model.

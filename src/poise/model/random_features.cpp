@@ -38,7 +38,7 @@ class RandomFeatures : public FeatureMap {
 class RandomRelu final : public RandomFeatures {
  public:
   [[nodiscard]] std::string name() const override { return "random_relu"; }
-  [[nodiscard]] std::string help() const override { return "a random layer of relu, which -seed draws"; }
+  [[nodiscard]] std::string help() const override { return "a random relu layer, drawn by -seed"; }
   [[nodiscard]] Index fit(const FeatureSamples& samples, FeatureNumbers& numbers) const override {
     return draw_transform(samples, std::numbers::sqrt2, numbers);
   }
@@ -53,7 +53,7 @@ class RandomFourier final : public RandomFeatures {
   explicit RandomFourier(double bandwidth) : bandwidth_(bandwidth) {}
   [[nodiscard]] std::string name() const override { return "random_fourier"; }
   [[nodiscard]] std::string help() const override {
-    return "random cosines, which approach a Gaussian kernel";
+    return "random cosines, an approximation of a Gaussian kernel";
   }
   void read(Options& options) override {
     bandwidth_ = options.real("features_bandwidth", 1.0, {1e-6, 1e6},

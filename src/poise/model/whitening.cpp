@@ -19,7 +19,7 @@ void sum_over_samples(const ProcessGrid& grid, std::vector<double>& values) {
                           MPI_DOUBLE, MPI_SUM, grid.sample()));
 }
 
-/// Collective. The correlation matrix of the scaled inputs.
+/// Collective. The correlation matrix of the inputs, each divided by its `scale`.
 std::vector<double> correlation_of(const FeatureSamples& samples, const std::vector<double>& scale) {
   const ColumnStatistics& inputs = samples.inputs;
   const Index d = inputs.columns();
@@ -41,17 +41,19 @@ class Whiten final : public FeatureMap {
  public:
   explicit Whiten(const Whitening& whitening) : whitening_(whitening) {}
   [[nodiscard]] std::string name() const override { return "whiten"; }
-  [[nodiscard]] std::string help() const override { return "centred, decorrelated, unit variance"; }
-  [[nodiscard]] std::string width_help() const override { return "components kept, 0: all"; }
+  [[nodiscard]] std::string help() const override { return "centred, decorrelated, with unit variance"; }
+  [[nodiscard]] std::string width_help() const override { return "number of components to keep, 0: all"; }
   void read(Options& options) override {
-    whitening_.zca = options.flag("features_zca", false,
-                                  "whiten: rotate back to the inputs' axes (ZCA); keeps the input width");
-    whitening_.standardise = options.flag(
-        "features_standardise", true,
-        "whiten: scale every input to variance 1 first, so that its unit does not decide whether it is kept");
+    whitening_.zca = options.flag(
+        "features_zca", false,
+        "whiten: rotate the whitened features back to the axes of the inputs (ZCA); there are as many "
+        "features as inputs");
+    whitening_.standardise = options.flag("features_standardise", true,
+                                          "whiten: first scale every input to variance 1, so that units do "
+                                          "not decide which directions are kept");
     whitening_.rank_cut =
         options.real("features_rank_cut", whitening_.rank_cut, {0, 1},
-                     "whiten: drop directions whose variance, relative to the largest, is below this");
+                     "whiten: drop directions with a variance below this number times the largest variance");
   }
 
   [[nodiscard]] std::vector<FeatureBlock> blocks(Index d) const override { return {{"transform", d}}; }
@@ -71,7 +73,7 @@ class Whiten final : public FeatureMap {
   Whitening whitening_;
 };
 
-/// How many directions are kept.
+/// The number of directions to keep.
 Index Whiten::rank_of(const FeatureSamples& samples, const SymmetricEigen& eigen) const {
   const auto kept =
       static_cast<Index>(std::count_if(eigen.values.begin(), eigen.values.end(), [&](double value) {
@@ -105,7 +107,7 @@ std::vector<double> Whiten::transform_of(const FeatureSamples& samples, Index ra
   return transform;
 }
 
-/// The share of each input's variance in the first `rank` directions.
+/// For each input, the share of its variance in the first `rank` directions.
 std::vector<double> kept_shares(const ColumnStatistics& inputs, Index rank, const SymmetricEigen& eigen) {
   const Index d = inputs.columns();
   std::vector<double> shares;
