@@ -54,10 +54,10 @@ void read_cases(Options& o, BenchSettings& s) {
       o.integer("recompute_every", 0, {0, most},
                 "-case depth_memory: the unrolled network keeps every Kth state; 0: all states");
   s.plain_samples = o.integer("plain_samples", s.plain_samples, {1, most},
-                              "-case hard: samples per rank that plain iteration solves; its time is scaled "
-                              "to n samples");
+                              "-case hard: number of samples per rank for plain iteration; its time is "
+                              "scaled to n samples");
   s.relative_step = o.real("relative_step", s.relative_step, {0, 1},
-                           "-case tanh_warm: |step| between two gradients over |theta|");
+                           "-case tanh_warm: |step| between two gradients, relative to |theta|");
 }
 
 /// Options that have an effect in one case only; -case scaling runs the case -scaling_of.
@@ -119,21 +119,21 @@ BenchSettings BenchSettings::from(Options& o) {
   s.m = o.integer("m", 0, {0, most}, "state width; 0: 512, for hard 256");
   s.n = o.integer("n", s.n, {1, most}, "number of samples; with -case memory and -scaling weak per rank");
   s.q = o.integer("q", s.q, {1, most}, "number of outputs");
-  s.gamma = o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0: 0.9, for hard 0.99");
-  s.repeat =
-      o.integer("repeat", 0, {0, most},
-                "number of measured runs, after warm-up runs; 0: 15, for tanh_warm 20, for depth_memory 3");
+  s.gamma = o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0 means 0.9, for hard 0.99");
+  s.repeat = o.integer(
+      "repeat", 0, {0, most},
+      "number of measured runs, after warm-up runs; 0 means 15, for tanh_warm 20, for depth_memory 3");
   s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and samples"));
   s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6},
-                          "A is this times N(0,1), in the tanh cases this times N(0,1)/(2 sqrt(m))");
-  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "B is this times N(0,1)/sqrt(m)");
+                          "weights A: this factor times N(0,1), in the tanh cases times N(0,1)/(2 sqrt(m))");
+  s.init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6}, "readout B: this factor times N(0,1)/sqrt(m)");
   s.loss = find_loss(o.choice("loss", "cross_entropy", loss_names(), "loss of a sample"));
   s.feature_ranks = static_cast<int>(
-      o.integer("grid_feature_ranks", 1, {1, 1e6}, "ranks over which one copy of the weights is spread"));
+      o.integer("grid_feature_ranks", 1, {1, 1e6}, "number of ranks that share one copy of the weights"));
   s.panel = o.integer("eq_panel", 0, {0, 1e6},
                       "number of samples solved at once; 0: as many as fit into the cache");
   s.dgemm_size = o.integer("dgemm_size", s.dgemm_size, {1, 1e5},
-                           "rows of the square matrix product with which all times are compared");
+                           "rows of the square matrices of the dgemm with which all times are compared");
   s.matrix_type = matrix_type_option(o);
   s.out = o.text("out", "", "also write the results to this file, FILE.csv or FILE.h5");
   require_effect(o, bench_rules());
@@ -152,14 +152,14 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
 }
 
 void declare_bench_solvers(Options& options) {
-  declare_solvers(options, {{"eq_", "worst sample to 1e-10, in the tanh cases and hard to 1e-8"},
+  declare_solvers(options, {{"eq_", "tolerance of the worst sample 1e-10, in the tanh cases and hard 1e-8"},
                             {"eq_mixed_"},
                             {"eq_newton_"},
                             {"eq_anderson_"},
                             {"adj_"},
                             {"adj_mixed_"},
                             {"adj_gmres_"},
-                            {"collapsed_", "here to 1e-10"},
+                            {"collapsed_", "here 1e-10"},
                             {"spec_"},
                             {"spec_state_"}});
 }

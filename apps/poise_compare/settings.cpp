@@ -96,10 +96,9 @@ CompareSettings CompareSettings::from(Options& o) {
   s.problem.read_data(o);
   // Declared before read_loss, with a different default than in poise-train: the study compares the W of the
   // data, not of a scaled problem.
-  (void)o.flag(
-      "scale_targets", false,
-      "squared loss of /targets: fit (target - mean)/scale; W, its norms and distances then belong to the "
-      "scaled problem");
+  (void)o.flag("scale_targets", false,
+               "squared loss of /targets: fit (target - mean)/scale; W, its norms and its distances then "
+               "belong to the scaled problem");
   s.problem.read_loss(o);
   s.problem.network.objective = "collapsed";
   s.read_models(o);
@@ -115,9 +114,9 @@ CompareSettings CompareSettings::from(Options& o) {
 
 void CompareSettings::read_models(Options& o) {
   gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the implicit model and its truncations");
-  init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6}, "entries of A start at this times N(0,1)");
+  init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6}, "start of A: this factor times N(0,1)");
   init_scale_b = o.real("init_scale_b", 1.0, {0, 1e6},
-                        "entries of the readouts B start at this times N(0,1)/sqrt(number of features)");
+                        "start of the readouts B: this factor times N(0,1)/sqrt(number of features)");
   depths = parse_depths(o.text("depths", "1,2,4,16", "depths H of the unrolled networks"));
   feedforward_depth = o.integer(
       "feedforward_depth", 3, {0, most_layers},
@@ -133,8 +132,8 @@ void CompareSettings::read_models(Options& o) {
                "starts at the W0 of the implicit model; random: random layers of the seed, as in the "
                "feedforward networks with activations") == "matched";
   feedforward_scale = o.real("feedforward_scale", 1.0, {0, 1e300},
-                             "random layers start at this times N(0,1)/sqrt(inputs), with relu at this times "
-                             "N(0,1) sqrt(2/inputs)");
+                             "start of random layers: this factor times N(0,1)/sqrt(inputs), with relu this "
+                             "factor times N(0,1) sqrt(2/inputs)");
 }
 
 void CompareSettings::read_study(Options& o) {

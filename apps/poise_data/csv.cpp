@@ -123,8 +123,8 @@ class NumberReader {
             may_be_thousands(field.text))
           throw bad_input(
               at(line, column) + quoted(field.text) +
-              " has a decimal comma or a separator of thousands: -csv_decimal comma takes it for a "
-              "decimal one; remove separators of thousands");
+              " has a decimal comma or a separator of thousands: -csv_decimal comma takes it for a decimal "
+              "one; remove separators of thousands");
         note(commas_, points_, line, column);
         return value;
       }
@@ -256,12 +256,12 @@ CsvFormat CsvFormat::from(Options& options) {
   CsvFormat format;
   const std::string header =
       options.choice("csv_header", "detect", {"detect", "true", "false"},
-                     "whether the first line names the columns (detect: it does if it holds no number)");
+                     "whether the first line names the columns (detect: true if the line holds no number)");
   if (header != "detect") format.header = header == "true" ? CsvHeader::yes : CsvHeader::no;
-  const std::string separator = options.choice(
-      "csv_separator", "detect", {"detect", "comma", "semicolon", "tab", "bar", "blanks"},
-      "what separates the fields (detect: the first of semicolon, tab, bar, comma that the first line has, "
-      "else blanks)");
+  const std::string separator =
+      options.choice("csv_separator", "detect", {"detect", "comma", "semicolon", "tab", "bar", "blanks"},
+                     "separator of the fields (detect: the first of semicolon, tab, bar, comma that the "
+                     "first line has, else blanks)");
   if (separator != "detect")
     format.separator = separator == "comma"       ? ','
                        : separator == "semicolon" ? ';'
@@ -270,7 +270,7 @@ CsvFormat CsvFormat::from(Options& options) {
                                                   : ' ';
   const std::string decimal =
       options.choice("csv_decimal", "detect", {"detect", "point", "comma"},
-                     "decimal sign (detect: a comma where it does not separate fields)");
+                     "decimal sign (detect: a comma if commas do not separate the fields)");
   if (decimal != "detect") format.decimal = decimal == "comma" ? CsvDecimal::comma : CsvDecimal::point;
   format.drop_missing = options.flag("drop_missing", false, "leave out rows with a missing number or label");
   return format;

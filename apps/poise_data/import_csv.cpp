@@ -29,10 +29,10 @@ CsvOptions declare(Options& options) {
       options.text("csv", "", "text table, plain or .gz, one sample per row; separator , ; | tab or blanks");
   o.label_column = options.text("label_column", "",
                                 "column of the class, by number (0 is the first, -1 the last) or name");
-  o.target_columns =
-      options.text("target_columns", "", "columns of the regression targets, as 10,11 or -2,-1 or price,age");
+  o.target_columns = options.text("target_columns", "",
+                                  "columns of the regression targets, such as 10,11 or -2,-1 or price,age");
   o.target_path = options.text("target_csv", "", "a second table whose columns are the regression targets");
-  o.drop_columns = options.text("drop_columns", "", "columns to leave out, as 0 or id,name");
+  o.drop_columns = options.text("drop_columns", "", "columns to leave out, such as 0 or id,name");
   o.test_path = options.text("test_csv", "", "a table of the test samples, with the same columns");
   o.test_target_path =
       options.text("test_target_csv", "", "a table of the targets of -test_csv, with -target_csv");

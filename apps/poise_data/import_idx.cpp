@@ -48,8 +48,8 @@ IdxReader::IdxReader(const std::string& path) : file_(path) {
   constexpr std::uint8_t unsigned_byte = 0x08;
   if (type != unsigned_byte)
     throw bad_input(fmt::format(
-        "{}: is not an IDX file of unsigned bytes (type 8), but of type {}: convert it, to NPY for "
-        "example (import -npy_features)",
+        "{}: is not an IDX file of unsigned bytes (type 8), but of type {}: convert it, to NPY for example "
+        "(import -npy_features)",
         path, type));
   std::string promise;
   for (int i = 0; i < dimensions; ++i) {
@@ -89,7 +89,7 @@ IdxOptions declare(Options& options) {
   o.test_labels = options.text("test_labels", "", "IDX file of the labels of -test_images");
   o.pixel_scale = options.real(
       "pixel_scale", 1.0 / 255, {1e-300, 1e300},
-      "factor that readers apply to the stored bytes (attribute scale_factor); 1 leaves 0 to 255");
+      "factor that readers apply to the stored bytes (attribute scale_factor); with 1 pixels are 0 to 255");
   o.classes = LabelOptions::from(options);
   o.output = declare_output(options);
   return o;

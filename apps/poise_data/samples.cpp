@@ -47,8 +47,8 @@ Numbers different_labels(const RawLabels& train, const RawLabels& test) {
       if (means_missing(set->texts[i]))
         throw bad_input(
             set->where[i] + ": the label " + quoted(set->texts[i]) +
-            " stands for a missing one: fill it in, leave the row out, or, if it is a class, give "
-            "it another name");
+            " stands for a missing one: fill it in, leave the row out, or, if it is a class, give it another "
+            "name");
       numbers.emplace(set->texts[i], 0);
     }
   Index next = 0;
@@ -70,8 +70,7 @@ Index to_label(double value, Index classes, const std::string& where) {
   if (value < 0)
     throw bad_input(
         where + ": the label " + to_text(value) +
-        " is not an integer from 0 on: number the classes 0, 1, 2, ..., or let -map_labels true do "
-        "it");
+        " is not an integer from 0 on: number the classes 0, 1, 2, ..., or let -map_labels true do it");
   const Index limit = classes > 0 ? classes : most_classes;
   if (value >= static_cast<double>(limit))
     throw bad_input(fmt::format("{}: the label {} is not below {}, {}", where, to_text(value), limit,
@@ -147,8 +146,8 @@ LabelOptions LabelOptions::from(Options& options) {
                               "number of classes (0: the largest label + 1)");
   o.map =
       options.flag("map_labels", false,
-                   "number the different labels 0, 1, 2, ... in their order and keep them as names of the "
-                   "classes, as is done with words");
+                   "number the different labels 0, 1, 2, ... in sorted order and keep them as names of the "
+                   "classes; words are always treated so");
   return o;
 }
 
@@ -193,7 +192,7 @@ TestSplit declare_test_split(Options& options) {
   const Options::Category category(options, "test");
   TestSplit split;
   split.fraction =
-      options.real("test_fraction", 0, {0, 0.99}, "share of the rows that is drawn at random as test set");
+      options.real("test_fraction", 0, {0, 0.99}, "share of the rows to draw at random as test set");
   split.rows =
       options.integer("test_rows", 0, {0}, "number of rows at the end of the file that are the test set");
   split.stratify = options.flag("stratify", true, "with -test_fraction: draw the same share of every class");

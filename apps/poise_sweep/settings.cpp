@@ -83,9 +83,10 @@ SweepSettings SweepSettings::from(Options& o) {
   SweepSettings s;
   s.study = o.choice(
       "study", "width", {"width", "step_size", "inexact", "depth"},
-      "width: flow to the optimum for every width, contraction and start, with the live audit; "
-      "step_size: gradient descent by multiples of the step limits; inexact: equilibria to "
-      "loose tolerances, and truncated adjoints; depth: networks of -depths layers against their limit");
+      "width: gradient flow to the optimum for every width, contraction and start, with the live audit; "
+      "step_size: gradient descent with multiples of the step limits as step sizes; inexact: equilibria with "
+      "loose tolerances, and truncated adjoints; depth: networks of -depths layers compared with their "
+      "limit");
   s.read_base(o);
   s.read_lists(o);
   s.read_study(o);
@@ -109,9 +110,9 @@ void SweepSettings::read_base(Options& o) {
   base.mean = o.choice("loss_scale", "mean", {"mean", "sum"},
                        "the squared loss is the mean or the sum of the samples' losses") == "mean";
   base.network.init_scale_b =
-      o.real("init_scale_b", 1.0, {0, 1e6}, "entries of the readout B start at this times N(0,1)/sqrt(m)");
+      o.real("init_scale_b", 1.0, {0, 1e6}, "start of the readout B: this factor times N(0,1)/sqrt(m)");
   base.time = o.real("time", study == "depth" ? 2.0 : 1000.0, {.low = 0, .high = 1e15, .unit = "of time t"},
-                     "end time of flows");
+                     "end time of the gradient flows");
   base.steps = o.integer("steps",
                          study == "width"     ? 1000000
                          : study == "inexact" ? 400
@@ -129,10 +130,10 @@ void SweepSettings::read_base(Options& o) {
 void SweepSettings::read_lists(Options& o) {
   const bool width = study == "width";
   widths = read_integers(o, "widths", width ? "2,4,8,16" : "0", {0, 1e6},
-                         "state widths m, with the constant feature; 0: all that the data have");
+                         "state widths m, including the constant feature; 0: all features of the data");
   gammas = read_numbers(o, "gammas", width ? "0.1,0.5,0.9,0.99" : "0.8", {0, 1, true}, "contraction factors");
   init_scales = read_numbers(o, "init_scales", width ? "0.1,1,3" : "1", {0, 1e6},
-                             "the recurrent weights A start at these numbers times N(0,1)");
+                             "starts of the recurrent weights A: these factors times N(0,1)");
   seeds = static_cast<std::uint64_t>(
       o.integer("seeds", width ? 3 : 1, {1, 1e6}, "number of seeds of the initial weights, from -seed on"));
   const bool fixed = base.features.map->fixed_count(1) > 0;
@@ -160,8 +161,8 @@ void SweepSettings::read_study(Options& o) {
                 "guaranteed factor at every Nth step");
   tolerances =
       read_numbers(o, "tolerances", "1e-6,1e-3,1e-2,1e-1", {1e-15, 1},
-                   "study inexact: relative tolerances of the equilibria (-eq_snes_rtol) and with them of "
-                   "the adjoints");
+                   "study inexact: relative tolerances of the equilibria (-eq_snes_rtol), also used for the "
+                   "adjoints");
   terms = read_integers(o, "terms", "1,2,5,10", {1, 1e6},
                         "study inexact: terms of the adjoint's Neumann series; 1 is the one-step gradient");
   step_share =
@@ -182,19 +183,20 @@ TrainSettings SweepSettings::member(double width, double gamma, double scale, do
 
 void declare_sweep_solvers(Options& options) {
   declare_solver(options, *flow_kind());
-  declare_solvers(options, {{"eq_", "study inexact alone; where it studies a tolerance, picard to that"},
-                            {"eq_mixed_"},
-                            {"eq_newton_"},
-                            {"eq_anderson_"},
-                            {"adj_"},
-                            {"adj_mixed_"},
-                            {"adj_gmres_"},
-                            {"collapsed_"},
-                            {"spec_"},
-                            {"spec_state_"},
-                            {"limit_lambda_"},
-                            {"limit_curvature_"},
-                            {"limit_features_"}});
+  declare_solvers(options,
+                  {{"eq_", "only in study inexact; members with a tolerance: picard with this tolerance"},
+                   {"eq_mixed_"},
+                   {"eq_newton_"},
+                   {"eq_anderson_"},
+                   {"adj_"},
+                   {"adj_mixed_"},
+                   {"adj_gmres_"},
+                   {"collapsed_"},
+                   {"spec_"},
+                   {"spec_state_"},
+                   {"limit_lambda_"},
+                   {"limit_curvature_"},
+                   {"limit_features_"}});
 }
 
 }  // namespace poise::sweep

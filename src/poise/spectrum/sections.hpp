@@ -19,7 +19,7 @@ struct SpectrumSettings {
   bool count_given = false;
   std::string json;
 
-  /// Declares and reads them all. Throws bad_input.
+  /// Declares and reads all these options. Throws bad_input.
   static SpectrumSettings from(Options& options);
 };
 
@@ -32,7 +32,7 @@ class Sections {
   Sections(const Sections&) = delete;  // its parts point at one another
   Sections& operator=(const Sections&) = delete;
 
-  /// Collective. Adds all sections to the table; a section that the model does not have says so.
+  /// Collective. Adds all sections to the table. A section that does not apply to the model says so.
   void report();
 
  private:
@@ -62,7 +62,7 @@ class Sections {
   Pointwise::Shape shape_;
   RowBlockMatrix weights_;  // W over the world
   std::unique_ptr<Pointwise> map_;
-  std::unique_ptr<CollapsedModel> collapsed_;  // with the two below: softmax-linear alone
+  std::unique_ptr<CollapsedModel> collapsed_;  // this and the next two: only for softmax-linear
   std::unique_ptr<DynamicsMatrix> dynamics_;
   std::unique_ptr<SmallestEigensolver> smallest_;
   double frobenius_ = 0.0, radius_ = 0.0, range_radius_ = 0.0, largest_of_u_ = 0.0;

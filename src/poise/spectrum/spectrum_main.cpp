@@ -19,11 +19,11 @@ namespace spectrum {
 namespace {
 
 constexpr const char* spectrum_usage =
-    "poise-spectrum: eigenvalues, norms and other spectral numbers of a checkpoint, also those that matter "
-    "where eigenvalues of non-normal weights mislead\n"
+    "poise-spectrum: eigenvalues, norms and other spectral numbers of a checkpoint, among them numbers that "
+    "matter if the weights are not normal and eigenvalues mislead\n"
     "  poise-spectrum -run runs/digits\n"
     "  mpirun -n 2 poise-spectrum -run runs/digits -step 100 -count 10 -json spectrum.json\n"
-    "All other options of the run are taken from the checkpoint; options of solvers given here replace the "
+    "All other options of the run are taken from the checkpoint; solver options given now override the "
     "run's.";
 
 /// Declares the prefixes of the solvers that poise-spectrum uses.
@@ -43,7 +43,7 @@ void declare_spectrum_solvers(Options& options) {
                             {"collapsed_"}});
 }
 
-/// An output that cannot be written is an error now, not after the computation.
+/// Throws before the computation if the output cannot be written.
 void require_place(MPI_Comm comm, const std::string& path) {
   if (path.empty()) return;
   on_root(comm, [&] {

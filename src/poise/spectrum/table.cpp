@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Read from its text, so that whole numbers stay whole.
+/// Parsed from the text of the number, so that whole numbers stay whole.
 Json number(double value) {
   return Json::parse(json_number(value));
 }
@@ -61,7 +61,7 @@ std::string theory_text(const Theory& theory) {
   return text;
 }
 
-/// Pads to `width` characters; bytes that continue one of UTF-8 take no room.
+/// Pads to `width` characters; continuation bytes of UTF-8 do not count.
 std::string padded(const std::string& text, std::size_t width) {
   std::size_t size = 0;
   for (const char c : text) size += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
@@ -121,7 +121,7 @@ std::string Table::json() const {
   for (const auto& [section, quantity] : quantities_)
     json["quantities"].push_back(json_of(section, quantity));
   for (const auto& [section, note] : notes_) json["notes"].push_back({{"section", section}, {"note", note}});
-  // Names of files may be no UTF-8, which JSON must be.
+  // JSON must be UTF-8, but names of files need not be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -58,7 +58,7 @@ class Table {
   bool speaks_;
   std::string section_;
   std::vector<std::pair<std::string, std::variant<std::string, double>>> facts_;
-  // With the name of their section.
+  // Each with the name of its section.
   std::vector<std::pair<std::string, Quantity>> quantities_;
   std::vector<std::pair<std::string, std::string>> notes_;
 };

@@ -115,7 +115,7 @@ void Sections::eigenvalues() {
                     settings_.dense_limit));
 }
 
-/// The condition of each eigenvalue: of the nearest eigenvalue of the dense matrix. Empty if W is too wide.
+/// For each eigenvalue, the condition of the nearest eigenvalue of the dense matrix. Empty if W is too wide.
 std::vector<double> Sections::conditions_of(const Eigenvalues& found) const {
   if (weights_.width() > settings_.dense_limit) return {};
   const std::vector<ConditionedEigenvalue> all = conditioned_eigenvalues(weights_);
@@ -130,7 +130,8 @@ std::vector<double> Sections::conditions_of(const Eigenvalues& found) const {
   return conditions;
 }
 
-// Henrici: ‖W‖_F² − Σ|λ|² is 0 for a normal W, and else the norm² of the nilpotent part of its Schur form.
+// Henrici: ‖W‖_F² − Σ|λ|² is 0 for a normal W. Otherwise it is the squared norm of the nilpotent part of the
+// Schur form of W.
 void Sections::departure_from_normality() {
   if (weights_.width() > settings_.dense_limit)
     return table_.note(
@@ -212,7 +213,7 @@ double Sections::norm_one() const {
   return *std::max_element(sums.begin(), sums.end());
 }
 
-// U⁻¹ = Σ W^k has no negative entry, so its column sums, UᵀX = 1, are those of its absolute values.
+// U⁻¹ = Σ W^k has no negative entry, so its column sums X, which solve UᵀX = 1, are sums of absolute values.
 void Sections::inverse_norm() {
   (void)collapsed_->set_parameters(experiment_.theta());
   std::vector<double> ones(static_cast<std::size_t>(weights_.local_rows() * experiment_.layout().outputs()),
