@@ -169,7 +169,7 @@ Study depth_study(const SweepSettings& sweep) {
   Study study;
   study.parameters = {{"width", "m asked for, with the constant feature; 0: all"},
                       {"gamma", "contraction factor"},
-                      {"init_scale", "A starts at this times N(0,1)"},
+                      {"init_scale", "start of A: this factor times N(0,1)"},
                       {"seed", "counted from -seed"},
                       {"depth", "layers H of the explicit network"}};
   std::vector<double> seeds = counting(sweep.seeds);

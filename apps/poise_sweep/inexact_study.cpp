@@ -174,7 +174,7 @@ Study inexact_study(const SweepSettings& sweep) {
   Study study;
   study.parameters = {{"width", "m asked for, with the constant feature; 0: all"},
                       {"gamma", "contraction factor"},
-                      {"init_scale", "A starts at this times N(0,1)"},
+                      {"init_scale", "start of A: this factor times N(0,1)"},
                       {"seed", "counted from -seed"},
                       {"kind",
                        "0: exact, 1: equilibria and adjoints to a tolerance, by plain iteration unless "

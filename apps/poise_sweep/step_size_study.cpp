@@ -186,7 +186,7 @@ void describe(Study& study) {
   study.parameters = {
       {"width", "m asked for, with the constant feature; 0: all"},
       {"gamma", "contraction factor"},
-      {"init_scale", "A starts at this times N(0,1)"},
+      {"init_scale", "start of A: this factor times N(0,1)"},
       {"seed", "counted from -seed"},
       {"base", "0: the guaranteed limit, 1: the local limit, 2: the largest step, found by bisection"},
       {"factor", "step size over the limit at the start; 0 if the step was found by bisection"}};

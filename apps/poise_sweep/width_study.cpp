@@ -57,7 +57,7 @@ Study width_study(const SweepSettings& sweep) {
   Study study;
   study.parameters = {{"width", "m asked for, with the constant feature; 0: all"},
                       {"gamma", "contraction factor"},
-                      {"init_scale", "A starts at this times N(0,1)"},
+                      {"init_scale", "start of A: this factor times N(0,1)"},
                       {"seed", "counted from -seed"}};
   study.members = combinations({sweep.widths, sweep.gammas, sweep.init_scales, counting(sweep.seeds)});
   for (const auto& p : study.members) study.costs.push_back(cost(p[0], p[1], p[2]));

@@ -59,21 +59,21 @@ std::string given_option(const char* name) {
 }
 
 bool eq_ladder_option(Options& options) {
-  return options.flag(
-      "eq_ladder", true,
-      "where equilibria are not found, try the next solvers, among them eq_newton_ and eq_anderson_");
+  return options.flag("eq_ladder", true,
+                      "if a solver does not find an equilibrium, try the next solvers, for example "
+                      "eq_newton_ and eq_anderson_");
 }
 
 bool eq_float32_option(Options& options) {
   return options.flag(
       "eq_float32", true,
-      "products of the mean-field iterations in single precision while residuals are far above its rounding, "
-      "where one rank holds all weights; the residuals at the end are those of double precision");
+      "compute products of the mean-field iterations in single precision while residuals are far above its "
+      "rounding, if one rank holds all weights; the last residuals are always computed in double precision");
 }
 
 bool adj_ladder_option(Options& options) {
   return options.flag("adj_ladder", true,
-                      "where adjoints are not found, try the next solvers, among them adj_gmres_");
+                      "if a solver does not find an adjoint, try the next solvers, for example adj_gmres_");
 }
 
 void register_solver_types() {

@@ -166,7 +166,7 @@ void Sections::iteration() {
               .label = "distance to instability",
               .value = found.distance_low,
               .high = found.distance_high,
-              .theory = {"<=", 1.0 - radius_, "1 - rho, where a normal W has it"},
+              .theory = {"<=", 1.0 - radius_, "1 - rho; equal if W is normal"},
               .products = found.products});
   table_.add({.name = "kreiss_constant",
               .label = "Kreiss constant",
