@@ -5,44 +5,35 @@ find_package(PkgConfig REQUIRED)
 set(MPI_CXX_SKIP_MPICXX ON)  # the C API only
 find_package(MPI 3.0 REQUIRED COMPONENTS CXX)
 
-# poise_find_petsc(TARGET NAME VERSION DIRECTORIES...): the pkg-config module NAME or its lower-case name (which of the two a
-# release installs has changed), in the first directory that has one, else where pkg-config looks by itself.
-function(poise_find_petsc target name version)
-  string(TOLOWER ${name} lower)
-  set(modules "${name}>=${version}" "${lower}>=${version}")
-  foreach(directory IN LISTS ARGN)
-    if(EXISTS ${directory}/${name}.pc OR EXISTS ${directory}/${lower}.pc)
-      set(ENV{PKG_CONFIG_PATH} "${directory}:$ENV{PKG_CONFIG_PATH}")
-      if(NOT EXISTS ${directory}/${name}.pc)
-        set(modules "${lower}>=${version}")
-      endif()
-      break()
-    endif()
-  endforeach()
-  pkg_search_module(${target} REQUIRED IMPORTED_TARGET GLOBAL ${modules})
-endfunction()
-
 # PETSC_DIR with PETSC_ARCH, and SLEPC_DIR, as PETSc's users set them: given with -D, else from the environment.
 foreach(variable PETSC_DIR PETSC_ARCH SLEPC_DIR)
   if(NOT DEFINED ${variable} AND DEFINED ENV{${variable}})
     set(${variable} $ENV{${variable}})
   endif()
 endforeach()
-set(petsc_directories "")
-set(slepc_directories "")
-foreach(package petsc slepc)
-  string(TOUPPER ${package} upper)
+
+# poise_find_petsc(TARGET NAME VERSION): the pkg-config module NAME or its lower-case name (a release installs one or both), in
+# NAME_DIR if that is given, else where pkg-config looks by itself, which then includes the directory of the package before.
+function(poise_find_petsc target name version)
+  string(TOLOWER ${name} lower)
+  string(TOUPPER ${name} upper)
+  set(modules "${name}>=${version}" "${lower}>=${version}")
   if(${upper}_DIR)
-    foreach(directory ${${upper}_DIR}/${PETSC_ARCH} ${${upper}_DIR})
-      list(APPEND ${package}_directories ${directory}/lib/pkgconfig)
-    endforeach()
+    find_path(POISE_${upper}_PKGCONFIG NAMES ${name}.pc ${lower}.pc NO_CACHE NO_DEFAULT_PATH
+      PATHS ${${upper}_DIR}/${PETSC_ARCH}/lib/pkgconfig ${${upper}_DIR}/lib/pkgconfig)
+    if(NOT POISE_${upper}_PKGCONFIG)
+      message(FATAL_ERROR "${upper}_DIR is ${${upper}_DIR}, but there is no ${name} (PETSC_ARCH: '${PETSC_ARCH}'); give the directory "
+        "that has lib/pkgconfig/${name}.pc, directly or below PETSC_ARCH")
+    endif()
+    set(ENV{PKG_CONFIG_PATH} "${POISE_${upper}_PKGCONFIG}:$ENV{PKG_CONFIG_PATH}")
+    if(NOT EXISTS ${POISE_${upper}_PKGCONFIG}/${name}.pc)
+      set(modules "${lower}>=${version}")  # not the other name, elsewhere
+    endif()
   endif()
-endforeach()
-poise_find_petsc(petsc PETSc 3.18 ${petsc_directories})
-poise_find_petsc(slepc SLEPc 3.18 ${slepc_directories} ${petsc_directories})
-if(PETSC_DIR AND NOT petsc_PREFIX MATCHES "^${PETSC_DIR}")
-  message(WARNING "PETSC_DIR is ${PETSC_DIR}, but no PETSc is there (with PETSC_ARCH='${PETSC_ARCH}'); using the one in ${petsc_PREFIX}")
-endif()
+  pkg_search_module(${target} REQUIRED IMPORTED_TARGET GLOBAL ${modules})
+endfunction()
+poise_find_petsc(petsc PETSc 3.18)
+poise_find_petsc(slepc SLEPc 3.18)
 
 # Parallel HDF5 with its high-level library (dimension scales). HDF5_ROOT asks CMake's module; else pkg-config, where Debian
 # names the package after the MPI; else CMake's module.
@@ -97,6 +88,7 @@ int main(int argc, char** argv) { return SlepcInitialize(&argc, &argv, nullptr, 
 " POISE_DEPENDENCIES_FIT)
 unset(CMAKE_REQUIRED_LIBRARIES)
 if(NOT POISE_DEPENDENCIES_FIT)
+  unset(POISE_DEPENDENCIES_FIT CACHE)  # tried again by the next configuration
   message(FATAL_ERROR "MPI (${MPI_CXX_COMPILER}), PETSc ${petsc_VERSION} (${petsc_PREFIX}), SLEPc ${slepc_VERSION} and HDF5 do not compile "
     "together. PETSc must have real scalars, HDF5 must be parallel, all must be built with this MPI. Choose by -DMPI_CXX_COMPILER=..., "
     "PETSC_DIR, PETSC_ARCH, SLEPC_DIR, HDF5_ROOT; the compiler's words are in CMakeFiles/CMakeError.log of the build folder.")
