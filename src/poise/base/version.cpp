@@ -12,9 +12,6 @@
 #ifndef PETSC_USE_REAL_DOUBLE
 #error "Poise needs PETSc in double precision"
 #endif
-#ifndef PETSC_HAVE_HDF5
-#error "Poise needs PETSc built with HDF5 (configure PETSc --with-hdf5)"
-#endif
 #if PETSC_VERSION_LT(3, 18, 0)
 #error "Poise needs PETSc 3.18 or newer"
 #endif

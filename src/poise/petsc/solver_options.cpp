@@ -216,9 +216,11 @@ void hand_over(PetscOptions database, PetscObject object) {
   check(PetscContainerCreate(comm, &container));
   check(PetscContainerSetPointer(container, static_cast<void*>(database)));
 #if PETSC_VERSION_GE(3, 23, 0)
-  check(PetscContainerSetCtxDestroy(container, [](void** held) -> PetscErrorCode {
-    auto options = static_cast<PetscOptions>(*held);
-    *held = nullptr;
+  // auto: the type of the argument changed from void** to void*, which points to the same.
+  check(PetscContainerSetCtxDestroy(container, [](auto held) -> PetscErrorCode {
+    void** pointer = static_cast<void**>(static_cast<void*>(held));
+    auto options = static_cast<PetscOptions>(*pointer);
+    *pointer = nullptr;
     return PetscOptionsDestroy(&options);
   }));
 #else
