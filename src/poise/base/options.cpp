@@ -35,7 +35,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> petsc_names{
       "ksp_mixing"}},
     {"TS",
      {"ts_type", "ts_rk_type", "ts_rtol", "ts_atol", ts_step_option, "ts_max_steps", "ts_adapt_type",
-      "ts_adapt_dt_max", ts_least_step_option, "ts_adapt_clip"}},
+      "ts_adapt_dt_max", "ts_adapt_dt_min", "ts_adapt_clip"}},
     {"EPS", {"eps_type", "eps_tol", "eps_max_it", "eps_ncv"}},
     {"SVD", {"svd_type", "svd_tol", "svd_max_it", "svd_ncv"}},
     {"TAO",

@@ -49,11 +49,6 @@ constexpr const char* ts_step_option = "ts_time_step";
 constexpr const char* ts_step_option = "ts_dt";
 #endif
 
-#if PETSC_VERSION_GE(3, 26, 0)
-constexpr const char* ts_least_step_option = "ts_adapt_dt_min_abs";
-#else
-constexpr const char* ts_least_step_option = "ts_adapt_dt_min";
-#endif
 
 /// TaoMonitorSet without a destructor.
 inline PetscErrorCode set_tao_monitor(Tao tao, PetscErrorCode (*monitor)(Tao, void*), void* context) {

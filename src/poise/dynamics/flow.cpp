@@ -48,21 +48,6 @@ PetscErrorCode has_error_norm(TS ts, Vec end, bool& has) {
   PetscFunctionReturn(static_cast<PetscErrorCode>(0));
 }
 
-/// Limits of the size of a step that begins now. Since PETSc 3.26 the lower limit is the larger of two
-/// limits.
-PetscErrorCode step_limits(TSAdapt adapt, PetscReal time, PetscReal& least, PetscReal& most) {
-  PetscFunctionBegin;
-  PetscCall(TSAdaptGetStepLimits(adapt, &least, &most));
-#if PETSC_VERSION_GE(3, 26, 0)
-  PetscReal share = 0.0;
-  PetscCall(TSAdaptGetMinStep(adapt, &share, &least));
-  least = std::max(least, share * std::abs(time));
-#else
-  (void)time;
-#endif
-  PetscFunctionReturn(static_cast<PetscErrorCode>(0));
-}
-
 PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscInt* scheme, PetscReal* next,
                               PetscBool* accept, PetscReal* error, PetscReal* absolute, PetscReal* relative) {
   decltype(adapt->ops->choose) choose = nullptr;
@@ -86,7 +71,7 @@ PetscErrorCode choose_rounded(TSAdapt adapt, TS ts, PetscReal step_size, PetscIn
     PetscFunctionReturn(static_cast<PetscErrorCode>(0));
   }
   // Limits that the user has chosen, and an unchanged step size, are not rounded.
-  PetscCall(step_limits(adapt, time, least, most));
+  PetscCall(TSAdaptGetStepLimits(adapt, &least, &most));
   if (*next != step_size && *next != least && *next != most) *next = rounded_down(*next);
   PetscFunctionReturn(static_cast<PetscErrorCode>(0));
 }
