@@ -49,7 +49,6 @@ constexpr const char* ts_step_option = "ts_time_step";
 constexpr const char* ts_step_option = "ts_dt";
 #endif
 
-
 /// TaoMonitorSet without a destructor.
 inline PetscErrorCode set_tao_monitor(Tao tao, PetscErrorCode (*monitor)(Tao, void*), void* context) {
 #if PETSC_VERSION_GE(3, 21, 0)
