@@ -101,10 +101,8 @@ TEST(FlowTest, EvaluatesNoGradientTwice) {
   // Six stages per step; the first stage is the gradient that the observer saw.
   Quadratic objective;
   const VecHandle theta = ones(5);
-  PetscOptionsInsertString(nullptr, "-flow_ts_adapt_type none -flow_ts_dt 0.01");
+  const GivenOptions options({{"flow_ts_adapt_type", "none"}, {"flow_ts_dt", "0.01"}});
   Flow flow(objective, theta.get(), 1.0, 10);
-  PetscOptionsClearValue(nullptr, "-flow_ts_adapt_type");
-  PetscOptionsClearValue(nullptr, "-flow_ts_dt");
   DynamicsState state;
   std::vector<Point> points;
   EXPECT_EQ(flow.run(theta.get(), state, record(points)), StopReason::reached_steps);
