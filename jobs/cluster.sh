@@ -28,7 +28,8 @@ require_job() {
 announce_end() {
   local end
   [ -z "${SLURM_JOB_END_TIME:-}" ] || return 0
-  end=$(SLURM_TIME_FORMAT=standard squeue -h -j "$job" -o %e 2>/dev/null | head -n 1) || return 0
+  end=$(SLURM_TIME_FORMAT=standard squeue -h -j "$job" -o %e 2>/dev/null) || return 0
+  end=${end%%$'\n'*}  # the first line
   [ -n "$end" ] || return 0
   end=$(date -d "$end" +%s 2>/dev/null) || return 0  # no limit: N/A
   export SLURM_JOB_END_TIME=$end

@@ -46,9 +46,10 @@ have() {
 
 # The reference BLAS is 10 to 50 times slower than OpenBLAS; Debian chooses by alternatives.
 blas_link() { echo "libblas.so.3-$(c++ -dumpmachine)"; }
-blas_alternative() { update-alternatives --query "$(blas_link)"; } 2>/dev/null
-blas_is_reference() { blas_alternative | grep -q '^Value: .*/blas/libblas\.so\.3$'; }
-blas_was_chosen_by_hand() { blas_alternative | grep -q '^Status: manual$'; }
+# No pipe: grep -q ends early, and with pipefail the signal that ends the writer would count as "not found".
+blas_alternative_has() { grep -q "$1" <<<"$(update-alternatives --query "$(blas_link)" 2>/dev/null)"; }
+blas_is_reference() { blas_alternative_has '^Value: .*/blas/libblas\.so\.3$'; }
+blas_was_chosen_by_hand() { blas_alternative_has '^Status: manual$'; }
 
 # Package | purpose.
 packages=(

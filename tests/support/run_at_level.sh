@@ -4,7 +4,7 @@
 set -euo pipefail
 level=$1 program=$2 folder=$3
 loader=/lib64/ld-linux-x86-64.so.2
-if [ "$level" != none ] && ! "$loader" --help | grep -q "$level (supported"; then
+if [ "$level" != none ] && ! grep -q "$level (supported" <<<"$("$loader" --help)"; then
   echo "skipped: this processor has no $level"
   exit 77
 fi
