@@ -68,7 +68,7 @@ build_petsc() {
   if [ -f "$PETSC_DIR/lib/petsc/conf/petscvariables" ]; then return; fi
   say "Building PETSc $PETSC_VERSION for $1"
   local options=(--with-cc=mpicc --with-cxx=mpicxx --with-fc=mpif90 --with-fortran-bindings=0 --with-debugging=0 COPTFLAGS=-O2
-    CXXOPTFLAGS=-O2 FOPTFLAGS=-O2 --with-x=0 "--with-blaslapack-lib=-llapack -lblas" "--prefix=$PETSC_DIR")
+    CXXOPTFLAGS=-O2 FOPTFLAGS=-O2 --with-x=0 --with-cudac=0 "--with-blaslapack-lib=-llapack -lblas" "--prefix=$PETSC_DIR")
   [ "$1" = mpich ] || options+=("--with-scalapack-lib=-lscalapack-$1")
   local source
   source=$(source_of petsc)

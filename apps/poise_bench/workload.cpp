@@ -152,16 +152,9 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
 }
 
 void declare_bench_solvers(Options& options) {
-  declare_solvers(options, {{"eq_", "tolerance of the worst sample 1e-10, in the tanh cases and hard 1e-8"},
-                            {"eq_mixed_"},
-                            {"eq_newton_"},
-                            {"eq_anderson_"},
-                            {"adj_"},
-                            {"adj_mixed_"},
-                            {"adj_gmres_"},
-                            {"collapsed_", "here 1e-10"},
-                            {"spec_"},
-                            {"spec_state_"}});
+  declare_equilibrium_solvers(options,
+                              "tolerance of the worst sample 1e-10, in the tanh cases and hard 1e-8");
+  declare_solvers(options, {{"collapsed_", "here 1e-10"}, {"spec_"}, {"spec_state_"}});
 }
 
 Recipe Recipe::of(const std::string& case_name, const BenchSettings& settings) {

@@ -183,20 +183,14 @@ TrainSettings SweepSettings::member(double width, double gamma, double scale, do
 
 void declare_sweep_solvers(Options& options) {
   declare_solver(options, *flow_kind());
-  declare_solvers(options,
-                  {{"eq_", "only in study inexact; members with a tolerance: picard with this tolerance"},
-                   {"eq_mixed_"},
-                   {"eq_newton_"},
-                   {"eq_anderson_"},
-                   {"adj_"},
-                   {"adj_mixed_"},
-                   {"adj_gmres_"},
-                   {"collapsed_"},
-                   {"spec_"},
-                   {"spec_state_"},
-                   {"limit_lambda_"},
-                   {"limit_curvature_"},
-                   {"limit_features_"}});
+  declare_equilibrium_solvers(options,
+                              "only in study inexact; members with a tolerance: picard with this tolerance");
+  declare_solvers(options, {{"collapsed_"},
+                            {"spec_"},
+                            {"spec_state_"},
+                            {"limit_lambda_"},
+                            {"limit_curvature_"},
+                            {"limit_features_"}});
 }
 
 }  // namespace poise::sweep

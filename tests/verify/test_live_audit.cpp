@@ -120,20 +120,12 @@ TEST(LiveAuditTest, AResumedAuditGoesOnBitByBit) {
   Flow first_flow(*first.objective, first.theta.get(), 0.7, 100000);
   const auto before = first.follow(first_flow, 5);
   ASSERT_LT(before.size(), expected.size());
-  Snapshot snapshot;
-  first.audit->save(snapshot);
+  const LiveAudit::State state = first.audit->state();
 
   AuditedRun second(1, squared_loss(), 0.8, 6, 3, 25);
   check(VecCopy(first.theta.get(), second.theta.get()));
   second.state = first.state;
-  std::vector<double> vectors;
-  for (const auto& matrix :
-       snapshot.matrices) {  // as in a checkpoint: rows of the block, then transposed back
-    std::vector<double> lines(matrix.data, matrix.data + matrix.part.size() * matrix.stride);
-    vectors.resize(lines.size());
-    transpose(matrix.stride, matrix.part.size(), lines.data(), vectors.data());
-  }
-  second.audit->restore(snapshot.arrays.at(0).values, vectors);
+  second.audit->restore(state);
   Flow second_flow(*second.objective, second.theta.get(), 0.7, 100000);
   const auto after = second.follow(second_flow);
   ASSERT_EQ(before.size() + after.size(), expected.size());

@@ -176,6 +176,25 @@ void restore_interval(const Checkpoint& checkpoint, Interval& interval) {
   interval.adjoint_fallbacks = checkpoint.integer("/interval", "adjoint_fallbacks");
 }
 
+void save_audit(Snapshot& snapshot, const LiveAudit::State& state, const ParameterLayout& layout) {
+  snapshot.add_array("/audit/rates", {static_cast<Index>(state.rates.size())}, state.rates);
+  if (state.columns == 0) return;
+  snapshot.add_columns("/audit/eigenvectors", state.columns, layout.width(), layout.slice(),
+                       state.eigenvectors.data(), state.columns);
+}
+
+LiveAudit::State restore_audit(const Checkpoint& checkpoint, const ParameterLayout& layout) {
+  LiveAudit::State state{.rates = checkpoint.read_array("/audit/rates", {-1})};
+  if (!checkpoint.has("/audit/eigenvectors")) return state;
+  checkpoint.require_dims("/audit/eigenvectors", {-1, layout.width()});
+  state.columns = checkpoint.dims("/audit/eigenvectors")[0];
+  if (state.columns > 2 * layout.outputs()) throw usage(checkpoint.path() + ": too many eigenvectors");
+  state.eigenvectors.resize(static_cast<std::size_t>(layout.slice().size() * state.columns));
+  checkpoint.read_columns("/audit/eigenvectors", state.columns, layout.width(), layout.slice(),
+                          state.eigenvectors.data(), state.columns);
+  return state;
+}
+
 }  // namespace
 
 void Experiment::save(Snapshot& snapshot, const Point& point) {
@@ -185,7 +204,10 @@ void Experiment::save(Snapshot& snapshot, const Point& point) {
   save_state(snapshot, point.state);
   save_interval(snapshot, point.interval);
   data_.save(snapshot);
-  if (audit_) audit_->save(snapshot);
+  if (audit_) {
+    audit_state_ = audit_->state();
+    save_audit(snapshot, audit_state_, layout());
+  }
 }
 
 void Experiment::restore_point(const Checkpoint& checkpoint) {
@@ -202,24 +224,7 @@ void Experiment::restore_point(const Checkpoint& checkpoint) {
 void Experiment::restore(const Checkpoint& checkpoint) {
   const auto stage = Stages::get().checkpoints.begin();
   restore_point(checkpoint);
-  if (audit_) restore_audit(checkpoint);
-}
-
-// Reads what LiveAudit::save adds.
-void Experiment::restore_audit(const Checkpoint& checkpoint) {
-  const Range slice = layout().slice();
-  const Index q = layout().outputs();
-  std::vector<double> eigenvectors;
-  if (checkpoint.has("/audit/eigenvectors")) {
-    checkpoint.require_dims("/audit/eigenvectors", {-1, layout().width()});
-    const Index columns = checkpoint.dims("/audit/eigenvectors")[0];
-    if (columns > 2 * q) throw usage(checkpoint.path() + ": too many eigenvectors");
-    std::vector<double> rows(static_cast<std::size_t>(slice.size() * columns));
-    checkpoint.read_columns("/audit/eigenvectors", columns, layout().width(), slice, rows.data(), columns);
-    eigenvectors.resize(rows.size());
-    transpose(columns, slice.size(), rows.data(), eigenvectors.data());
-  }
-  audit_->restore(checkpoint.read_array("/audit/rates", {-1}), std::move(eigenvectors));
+  if (audit_) audit_->restore(restore_audit(checkpoint, layout()));
 }
 
 }  // namespace run

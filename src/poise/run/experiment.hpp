@@ -137,7 +137,6 @@ class Experiment {
  private:
   void read_limits(const TrainSettings& settings);
   void restore(const Checkpoint& checkpoint);
-  void restore_audit(const Checkpoint& checkpoint);
 
   ProcessGrid grid_;
   TrainingData data_;
@@ -145,6 +144,7 @@ class Experiment {
   WatchedObjective objective_;
   std::unique_ptr<Minibatches> batches_;
   std::unique_ptr<LiveAudit> audit_;
+  LiveAudit::State audit_state_;  ///< what the last snapshot borrows
   std::unique_ptr<Dynamics> dynamics_;
   VecHandle theta_;
   DynamicsState state_;

@@ -171,17 +171,8 @@ std::vector<std::string> identity_options() {
 void declare_train_solvers(Options& options) {
   const DynamicsKinds kinds;
   for (const auto& kind : kinds.all()) declare_solver(options, *kind);
-  declare_solvers(options, {{"eq_", "tolerance of the worst sample 1e-12"},
-                            {"eq_mixed_"},
-                            {"eq_newton_"},
-                            {"eq_anderson_"},
-                            {"adj_"},
-                            {"adj_mixed_"},
-                            {"adj_gmres_"},
-                            {"collapsed_"},
-                            {"svd_"},
-                            {"spec_"},
-                            {"spec_state_"}});
+  declare_equilibrium_solvers(options, "tolerance of the worst sample 1e-12");
+  declare_solvers(options, {{"collapsed_"}, {"svd_"}, {"spec_"}, {"spec_state_"}});
 }
 
 }  // namespace run

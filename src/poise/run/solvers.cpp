@@ -88,6 +88,16 @@ void declare_solvers(Options& options, std::initializer_list<SolverName> solvers
   }
 }
 
+void declare_equilibrium_solvers(Options& options, const std::string& note) {
+  declare_solvers(options, {{"eq_", note},
+                            {"eq_mixed_"},
+                            {"eq_newton_"},
+                            {"eq_anderson_"},
+                            {"adj_"},
+                            {"adj_mixed_"},
+                            {"adj_gmres_"}});
+}
+
 void declare_solver(Options& options, const DynamicsKind& dynamics) {
   const DynamicsSolver solver = dynamics.solver();
   if (!solver.prefix.empty()) options.solver(solver.prefix, solver.kind, solver.defaults);

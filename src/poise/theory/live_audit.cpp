@@ -74,29 +74,22 @@ AuditPoint LiveAudit::observe(Index step, double t, Vec theta, double gradient_n
   return point;
 }
 
-Index LiveAudit::eigenvectors_held() const {
+LiveAudit::State LiveAudit::state() const {
+  const std::vector<double>& eigenvectors = eigensolver_.eigenvectors();
+  State state{.rates = rates_.save()};
+  if (dynamics_.local_size() > 0)
+    state.columns = static_cast<Index>(eigenvectors.size()) / dynamics_.local_size() * dynamics_.outputs();
   // A rank without rows holds no numbers, so that the largest count of all ranks is taken.
-  Index held = dynamics_.local_size() > 0
-                   ? static_cast<Index>(eigensolver_.eigenvectors().size()) / dynamics_.local_size()
-                   : 0;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &held, 1, MPI_INT64_T, MPI_MAX, dynamics_.comm()));
-  return held;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &state.columns, 1, MPI_INT64_T, MPI_MAX, dynamics_.comm()));
+  state.eigenvectors.resize(eigenvectors.size());
+  transpose(dynamics_.local_rows(), state.columns, eigenvectors.data(), state.eigenvectors.data());
+  return state;
 }
 
-void LiveAudit::save(Snapshot& snapshot) const {
-  snapshot.add_array("/audit/rates", {static_cast<Index>(rates_.save().size())}, rates_.save());
-  const Index columns = eigenvectors_held() * dynamics_.outputs();
-  if (columns == 0) return;
-  const Index rows = dynamics_.local_rows();
-  eigenvector_rows_.resize(static_cast<std::size_t>(rows * columns));
-  transpose(rows, columns, eigensolver_.eigenvectors().data(), eigenvector_rows_.data());
-  snapshot.add_columns("/audit/eigenvectors", columns, dynamics_.width(),
-                       {dynamics_.row_begin(), dynamics_.row_begin() + rows}, eigenvector_rows_.data(),
-                       columns);
-}
-
-void LiveAudit::restore(const std::vector<double>& numbers, std::vector<double> eigenvectors) {
-  rates_.restore(numbers);
+void LiveAudit::restore(const State& state) {
+  std::vector<double> eigenvectors(state.eigenvectors.size());
+  transpose(state.columns, dynamics_.local_rows(), state.eigenvectors.data(), eigenvectors.data());
+  rates_.restore(state.rates);
   eigensolver_.set_eigenvectors(eigenvectors);
 }
 

@@ -3,7 +3,6 @@
 #include <memory>
 #include <vector>
 
-#include "poise/base/snapshot.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/shallow_loss.hpp"
 #include "poise/theory/audit.hpp"
@@ -38,13 +37,17 @@ class LiveAudit {
   /// The convex optimum; nullptr if it has no closed form.
   [[nodiscard]] const LeastSquaresReference* reference() const { return reference_.get(); }
 
-  /// Adds everything that a resumed audit needs. The snapshot refers to this object's vectors.
-  void save(Snapshot& snapshot) const;
-  /// Not collective. Restores what `save` has added: the numbers of the RateAudit, and this rank's part of
-  /// the eigenvectors as slice rows x (count q), column-major.
-  void restore(const std::vector<double>& numbers, std::vector<double> eigenvectors);
-  /// The number of stored eigenvectors; each is a q x m matrix in a checkpoint.
-  [[nodiscard]] Index eigenvectors_held() const;
+  /// What a resumed audit needs.
+  struct State {
+    std::vector<double> rates;  ///< the numbers of the RateAudit, on every rank
+    Index columns = 0;          ///< q times the number of eigenvectors that the eigensolver starts from
+    /// This rank's rows of the slice of the eigenvectors: rows x columns, row-major.
+    std::vector<double> eigenvectors;
+  };
+  /// Collective on the world.
+  [[nodiscard]] State state() const;
+  /// Not collective. The next point continues from `state`.
+  void restore(const State& state);
 
  private:
   CollapsedModel& model_;
@@ -55,7 +58,6 @@ class LiveAudit {
   AuditConstants constants_;
   RateAudit rates_;
   std::vector<double> g_;
-  mutable std::vector<double> eigenvector_rows_;
 };
 
 }  // namespace theory
