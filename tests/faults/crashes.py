@@ -30,7 +30,7 @@ def launch(*words, ranks=1, fault="", **environment):
     """Starts a program on some ranks in a new session; `fault` is a plan as in fault_plan.hpp."""
     mpi = [training.MPIEXEC, "-n", str(ranks)]
     if fault:
-        mpi += ["env", f"LD_PRELOAD={INJECTOR}", f"POISE_FAULT={fault}"]
+        mpi += ["env", training.preloading(INJECTOR), f"POISE_FAULT={fault}"]
     return subprocess.Popen([*mpi, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             start_new_session=True, env={**ENVIRONMENT, **environment})
 

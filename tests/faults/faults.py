@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
 
-from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest  # noqa: E402
+from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest, preloading  # noqa: E402
 
 LIBRARY = os.environ.get("POISE_FAULTS", os.path.join(SOURCE, "build", "tests", "libpoise_faults.so"))
 HANG = 40.0  # seconds; these programs take at most 2 s on a quiet machine
@@ -27,7 +27,7 @@ Ended = collections.namedtuple("Ended", "code out err seconds faults hung")
 
 def start(program, *options, ranks=3, fault="", log="", count="", limit=HANG):
     """Runs a program with a fault; its processes do not outlive `limit` seconds."""
-    environment = ["env", f"LD_PRELOAD={LIBRARY}", f"POISE_FAULT={fault}", f"POISE_FAULT_LOG={log}",
+    environment = ["env", preloading(LIBRARY), f"POISE_FAULT={fault}", f"POISE_FAULT_LOG={log}",
                    f"POISE_FAULT_COUNT={count}"]
     command = [MPIEXEC, "-n", str(ranks), *environment, program, *map(str, options)]
     begin = time.monotonic()

@@ -26,6 +26,12 @@ ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 
                # Open MPI waits 2 s after a nonzero exit code, and most of these tests expect such a code.
                "OMPI_MCA_odls_base_sigkill_timeout": "0", **os.environ}
 
+
+def preloading(library):
+    """The setting of the environment that preloads a library, beside a library that CTest preloads (see yield_when_idle.c)."""
+    return "LD_PRELOAD=" + ":".join(filter(None, [library, os.environ.get("LD_PRELOAD")]))
+
+
 def patience(seconds):
     """A time limit; longer for programs with sanitizers."""
     return seconds * float(os.environ.get("POISE_TEST_PATIENCE", "1"))
