@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <filesystem>
 
 #include "poise/audit/walk.hpp"
 #include "poise/base/agree.hpp"
@@ -21,17 +20,6 @@
 namespace poise {
 inline namespace audit {
 namespace {
-
-/// Collective. Refuses an output file that cannot be written, before the work begins.
-void require_writable_output(MPI_Comm comm, const std::string& path) {
-  if (path.empty()) return;
-  on_root(comm, [&] {
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-    if (std::filesystem::is_directory(path)) throw bad_input("-json " + path + ": is a directory");
-    if (!folder.empty() && !std::filesystem::is_directory(folder))
-      throw bad_input("-json " + path + ": there is no directory " + folder.string());
-  });
-}
 
 /// The checkpoint that gives the settings of the run: the newest undamaged one, else the newest.
 std::size_t reference_point(const RunCheckpoints& files) {
@@ -107,7 +95,7 @@ ExitCode audit(Options& options, MPI_Comm comm) {
   const double begin = steady_seconds();
   const AuditOptions own = AuditOptions::from(options);
   if (own.run.empty()) throw usage("give -run DIR, the directory of a run (-help lists all options)");
-  require_writable_output(comm, own.json);
+  on_root(comm, [&] { require_output_path("json", own.json); });
   RunCheckpoints files(comm, own.run);
   VerdictTable table;
   AuditFacts facts;

@@ -118,5 +118,13 @@ void create_directory(const std::string& path) {
     throw failure("cannot create directory '" + path + "': " + (code ? code.message() : "it is a file"));
 }
 
+void require_output_path(const std::string& option, const std::string& path) {
+  if (path.empty()) return;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (std::filesystem::is_directory(path)) throw bad_input("-" + option + " " + path + ": is a directory");
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw bad_input("-" + option + " " + path + ": there is no directory " + folder.string());
+}
+
 }  // namespace io
 }  // namespace poise

@@ -36,5 +36,9 @@ void trim(const std::string& path);
 /// Creates a directory and its parent directories.
 void create_directory(const std::string& path);
 
+/// Call it before long work whose result goes to a new file. Throws bad_input, which names the option, if
+/// `path` is a directory or lies in a directory that does not exist. An empty path means no output.
+void require_output_path(const std::string& option, const std::string& path);
+
 }  // namespace io
 }  // namespace poise

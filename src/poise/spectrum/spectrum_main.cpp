@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/version.hpp"
+#include "poise/io/durable.hpp"
 #include "poise/petsc/session.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/stored_run.hpp"
@@ -41,17 +41,6 @@ void declare_spectrum_solvers(Options& options) {
                             {"spec_jacobian_norm_"},
                             {"eq_", "as in poise-train"},
                             {"collapsed_"}});
-}
-
-/// Throws before the computation if the output cannot be written.
-void require_place(MPI_Comm comm, const std::string& path) {
-  if (path.empty()) return;
-  on_root(comm, [&] {
-    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-    if (std::filesystem::is_directory(path)) throw bad_input("-json " + path + ": is a directory");
-    if (!parent.empty() && !std::filesystem::is_directory(parent))
-      throw bad_input("-json " + path + ": there is no directory " + parent.string());
-  });
 }
 
 void head(Table& table, const Experiment& experiment, const TrainSettings& run, const std::string& checkpoint,
@@ -88,7 +77,7 @@ void head(Table& table, const Experiment& experiment, const TrainSettings& run, 
 /// did not converge: the quantities found before are then on the terminal, and no file is written.
 ExitCode report_spectrum(Options& options, MPI_Comm comm) {
   const SpectrumSettings settings = SpectrumSettings::from(options);
-  require_place(comm, settings.json);
+  on_root(comm, [&] { require_output_path("json", settings.json); });
   const Checkpoint checkpoint = open_stored_run(comm, options);
   TrainSettings run = recall_settings(options, checkpoint);
   run.audit = false;  // the report needs no eigenvectors of the audit, and not every run has them

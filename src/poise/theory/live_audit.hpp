@@ -39,10 +39,10 @@ class LiveAudit {
 
   /// What a resumed audit needs.
   struct State {
-    std::vector<double> rates;  ///< the numbers of the RateAudit, on every rank
-    Index columns = 0;          ///< q times the number of eigenvectors that the eigensolver starts from
+    std::vector<double> rates = {};  ///< the numbers of the RateAudit, on every rank
+    Index columns = 0;               ///< q times the number of eigenvectors that the eigensolver starts from
     /// This rank's rows of the slice of the eigenvectors: rows x columns, row-major.
-    std::vector<double> eigenvectors;
+    std::vector<double> eigenvectors = {};
   };
   /// Collective on the world.
   [[nodiscard]] State state() const;
