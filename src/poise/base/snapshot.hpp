@@ -31,6 +31,11 @@ struct Snapshot {
     std::vector<Index> dims;
     std::vector<double> values;
   };
+  /// A list of texts that all ranks hold; rank 0's list is written.
+  struct Texts {
+    std::string name;
+    std::vector<std::string> values;
+  };
   /// A number or text that is stored as an attribute of `group`.
   struct Scalar {
     std::string group;
@@ -51,6 +56,9 @@ struct Snapshot {
   void add_array(std::string name, std::vector<Index> dims, std::vector<double> values) {
     arrays.push_back({std::move(name), std::move(dims), std::move(values)});
   }
+  void add_texts(std::string name, std::vector<std::string> values) {
+    texts.push_back({std::move(name), std::move(values)});
+  }
   void add_real(std::string group, std::string name, double value) {
     scalars.push_back({std::move(group), std::move(name), value});
   }
@@ -63,6 +71,7 @@ struct Snapshot {
 
   std::vector<Matrix> matrices;
   std::vector<Array> arrays;
+  std::vector<Texts> texts;
   std::vector<Scalar> scalars;
   std::vector<std::pair<std::string, std::string>> config;  ///< the options, from Options::resolved()
 };

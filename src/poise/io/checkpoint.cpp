@@ -89,6 +89,19 @@ void write_array(H5File& file, Manifest& manifest, const Snapshot::Array& array)
   manifest.add_data_set(array.name, array.dims, crc);
 }
 
+std::uint32_t checksum_of_texts(const std::vector<std::string>& texts) {
+  std::string bytes;
+  for (const std::string& text : texts) bytes += text + '\0';
+  return crc32_of(std::string_view(bytes));
+}
+
+void write_texts(H5File& file, Manifest& manifest, const Snapshot::Texts& texts) {
+  file.write_texts(texts.name, texts.values);
+  const std::uint32_t crc = checksum_of_texts(texts.values);
+  file.set_attribute(texts.name, "crc32", Index{crc});
+  manifest.add_data_set(texts.name, {static_cast<Index>(texts.values.size())}, crc);
+}
+
 void write_content(H5File& file, const Snapshot& snapshot) {
   Manifest manifest;
   const auto write_scalar = [&](const std::string& object, const std::string& name, const H5Value& value) {
@@ -98,6 +111,7 @@ void write_content(H5File& file, const Snapshot& snapshot) {
   write_scalar("/", "schema", std::string(checkpoint_schema));
   for (const auto& matrix : snapshot.matrices) write_matrix(file, manifest, matrix);
   for (const auto& array : snapshot.arrays) write_array(file, manifest, array);
+  for (const auto& texts : snapshot.texts) write_texts(file, manifest, texts);
   for (const auto& scalar : snapshot.scalars) {
     file.create_group(scalar.group);
     write_scalar(scalar.group, scalar.name, scalar.value);
@@ -108,12 +122,20 @@ void write_content(H5File& file, const Snapshot& snapshot) {
   file.set_attribute("/", "complete", Index{1});
 }
 
+/// The texts are stored with the length of the longest text.
+std::uint64_t bytes_of(const Snapshot::Texts& texts) {
+  std::size_t longest = 1;
+  for (const std::string& text : texts.values) longest = std::max(longest, text.size());
+  return texts.values.size() * longest;
+}
+
 /// Upper bound of the size of the file: the entries, and HDF5's own structures and partly filled chunks.
 std::uint64_t bytes_needed(const Snapshot& snapshot) {
   std::uint64_t entries = 0;
   for (const auto& matrix : snapshot.matrices)
     entries += static_cast<std::uint64_t>(matrix.rows) * static_cast<std::uint64_t>(matrix.columns);
   for (const auto& array : snapshot.arrays) entries += array.values.size();
+  for (const auto& texts : snapshot.texts) entries += bytes_of(texts) / sizeof(double) + 1;
   return entries * sizeof(double) + entries / 2 + (std::uint64_t{1} << 18);
 }
 
@@ -249,10 +271,12 @@ void Checkpoint::verify() const {
     if (!group) {
       const H5Shape shape = file_.shape(object);
       claimed += std::min(entries_of(shape.dims), size);
-      require(shape.kind == H5Kind::real && !shape.dims.empty() &&
-                  claimed <= size / static_cast<Index>(sizeof(double)),
+      const bool texts = shape.kind == H5Kind::text && shape.dims.size() == 1;
+      require((shape.kind == H5Kind::real || texts) && !shape.dims.empty() &&
+                  claimed <= size / static_cast<Index>(texts ? 1 : sizeof(double)),
               "claims more data in " + object + " than the file holds");
-      const std::uint32_t crc = checksum_of(object, shape.dims);
+      const std::uint32_t crc =
+          texts ? checksum_of_texts(file_.read_texts(object)) : checksum_of(object, shape.dims);
       require(file_.integer_attribute(object, "crc32") == Index{crc}, "is damaged in data set " + object);
       manifest.add_data_set(object, shape.dims, crc);
     }
@@ -317,6 +341,11 @@ std::vector<double> Checkpoint::read_array(const std::string& name, const std::v
     check_mpi(MPI_Bcast(values.data() + i, static_cast<int>(std::min(message, values.size() - i)), MPI_DOUBLE,
                         0, file_.comm()));
   return values;
+}
+
+std::vector<std::string> Checkpoint::texts(const std::string& name) const {
+  if (!has(name)) return {};
+  return file_.read_texts(name);
 }
 
 bool Checkpoint::has(const std::string& group, const std::string& scalar) const {

@@ -18,9 +18,9 @@ inline namespace io {
 //
 // Integrity. HDF5 checks its own structures, and every chunk has a fletcher32 checksum. In addition, each
 // data set has an attribute `crc32`: the CRC-32 (zlib.crc32) of its entries as little-endian doubles,
-// row-major. The root attribute `checksum` is the CRC-32 of the list of all data sets (name, shape, crc32)
-// and all attributes (name, type, value). `complete` is written after the data. A reader verifies all of this
-// before it returns any content.
+// row-major, or of its texts, each with a zero byte behind it. The root attribute `checksum` is the CRC-32 of
+// the list of all data sets (name, shape, crc32) and all attributes (name, type, value). `complete` is
+// written after the data. A reader verifies all of this before it returns any content.
 
 /// The root attribute `schema` of every checkpoint.
 inline constexpr const char* checkpoint_schema = "poise-checkpoint-1";
@@ -63,6 +63,9 @@ class Checkpoint {
                     Index stride) const;
   /// A small array, the same on all ranks; `dims`: the required shape, -1 for any length.
   [[nodiscard]] std::vector<double> read_array(const std::string& name, const std::vector<Index>& dims) const;
+
+  /// A list of texts; empty if the file has no such list.
+  [[nodiscard]] std::vector<std::string> texts(const std::string& name) const;
 
   [[nodiscard]] bool has(const std::string& group, const std::string& scalar) const;
   [[nodiscard]] double real(const std::string& group, const std::string& name) const;

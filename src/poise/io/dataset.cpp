@@ -100,10 +100,11 @@ void set_one_hot(SampleBlock& block) {
 
 }  // namespace
 
-Dataset::Dataset(MPI_Comm comm, const std::string& path, Missing missing) : comm_(comm), missing_(missing) {
+Dataset::Dataset(MPI_Comm comm, const std::string& path, Missing missing, Answers answers)
+    : comm_(comm), missing_(missing) {
   const H5File file = open_for(comm, path);
   const DatasetHeader header = read_dataset_header(file);
-  agree(comm, [&] { info_ = validated(header); });
+  agree(comm, [&] { info_ = validated(header, answers); });
 }
 
 std::vector<double> Dataset::read_teacher() const {
@@ -134,6 +135,7 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   const bool test = !prefix.empty();
   read_numbers(file, rows, "/" + prefix + "features",
                test ? info_.test_features_packing : info_.features_packing, block.inputs, block.features);
+  if (!info_.has_answers) return block;
   const Packing& answers = test ? info_.test_answers_packing : info_.answers_packing;
   if (info_.classification)
     read_labels(file, rows, "/" + prefix + "labels", answers, block);

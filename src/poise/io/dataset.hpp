@@ -47,6 +47,7 @@ struct DatasetInfo {
   Index inputs = 0;   ///< columns of /features
   Index outputs = 0;  ///< columns of /targets, or number of classes (attribute `classes` of /labels)
   bool classification = false;
+  bool has_answers = true;               ///< whether the file has /targets or /labels; see Answers
   std::string feature_type = "float64";  ///< as stored, for example "uint8"
   double scale_factor = 1.0;  ///< attribute that DatasetWriter sets: stored value x factor = feature
   /// How stored numbers of each set are unpacked: features, and targets or labels.
@@ -67,6 +68,9 @@ struct SampleBlock {
 
 /// What a reader does about missing numbers (NaN, _FillValue and so on, see Packing).
 enum class Missing { refuse, keep };
+/// Whether a data file needs /targets or /labels. Data that a trained model is applied to may have none: then
+/// `outputs` is 0.
+enum class Answers { required, optional };
 /// With Missing::keep, the label of a row whose label is missing.
 inline constexpr Index missing_label = std::numeric_limits<Index>::min();
 
@@ -83,7 +87,8 @@ class Dataset {
   ///
   /// Missing::keep: missing numbers are read as NaN, missing labels as missing_label, and no one-hot targets
   /// are made. Labels outside [0, classes) are still refused.
-  Dataset(MPI_Comm comm, const std::string& path, Missing missing = Missing::refuse);
+  Dataset(MPI_Comm comm, const std::string& path, Missing missing = Missing::refuse,
+          Answers answers = Answers::required);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
 

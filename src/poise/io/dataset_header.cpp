@@ -123,7 +123,7 @@ std::string dims_text(const H5Shape& shape) {
 
 class Validator {
  public:
-  explicit Validator(const DatasetHeader& header) : header_(header) {}
+  Validator(const DatasetHeader& header, Answers answers) : header_(header), answers_(answers) {}
 
   [[nodiscard]] DatasetInfo info() const {
     const SetHeader& train = header_.train;
@@ -144,12 +144,14 @@ class Validator {
     if (info.samples == 0) fail("/features has no rows: a data set needs at least one sample");
     if (info.inputs == 0) fail("/features has no columns: a sample needs at least one feature");
     info.classification = train.labels.has_value();
-    info.outputs = require_answers(train);
+    info.has_answers = answers_ == Answers::required || train.targets || train.labels;
+    if (info.has_answers) info.outputs = require_answers(train);
     add_test(info);
     if (info.classification) require_proportion(info);
     info.has_teacher = header_.teacher.has_value();
     if (info.has_teacher) require_teacher(info);
     info.input_names = names("/input_names", header_.input_names, info.inputs, "column of /features");
+    if (!info.has_answers) return info;
     if (info.classification)
       info.class_names = names("/class_names", header_.class_names, info.outputs, "class");
     else
@@ -268,18 +270,20 @@ class Validator {
     if (test.features->dims[1] != info.inputs)
       fail(fmt::format("/test_features has {} columns, /features has {}: both need the same features",
                        test.features->dims[1], info.inputs));
+    info.test_features_packing = test.features_packing;
+    info.test_samples = test.features->dims[0];
+    if (!info.has_answers && !test.targets && !test.labels) return;
     const Index outputs = require_answers(test);
     if (test.labels.has_value() != info.classification)
       fail("mixes /labels and /targets: training and test set need the same kind");
     if (outputs != info.outputs)
       fail(fmt::format("the test set has {} {}, the training set {}: both need the same", outputs,
                        info.classification ? "classes" : "targets", info.outputs));
-    info.test_features_packing = test.features_packing;
     info.test_answers_packing = test.answers_packing;
-    info.test_samples = test.features->dims[0];
   }
 
   const DatasetHeader& header_;
+  Answers answers_;
 };
 
 }  // namespace
@@ -304,8 +308,8 @@ DatasetHeader read_dataset_header(const H5File& file) {
   return header;
 }
 
-DatasetInfo validated(const DatasetHeader& header) {
-  return Validator(header).info();
+DatasetInfo validated(const DatasetHeader& header, Answers answers) {
+  return Validator(header, answers).info();
 }
 
 }  // namespace io

@@ -35,7 +35,7 @@ struct DatasetHeader {
 
 /// Not collective. Throws bad_input, naming data set, cause and cure, unless the header conforms to the
 /// schema.
-[[nodiscard]] DatasetInfo validated(const DatasetHeader& header);
+[[nodiscard]] DatasetInfo validated(const DatasetHeader& header, Answers answers = Answers::required);
 
 }  // namespace io
 }  // namespace poise

@@ -114,6 +114,8 @@ class EquilibriumObjective final : public SampleObjective {
   void write_network_gradient(Vec gradient) override { map_.write_gradient(gradient); }
   void forward(Panel& panel, bool with_gradient, Evaluation& result) override;
   void backward(Panel& panel, Evaluation& result) override;
+  [[nodiscard]] bool solved(Index column) const override { return equilibrium_->solved(column); }
+  [[nodiscard]] double residual(Index column) const override { return equilibrium_->residual(column); }
   void begin_pass(Vec theta, const Batch& batch) override;
   void end_pass(Evaluation& result) override;
   static void merge(Outcome outcome, const Panel& panel, Outcome& into);

@@ -158,5 +158,31 @@ Score SampleObjective::test(Vec theta) {
   return score(problem_.test, problem_.test.total, pass(panel, all_test_, false, result));
 }
 
+void SampleObjective::predict(Index count, const double* features, Prediction& prediction) {
+  const Index q = layout_.outputs();
+  prediction.outputs.resize(static_cast<std::size_t>(q * count));
+  prediction.residuals.resize(static_cast<std::size_t>(count));
+  prediction.solved.resize(static_cast<std::size_t>(count));
+  const Index width = equal_width(count, panel_width(problem_.train.count));
+  std::vector<Index> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  Panel panel{problem_.train, nullptr, 0, 0, false, 1.0, {}, {}, {}};
+  Evaluation ignored;  // its outcome is that of the worst sample; here every sample counts by itself
+  for (Index first = 0; first < count; first += width) {
+    panel.number = first / width;
+    panel.local = numbers.data() + first;
+    panel.p = std::min(width, count - first);
+    panel.features.assign(features + first * feature_rows_, features + (first + panel.p) * feature_rows_);
+    panel.state.resize(static_cast<std::size_t>(state_rows_ * panel.p));
+    forward(panel, false, ignored);
+    read_out(panel);
+    std::copy_n(outputs_.begin(), q * panel.p, prediction.outputs.begin() + first * q);
+    for (Index c = 0; c < panel.p; ++c) {
+      prediction.residuals[first + c] = residual(c);
+      prediction.solved[first + c] = static_cast<char>(solved(c));
+    }
+  }
+}
+
 }  // namespace objective
 }  // namespace poise

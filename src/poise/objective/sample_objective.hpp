@@ -8,6 +8,14 @@
 namespace poise {
 inline namespace objective {
 
+/// What a network says of some samples, in their order.
+struct Prediction {
+  std::vector<double> outputs;  ///< f: outputs x count, column-major
+  std::vector<double>
+      residuals;             ///< of each sample's equilibrium, relative; 0 if the network solves for none
+  std::vector<char> solved;  ///< whether the equilibrium has converged; if not, the outputs mean nothing
+};
+
 /// Loss and gradient of a network f(x) = B z(x), z its last state, by passing the samples through the network
 /// in panels of columns. This class has the readout B, the loss and the loop over panels; a subclass computes
 /// z (m_f x p) from the features and propagates ∂L/∂z back. Subclasses: equilibrium, unrolled, feedforward,
@@ -19,6 +27,12 @@ class SampleObjective : public Objective {
   }
   Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch) override;
   Score test(Vec theta) override;
+  /// Collective on the world. Takes θ for the predictions that follow.
+  void set_parameters(Vec theta) { load_parameters(theta); }
+  /// Collective on grid.feature(). Applies the network to `count` samples, whose features are d_f x count,
+  /// column-major: at most as many as the training samples of this rank in the problem. An equilibrium that
+  /// does not converge is no error here: see Prediction.
+  void predict(Index count, const double* features, Prediction& prediction);
 
  protected:
   /// `layout` and `problem` must outlive it. `state_rows`: m_f, the rows of z on this rank; `feature_rows`:
@@ -47,6 +61,9 @@ class SampleObjective : public Objective {
   /// Collective on grid.feature(). Outcomes are merged into `result`; the loop stops at a failed outcome.
   virtual void forward(Panel& panel, bool with_gradient, Evaluation& result) = 0;
   virtual void backward(Panel& panel, Evaluation& result) = 0;
+  /// Of a column of the panel after `forward`: whether its equilibrium has converged, and its residual.
+  [[nodiscard]] virtual bool solved(Index /*column*/) const { return true; }
+  [[nodiscard]] virtual double residual(Index /*column*/) const { return 0.0; }
   /// Collective on the world. Before the first and after the last panel of a pass over training samples.
   virtual void begin_pass(Vec /*theta*/, const Batch& /*batch*/) {}
   virtual void end_pass(Evaluation& /*result*/) {}

@@ -197,6 +197,10 @@ LiveAudit::State restore_audit(const Checkpoint& checkpoint, const ParameterLayo
 
 }  // namespace
 
+void restore_parameters(const Checkpoint& checkpoint, const ParameterLayout& layout, Vec theta) {
+  restore_blocks(checkpoint, "/parameters/", layout, theta);
+}
+
 void Experiment::save(Snapshot& snapshot, const Point& point) {
   save_blocks(snapshot, "/parameters/", layout(), point.theta);
   for (const auto& [name, vec] : point.vectors)
@@ -213,7 +217,7 @@ void Experiment::save(Snapshot& snapshot, const Point& point) {
 void Experiment::restore_point(const Checkpoint& checkpoint) {
   static const LogEvent event("CheckpointRead");
   const auto scope = event.begin();
-  restore_blocks(checkpoint, "/parameters/", layout(), theta_.get());
+  restore_parameters(checkpoint, layout(), theta_.get());
   for (const auto& [name, vec] : dynamics_->vectors())
     restore_blocks(checkpoint, "/dynamics/" + name + "/", layout(), vec);
   restore_state(checkpoint, state_);

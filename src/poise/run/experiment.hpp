@@ -75,6 +75,10 @@ struct KeptEvaluation {
   Evaluation evaluation;
 };
 
+/// Collective on the world. Reads θ from /parameters of a checkpoint. Throws bad_input if a block is missing
+/// or has a different shape.
+void restore_parameters(const Checkpoint& checkpoint, const ParameterLayout& layout, Vec theta);
+
 /// All parts of a training run, built from its settings; saves and restores them in checkpoints.
 class Experiment {
  public:

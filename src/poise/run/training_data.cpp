@@ -168,6 +168,56 @@ Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
   return outputs;
 }
 
+Features stored_features(const ProcessGrid& grid, const TrainSettings& settings,
+                         const Checkpoint& checkpoint) {
+  const FeatureMap& map = *settings.features.map;
+  FeatureNumbers numbers;
+  numbers.width = checkpoint.integer("/features", "width");
+  const Index width = numbers.width, inputs = checkpoint.integer("/features", "inputs");
+  if (width < 1)
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("{}: /features has the width {}: the checkpoint is damaged", checkpoint.path(), width),
+        true);
+  numbers.constant = checkpoint.integer("/features", "constant") != 0;
+  const Index fixed = map.fixed_count(inputs);
+  if (fixed > 0 && width != fixed + (numbers.constant ? 1 : 0))
+    throw Error(ExitCode::bad_input,
+                fmt::format("{}: /features has the width {}, which does not fit -features {} of {} inputs",
+                            checkpoint.path(), width, map.name(), inputs),
+                true);
+  const Range rows = block_range(width, grid.feature_ranks(), grid.feature_index());
+  for (const FeatureBlock& block : map.blocks(inputs))
+    numbers.blocks.push_back(read_feature_block(checkpoint, block, width, rows));
+  numbers.mean = checkpoint.read_array("/features/mean", {inputs});
+  numbers.standardised =
+      checkpoint.has("/features", "standardised") && checkpoint.integer("/features", "standardised") != 0;
+  if (checkpoint.has("/features/kept_variance"))
+    numbers.kept_variance = checkpoint.read_array("/features/kept_variance", {inputs});
+  return {grid, settings.features.map, std::move(numbers)};
+}
+
+TargetScale stored_target_scale(const Checkpoint& checkpoint, Index outputs) {
+  TargetScale scale;
+  if (!checkpoint.has("/targets/shift")) return scale;
+  scale.shift = checkpoint.read_array("/targets/shift", {outputs});
+  scale.scale = checkpoint.real("/targets", "scale");
+  if (!std::isfinite(scale.loss_unit()) || scale.loss_unit() <= 0.0)
+    throw usage(checkpoint.path() + ": the scale in /targets is not a positive number");
+  return scale;
+}
+
+DataNames DataNames::of(const Checkpoint& checkpoint) {
+  DataNames names;
+  names.known = checkpoint.has("/data", "classes");
+  if (!names.known) return names;
+  names.class_count = checkpoint.integer("/data", "classes");
+  names.inputs = checkpoint.texts("/data/input_names");
+  names.targets = checkpoint.texts("/data/target_names");
+  names.classes = checkpoint.texts("/data/class_names");
+  return names;
+}
+
 TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
                            const Checkpoint* checkpoint)
     : grid_(grid) {
@@ -230,11 +280,7 @@ void TrainingData::require_binary(const SampleSet& samples) const {
 void TrainingData::set_target_scale(const TrainSettings& settings, const SampleBlock& train,
                                     const Checkpoint* checkpoint) {
   if (checkpoint != nullptr) {
-    if (!checkpoint->has("/targets/shift")) return;
-    target_scale_.shift = checkpoint->read_array("/targets/shift", {problem_.outputs});
-    target_scale_.scale = checkpoint->real("/targets", "scale");
-    if (!std::isfinite(target_scale_.loss_unit()) || target_scale_.loss_unit() <= 0.0)
-      throw usage(checkpoint->path() + ": the scale in /targets is not a positive number");
+    target_scale_ = stored_target_scale(*checkpoint, problem_.outputs);
   } else if (settings.scale_targets && problem_.loss->least_squares() && !info_.classification) {
     target_scale_ =
         TargetScale::fit(grid_, problem_.outputs, train.count, train.targets.data(), features_->constant());
@@ -281,36 +327,13 @@ void TrainingData::fit_features(const TrainSettings& settings, const SampleBlock
 }
 
 void TrainingData::restore_features(const TrainSettings& settings, const Checkpoint& checkpoint) {
-  const FeatureMap& map = *settings.features.map;
-  FeatureNumbers numbers;
-  numbers.width = checkpoint.integer("/features", "width");
-  const Index width = numbers.width, inputs = checkpoint.integer("/features", "inputs");
-  if (width < 1)
+  features_ = std::make_unique<Features>(stored_features(grid_, settings, checkpoint));
+  if (features_->inputs() != info_.inputs)
     throw Error(
         ExitCode::bad_input,
-        fmt::format("{}: /features has the width {}: the checkpoint is damaged", checkpoint.path(), width),
+        fmt::format("{}: the run was made with {} inputs (-data {}), but {} has {}", checkpoint.path(),
+                    features_->inputs(), data_of(checkpoint), settings.data, info_.inputs),
         true);
-  if (inputs != info_.inputs)
-    throw Error(ExitCode::bad_input,
-                fmt::format("{}: the run was made with {} inputs (-data {}), but {} has {}",
-                            checkpoint.path(), inputs, data_of(checkpoint), settings.data, info_.inputs),
-                true);
-  numbers.constant = checkpoint.integer("/features", "constant") != 0;
-  const Index fixed = map.fixed_count(inputs);
-  if (fixed > 0 && width != fixed + (numbers.constant ? 1 : 0))
-    throw Error(ExitCode::bad_input,
-                fmt::format("{}: /features has the width {}, which does not fit -features {} of {} inputs",
-                            checkpoint.path(), width, map.name(), inputs),
-                true);
-  const Range rows = block_range(width, grid_.feature_ranks(), grid_.feature_index());
-  for (const FeatureBlock& block : map.blocks(inputs))
-    numbers.blocks.push_back(read_feature_block(checkpoint, block, width, rows));
-  numbers.mean = checkpoint.read_array("/features/mean", {inputs});
-  numbers.standardised =
-      checkpoint.has("/features", "standardised") && checkpoint.integer("/features", "standardised") != 0;
-  if (checkpoint.has("/features/kept_variance"))
-    numbers.kept_variance = checkpoint.read_array("/features/kept_variance", {inputs});
-  features_ = std::make_unique<Features>(grid_, settings.features.map, std::move(numbers));
 }
 
 void TrainingData::save(Snapshot& snapshot) const {
@@ -318,6 +341,11 @@ void TrainingData::save(Snapshot& snapshot) const {
   snapshot.add_text("/state", "data_path", data_path_);
   // The ranks of one feature row block hold the same rows, so every rank writes a part of them.
   features_->save(snapshot, ParameterLayout(grid_, features_->width(), problem_.outputs).slice());
+  snapshot.add_integer("/data", "classes", info_.classification ? info_.outputs : 0);
+  for (const auto& [name, names] : {std::pair("/data/input_names", &info_.input_names),
+                                    std::pair("/data/target_names", &info_.target_names),
+                                    std::pair("/data/class_names", &info_.class_names)})
+    if (!names->empty()) snapshot.add_texts(name, *names);
   if (target_scale_.is_set()) {
     snapshot.add_real("/targets", "scale", target_scale_.scale);
     snapshot.add_array("/targets/shift", {problem_.outputs}, target_scale_.shift);

@@ -22,6 +22,24 @@ inline namespace run {
 /// -train_samples or -batch. Returns q, the number of outputs that the loss needs.
 Index require_fitting(const TrainSettings& settings, const DatasetInfo& info);
 
+/// What the columns and classes of a run's data are called, and how its network sees the answers.
+struct DataNames {
+  std::vector<std::string> inputs, targets, classes;  ///< empty if the data have no names
+  Index class_count = 0;                              ///< 0: a regression
+  /// False for the checkpoint of a version that did not store them: then nothing else is known, either.
+  bool known = false;
+
+  /// Collective. From the group /data of a checkpoint.
+  static DataNames of(const Checkpoint& checkpoint);
+};
+
+/// Collective on the world. The fitted features that a checkpoint stores. Throws bad_input.
+[[nodiscard]] Features stored_features(const ProcessGrid& grid, const TrainSettings& settings,
+                                       const Checkpoint& checkpoint);
+/// Collective on the world. The scale of the targets that a checkpoint stores; not set if it stores none.
+/// Throws bad_input.
+[[nodiscard]] TargetScale stored_target_scale(const Checkpoint& checkpoint, Index outputs);
+
 /// The samples of a run and their features.
 class TrainingData {
  public:
@@ -41,8 +59,8 @@ class TrainingData {
   [[nodiscard]] const std::vector<double>& class_weights() const { return class_weights_; }
   /// The linear map that made the data, [outputs, inputs], row-major; empty if the file does not hold it.
   [[nodiscard]] const std::vector<double>& teacher() const { return teacher_; }
-  /// Not collective. Adds the features, the scale of the targets, and the path and fingerprint of the data;
-  /// the snapshot borrows from this object.
+  /// Not collective. Adds the features, the scale of the targets, the names, and the path and fingerprint of
+  /// the data; the snapshot borrows from this object.
   void save(Snapshot& snapshot) const;
 
  private:

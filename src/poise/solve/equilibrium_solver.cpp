@@ -40,6 +40,7 @@ EquilibriumSolver::EquilibriumSolver(MPI_Comm comm, const EquilibriumMap& map, I
           .rtol = default_rtol,
           .patient = !ladder_ || !hands_on(given)});
   residuals_.resize(static_cast<std::size_t>(columns));
+  solved_.resize(residuals_.size());
   // All rungs are made here, so that their options count as known even if the ladder is never used.
   if (ladder_)
     for (const PanelSnes::Defaults& defaults : ladder()) (void)rung(defaults, 1);
@@ -97,6 +98,7 @@ std::vector<Index> EquilibriumSolver::take(const PanelSnes& rung, const std::vec
     std::copy_n(left_z_.data() + c * rows, rows, z + left[c] * rows);
     std::copy_n(left_slopes_.data() + c * slope_rows, slope_rows, slopes + left[c] * slope_rows);
     residuals_[left[c]] = rung.residual(c);
+    solved_[left[c]] = static_cast<char>(rung.solved(c));
     if (!rung.solved(c)) failed.push_back(left[c]);
   }
   return failed;
@@ -160,6 +162,7 @@ Outcome EquilibriumSolver::solve(Index p, const double* injection, double* z, do
   std::vector<Index> left;
   for (Index c = 0; c < p; ++c) {
     residuals_[c] = main_->residual(c);
+    solved_[c] = static_cast<char>(main_->solved(c));
     if (!main_->solved(c)) left.push_back(c);
   }
   if (!left.empty() && ladder_) {

@@ -55,6 +55,10 @@ class EquilibriumSolver {
     return solve(p, injection, z, slopes, Memory());
   }
 
+  /// Of column c in the last `solve`: whether it has converged, and its residual relative to ‖h(z)‖.
+  [[nodiscard]] bool solved(Index c) const { return solved_[static_cast<std::size_t>(c)] != 0; }
+  [[nodiscard]] double residual(Index c) const { return residuals_[static_cast<std::size_t>(c)]; }
+
   /// The default of -eq_snes_type for a map that is solved for this many samples per rank and set of
   /// parameters: meanfield if it pays off; else newtonls with GMRES for a linear map, perron for softmax
   /// weights, picard for all other maps.
@@ -90,6 +94,7 @@ class EquilibriumSolver {
   bool ladder_ = true;
   std::map<std::pair<std::string, Index>, std::unique_ptr<PanelSnes>> rungs_;
   std::vector<double> residuals_, left_injection_, left_z_, left_slopes_;
+  std::vector<char> solved_;
 };
 
 }  // namespace solve

@@ -1,0 +1,230 @@
+#include "poise/predict/predict_main.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
+#include "poise/base/version.hpp"
+#include "poise/io/durable.hpp"
+#include "poise/petsc/session.hpp"
+#include "poise/predict/new_samples.hpp"
+#include "poise/predict/prediction_file.hpp"
+#include "poise/predict/predictor.hpp"
+#include "poise/predict/quality.hpp"
+#include "poise/run/solvers.hpp"
+#include "poise/run/stored_run.hpp"
+#include "poise/run/usage.hpp"
+
+namespace poise {
+inline namespace predict {
+namespace {
+
+constexpr const char* predict_usage =
+    "poise-predict: applies a trained network to new samples\n"
+    "  poise-predict -run runs/digits -data new.h5 -out predictions.h5\n"
+    "  mpirun -n 2 poise-predict -run runs/digits -step 100 -data data/digits.h5 -set test -out "
+    "predictions.csv\n"
+    "All other options of the run are taken from the checkpoint; solver options given now override the "
+    "run's.";
+
+constexpr Index most_named = 10;  // rows in a message
+
+struct PredictOptions {
+  std::string data, out;
+  NewSampleReader::Set set = NewSampleReader::Set::train;
+  NewSampleReader::BadRows bad_rows = NewSampleReader::BadRows::refuse;
+
+  static PredictOptions from(Options& options) {
+    const Options::Category category(options, "predict");
+    PredictOptions own;
+    own.data =
+        options.text("data", "", "the data file with the new samples; it needs no /labels or /targets");
+    own.out = options.text("out", "", "the file to write: HDF5, or a table if the name ends with .csv");
+    if (options.choice("set", "train", {"train", "test"},
+                       "which samples of the data file: train means /features, test means /test_features") ==
+        "test")
+      own.set = NewSampleReader::Set::test;
+    if (options.flag(
+            "skip_bad_rows", false,
+            "leave out samples with missing or infinite inputs; if false, such a sample is an error"))
+      own.bad_rows = NewSampleReader::BadRows::skip;
+    return own;
+  }
+};
+
+/// Rows of the data file that have no prediction, with a reason: their number, and the first of them.
+struct MissedRows {
+  Index count = 0;
+  std::vector<Index> first = std::vector<Index>(most_named, std::numeric_limits<Index>::max());
+
+  void add(Index row) {
+    if (count++ < most_named) first[static_cast<std::size_t>(count - 1)] = row;
+  }
+  /// Collective on `comm`.
+  void sum(MPI_Comm comm) {
+    int size = 1;
+    check_mpi(MPI_Comm_size(comm, &size));
+    std::vector<Index> all(first.size() * static_cast<std::size_t>(size));
+    check_mpi(MPI_Allgather(first.data(), static_cast<int>(first.size()), MPI_INT64_T, all.data(),
+                            static_cast<int>(first.size()), MPI_INT64_T, comm));
+    std::sort(all.begin(), all.end());
+    std::copy_n(all.begin(), first.size(), first.begin());
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &count, 1, MPI_INT64_T, MPI_SUM, comm));
+  }
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    for (Index k = 0; k < std::min(count, most_named); ++k)
+      text += fmt::format("{}{}", k > 0 ? ", " : "", first[k]);
+    return text + (count > most_named ? ", ..." : "");
+  }
+};
+
+/// Samples of a rank per round: their inputs, features and outputs take at most about 100 MB.
+Index samples_per_round(Index inputs, Index features, Index samples, const ProcessGrid& grid) {
+  const Index share = (samples + grid.sample_ranks() - 1) / grid.sample_ranks();
+  return std::clamp<Index>(4'000'000 / (inputs + features), 1, std::max<Index>(1, share));
+}
+
+/// One pass over the data file, round by round: in each round the ranks of grid.sample() take samples that
+/// follow each other.
+class Pass {
+ public:
+  Pass(const ProcessGrid& grid, const NewSampleReader& reader, Predictor& predictor, PredictionFile& file)
+      : grid_(grid), reader_(reader), predictor_(predictor), file_(file), quality_(predictor) {}
+
+  void run(Index per_round) {
+    const Index all = reader_.samples(), round = per_round * grid_.sample_ranks();
+    for (Index begin = 0; begin < all; begin += round) {
+      const Range mine = grid_.samples(std::min(round, all - begin));
+      predict({begin + mine.begin, begin + mine.end});
+    }
+    quality_.sum(grid_.sample());
+    skipped_.sum(grid_.sample());
+    failed_.sum(grid_.sample());
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &worst_, 1, MPI_DOUBLE, MPI_MAX, grid_.sample()));
+  }
+
+  [[nodiscard]] const Quality& quality() const { return quality_; }
+  [[nodiscard]] const MissedRows& skipped() const { return skipped_; }
+  [[nodiscard]] const MissedRows& failed() const { return failed_; }
+  /// The largest relative residual of the equilibria that have converged.
+  [[nodiscard]] double worst_residual() const { return worst_; }
+
+ private:
+  void predict(Range rows) {
+    const NewSamples samples = reader_.read(rows);
+    predictor_.predict(samples.count, samples.inputs.data(), prediction_);
+    if (reader_.has_answers()) quality_.add(samples, prediction_);
+    PredictedBlock block{.rows = rows, .outputs = prediction_.outputs, .residuals = prediction_.residuals};
+    if (predictor_.classes() > 0)
+      block.predicted = predictor_.predicted_classes(samples.count, block.outputs);
+    if (predictor_.has_probabilities())
+      block.probabilities = predictor_.probabilities(samples.count, block.outputs);
+    for (Index i = 0; i < samples.count; ++i) judge(i, samples, block);
+    file_.write(block);
+  }
+
+  /// Takes out what is no prediction.
+  void judge(Index i, const NewSamples& samples, PredictedBlock& block) {
+    constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+    if (samples.usable[i] != 0 && prediction_.solved[i] != 0) {
+      worst_ = std::max(worst_, block.residuals[i]);
+      return;
+    }
+    (samples.usable[i] == 0 ? skipped_ : failed_).add(samples.begin + i);
+    if (samples.usable[i] == 0) block.residuals[i] = nothing;
+    std::fill_n(block.outputs.begin() + i * predictor_.outputs(), predictor_.outputs(), nothing);
+    if (!block.predicted.empty()) block.predicted[i] = -1;
+    if (!block.probabilities.empty())
+      std::fill_n(block.probabilities.begin() + i * predictor_.classes(), predictor_.classes(), nothing);
+  }
+
+  const ProcessGrid& grid_;
+  const NewSampleReader& reader_;
+  Predictor& predictor_;
+  PredictionFile& file_;
+  Quality quality_;
+  MissedRows skipped_, failed_;
+  double worst_ = 0.0;
+  Prediction prediction_;
+};
+
+void print_header(const Checkpoint& checkpoint, const Predictor& predictor, const NewSampleReader& reader) {
+  std::printf("poise-predict %s: %s, %s\n", version().c_str(), checkpoint.path().c_str(),
+              predictor.network().description().c_str());
+  std::printf("%s: %s, %s\n", reader.info().path.c_str(), plural(reader.samples(), "sample").c_str(),
+              reader.matching().c_str());
+}
+
+void print_result(const Pass& pass, const Predictor& predictor, const NewSampleReader& reader,
+                  const PredictOptions& own) {
+  if (!predictor.solver().empty())
+    std::printf("equilibria by SNES %s: largest residual %.3e\n", predictor.solver().c_str(),
+                pass.worst_residual());
+  if (pass.skipped().count > 0)
+    std::printf("left out, because an input is missing or not finite: %s (row %s)\n",
+                plural(pass.skipped().count, "sample").c_str(), pass.skipped().text().c_str());
+  if (reader.has_answers()) std::fputs(pass.quality().text().c_str(), stdout);
+  std::printf("predictions: %s\n", own.out.c_str());
+}
+
+ExitCode run_predict(Options& options, MPI_Comm comm) {
+  const PredictOptions own = PredictOptions::from(options);
+  if (own.data.empty()) throw usage("give -data FILE, the new samples (-help lists all options)");
+  if (own.out.empty()) throw usage("give -out FILE, the file of predictions: FILE.h5 or FILE.csv");
+  on_root(comm, [&] { require_output_path("out", own.out); });
+  const Checkpoint checkpoint = open_stored_run(comm, options);
+  const TrainSettings settings = recall_settings(options, checkpoint);
+  declare_equilibrium_solvers(options, "as in poise-train");
+  const ProcessGrid grid(comm, settings.feature_ranks);
+  const DataNames names = DataNames::of(checkpoint);
+  const Index features = checkpoint.integer("/features", "width"),
+              inputs = checkpoint.integer("/features", "inputs");
+  const DatasetInfo info = Dataset(comm, own.data, Missing::keep, Answers::optional).info();
+  const Index most = std::max(info.samples, info.test_samples);
+  const Index per_round = samples_per_round(inputs, features, most, grid);
+  Predictor predictor(grid, settings, checkpoint, per_round);
+  const NewSampleReader reader(grid.world(), own.data, own.set, names, predictor.inputs(),
+                               predictor.classes(), predictor.outputs(), own.bad_rows);
+  options.reject_unknown();
+  if (grid.rank() == 0) print_header(checkpoint, predictor, reader);
+  const auto file = PredictionFile::create(
+      grid, own.out, reader.samples(), predictor,
+      {.checkpoint = checkpoint.path(), .data = own.data, .step = checkpoint.integer("/state", "step")});
+  Pass pass(grid, reader, predictor, *file);
+  pass.run(per_round);
+  file->commit();
+  if (grid.rank() == 0) print_result(pass, predictor, reader, own);
+  if (pass.failed().count == 0) return ExitCode::done;
+  throw Error(
+      ExitCode::failed,
+      fmt::format("the equilibria of {} did not converge (row {}): they have no prediction in {}; give more "
+                  "iterations (-eq_snes_max_it) or another solver (-eq_snes_type)",
+                  plural(pass.failed().count, "sample"), pass.failed().text(), own.out),
+      true);
+}
+
+}  // namespace
+}  // namespace predict
+
+int predict_main(int argc, char** argv) {
+  return run_options_program(
+      argc, argv, predict_usage,
+      [](Options& options) {
+        (void)StoredRunName::from(options);
+        (void)PredictOptions::from(options);
+        (void)options.integer(
+            "grid_feature_ranks", 1, {1, 1e6},
+            "ranks over which one copy of the weights is spread, a divisor of the number of "
+            "ranks; may differ from the run's value");
+        declare_equilibrium_solvers(options, "as in poise-train");
+      },
+      run_predict);
+}
+
+}  // namespace poise

@@ -1,0 +1,96 @@
+#include "poise/predict/predictor.hpp"
+
+#include <algorithm>
+
+#include "poise/base/error.hpp"
+#include "poise/run/experiment.hpp"
+
+namespace poise {
+inline namespace predict {
+namespace {
+
+/// The settings of the same network without what only a training needs. The collapsed gradient belongs to the
+/// equilibrium model, which is solved here sample by sample.
+TrainSettings for_prediction(TrainSettings settings) {
+  settings.audit = false;
+  settings.batch = 0;
+  settings.network.warm_start = false;
+  settings.network.gradient_check = 0;
+  settings.network.jacobian_weight = 0.0;
+  if (settings.network.is_collapsed()) settings.network.objective = "equilibrium";
+  return settings;
+}
+
+Problem empty_problem(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint& checkpoint,
+                      Index samples) {
+  checkpoint.require_dims("/parameters/B", {-1, -1});
+  Problem problem;
+  problem.loss = settings.loss;
+  problem.mean = settings.mean;
+  problem.outputs = checkpoint.dims("/parameters/B")[0];
+  problem.train.count = samples;
+  problem.train.total = samples * grid.sample_ranks();
+  return problem;
+}
+
+}  // namespace
+
+Predictor::Predictor(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint& checkpoint,
+                     Index samples)
+    : settings_(for_prediction(settings)),
+      names_(DataNames::of(checkpoint)),
+      features_(stored_features(grid, settings_, checkpoint)),
+      problem_(empty_problem(grid, settings_, checkpoint, samples)) {
+  target_scale_ = stored_target_scale(checkpoint, problem_.outputs);
+  network_ = std::make_unique<Network>(grid, settings_, problem_, features_.width());
+  objective_ = dynamic_cast<SampleObjective*>(&network_->objective());
+  if (objective_ == nullptr) throw failure("the objective of the network is no sum over samples");
+  const VecHandle theta = network_->layout().create();
+  restore_parameters(checkpoint, network_->layout(), theta.get());
+  objective_->set_parameters(theta.get());
+}
+
+Index Predictor::classes() const {
+  if (loss().targets() == Targets::classes) return outputs();
+  if (loss().targets() == Targets::binary) return 2;
+  return names_.class_count;
+}
+
+std::string Predictor::solver() const {
+  return network_->equilibrium() != nullptr ? network_->equilibrium()->equilibrium().type() : "";
+}
+
+void Predictor::predict(Index count, const double* x, Prediction& prediction) {
+  phi_.resize(static_cast<std::size_t>(features_.rows().size() * count));
+  features_.apply(count, x, phi_.data());
+  objective_->predict(count, phi_.data(), prediction);
+  if (!target_scale_.is_set()) return;
+  const Index q = outputs();
+  for (Index i = 0; i < q * count; ++i)
+    prediction.outputs[i] = target_scale_.shift[i % q] + target_scale_.scale * prediction.outputs[i];
+}
+
+std::vector<Index> Predictor::predicted_classes(Index count, const std::vector<double>& outputs) const {
+  const Index q = this->outputs();
+  std::vector<Index> classes(static_cast<std::size_t>(count));
+  for (Index i = 0; i < count; ++i) {
+    const double* f = outputs.data() + i * q;
+    classes[i] =
+        loss().targets() == Targets::binary ? static_cast<Index>(f[0] > 0.0) : std::max_element(f, f + q) - f;
+  }
+  return classes;
+}
+
+std::vector<double> Predictor::probabilities(Index count, const std::vector<double>& outputs) const {
+  std::vector<double> probabilities(outputs.size());
+  loss().linearise(this->outputs(), count, outputs.data(), probabilities.data());
+  if (loss().targets() != Targets::binary) return probabilities;
+  std::vector<double> opposite = outputs, both;  // of -f, as 1 - p would lose small probabilities to rounding
+  for (double& f : opposite) f = -f;
+  loss().linearise(1, count, opposite.data(), opposite.data());
+  for (Index i = 0; i < count; ++i) both.insert(both.end(), {opposite[i], probabilities[i]});
+  return both;
+}
+
+}  // namespace predict
+}  // namespace poise
