@@ -34,7 +34,7 @@ add_test(NAME citations COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invar
 set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 
 # The programs that study runs, in the same way.
-foreach(name spectrum sweep compare audit)
+foreach(name spectrum sweep compare audit predict)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   string(TOUPPER ${name} upper)
   set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants

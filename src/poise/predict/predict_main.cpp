@@ -120,7 +120,10 @@ class Pass {
     const NewSamples samples = reader_.read(rows);
     predictor_.predict(samples.count, samples.inputs.data(), prediction_);
     if (reader_.has_answers()) quality_.add(samples, prediction_);
-    PredictedBlock block{.rows = rows, .outputs = prediction_.outputs, .residuals = prediction_.residuals};
+    PredictedBlock block;
+    block.rows = rows;
+    block.outputs = prediction_.outputs;
+    block.residuals = prediction_.residuals;
     if (predictor_.classes() > 0)
       block.predicted = predictor_.predicted_classes(samples.count, block.outputs);
     if (predictor_.has_probabilities())

@@ -15,9 +15,9 @@ inline constexpr const char* prediction_schema = "poise-prediction-1";
 
 /// What is known of some samples after their prediction. Blocks are column-major, one column per sample.
 struct PredictedBlock {
-  Range rows;                              ///< of the file of samples
-  std::vector<double> outputs = {};        ///< outputs x count; NaN for a sample without a prediction
-  std::vector<double> probabilities = {};  ///< classes x count; empty without probabilities
+  Range rows;                         ///< of the file of samples
+  std::vector<double> outputs;        ///< outputs x count; NaN for a sample without a prediction
+  std::vector<double> probabilities;  ///< classes x count; empty without probabilities
   std::vector<Index> predicted;   ///< count; −1 for a sample without a prediction; empty for a regression
   std::vector<double> residuals;  ///< count, relative, of the equilibria; NaN for a sample that was left out
 };
