@@ -148,7 +148,7 @@ class Validator {
     if (info.has_answers) info.outputs = require_answers(train);
     add_test(info);
     if (info.classification) require_proportion(info);
-    info.has_teacher = header_.teacher.has_value();
+    info.has_teacher = info.has_answers && header_.teacher;
     if (info.has_teacher) require_teacher(info);
     info.input_names = names("/input_names", header_.input_names, info.inputs, "column of /features");
     if (!info.has_answers) return info;

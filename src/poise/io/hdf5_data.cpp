@@ -322,7 +322,9 @@ void H5File::write_texts(const std::string& name, const std::vector<std::string>
     checked(H5Pset_chunk(creation.get(), 1, &length), "cannot chunk " + name);
     checked(H5Pset_fletcher32(creation.get()), "cannot add checksums to " + name);
     const H5Handle space(checked(H5Screate_simple(1, &length, nullptr), "bad shape of " + name), H5Sclose);
-    const H5Handle set(checked(H5Dcreate2(file_.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT,
+    const H5Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+    H5Pset_create_intermediate_group(links.get(), 1);
+    const H5Handle set(checked(H5Dcreate2(file_.get(), name.c_str(), type.get(), space.get(), links.get(),
                                           creation.get(), H5P_DEFAULT),
                                "cannot create " + name),
                        H5Dclose);
