@@ -121,8 +121,12 @@ int(MPI_Allreduce)(const void* in, void* out, int count, MPI_Datatype type, MPI_
 PetscErrorCode PetscInitialize(int* argc, char*** argv, const char* file, const char* help) {
   REAL(PetscInitialize);
   const PetscErrorCode code = real(argc, argv, file, help);
-  if (code == 0 && wants_events()) PetscLogSet(event_begins, event_ends);
-  return code;
+  if (code != 0 || !wants_events()) return code;
+#if PETSC_VERSION_GE(3, 20, 0)
+  return PetscLogLegacyCallbacksBegin(event_begins, event_ends, nullptr, nullptr);
+#else
+  return PetscLogSet(event_begins, event_ends);
+#endif
 }
 PetscErrorCode PetscClassIdRegister(const char* name, PetscClassId* id) {
   REAL(PetscClassIdRegister);
