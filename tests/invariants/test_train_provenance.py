@@ -11,8 +11,9 @@ import time
 import unittest
 
 import h5py
+import numpy as np
 
-from training import (ENVIRONMENT, FAILED, REQUEUE, SOURCE, TRAIN, TrainingTest, attempts, checkpoints, command,
+from training import (ENVIRONMENT, FAILED, REQUEUE, SOURCE, TRAIN, TrainingTest, attempts, attributes, checkpoints, command,
                       history, patience, train)
 
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
@@ -24,6 +25,35 @@ SLURM = {"SLURM_JOB_ID": "4711", "SLURM_ARRAY_JOB_ID": "4700", "SLURM_ARRAY_TASK
 
 def option_lines(attempt):
     return set(attempt["options"].splitlines())
+
+
+class Meaning(TrainingTest):
+    def test_every_column_says_what_it_means_and_stays_in_its_range(self):
+        for options in (["-data", self.regression, "-time", 0.5],
+                        ["-data", self.classes, "-loss", "cross_entropy", "-dynamics", "descent", "-step_size", 0.02, "-steps", 4,
+                         "-batch", 15, "-jacobian_weight", 0.1, "-model", "pointwise", "-width", 9, "-gradient_check", 1]):
+            run = self.train(*options, ranks=2)
+            with h5py.File(os.path.join(run, "run.h5"), "r") as file:
+                for name, column in file["history"].items():
+                    with self.subTest(options=options, column=name):
+                        self.assertTrue(column.attrs["long_name"])
+                        self.assertEqual(column.attrs["units"], "s" if name == "wall_seconds" else "1")
+                        measured = column[:][~np.isnan(column[:])]
+                        self.assertTrue((measured >= column.attrs.get("valid_min", -np.inf)).all())
+                        self.assertTrue((measured <= column.attrs.get("valid_max", np.inf)).all())
+
+    def test_the_run_says_its_optimum_its_solvers_and_its_verdict(self):
+        run = self.train("-data", self.regression, "-time", 0.5, ranks=2)
+        found, last = attributes(run), {name: values[-1] for name, values in history(run).items()}
+        self.assertAlmostEqual(found["optimal_loss"], last["loss"] - last["loss_excess"], delta=1e-12 * last["loss"])
+        self.assertEqual((found["kappa"], found["lambda_floor"]), (last["kappa"], last["lambda_floor"]))
+        self.assertEqual(found["feature_rank"], found["m"])
+        self.assertEqual((found["equilibrium_solver"], found["adjoint_solver"]), ("SNES meanfield", "KSP meanfield"))
+        self.assertEqual(found["verdict"], attempts(run)[-1]["verdict"])
+        self.assertGreaterEqual(found["tightness"], 1 - 1e-9)
+        run = self.train("-data", self.regression, "-objective", "feedforward", "-depth", 2, "-width", 8, "-dynamics", "descent",
+                         "-step_size", 0.02, "-steps", 2)
+        self.assertFalse({"optimal_loss", "verdict", "equilibrium_solver"} & set(attributes(run)))
 
 
 class Attempts(TrainingTest):

@@ -5,6 +5,7 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string_view>
 
@@ -76,6 +77,20 @@ void write_history(H5File& file, const History& history) {
     if (name == "t") continue;
     const H5Handle set = write_column(file, name, history.column(name));
     require(H5DSattach_scale(set.get(), scale.get(), 0) >= 0, "attach the dimension scale to " + name);
+  }
+}
+
+void write_meanings(H5File& file, const History& history,
+                    const std::map<std::string, ColumnMeaning>& meanings) {
+  for (const auto& name : history.columns) {
+    const auto found = meanings.find(name);
+    if (found == meanings.end()) continue;
+    const std::string column = "/history/" + name;
+    const ColumnMeaning& meaning = found->second;
+    file.set_attribute(column, "long_name", meaning.long_name);
+    file.set_attribute(column, "units", meaning.units);
+    if (std::isfinite(meaning.valid_min)) file.set_attribute(column, "valid_min", meaning.valid_min);
+    if (std::isfinite(meaning.valid_max)) file.set_attribute(column, "valid_max", meaning.valid_max);
   }
 }
 
@@ -226,21 +241,34 @@ void RunFile::write() {
   for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
   write_attempts(file, history_.attempts);
   write_history(file, history_);
+  write_meanings(file, history_, meanings_);
   replace_file(path_, sealed(file.image()));
   unsaved_ = false;
   last_flush_ = steady_seconds();
   flush_duration_ = last_flush_ - begin;
 }
 
-void RunFile::note(const std::string& name, H5Value value) {
-  if (rank_ != 0) return;
-  Named& attempt = history_.attempts.back();
-  const auto known =
-      std::find_if(attempt.begin(), attempt.end(), [&](const auto& n) { return n.first == name; });
-  if (known == attempt.end())
-    attempt.emplace_back(name, std::move(value));
+namespace {
+
+void set(RunFile::Named& named, const std::string& name, H5Value value) {
+  const auto known = std::find_if(named.begin(), named.end(), [&](const auto& n) { return n.first == name; });
+  if (known == named.end())
+    named.emplace_back(name, std::move(value));
   else
     known->second = std::move(value);
+}
+
+}  // namespace
+
+void RunFile::note(const std::string& name, H5Value value) {
+  if (rank_ != 0) return;
+  set(history_.attempts.back(), name, std::move(value));
+  unsaved_ = true;
+}
+
+void RunFile::set_attribute(const std::string& name, H5Value value) {
+  if (rank_ != 0) return;
+  set(attributes_, name, std::move(value));
   unsaved_ = true;
 }
 

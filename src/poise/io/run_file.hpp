@@ -2,6 +2,8 @@
 
 #include <mpi.h>
 
+#include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +25,15 @@ struct History {
   std::vector<std::pair<std::string, std::string>> config;
   /// One column; throws bad_input if no column has this name.
   [[nodiscard]] std::vector<double> column(const std::string& name) const;
+};
+
+/// What a column of the history means, for readers of the file: attributes of /history/COLUMN in the style of
+/// the CF conventions.
+struct ColumnMeaning {
+  std::string long_name;
+  std::string units = "1";                                      ///< "s"; "1": a plain number
+  double valid_min = -std::numeric_limits<double>::infinity();  ///< written if it is finite
+  double valid_max = std::numeric_limits<double>::infinity();
 };
 
 /// DIR/run.h5, schema "poise-run-1": /history/COLUMN (extendible 1-D sets with /history/t as dimension
@@ -65,8 +76,12 @@ class RunFile {
   RunFile(const RunFile&) = delete;
   RunFile& operator=(const RunFile&) = delete;
 
+  /// Not collective; only rank 0's call counts. What columns mean, by their names.
+  void set_meanings(std::map<std::string, ColumnMeaning> meanings) { meanings_ = std::move(meanings); }
   /// Not collective; only rank 0's call counts. Sets an attribute of this attempt, for the next flush.
   void note(const std::string& name, H5Value value);
+  /// The same for an attribute of the root group.
+  void set_attribute(const std::string& name, H5Value value);
   /// Collective. Adds a row (rank 0's values count). Throws failure, on all ranks, if the row does not have
   /// one entry per column, or if a flush was due and failed.
   void append(const std::vector<double>& row);
@@ -98,6 +113,7 @@ class RunFile {
   Named attributes_;
   Config config_;
   History history_;  // only rank 0 has the rows
+  std::map<std::string, ColumnMeaning> meanings_;
   Thinning thinning_;
   Index stride_ = 1;  // of the kept rows, for automatic thinning
   bool unsaved_ = true;

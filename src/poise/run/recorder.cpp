@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 #include "poise/base/check.hpp"
@@ -15,41 +16,84 @@ namespace poise {
 inline namespace run {
 namespace {
 
+struct Column {
+  std::string name;
+  double HistoryRow::*member;
+  ColumnMeaning meaning;
+};
+
+// Valid ranges of the columns.
+constexpr double none = std::numeric_limits<double>::infinity();
+
 /// All columns, in the order of the file.
-const std::vector<std::pair<std::string, double HistoryRow::*>> members{
-    {"step", &HistoryRow::step},
-    {"t", &HistoryRow::t},
-    {"epoch", &HistoryRow::epoch},
-    {"loss", &HistoryRow::loss},
-    {"loss_excess", &HistoryRow::loss_excess},
-    {"penalty", &HistoryRow::penalty},
-    {"grad_norm", &HistoryRow::grad_norm},
-    {"train_accuracy", &HistoryRow::train_accuracy},
-    {"test_loss", &HistoryRow::test_loss},
-    {"test_accuracy", &HistoryRow::test_accuracy},
-    {"lambda_min", &HistoryRow::lambda_min},
-    {"lambda_T", &HistoryRow::lambda_T},
-    {"lambda_floor", &HistoryRow::lambda_floor},
-    {"kappa", &HistoryRow::kappa},
-    {"kappa_measured", &HistoryRow::kappa_measured},
-    {"bound", &HistoryRow::bound},
-    {"bound_integrated", &HistoryRow::bound_integrated},
-    {"contraction", &HistoryRow::contraction},
-    {"step_size", &HistoryRow::step_size},
-    {"equilibrium_iterations", &HistoryRow::equilibrium_iterations},
-    {"adjoint_iterations", &HistoryRow::adjoint_iterations},
-    {"equilibrium_fallbacks", &HistoryRow::equilibrium_fallbacks},
-    {"adjoint_fallbacks", &HistoryRow::adjoint_fallbacks},
-    {"gradient_cosine", &HistoryRow::gradient_cosine},
-    {"gradient_error", &HistoryRow::gradient_error},
-    {"wall_seconds", &HistoryRow::wall_seconds}};
+const std::vector<Column> table{
+    {"step", &HistoryRow::step, {"step of the integrator", "1", 0, none}},
+    {"t", &HistoryRow::t, {"time of the flow; of the scaled problem if targets are scaled", "1", 0, none}},
+    {"epoch", &HistoryRow::epoch, {"passes over the training samples", "1", 0, none}},
+    {"loss", &HistoryRow::loss, {"training loss L, in the unit of the data", "1", -none, none}},
+    {"loss_excess",
+     &HistoryRow::loss_excess,
+     {"L - L*, the training loss above the global optimum", "1", -none, none}},
+    {"penalty", &HistoryRow::penalty, {"penalty of the Jacobian, not part of the loss", "1", 0, none}},
+    {"grad_norm",
+     &HistoryRow::grad_norm,
+     {"2-norm of the gradient with respect to all parameters, of the scaled problem", "1", 0, none}},
+    {"train_accuracy",
+     &HistoryRow::train_accuracy,
+     {"share of the training samples with the right predicted class", "1", 0, 1}},
+    {"test_loss",
+     &HistoryRow::test_loss,
+     {"loss of the test samples, in the unit of the data", "1", -none, none}},
+    {"test_accuracy",
+     &HistoryRow::test_accuracy,
+     {"share of the test samples with the right predicted class", "1", 0, 1}},
+    {"lambda_min", &HistoryRow::lambda_min, {"smallest eigenvalue of the dynamics matrix D", "1", 0, none}},
+    {"lambda_T", &HistoryRow::lambda_T, {"infimum of lambda_min over the times so far", "1", 0, none}},
+    {"lambda_floor",
+     &HistoryRow::lambda_floor,
+     {"lower bound of lambda_min for all parameters", "1", 0, none}},
+    {"kappa", &HistoryRow::kappa, {"kappa of the bound of Theorem 1", "1", 0, none}},
+    {"kappa_measured",
+     &HistoryRow::kappa_measured,
+     {"squared norm of the gradient of the shallow loss over L - L*", "1", 0, none}},
+    {"bound", &HistoryRow::bound, {"largest L - L* that Theorem 1 allows", "1", 0, none}},
+    {"bound_integrated",
+     &HistoryRow::bound_integrated,
+     {"largest L - L* by the sharper bound, with the integral of lambda_min", "1", 0, none}},
+    {"contraction",
+     &HistoryRow::contraction,
+     {"proven bound of the norm of dh/dz; below 1 the equilibria are well posed", "1", 0, none}},
+    {"step_size",
+     &HistoryRow::step_size,
+     {"step size of descent, or the next step of the flow", "1", 0, none}},
+    {"equilibrium_iterations",
+     &HistoryRow::equilibrium_iterations,
+     {"iterations of the equilibrium solves of the last gradient", "1", 0, none}},
+    {"adjoint_iterations",
+     &HistoryRow::adjoint_iterations,
+     {"iterations of the adjoint solves of the last gradient", "1", 0, none}},
+    {"equilibrium_fallbacks",
+     &HistoryRow::equilibrium_fallbacks,
+     {"samples since the last row whose equilibrium another solver of the ladder found", "1", 0, none}},
+    {"adjoint_fallbacks",
+     &HistoryRow::adjoint_fallbacks,
+     {"samples since the last row whose adjoint another solver of the ladder found", "1", 0, none}},
+    {"gradient_cosine",
+     &HistoryRow::gradient_cosine,
+     {"cosine between the gradient in use and the exact gradient", "1", -1, 1}},
+    {"gradient_error",
+     &HistoryRow::gradient_error,
+     {"relative distance of the gradient in use from the exact gradient", "1", 0, none}},
+    {"wall_seconds",
+     &HistoryRow::wall_seconds,
+     {"wall-clock time since the run began, over all resumptions", "s", 0, none}}};
 
 }  // namespace
 
 const std::vector<std::string>& HistoryRow::columns() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const auto& [name, member] : members) all.push_back(name);
+    for (const Column& column : table) all.push_back(column.name);
     return all;
   }();
   return names;
@@ -57,7 +101,13 @@ const std::vector<std::string>& HistoryRow::columns() {
 
 std::vector<double> HistoryRow::values() const {
   std::vector<double> all;
-  for (const auto& [name, member] : members) all.push_back(this->*member);
+  for (const Column& column : table) all.push_back(this->*column.member);
+  return all;
+}
+
+std::map<std::string, ColumnMeaning> HistoryRow::meanings() {
+  std::map<std::string, ColumnMeaning> all;
+  for (const Column& column : table) all.emplace(column.name, column.meaning);
   return all;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "poise/io/run_file.hpp"
 #include "poise/run/experiment.hpp"
 
 namespace poise {
@@ -28,6 +30,8 @@ struct HistoryRow {
   double wall_seconds = 0;
 
   [[nodiscard]] static const std::vector<std::string>& columns();
+  /// What every column means.
+  [[nodiscard]] static std::map<std::string, ColumnMeaning> meanings();
   [[nodiscard]] std::vector<double> values() const;
 };
 

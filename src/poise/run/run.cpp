@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
 #include "poise/io/checkpoint.hpp"
@@ -18,15 +20,26 @@ std::string grid_text(const ProcessGrid& grid) {
   return fmt::format("{}x{}", grid.feature_ranks(), grid.sample_ranks());
 }
 
-RunFile::Named attributes(Experiment& experiment, const std::string& network) {
+RunFile::Named attributes(Experiment& experiment, const NetworkSettings& network) {
   RunFile::Named named = provenance(experiment.grid().world());
   const RunFile::Named own{{"grid", grid_text(experiment.grid())},
                            {"m", experiment.layout().width()},
                            {"q", experiment.layout().outputs()},
                            {"parameters", experiment.layout().width() * experiment.layout().row_length()},
-                           {"network", network},
+                           {"network", network.description()},
                            {"gradient", experiment.network().gradient_label()}};
   named.insert(named.end(), own.begin(), own.end());
+  if (const EquilibriumObjective* solves = experiment.network().equilibrium()) {
+    named.emplace_back("equilibrium_solver", "SNES " + solves->equilibrium().type());
+    if (network.backward.exact()) named.emplace_back("adjoint_solver", "KSP " + solves->adjoint().type());
+  }
+  if (experiment.audit() == nullptr) return named;
+  named.emplace_back("lambda_floor", experiment.audit()->constants().lambda_floor);
+  if (const LeastSquaresReference* reference = experiment.audit()->reference()) {
+    named.emplace_back("optimal_loss", experiment.problem().loss_unit * reference->optimal_loss());
+    named.emplace_back("feature_rank", reference->rank());
+    named.emplace_back("kappa", reference->kappa());
+  }
   return named;
 }
 
@@ -56,12 +69,13 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(),
-            attributes(experiment, settings.network.description()),
+            attributes(experiment, settings.network),
             experiment.at_end() && !past.config.empty() ? past.config : config_, past,
             new_attempt(experiment, past.config, config_)),
       interruptions_(interruptions),
       seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()),
       last_step_(experiment.state().step) {
+  file_.set_meanings(HistoryRow::meanings());
   file_.set_thinning({.steps_a_row = experiment.record_every(), .record_every = settings.record_every});
   if (!experiment.state().shown) return;
   // Resumed: the point that the run starts from is good, and it is saved.
@@ -140,7 +154,13 @@ AuditOutcome Run::outcome() const {
 
 void Run::note_end(const char* state, const std::string& reason) {
   note_progress();
-  if (experiment_.audit() != nullptr) file_.note("verdict", to_string(outcome()));
+  if (experiment_.audit() != nullptr) {
+    const RateAudit& rates = experiment_.audit()->rates();
+    file_.note("verdict", to_string(outcome()));
+    file_.set_attribute("verdict", to_string(outcome()));
+    if (std::isfinite(rates.smallest_tightness()))
+      file_.set_attribute("tightness", rates.smallest_tightness());
+  }
   file_.note("state", state);
   file_.note("reason", reason);
 }

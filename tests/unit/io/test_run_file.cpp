@@ -42,6 +42,23 @@ TEST_F(RunFileTest, EveryFlushLeavesACompleteReadableFile) {
   }
 }
 
+TEST_F(RunFileTest, ColumnsSayWhatTheyMeanAndTheRootGroupWhatWasFoundLater) {
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
+  run.set_meanings({{"t", {.long_name = "time", .units = "s", .valid_min = 0.0}},
+                    {"lost", {.long_name = "no column of this file"}}});
+  run.append({0, 0, 1, 2});
+  run.set_attribute("verdict", std::string("violated"));
+  run.set_attribute("verdict", std::string("held"));
+  run.flush();
+  const H5File file = H5File::open(MPI_COMM_WORLD, path_);
+  EXPECT_EQ(file.text_attribute("/", "verdict"), "held");
+  EXPECT_EQ(file.text_attribute("/history/t", "long_name"), "time");
+  EXPECT_EQ(file.text_attribute("/history/t", "units"), "s");
+  EXPECT_EQ(file.real_attribute("/history/t", "valid_min"), 0.0);
+  EXPECT_FALSE(file.has_attribute("/history/t", "valid_max"));
+  EXPECT_FALSE(file.has_attribute("/history/loss", "long_name"));
+}
+
 TEST_F(RunFileTest, ProvenanceOptionsAndTheDimensionScaleAreInTheFile) {
   RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config_);
   run.append({0, 0, 1, 2});
