@@ -48,6 +48,8 @@ struct Parameters {
   }
 };
 
+const std::vector<std::string> names{"age", "", "body mass, in kg", "größe"};
+
 Snapshot snapshot_of(const Parameters& p, Index step) {
   const Index m = p.stride - outputs;
   Snapshot snapshot;
@@ -55,6 +57,7 @@ Snapshot snapshot_of(const Parameters& p, Index step) {
   snapshot.add_columns("/parameters/B", outputs, m, p.rows, p.data.data() + m, p.stride);
   snapshot.add_array("/features/mean", {2, 2}, {1, -0.0, std::numeric_limits<double>::quiet_NaN(), 4});
   snapshot.add_array("/features/none", {0}, {});
+  snapshot.add_texts("/data/input_names", names);
   snapshot.add_real("/state", "t", 0.1 * static_cast<double>(step));
   snapshot.add_integer("/state", "step", step);
   snapshot.add_text("/dynamics/adam", "kind", "adam");
@@ -81,6 +84,8 @@ void expect_content(MPI_Comm comm, const Checkpoint& in, Index step) {
   EXPECT_TRUE(std::isnan(mean[2]));
   EXPECT_EQ(mean[3], 4.0);
   EXPECT_EQ(in.read_array("/features/none", {-1}).size(), 0U);
+  EXPECT_EQ(in.texts("/data/input_names"), names);
+  EXPECT_TRUE(in.texts("/data/class_names").empty());
   EXPECT_EQ(in.real("/state", "t"), 0.1 * static_cast<double>(step));
   EXPECT_EQ(in.integer("/state", "step"), step);
   EXPECT_EQ(in.text("/dynamics/adam", "kind"), "adam");
