@@ -13,6 +13,9 @@ configure_package_config_file(cmake/poiseConfig.cmake.in ${PROJECT_BINARY_DIR}/p
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/poiseConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/poiseConfig.cmake ${PROJECT_BINARY_DIR}/poiseConfigVersion.cmake
               cmake/PoiseDependencies.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/poise)
+install(DIRECTORY jobs DESTINATION ${CMAKE_INSTALL_DATADIR}/poise USE_SOURCE_PERMISSIONS
+  PATTERN quickstart.sh EXCLUDE PATTERN install_dependencies.sh EXCLUDE)  # they need the sources
+install(FILES README.md LICENSE CHANGELOG.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY petsc_opts DESTINATION ${CMAKE_INSTALL_DATADIR}/poise)
 install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise PATTERN raw EXCLUDE PATTERN make.sh EXCLUDE)
 install(FILES src/poise/theory/THEORY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})  # the installed headers cite it

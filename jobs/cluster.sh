@@ -35,10 +35,20 @@ announce_end() {
   export SLURM_JOB_END_TIME=$end
 }
 
-# program NAME: its path.
+# program NAME: its path, in POISE_BIN, else in the build, else in the installed tree, which has this file in
+# share/poise/jobs.
 program() {
-  local path=${POISE_BIN:-$POISE_ROOT/build/apps}/$1
+  local folder=$POISE_ROOT/build/apps path
+  [ -d "$folder" ] || folder=$POISE_ROOT/../../bin
+  path=${POISE_BIN:-$folder}/$1
   [ -x "$path" ] || die "there is no $path: build Poise first, or set POISE_BIN to the folder of the programs"
+  echo "$path"
+}
+
+# script NAME: the path of a Python script.
+script() {
+  local path=$POISE_ROOT/apps/$1
+  [ -e "$path" ] || path=$POISE_ROOT/../../bin/$1
   echo "$path"
 }
 

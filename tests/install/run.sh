@@ -11,7 +11,8 @@ trap 'rm -rf "$scratch"' EXIT
 unset LD_LIBRARY_PATH
 
 cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; exit 1; }
-for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts share/doc/poise/THEORY.md bin/plot_run.py bin/plot_bench.py bin/plot_style.py; do
+for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts share/doc/poise/THEORY.md share/doc/poise/README.md \
+  share/doc/poise/LICENSE share/poise/jobs/train.sbatch bin/poise-predict bin/plot_run.py bin/plot_bench.py bin/plot_style.py; do
   [ -e "$scratch/prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
 done
 if [ -d "$build/glibc-hwcaps" ]; then
@@ -23,8 +24,15 @@ if grep -rl "$build" "$scratch/prefix" --include='*.cmake'; then
   exit 1
 fi
 
-# An installed Poise can be moved.
+# An installed Poise can be moved, and its jobs find its programs.
 mv "$scratch/prefix" "$scratch/moved"
+(
+  # shellcheck source=jobs/cluster.sh
+  . "$scratch/moved/share/poise/jobs/cluster.sh"
+  unset POISE_BIN
+  [ "$(program poise-train)" -ef "$scratch/moved/bin/poise-train" ]
+  [ "$(script gather_runs.py)" -ef "$scratch/moved/bin/gather_runs.py" ]
+)
 cmake -S "$source_dir" -B "$scratch/build" -G Ninja -DCMAKE_PREFIX_PATH="$scratch/moved"
 cmake --build "$scratch/build"
 "$mpiexec" -n 2 "$scratch/build/uses_poise" -m 7 | tee "$scratch/output"
