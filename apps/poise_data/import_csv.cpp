@@ -20,6 +20,7 @@ struct CsvOptions {
   LabelOptions labels;
   TestSplit split;
   Output output;
+  bool unlabelled = false;
 };
 
 CsvOptions declare(Options& options) {
@@ -36,6 +37,7 @@ CsvOptions declare(Options& options) {
   o.test_path = options.text("test_csv", "", "a table of the test samples, with the same columns");
   o.test_target_path =
       options.text("test_target_csv", "", "a table of the targets of -test_csv, with -target_csv");
+  o.unlabelled = declare_unlabelled(options);
   o.format = CsvFormat::from(options);
   o.labels = LabelOptions::from(options);
   o.split = declare_test_split(options);
@@ -46,7 +48,13 @@ CsvOptions declare(Options& options) {
 void validate(const CsvOptions& o) {
   int given = 0;
   for (const auto& text : {o.label_column, o.target_columns, o.target_path}) given += text.empty() ? 0 : 1;
-  if (given != 1) throw bad_input("give one of -label_column, -target_columns and -target_csv with -csv");
+  if (o.unlabelled && given > 0)
+    throw bad_input("-unlabelled true: leave out -label_column, -target_columns and -target_csv");
+  if (!o.unlabelled && given != 1)
+    throw bad_input(
+        "give one of -label_column, -target_columns and -target_csv with -csv, or -unlabelled true if the "
+        "table "
+        "has features alone");
   if ((!o.test_path.empty() && !o.target_path.empty()) == o.test_target_path.empty())
     throw bad_input("-test_target_csv belongs to -test_csv and -target_csv: give all three, or leave it out");
   if (o.format.drop_missing && !o.target_path.empty())

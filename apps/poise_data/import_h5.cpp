@@ -68,7 +68,7 @@ DatasetInfo import_h5(Options& options, bool declare_only) {
   if (declare_only) return {};
   options.reject_unknown();
   require_output(output);
-  const Dataset data(MPI_COMM_SELF, path, drop ? Missing::keep : Missing::refuse);
+  const Dataset data(MPI_COMM_SELF, path, drop ? Missing::keep : Missing::refuse, Answers::optional);
   const DatasetInfo& info = data.info();
   DatasetContent content;
   content.source = info.source;

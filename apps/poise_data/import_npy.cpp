@@ -130,16 +130,22 @@ DatasetInfo import_npy(Options& options, bool declare_only) {
       options.text("npy_test_targets", "", "NPY array of the targets of -npy_test_features");
   const std::string test_labels =
       options.text("npy_test_labels", "", "NPY array of the classes of -npy_test_features");
+  const bool unlabelled = declare_unlabelled(options);
   const LabelOptions of_labels = LabelOptions::from(options);
   const TestSplit split = declare_test_split(options);
   const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
-  if (targets.empty() == labels.empty())
-    throw bad_input("give one of -npy_targets and -npy_labels with -npy_features");
+  if (unlabelled && !(targets + labels).empty())
+    throw bad_input("-unlabelled true: leave out -npy_targets and -npy_labels");
+  if (!unlabelled && targets.empty() == labels.empty())
+    throw bad_input(
+        "give one of -npy_targets and -npy_labels with -npy_features, or -unlabelled true if there are "
+        "features "
+        "alone");
   const std::string& wanted = labels.empty() ? test_targets : test_labels;
   const std::string& other = labels.empty() ? test_labels : test_targets;
-  if (test_features.empty() != wanted.empty() || !other.empty())
+  if ((!unlabelled && test_features.empty() != wanted.empty()) || !other.empty())
     throw bad_input(std::string("give -npy_test_features and ") +
                     (labels.empty() ? "-npy_test_targets" : "-npy_test_labels") +
                     " together, or none of them");
@@ -163,23 +169,28 @@ DatasetInfo import_npz(Options& options, bool declare_only) {
       name("npz_labels", "classes (y_train, y, labels, target of whole type or texts)");
   const std::string test_features = name("npz_test_features", "test features (x_test, X_test)");
   const std::string test_answers = name("npz_test_answers", "test targets or classes (y_test)");
+  const bool unlabelled = declare_unlabelled(options);
   const LabelOptions of_labels = LabelOptions::from(options);
   const TestSplit split = declare_test_split(options);
   const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
+  if (unlabelled && !(targets + labels + test_answers).empty())
+    throw bad_input("-unlabelled true: leave out -npz_targets, -npz_labels and -npz_test_answers");
   if (!targets.empty() && !labels.empty()) throw bad_input("give one of -npz_targets and -npz_labels");
   require_output(output);
   const NpzFile file(path);
   Arrays train, test;
   train.features = find_array(file, features, {"x_train", "X_train", "X", "x", "features", "data"});
+  test.features = find_array(file, test_features, {"x_test", "X_test", "test_features"});
+  if (unlabelled && train.features)
+    return write_split(content_of(std::move(train), std::move(test), of_labels), split, output);
   auto answers = find_array(file, labels.empty() ? targets : labels,
                             {"y_train", "Y_train", "y", "Y", "labels", "targets", "target"});
   if (!train.features || !answers)
     throw bad_input(path +
                     ": which arrays are the features and the targets or classes? Name them by "
                     "-npz_features and -npz_targets or -npz_labels");
-  test.features = find_array(file, test_features, {"x_test", "X_test", "test_features"});
   auto test_found = find_array(file, test_answers, {"y_test", "Y_test", "test_labels", "test_targets"});
   if (test.features.has_value() != test_found.has_value())
     throw bad_input(path +

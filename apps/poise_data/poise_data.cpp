@@ -18,6 +18,7 @@ constexpr const char* usage =
     "-out F.h5\n"
     "  poise-data import -images F -labels F [-test_images F -test_labels F] -out F.h5\n"
     "  poise-data import -npy_features F -npy_targets F | -npy_labels F -out F.h5\n"
+    "  poise-data import -csv F | -npy_features F | -npz F -unlabelled true -out F.h5\n"
     "  poise-data import -npz F -out F.h5\n"
     "  poise-data import -h5 F.h5 -drop_missing true -out G.h5\n"
     "  poise-data synthetic -samples N -inputs D -outputs Q -noise S [-classes true] -out F.h5\n"

@@ -284,7 +284,17 @@ DatasetInfo write_split(DatasetContent content, const TestSplit& split, const Ou
   return write_dataset(output.path, content);
 }
 
+bool declare_unlabelled(Options& options) {
+  return options.flag("unlabelled", false,
+                      "with -csv, -npy_features or -npz: take features alone, without labels or targets; "
+                      "poise-predict needs no more");
+}
+
 std::string summary_of(const DatasetInfo& info) {
+  if (!info.has_answers)
+    return fmt::format("{}: {}, {} ({}), no labels or targets: for poise-predict", info.path,
+                       plural(info.samples + info.test_samples, "sample"), plural(info.inputs, "feature"),
+                       info.feature_type);
   return fmt::format("{}: {} training and {}, {} ({}), {}", info.path, info.samples,
                      plural(info.test_samples, "test sample"), plural(info.inputs, "feature"),
                      info.feature_type, plural(info.outputs, info.classification ? "class" : "target"));

@@ -77,6 +77,9 @@ void require_output(const Output& output);
 /// collective.
 [[nodiscard]] DatasetInfo write_split(DatasetContent content, const TestSplit& split, const Output& output);
 
+/// Declares -unlabelled. Not collective.
+[[nodiscard]] bool declare_unlabelled(Options& options);
+
 /// One line about the file that was written.
 [[nodiscard]] std::string summary_of(const DatasetInfo& info);
 

@@ -44,7 +44,7 @@ Statistics scan(const Dataset& data, bool test) {
     const Range rows{begin, std::min(begin + block_rows, n)};
     const SampleBlock block = test ? data.read_test(rows) : data.read_train(rows);
     add(s.features, block.features);
-    if (!info.classification) add(s.targets, block.targets);
+    if (info.has_answers && !info.classification) add(s.targets, block.targets);
     for (const Index label : block.labels) ++s.class_counts[static_cast<std::size_t>(label)];
   }
   return s;
@@ -102,7 +102,9 @@ std::vector<Index> show_set(std::ostream& out, const Dataset& data, bool test) {
   show_packing(out, test ? info.test_features_packing : info.features_packing);
   out << "\n";
   show_features(out, info, statistics.features, rows);
-  if (info.classification) {
+  if (!info.has_answers) {
+    out << "  no labels or targets\n";
+  } else if (info.classification) {
     out << "  " << prefix << "labels [" << rows << "], " << plural(info.outputs, "class") << "\n";
   } else {
     out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]";
@@ -116,7 +118,7 @@ std::vector<Index> show_set(std::ostream& out, const Dataset& data, bool test) {
 }  // namespace
 
 std::string show_dataset(const std::string& path) {
-  const Dataset data(MPI_COMM_SELF, path);
+  const Dataset data(MPI_COMM_SELF, path, Missing::refuse, Answers::optional);
   const DatasetInfo& info = data.info();
   std::ostringstream out;
   out << path << "\n  name: " << info.name << "\n";

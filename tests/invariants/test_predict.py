@@ -11,8 +11,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DIABETES, DONE, ENVIRONMENT, FAILED, MPIEXEC, TRAIN, TrainingTest, checkpoints, history,
-                      patience)
+from training import (BAD_INPUT, DATA, DIABETES, DONE, ENVIRONMENT, FAILED, MPIEXEC, TRAIN, TrainingTest, checkpoints,
+                      history, patience, train)
 
 PREDICT = os.environ.get("POISE_PREDICT", os.path.join(os.path.dirname(TRAIN), "poise-predict"))
 GRIDS = [(1, 1), (2, 1), (3, 1), (4, 2)]  # ranks, feature ranks
@@ -54,6 +54,9 @@ class PredictTest(TrainingTest):
         done = predict("-run", run, "-out", out, *options, ranks=ranks)
         self.assertEqual(done.returncode, code, f"{options} on {ranks} ranks\n{done.stdout}\n{done.stderr}")
         return done, out
+
+    def poise_data(self, *words):
+        return subprocess.run([DATA, *map(str, words)], capture_output=True, text=True, timeout=patience(60))
 
     def altered(self, name, source, change):
         """A copy of a data file, changed by `change(file)`."""
@@ -213,6 +216,37 @@ class MissedSamples(PredictTest):
         self.assertNotIn("loss", done.stdout)
         _, whole = self.predict(self.run_directory, "-data", self.classes, ranks=2, out="whole.h5")
         np.testing.assert_array_equal(content(out)["outputs"], content(whole)["outputs"])
+
+    def test_a_table_or_array_without_answers_is_imported_and_predicted(self):
+        with h5py.File(self.classes, "r") as file:
+            features = file["features"][:]
+        np.savetxt(self.path("bare.csv"), features, delimiter=",", fmt="%.17g")
+        np.save(self.path("bare.npy"), features)
+        np.savez(self.path("bare.npz"), X=features)
+        _, whole = self.predict(self.run_directory, "-data", self.classes, out="whole.h5")
+        for option, name in (("-csv", "bare.csv"), ("-npy_features", "bare.npy"), ("-npz", "bare.npz")):
+            bare = self.path(name + ".h5")
+            done = self.poise_data("import", option, self.path(name), "-unlabelled", "true", "-out", bare)
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            self.assertIn("45 samples, 5 features (float64), no labels or targets", done.stdout)
+            self.assertIn("no labels or targets", self.poise_data("show", bare).stdout)
+            _, out = self.predict(self.run_directory, "-data", bare)
+            np.testing.assert_array_equal(content(out)["outputs"], content(whole)["outputs"])
+            refused = train("-data", bare, "-run", self.new_run())
+            self.assertEqual(refused.returncode, BAD_INPUT)
+            self.assertIn("has neither /targets [samples, outputs] nor /labels [samples]", refused.stderr)
+        copy = self.path("copy.h5")
+        self.assertEqual(self.poise_data("import", "-h5", bare, "-out", copy).returncode, DONE)
+        np.testing.assert_array_equal(content(copy)["features"], features)
+
+    def test_answers_beside_unlabelled_are_refused(self):
+        np.savetxt(self.path("two.csv"), np.ones((3, 2)), delimiter=",")
+        np.save(self.path("two.npy"), np.ones((3, 2)))
+        for options in (["-csv", self.path("two.csv"), "-label_column", 0], ["-csv", self.path("two.csv"), "-target_columns", 0],
+                        ["-npy_features", self.path("two.npy"), "-npy_targets", self.path("two.npy")]):
+            done = self.poise_data("import", *options, "-unlabelled", "true", "-out", self.path("none.h5"))
+            self.assertEqual(done.returncode, BAD_INPUT, done.stdout)
+            self.assertIn("-unlabelled true: leave out", done.stderr)
 
     def test_a_row_that_lacks_an_input_is_named_or_left_out(self):
         def change(file):

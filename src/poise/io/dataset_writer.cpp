@@ -74,6 +74,7 @@ void DatasetWriter::create_sets(Index rows, const std::string& prefix) {
   file.create_rows(prefix + "features", {rows, info_.inputs}, bytes ? H5Kind::byte : H5Kind::real,
                    bytes ? byte_compression : 0);
   if (info_.scale_factor != 1.0) file.set_attribute(prefix + "features", "scale_factor", info_.scale_factor);
+  if (!info_.has_answers) return;
   if (info_.classification) {
     file.create_rows(prefix + "labels", {rows}, H5Kind::integer, byte_compression);
     file.set_attribute(prefix + "labels", "classes", info_.outputs);
@@ -91,6 +92,7 @@ void DatasetWriter::write(const SampleBlock& block, const std::string& prefix) {
   } else {
     file.fill_rows(prefix + "features", rows, std::span(block.features));
   }
+  if (!info_.has_answers) return;
   if (info_.classification) {
     file.fill_rows(prefix + "labels", rows, std::span(block.labels));
   } else {
@@ -129,6 +131,7 @@ DatasetInfo write_dataset(const std::string& path, const DatasetContent& content
   info.target_names = content.target_names;
   info.class_names = content.class_names;
   info.classification = !content.train.labels.empty();
+  info.has_answers = info.outputs > 0;
   const auto is_byte = [](double x) { return x >= 0 && x <= 255 && std::floor(x) == x; };
   const auto all_bytes = [&](const SampleBlock& block) {
     return std::all_of(block.features.begin(), block.features.end(), is_byte);

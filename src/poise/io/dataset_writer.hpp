@@ -43,7 +43,7 @@ class DatasetWriter {
   std::unique_ptr<State> state_;
 };
 
-/// A whole data set in memory.
+/// A whole data set in memory. With 0 outputs it has features alone.
 struct DatasetContent {
   std::string name, source, license;
   std::vector<std::string> input_names, target_names, class_names;  ///< empty: not written
