@@ -27,7 +27,7 @@ EPS = {"eps_view": "EPS Object: ({})", "eps_converged_reason": "{} Linear eigens
        "eps_view_values": "Eigenvalues ="}
 TAO = {"tao_view": "Tao Object: ({})", "tao_monitor": "Function value:"}
 TAO_CONVERGED = {"tao_converged_reason": "{} solve converged"}
-TS = {"ts_view": "TS Object: ({})", "ts_monitor": " TS dt ", "ts_adapt_monitor": "TSAdapt"}
+TS = {"ts_view": "TS Object: ({})", "ts_monitor": " time 0.\n", "ts_adapt_monitor": "TSAdapt"}
 
 FEW = ["-time", 0.01, "-steps", 2]
 EQUILIBRIUM = ["-objective", "equilibrium", "-dynamics", "descent", "-steps", 1, "-step_size", 0.01]

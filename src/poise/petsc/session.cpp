@@ -105,6 +105,10 @@ Session::Session(int argc, char** argv) {
 }
 
 Session::~Session() {
+  // Newer PETSc lists unused options at the end unless it is told not to; Poise has refused them by then.
+  PetscBool given = PETSC_FALSE;
+  (void)PetscOptionsHasName(nullptr, nullptr, "-options_left", &given);
+  if (given == PETSC_FALSE) (void)PetscOptionsSetValue(nullptr, "-options_left", "no");
   (void)SlepcFinalize();
 }
 
