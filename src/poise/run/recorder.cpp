@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -208,7 +209,7 @@ void Recorder::measure_gradient(HistoryRow& row, const DynamicsState& state, Vec
   check(VecAXPY(exact_.get(), -1.0, gradient));
   check(VecNorm(exact_.get(), NORM_2, &difference));
   if (norm == 0.0 || row.grad_norm == 0.0) return;
-  row.gradient_cosine = inner / norm / row.grad_norm;
+  row.gradient_cosine = std::clamp(inner / norm / row.grad_norm, -1.0, 1.0);  // rounding
   row.gradient_error = difference / norm;
 }
 
