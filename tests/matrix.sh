@@ -48,6 +48,7 @@ use_stack() {
   if [ "$1" = mpich ]; then
     local name
     for name in mpicc mpicxx mpif90 mpiexec mpirun; do ln -sf "$(command -v "$name.mpich")" "$stack_folder/bin/$name"; done
+    ln -sf "$(command -v hydra_pmi_proxy)" "$stack_folder/bin/"  # mpiexec looks for it beside itself
   fi
   export PATH="$stack_folder/bin:$PATH" PETSC_DIR="$stack_folder/petsc" SLEPC_DIR="$stack_folder/slepc"
   unset PETSC_ARCH
