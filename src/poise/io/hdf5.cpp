@@ -150,7 +150,10 @@ WriteErrorHandler::WriteErrorHandler(const std::string& path) {
 WriteErrorHandler::~WriteErrorHandler() {
   MPI_File_set_errhandler(MPI_FILE_NULL, before_);
   MPI_Errhandler_free(&before_);
+#ifndef MPICH_VERSION  // MPICH does not count the reference of the file, and releases it when the file is
+                       // closed
   MPI_Errhandler_free(&handler_);
+#endif
 }
 
 /// Collective. Call after all ranks called HDF5. Returns if all ranks failed, or none. A rank that failed
