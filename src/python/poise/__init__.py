@@ -8,6 +8,14 @@ from .model import Forward, Model, Score
 from .run import Run, open_run, verdict
 from .write_data import write_data
 
+
+def plot(runs, path=None, x=None):
+    """Draws a run, or compares several: see poise.figures.run.plot. Needs matplotlib."""
+    from .figures.run import plot as draw
+
+    return draw(runs, path, x)
+
+
 __version__ = "0.2.0"
 __all__ = ["Checkpoint", "ConvergenceError", "Data", "Error", "Forward", "History", "Model", "Names", "Run", "Samples", "Score",
-           "open_run", "read_data", "verdict", "write_data"]
+           "open_run", "plot", "read_data", "verdict", "write_data"]

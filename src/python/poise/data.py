@@ -58,6 +58,21 @@ class Data:
         total = marks(self.train, self.classes, 0) + (marks(self.test, self.classes, 1) if self.test else 0)
         return f"{total % 2**64:016x}"
 
+    def to_xarray(self):
+        """An xarray.Dataset: features (sample, input), targets (sample, target) or labels (sample), and the test set over
+        test_sample; names of columns are coordinates. Needs xarray."""
+        import xarray
+
+        variables = {}
+        for prefix, samples in (("", self.train), ("test_", self.test)):
+            for name, column in (("features", "input"), ("targets", "target"), ("labels", None)):
+                values = getattr(samples, name, None)
+                if values is not None:
+                    variables[prefix + name] = ((f"{prefix}sample", column) if column else (f"{prefix}sample",), values)
+        coordinates = {"input": self.names.inputs, "target": self.names.targets}
+        dataset = xarray.Dataset(variables, {name: names for name, names in coordinates.items() if names}, self.attributes)
+        return dataset.assign_attrs(class_names=self.names.classes) if self.names.classes else dataset
+
 
 def one_hot(labels, classes):
     """Rows with a 1 in the column of the class: [n, classes]."""
