@@ -1,37 +1,411 @@
-"""The Python package on runs of poise-train: what it reads is what the files hold, and its models are the models of the runs."""
+"""The Python package on runs of poise-train: what it reads is what the files hold, its models are the models of the runs, and
+bad input gives one exception, in the words of the programs."""
 
 import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 import unittest
 import warnings
 
 import h5py
 import numpy as np
 
-from python_package import STEPS, ModelsTest, poise
-from training import DIGITS, checkpoints, train
+from python_package import PACKAGE, STEPS, ModelsTest, poise
+from training import DATA, DIGITS, FAILED, TrainingTest, checkpoints, command, history, patience, train
+
+from poise.equilibrium import solve_equilibria  # noqa: E402  (python_package has set the path)
 
 # Equilibria are solved to 1e-12 on both sides.
 AGREEMENT = 1e-10
+FLOW = ("-time", 0.05, "-checkpoint_every", 2, "-checkpoint_keep", 0)
 
 
 class Models(ModelsTest):
-    def test_the_forward_pass_of_every_model_gives_the_losses_and_accuracies_of_the_run(self):
+    def test_every_model_has_the_losses_and_accuracies_of_the_run(self):
         for case, run in self.opened_cases():
             with self.subTest(case):
                 for step in range(STEPS + 1):
                     self.assert_same_scores(run, run.data(), step)
 
     def assert_same_scores(self, run, data, step):
-        model, history = run.model(step), run.history
-        row = list(history["step"]).index(step)
-        weights = model.class_weights(data.train.labels) if data.classes else None
-        train = model.score(data.train, weights)
-        np.testing.assert_allclose(train.loss, history["loss"][row], rtol=AGREEMENT)
-        np.testing.assert_equal(train.accuracy, history["train_accuracy"][row])
+        model, stored = run.model(step), run.history
+        row = list(stored["step"]).index(step)
+        sets = {"train": (data.train, model.class_weights(data.train.labels), stored["loss"], stored["train_accuracy"])}
         if data.test:
-            test = model.score(data.test)
-            np.testing.assert_allclose(test.loss, history["test_loss"][row], rtol=AGREEMENT)
-            np.testing.assert_equal(test.accuracy, history["test_accuracy"][row])
+            sets["test"] = (data.test, None, stored["test_loss"], stored["test_accuracy"])
+        for samples, weights, loss, accuracy in sets.values():
+            score = model.score(samples, weights)
+            np.testing.assert_allclose(score.loss, loss[row], rtol=AGREEMENT)
+            np.testing.assert_equal(score.accuracy, accuracy[row])
+
+    def test_equilibria_are_solved_and_explicit_networks_have_no_residual(self):
+        for case, run in self.opened_cases():
+            with self.subTest(case):
+                model, x = run.model(), run.data().train.features
+                forward = model.forward(x)
+                np.testing.assert_array_equal(forward.outputs, model(x))
+                if run.config["objective"] in ("equilibrium", "collapsed"):
+                    self.assertEqual(forward.residuals.shape, (len(x),))
+                    self.assertLess(forward.residuals.max(), 1e-12)
+                else:
+                    self.assertIsNone(forward.residuals)
+
+    def test_probabilities_of_classifiers(self):
+        for case, run in self.opened_cases():
+            model, x = run.model(), run.data().train.features
+            with self.subTest(case):
+                if run.config["loss"] == "squared":
+                    self.assertRaisesRegex(poise.Error, "-loss squared gives no probabilities", model.probabilities, x)
+                    continue
+                probabilities = model.probabilities(x)
+                np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-14)
+                np.testing.assert_array_equal(probabilities.argmax(axis=1), model.predict(x))
+
+
+class Equilibria(unittest.TestCase):
+    def test_hard_equations_are_solved(self):
+        """Close to instability, where plain iteration takes thousands of steps, and with large weights."""
+        random = np.random.default_rng(0)
+        a, u = random.normal(size=(40, 40)), random.normal(size=(25, 40))
+        softmax = 0.999 * np.exp(a) / np.exp(a).sum(axis=0)
+        p = random.normal(size=(40, 40))
+        monotone = 0.99 * np.eye(40) - p.T @ p + 5 * (a - a.T)
+        for weights in (softmax, monotone):
+            for activation in ("identity", "tanh", "relu", "leaky_relu", "softplus", "sigmoid"):
+                with self.subTest(activation):
+                    z, residuals = solve_equilibria(weights, u, activation)
+                    self.assertEqual(z.shape, u.shape)
+                    self.assertLess(residuals.max(), 1e-12)
+
+    def test_an_equation_without_a_solution_is_an_error_that_names_the_sample(self):
+        u = np.array([[-1.0], [1.0]])  # z = relu(2z − 1) has a solution, z = relu(2z + 1) has none
+        with self.assertRaisesRegex(poise.ConvergenceError, "equilibrium of sample 1 was not found") as caught:
+            solve_equilibria(np.array([[2.0]]), u, "relu")
+        self.assertLess(caught.exception.residuals[0], 1e-12)
+        self.assertGreater(caught.exception.residuals[1], 1e-3)
+        self.assertRaises(poise.ConvergenceError, solve_equilibria, np.eye(1), u, "identity")  # a singular matrix
+
+
+class Runs(TrainingTest):
+    def refused(self, message, function, *arguments, **options):
+        self.assertRaisesRegex(poise.Error, message, function, *arguments, **options)
+
+    def flow(self, *options):
+        return self.train("-data", self.regression, *FLOW, *options)
+
+    def test_a_run_has_what_its_file_holds(self):
+        path = self.flow()
+        run, stored = poise.open_run(path), history(path)
+        self.assertEqual(set(run.history), set(stored))
+        for name, values in stored.items():
+            np.testing.assert_array_equal(run.history[name], values)
+        self.assertEqual(run.history.rows, len(stored["t"]))
+        self.assertEqual({name: run.config[name] for name in ("gamma", "steps", "audit", "model", "time", "data")},
+                         {"gamma": 0.8, "steps": 1000000, "audit": True, "model": "softmax_linear", "time": 0.05,
+                          "data": self.regression})
+        self.assertIs(type(run.config["steps"]), int)
+        self.assertEqual((run.attributes["m"], run.attributes["q"], run.done), (7, 2, True))
+        self.assertRaisesRegex(KeyError, "no column 'losses'; it has: .*loss", lambda: run.history["losses"])
+        self.train("-resume", "-time", 0.06, run=path)
+        self.assertEqual([attempt["state"] for attempt in poise.open_run(path).attempts], ["done", "done"])
+
+    def test_verdicts(self):
+        self.assertEqual(poise.verdict(self.flow()), "held")
+        self.assertEqual(poise.verdict(self.flow("-audit", "false")), "not audited")
+        violated = self.train("-data", self.regression, "-dynamics", "descent", "-step_size", 0.9, "-steps", 50, code=FAILED)
+        self.assertEqual(poise.verdict(violated), "violated")
+
+    def test_a_run_that_goes_on_can_be_read_and_has_no_verdict(self):
+        path = self.new_run()
+        running = subprocess.Popen(command(["-data", self.regression, "-run", path, "-dynamics", "descent", "-step_size",
+                                            1e-9, "-time", 1], 1), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + patience(60)
+            while not os.path.exists(os.path.join(path, "run.h5")) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            run = poise.open_run(path)
+            self.assertEqual((run.attempts[-1]["state"], run.verdict, run.done), ("running", None, False))
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.wait(patience(60))
+
+    def test_checkpoints_are_listed_and_read(self):
+        path = self.flow()
+        run = poise.open_run(path)
+        self.assertEqual([checkpoint.path for checkpoint in run.checkpoints], checkpoints(path))
+        last = run.checkpoint()
+        self.assertEqual((last.step, last.state["t"]), (run.history["step"][-1], run.history["t"][-1]))
+        with h5py.File(last.path) as file:
+            for name in ("A", "B"):
+                np.testing.assert_array_equal(last.parameters[name], file["parameters"][name])
+        self.assertEqual(run.checkpoint(2).step, 2)
+        self.refused("step 1: .*checkpoints has no such checkpoint; it has: 0, 2, ", run.checkpoint, 1)
+
+    def test_a_damaged_checkpoint_is_passed_over_with_a_warning(self):
+        path = self.flow()
+        newest = checkpoints(path)[-1]
+
+        def flip(file):
+            """Changes one byte of B."""
+            info = file["parameters/B"].id.get_chunk_info(0)
+            return info.byte_offset
+
+        def unfinished(file):
+            del file.attrs["complete"]
+
+        def another_step(file):
+            file["state"].attrs["step"] = 12345
+
+        for damage, words in ((flip, "cannot be read|is damaged in data set /parameters/B"), (unfinished, "is not complete"),
+                              (another_step, "is damaged: its content does not have its checksum")):
+            with self.subTest(words):
+                copy = self.copy_run(path)
+                damaged = checkpoints(copy)[-1]
+                with h5py.File(damaged, "r+") as file:
+                    offset = damage(file)
+                if offset is not None:
+                    with open(damaged, "r+b") as file:
+                        file.seek(offset)
+                        byte = file.read(1)
+                        file.seek(offset)
+                        file.write(bytes([byte[0] ^ 1]))
+                with self.assertWarnsRegex(UserWarning, f"checkpoint .* is damaged .*({words}).*; falling back"):
+                    model = poise.open_run(copy).model()
+                self.assertEqual(model.checkpoint.path, checkpoints(copy)[-2])
+                self.refused(words, poise.Checkpoint(damaged).verify)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # an undamaged run warns of nothing
+            self.assertEqual(poise.open_run(path).model().checkpoint.path, newest)
+
+    def test_a_run_without_a_valid_checkpoint_is_refused(self):
+        path = self.flow()
+        for name in checkpoints(path):
+            with open(name, "wb") as file:
+                file.write(b"not HDF5")
+        with self.assertWarns(UserWarning):
+            self.refused("checkpoints holds no valid checkpoint", poise.open_run(path).model)
+        shutil.rmtree(os.path.join(path, "checkpoints"))
+        run = poise.open_run(path)
+        self.assertEqual(run.checkpoints, [])
+        self.refused("checkpoints holds no valid checkpoint", run.model)
+
+    def test_what_is_no_run_is_refused(self):
+        self.refused("nowhere: there is no such directory", poise.open_run, self.path("nowhere"))
+        self.refused("no run.h5 in it", poise.open_run, self.scratch)
+        path = self.flow()
+        with open(os.path.join(path, "run.h5"), "ab") as file:
+            file.write(b"\0")
+        self.refused("is damaged or is not a run file: its content does not have its checksum", poise.verdict, path)
+
+    def test_data_that_have_changed_are_refused(self):
+        data = self.path("moving.h5")
+        shutil.copy(self.regression, data)
+        run = poise.open_run(self.train("-data", data, *FLOW, "-train_samples", 11))
+        self.assertEqual(len(run.data().train), 11)
+        moved = shutil.move(data, self.path("moved.h5"))
+        self.refused("moving.h5' does not exist", run.data)
+        self.assertEqual(len(run.data(moved).train), 11)
+        with h5py.File(moved, "r+") as file:
+            file["features"][3, 1] += 1e-9
+        self.refused("moved.h5 differ from the samples that the run of .* was made with", run.data, moved)
+
+    def test_a_run_of_digits_is_applied_to_its_test_set(self):
+        """Packed features of a real data set, and a flow with its audit."""
+        run = poise.open_run(self.train("-data", DIGITS, "-time", 0.3))
+        score = run.model().score(run.data().test)
+        np.testing.assert_allclose(score.loss, run.history["test_loss"][-1], rtol=AGREEMENT)
+        self.assertEqual(score.accuracy, run.history["test_accuracy"][-1])
+
+
+class NewSamples(TrainingTest):
+    """Samples that do not fit the model."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        random = np.random.default_rng(1)
+        cls.x, cls.y = random.normal(size=(30, 3)), np.array(["cat", "dog", "eel"])[np.arange(30) % 3]
+        cls.file = cls.path("animals.h5")
+        poise.write_data(cls.file, cls.x, labels=cls.y, names=["age", "mass", "length"])
+        run = cls.path("animals")
+        done = train("-data", cls.file, "-run", run, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 3)
+        assert done.returncode == 0, done.stderr
+        cls.model = poise.open_run(run).model()
+
+    def new_data(self, features, labels, names, **options):
+        poise.write_data(self.path("new.h5"), features, labels=labels, names=names, force=True, **options)
+        return poise.read_data(self.path("new.h5")).train
+
+    def refused(self, message, samples, function=None):
+        self.assertRaisesRegex(poise.Error, message, function or self.model.score, samples)
+
+    def test_columns_and_classes_are_matched_by_name(self):
+        expected = self.model.score(poise.read_data(self.file).train)
+        shuffled = self.new_data(np.column_stack([np.zeros(30), self.x[:, [2, 0, 1]]]), self.y,
+                                 ["colour", "length", "age", "mass"], class_names=["eel", "dog", "cat"])
+        self.assertEqual(self.model.score(shuffled), expected)
+        np.testing.assert_array_equal(self.model(shuffled), self.model(self.x))
+
+    def test_other_columns_are_refused(self):
+        self.refused("new.h5' has no column of features named 'length', which the network was trained on .the nearest name is "
+                     "'lenght'.", self.new_data(self.x, self.y, ["age", "mass", "lenght"]))
+        self.refused("new.h5' has 2 columns of features, but the network was trained on 3",
+                     self.new_data(self.x[:, :2], self.y, None))
+        self.refused("the array has 4 columns of features, but the network was trained on 3", np.ones((5, 4)), self.model)
+        self.refused("the features have 1 dimensions; they need two", np.ones(3), self.model)
+
+    def test_other_classes_are_refused(self):
+        labels = np.where(self.y == "dog", "dogfish", self.y)
+        self.refused("the network has no class named 'dogfish'", self.new_data(self.x, labels, ["age", "mass", "length"]))
+        self.refused("has the class 3, but the network was trained on 3 classes",
+                     self.new_data(self.x, np.arange(30) % 4, None))
+        self.refused("has 1 columns of targets, but the network has 3 outputs", poise.Samples(self.x, targets=np.ones(30)))
+        self.refused("neither targets nor labels", poise.Samples(self.x))
+
+    def test_rows_with_missing_numbers_are_named(self):
+        for bad in (np.nan, np.inf):
+            x = self.x.copy()
+            x[17, 1] = bad
+            self.refused(r"the array: row 17, column 1 \(mass\) is missing or not finite", x, self.model)
+
+    def test_models_of_other_programs_are_refused(self):
+        checkpoint = self.model.checkpoint
+        for option, words in (("model", "-model sine is the model of another program"), ("objective", "-objective sine"),
+                              ("activation", "-activation sine is not known"), ("weights", "-weights sine is not known"),
+                              ("loss", "-loss sine is the loss of another program")):
+            class Foreign(poise.Checkpoint):
+                config = {**checkpoint.config, "model": "pointwise", option: "sine"}
+                parameters = {**checkpoint.parameters, "b": np.zeros((4, 1))}
+
+            with self.subTest(option):
+                self.refused(words, poise.read_data(self.file).train, lambda samples: poise.Model(Foreign(checkpoint.path))
+                             .score(samples))
+
+    def test_a_run_whose_data_file_is_gone_still_has_its_model(self):
+        file, run = self.path("short_lived.h5"), self.new_run()
+        shutil.copy(self.file, file)
+        self.train("-data", file, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 1, run=run)
+        os.remove(file)
+        model = poise.open_run(run).model()
+        self.assertEqual((model.names.inputs, model(self.x).shape), ([], (30, 3)))
+
+
+class DataFiles(TrainingTest):
+    """Files that poise.read_data and poise-data show both refuse, in the same words up to the cure."""
+
+    def refusals(self, path):
+        done = subprocess.run([DATA, "show", path], capture_output=True, text=True, timeout=patience(60))
+        self.assertEqual(done.returncode, 2, done.stdout)
+        with self.assertRaises(poise.Error) as caught:
+            poise.read_data(path)
+        return done.stderr.split("poise: error: ")[-1].strip(), str(caught.exception)
+
+    def test_bad_files_are_refused_in_the_words_of_the_programs(self):
+        x, labels = np.arange(12.0).reshape(4, 3), np.array([0, 1, 1, 0])
+        nan = x.copy()
+        nan[2, 1] = np.nan
+        good = {"features": x, "labels": labels}
+        changes = {
+            "nan": {"features": nan}, "a vector": {"features": x[:, 0]}, "words": {"features": np.array([[b"a"]] * 4)},
+            "no features": {"features": None}, "no answers": {"labels": None}, "both answers": {"targets": x},
+            "rows": {"labels": labels[:3]}, "a large label": {"labels": labels + 5}, "half a label": {"labels": labels + 0.5},
+            "names": {"input_names": [b"a", b"b"]}, "class names": {"class_names": [b"a"]},
+            "test columns": {"test_features": x[:, :2], "test_labels": labels},
+            "test answers": {"test_features": x, "test_targets": x},
+        }
+        attributes = {"_Unsigned": "true", "scale_factor": 0.0, "add_offset": np.inf, "valid_range": [1.0]}
+        for name, change in changes.items():
+            self.compare(name, {**good, **change}, {})
+        for name, value in attributes.items():
+            self.compare(name, good, {name: value})
+
+    def compare(self, name, sets, attributes):
+        path = self.path(f"bad {name}.h5")
+        with h5py.File(path, "w") as file:
+            for key, values in sets.items():
+                if values is not None:
+                    file[key] = values
+                    if key.endswith("labels"):
+                        file[key].attrs["classes"] = 2
+            if attributes:
+                file["features"].attrs.update(attributes)
+        with self.subTest(name):
+            theirs, ours = self.refusals(path)
+            self.assertEqual(ours.split(";")[0], theirs.split(";")[0])
+
+    def test_packed_numbers_are_unpacked_as_the_programs_unpack_them(self):
+        path = self.path("packed.h5")
+        stored = np.random.default_rng(2).integers(0, 200, (20, 3)).astype("uint8")
+        with h5py.File(path, "w") as file:
+            file["features"], file["targets"] = stored, stored[:, 0] / 7
+            file["features"].attrs.update({"scale_factor": 0.5, "add_offset": -3.0, "_FillValue": np.uint8(255)})
+        data = poise.read_data(path)
+        np.testing.assert_array_equal(data.train.features, 0.5 * stored - 3)
+        self.assertEqual(data.train.targets.shape, (20, 1))
+        run = self.train("-data", path, "-time", 0.01)
+        self.assertEqual(poise.open_run(run).checkpoint().state["data_fingerprint"], data.fingerprint())
+        with h5py.File(path, "r+") as file:
+            file["features"][4, 2] = 255
+        with self.assertRaisesRegex(poise.Error, "row 4, column 2 holds 255, which its attributes call missing"):
+            poise.read_data(path)
+
+    def test_what_is_written_is_read_by_the_programs(self):
+        path = self.path("written.h5")
+        x = np.random.default_rng(3).normal(size=(24, 4))
+        poise.write_data(path, x[:20], labels=np.arange(20) % 3, test_features=x[20:], test_labels=[0, 1, 2, 2],
+                         names=["a", "b", "c", "größe"], class_names=["one", "two", "three"], source="a test", license="CC0")
+        shown = subprocess.run([DATA, "show", path], capture_output=True, text=True, timeout=patience(60), check=True).stdout
+        for words in ("inputs: a, b, c, größe", "class 2 (three)", "source: a test", "/test_features [4, 4]"):
+            self.assertIn(words, shown)
+        data = poise.read_data(path)
+        np.testing.assert_array_equal(data.train.features, x[:20])
+        self.assertEqual((data.classes, data.names.classes, len(data.test)), (3, ["one", "two", "three"], 4))
+        self.assertRaisesRegex(poise.Error, "exists already; force=True replaces it", poise.write_data, path, x, labels=[0] * 24)
+
+    def test_bad_arrays_are_not_written(self):
+        path, x = self.path("none.h5"), np.ones((3, 2))
+        for words, options in (("row 1, column 1 holds nan", {"features": [[1, 2], [3, np.nan]], "targets": [1, 2]}),
+                               ("has neither", {"features": x}), ("outside .0, 2.", {"features": x, "labels": [0, 1, 2], "classes": 2}),
+                               ("is not one of class_names", {"features": x, "labels": ["a", "b", "c"], "class_names": ["a", "b"]}),
+                               ("neither reals nor integers", {"features": [["a", "b"]], "targets": [1]}),
+                               ("neither reals nor integers", {"features": np.array([[1], [2, 3]], dtype=object), "labels": [0, 1]})):
+            with self.subTest(words):
+                features = options.pop("features")
+                self.assertRaisesRegex(poise.Error, f"(none.h5': .*)?{words}", poise.write_data, path, features, **options)
+                self.assertFalse([name for name in os.listdir(self.scratch) if name.startswith("none.h5")])
+
+    def test_data_in_other_files_are_refused(self):
+        path = self.path("linked.h5")
+        with h5py.File(path, "w") as file:
+            file["features"] = h5py.ExternalLink(self.regression, "/features")
+            file["targets"] = np.ones((40, 1))
+        self.assertRaisesRegex(poise.Error, "/features of file .* is no data set of this file", poise.read_data, path)
+
+
+class CommandLine(TrainingTest):
+    def start(self, *words, code=0):
+        done = subprocess.run([sys.executable, "-m", "poise", *words], capture_output=True, text=True, timeout=patience(100),
+                              env={**os.environ, "PYTHONPATH": PACKAGE})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done.stdout + done.stderr
+
+    def test_show_and_plot(self):
+        run = self.train("-data", self.regression, *FLOW)
+        shown = self.start("show", run)
+        for words in ("softmax_linear, gamma = 0.8", "1 attempt", "step 0, t = 0: A [7, 7], B [2, 7]", "verdict: held"):
+            self.assertIn(words, shown)
+        with open(checkpoints(run)[0], "r+b") as file:
+            file.truncate(100)
+        self.assertIn("step 0: damaged: ", self.start("show", run))
+        self.assertIn("figures/run.png", self.start("plot", run, "--format", "png"))
+        self.assertEqual(self.start("show", self.scratch, code=2).strip(),
+                         f"python -m poise show: error: {self.scratch}: no run.h5 in it; is it the directory that poise-train "
+                         "-run named?")
+        self.assertIn("usage", self.start("draw", code=2))
 
 
 if __name__ == "__main__":

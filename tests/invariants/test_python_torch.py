@@ -1,10 +1,11 @@
 """TorchModel computes the outputs of the numpy model, and its gradient is the gradient of poise-train."""
 
+import os
 import unittest
 
 import numpy as np
 
-from python_package import STEPS, ModelsTest, require
+from python_package import STEPS, ModelsTest, poise, require
 
 require("torch")
 import torch  # noqa: E402  (after the check that it is there)
@@ -51,6 +52,28 @@ class Torch(ModelsTest):
         largest = max(np.abs(values).max() for values in taken.values())
         for name, parameter in module.named_parameters():
             np.testing.assert_allclose(parameter.grad.numpy(), taken[name], rtol=0, atol=STEP * largest, err_msg=name)
+
+    def test_derivatives_with_respect_to_samples_are_exact(self):
+        for case, run in self.opened_cases():
+            if "relu" in case:  # central differences are wrong across a kink
+                continue
+            with self.subTest(case):
+                module = run.model().to_torch()
+                x = torch.tensor(run.data().train.features[:2], requires_grad=True)
+                self.assertTrue(torch.autograd.gradcheck(module, (x,)))
+
+    def test_second_derivatives_are_refused(self):
+        module = poise.open_run(os.path.join(self.ensemble, "case-0")).model().to_torch()
+        gradient, = torch.autograd.grad(module(np.ones((1, module.mean.numel()))).sum(), module.A, create_graph=True)
+        with self.assertRaisesRegex(RuntimeError, "once_differentiable"):
+            gradient.sum().backward()
+
+    def test_an_equilibrium_that_is_not_found_is_an_error(self):
+        run = next(run for case, run in self.opened_cases() if "'free', '-activation', 'identity'" in case)
+        module = run.model().to_torch()
+        with torch.no_grad():
+            module.A[:] = torch.eye(len(module.A)) / run.config["gamma"]  # W = I: z = z + u has no solution
+        self.assertRaises(poise.ConvergenceError, module, run.data().train.features)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Samples:
     targets: np.ndarray = None  # [n, q], of a regression
     labels: np.ndarray = None  # [n], classes 0, 1, 2, …
     names: Names = Names()
-    where: str = "the samples"  # for messages
+    where: str = "the array"  # for messages
 
     def __len__(self):
         return len(self.features)
