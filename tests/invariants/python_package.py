@@ -3,10 +3,14 @@
 import importlib.util
 import itertools
 import os
+import subprocess
 import sys
 
-from training import SOURCE, TrainingTest, train
+import h5py
 
+from training import ENVIRONMENT, MPIEXEC, SOURCE, TRAIN, TrainingTest, patience, train
+
+PREDICT = os.environ.get("POISE_PREDICT", os.path.join(os.path.dirname(TRAIN), "poise-predict"))
 PACKAGE = os.path.join(SOURCE, "src", "python")
 sys.path.insert(0, PACKAGE)
 import poise  # noqa: E402,F401  (after the path)
@@ -59,6 +63,23 @@ def require(*modules):
     if missing:
         print(f"skipped: this Python lacks {', '.join(missing)}")
         sys.exit(77)
+
+
+def predict(run, data):
+    """Starts poise-predict; returns the finished process, and the path of the file that it writes."""
+    path = f"{data}.{os.path.basename(run)}.predictions"
+    done = subprocess.run([MPIEXEC, "-n", "1", PREDICT, "-run", run, "-data", data, "-out", f"{path}.h5"], capture_output=True,
+                          text=True, timeout=patience(100), env=ENVIRONMENT)
+    return done, f"{path}.h5"
+
+
+def predictions(run, data):
+    """The data sets that poise-predict writes."""
+    done, path = predict(run, data)
+    if done.returncode != 0:
+        raise AssertionError(done.stdout + done.stderr)
+    with h5py.File(path) as file:
+        return {name: values[...] for name, values in file.items()}
 
 
 class ModelsTest(TrainingTest):

@@ -1,5 +1,5 @@
-"""The Python package on runs of poise-train: what it reads is what the files hold, its models are the models of the runs, and
-bad input gives one exception, in the words of the programs."""
+"""The Python package on runs of poise-train: what it reads is what the files hold, and bad input gives one exception, in the
+words of the programs."""
 
 import os
 import shutil
@@ -13,80 +13,10 @@ import warnings
 import h5py
 import numpy as np
 
-from python_package import PACKAGE, STEPS, ModelsTest, poise
-from training import DATA, DIGITS, FAILED, TrainingTest, checkpoints, command, history, patience, train
+from python_package import PACKAGE, poise, predict
+from training import BAD_INPUT, DATA, DIGITS, FAILED, TrainingTest, checkpoints, command, history, patience, train
 
-from poise.equilibrium import solve_equilibria  # noqa: E402  (python_package has set the path)
-
-# Equilibria are solved to 1e-12 on both sides.
-AGREEMENT = 1e-10
 FLOW = ("-time", 0.05, "-checkpoint_every", 2, "-checkpoint_keep", 0)
-
-
-class Models(ModelsTest):
-    def test_every_model_has_the_losses_and_accuracies_of_the_run(self):
-        for case, run in self.opened_cases():
-            with self.subTest(case):
-                for step in range(STEPS + 1):
-                    self.assert_same_scores(run, run.data(), step)
-
-    def assert_same_scores(self, run, data, step):
-        model, stored = run.model(step), run.history
-        row = list(stored["step"]).index(step)
-        sets = {"train": (data.train, model.class_weights(data.train.labels), stored["loss"], stored["train_accuracy"])}
-        if data.test:
-            sets["test"] = (data.test, None, stored["test_loss"], stored["test_accuracy"])
-        for samples, weights, loss, accuracy in sets.values():
-            score = model.score(samples, weights)
-            np.testing.assert_allclose(score.loss, loss[row], rtol=AGREEMENT)
-            np.testing.assert_equal(score.accuracy, accuracy[row])
-
-    def test_equilibria_are_solved_and_explicit_networks_have_no_residual(self):
-        for case, run in self.opened_cases():
-            with self.subTest(case):
-                model, x = run.model(), run.data().train.features
-                forward = model.forward(x)
-                np.testing.assert_array_equal(forward.outputs, model(x))
-                if run.config["objective"] in ("equilibrium", "collapsed"):
-                    self.assertEqual(forward.residuals.shape, (len(x),))
-                    self.assertLess(forward.residuals.max(), 1e-12)
-                else:
-                    self.assertIsNone(forward.residuals)
-
-    def test_probabilities_of_classifiers(self):
-        for case, run in self.opened_cases():
-            model, x = run.model(), run.data().train.features
-            with self.subTest(case):
-                if run.config["loss"] == "squared":
-                    self.assertRaisesRegex(poise.Error, "-loss squared gives no probabilities", model.probabilities, x)
-                    continue
-                probabilities = model.probabilities(x)
-                np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-14)
-                np.testing.assert_array_equal(probabilities.argmax(axis=1), model.predict(x))
-
-
-class Equilibria(unittest.TestCase):
-    def test_hard_equations_are_solved(self):
-        """Close to instability, where plain iteration takes thousands of steps, and with large weights."""
-        random = np.random.default_rng(0)
-        a, u = random.normal(size=(40, 40)), random.normal(size=(25, 40))
-        softmax = 0.999 * np.exp(a) / np.exp(a).sum(axis=0)
-        p = random.normal(size=(40, 40))
-        monotone = 0.99 * np.eye(40) - p.T @ p + 5 * (a - a.T)
-        for weights in (softmax, monotone):
-            for activation in ("identity", "tanh", "relu", "leaky_relu", "softplus", "sigmoid"):
-                with self.subTest(activation):
-                    z, residuals = solve_equilibria(weights, u, activation)
-                    self.assertEqual(z.shape, u.shape)
-                    self.assertLess(residuals.max(), 1e-12)
-
-    def test_an_equation_without_a_solution_is_an_error_that_names_the_sample(self):
-        u = np.array([[-1.0], [1.0]])  # z = relu(2z − 1) has a solution, z = relu(2z + 1) has none
-        with self.assertRaisesRegex(poise.ConvergenceError, "equilibrium of sample 1 was not found") as caught:
-            solve_equilibria(np.array([[2.0]]), u, "relu")
-        self.assertLess(caught.exception.residuals[0], 1e-12)
-        self.assertGreater(caught.exception.residuals[1], 1e-3)
-        self.assertRaises(poise.ConvergenceError, solve_equilibria, np.eye(1), u, "identity")  # a singular matrix
 
 
 class Runs(TrainingTest):
@@ -216,7 +146,7 @@ class Runs(TrainingTest):
         """Packed features of a real data set, and a flow with its audit."""
         run = poise.open_run(self.train("-data", DIGITS, "-time", 0.3))
         score = run.model().score(run.data().test)
-        np.testing.assert_allclose(score.loss, run.history["test_loss"][-1], rtol=AGREEMENT)
+        np.testing.assert_allclose(score.loss, run.history["test_loss"][-1], rtol=1e-10)
         self.assertEqual(score.accuracy, run.history["test_accuracy"][-1])
 
 
@@ -230,10 +160,10 @@ class NewSamples(TrainingTest):
         cls.x, cls.y = random.normal(size=(30, 3)), np.array(["cat", "dog", "eel"])[np.arange(30) % 3]
         cls.file = cls.path("animals.h5")
         poise.write_data(cls.file, cls.x, labels=cls.y, names=["age", "mass", "length"])
-        run = cls.path("animals")
-        done = train("-data", cls.file, "-run", run, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 3)
+        cls.run_directory = cls.path("animals")
+        done = train("-data", cls.file, "-run", cls.run_directory, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 3)
         assert done.returncode == 0, done.stderr
-        cls.model = poise.open_run(run).model()
+        cls.model = poise.open_run(cls.run_directory).model()
 
     def new_data(self, features, labels, names, **options):
         poise.write_data(self.path("new.h5"), features, labels=labels, names=names, force=True, **options)
@@ -241,6 +171,13 @@ class NewSamples(TrainingTest):
 
     def refused(self, message, samples, function=None):
         self.assertRaisesRegex(poise.Error, message, function or self.model.score, samples)
+
+    def refused_by_all(self, message, samples):
+        """poise-predict refuses the same file, with the same words."""
+        self.refused(message, samples)
+        done, _ = predict(self.run_directory, self.path("new.h5"))
+        self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, message)
 
     def test_columns_and_classes_are_matched_by_name(self):
         expected = self.model.score(poise.read_data(self.file).train)
@@ -250,20 +187,36 @@ class NewSamples(TrainingTest):
         np.testing.assert_array_equal(self.model(shuffled), self.model(self.x))
 
     def test_other_columns_are_refused(self):
-        self.refused("new.h5' has no column of features named 'length', which the network was trained on .the nearest name is "
-                     "'lenght'.", self.new_data(self.x, self.y, ["age", "mass", "lenght"]))
-        self.refused("new.h5' has 2 columns of features, but the network was trained on 3",
-                     self.new_data(self.x[:, :2], self.y, None))
+        self.refused_by_all("new.h5' has no column of features named 'length', which the network was trained on .the nearest name "
+                            "is 'lenght'.", self.new_data(self.x, self.y, ["age", "mass", "lenght"]))
+        self.refused_by_all("new.h5' has 2 columns of features, but the network was trained on 3",
+                            self.new_data(self.x[:, :2], self.y, None))
         self.refused("the array has 4 columns of features, but the network was trained on 3", np.ones((5, 4)), self.model)
         self.refused("the features have 1 dimensions; they need two", np.ones(3), self.model)
 
     def test_other_classes_are_refused(self):
         labels = np.where(self.y == "dog", "dogfish", self.y)
-        self.refused("the network has no class named 'dogfish'", self.new_data(self.x, labels, ["age", "mass", "length"]))
-        self.refused("has the class 3, but the network was trained on 3 classes",
-                     self.new_data(self.x, np.arange(30) % 4, None))
-        self.refused("has 1 columns of targets, but the network has 3 outputs", poise.Samples(self.x, targets=np.ones(30)))
+        self.refused_by_all("the network has no class named 'dogfish', which the network was trained on",
+                            self.new_data(self.x, labels, ["age", "mass", "length"]))
+        self.refused_by_all("new.h5' has 4 classes, but the network was trained on 3", self.new_data(self.x, np.arange(30) % 4, None))
+        self.refused_by_all("has /targets, but the network was trained on classes",
+                            self.new_data(self.x, None, None, targets=np.ones((30, 3))))
+        self.refused("the array has 4 classes, but the network was trained on 3", poise.Samples(self.x, labels=[0, 1, 3] * 10))
         self.refused("neither targets nor labels", poise.Samples(self.x))
+
+    def test_samples_without_answers_have_outputs(self):
+        path = self.path("unlabelled.h5")
+        with h5py.File(path, "w") as file:
+            file["features"] = self.x
+        self.assertRaisesRegex(poise.Error, "has neither /targets .* nor /labels", poise.read_data, path)
+        np.testing.assert_array_equal(self.model(poise.read_data(path, needs_answers=False).train), self.model(self.x))
+
+    def test_answers_of_a_regression(self):
+        model = poise.open_run(self.train("-data", self.regression, "-time", 0.01)).model()
+        x = poise.read_data(self.regression).train.features
+        self.refused("has /labels, but the network was trained on /targets", poise.Samples(x, labels=np.zeros(40, int)), model.score)
+        self.refused("has 1 columns of targets, but the network has 2 outputs", poise.Samples(x, targets=np.ones(40)), model.score)
+        self.refused("the run is a regression", x, model.predict)
 
     def test_rows_with_missing_numbers_are_named(self):
         for bad in (np.nan, np.inf):
@@ -290,7 +243,7 @@ class NewSamples(TrainingTest):
         self.train("-data", file, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 1, run=run)
         os.remove(file)
         model = poise.open_run(run).model()
-        self.assertEqual((model.names.inputs, model(self.x).shape), ([], (30, 3)))
+        self.assertEqual((model.names.inputs, model(self.x).shape), (["age", "mass", "length"], (30, 3)))
 
 
 class DataFiles(TrainingTest):

@@ -116,8 +116,8 @@ class Checkpoint:
 def content_of(item):
     """The entries of a data set, and their CRC-32."""
     if item.dtype.kind in "SO":
-        texts = [hdf5.text(value) for value in item[...]]
-        return texts, zlib.crc32("".join(text + "\0" for text in texts).encode())
+        texts = [value.split(b"\0")[0] for value in item[...]]
+        return [hdf5.text(value) for value in texts], zlib.crc32(b"".join(value + b"\0" for value in texts))
     values = np.ascontiguousarray(item[...], dtype="<f8")
     return values, zlib.crc32(values.tobytes())
 

@@ -30,6 +30,7 @@ class Samples:
     features: np.ndarray  # [n, d]
     targets: np.ndarray = None  # [n, q], of a regression
     labels: np.ndarray = None  # [n], classes 0, 1, 2, …
+    classes: int = 0  # their number; 0: the largest label + 1
     names: Names = Names()
     where: str = "the array"  # for messages
 
@@ -93,8 +94,8 @@ def marks(samples, classes, test):
 class Reader:
     """Reads and checks one open data file. Messages name `path`, which may differ from the name of the file."""
 
-    def __init__(self, file, path):
-        self.file, self.path = file, path
+    def __init__(self, file, path, needs_answers=True):
+        self.file, self.path, self.needs_answers = file, path, needs_answers
 
     def fail(self, what):
         raise Error(f"data file '{self.path}': {what}")
@@ -111,18 +112,15 @@ class Reader:
             self.require_same_columns(train, test, classes, test_classes)
         elif "test_targets" in self.file or "test_labels" in self.file:
             self.fail("has /test_targets or /test_labels but no /test_features: add it, or remove the other")
-        names = self.all_names()
+        names = self.all_names(train, classes)
         train, test = (samples and replace(samples, names=names, where=f"data file '{self.path}'")
                        for samples in (train, test))
         return Data(self.path, train, test, classes, names, attributes)
 
-    def all_names(self):
-        """Names; reads nothing else."""
-        columns = {name: self.file[name].shape[1] for name in ("features", "targets")
-                   if name in self.file and self.file[name].ndim == 2}
-        classes = hdf5.attributes(self.file["labels"]).get("classes", 0) if "labels" in self.file else 0
-        return Names(self.names("input_names", columns.get("features", 0), "column of /features"),
-                     [] if classes else self.names("target_names", columns.get("targets", 1), "column of /targets"),
+    def all_names(self, train, classes):
+        return Names(self.names("input_names", train.features.shape[1], "column of /features"),
+                     self.names("target_names", train.targets.shape[1], "column of /targets")
+                     if train.targets is not None else [],
                      self.names("class_names", classes, "class") if classes else [])
 
     def samples(self, prefix, classes):
@@ -136,6 +134,8 @@ class Reader:
         if targets is not None and labels is not None:
             self.fail(f"has both /{prefix}targets and /{prefix}labels: keep the first for regression, the second for "
                       "classification")
+        if targets is None and labels is None and not self.needs_answers:
+            return Samples(features), 0
         if targets is None and labels is None:
             self.fail(f"has neither /{prefix}targets [samples, outputs] nor /{prefix}labels [samples]: add one of them")
         answers, name = (targets, "targets") if labels is None else (labels, "labels")
@@ -145,7 +145,7 @@ class Reader:
         if labels is None:
             return Samples(features, targets), 0
         classes = self.class_count(prefix, classes)
-        return Samples(features, None, self.class_numbers(f"/{prefix}labels", labels, classes)), classes
+        return Samples(features, None, self.class_numbers(f"/{prefix}labels", labels, classes), classes), classes
 
     def numbers(self, name, dimensions):
         """An unpacked data set as float64, all of it present and finite; None without one."""
@@ -206,17 +206,19 @@ class Reader:
         if test.features.shape[1] != train.features.shape[1]:
             self.fail(f"/test_features has {test.features.shape[1]} columns, /features has {train.features.shape[1]}: both "
                       "need the same features")
-        if (test.labels is None) != (train.labels is None):
+        if [test.labels is None, test.targets is None] != [train.labels is None, train.targets is None]:
             self.fail("mixes /labels and /targets: training and test set need the same kind")
-        kind, of_test, of_train = (("classes", test_classes, classes) if classes else
-                                   ("targets", test.targets.shape[1], train.targets.shape[1]))
-        if of_test != of_train:
-            self.fail(f"the test set has {of_test} {kind}, the training set {of_train}: both need the same")
+        if test_classes != classes:
+            self.fail(f"the test set has {test_classes} classes, the training set {classes}: both need the same")
+        if train.targets is not None and test.targets.shape[1] != train.targets.shape[1]:
+            self.fail(f"the test set has {test.targets.shape[1]} targets, the training set {train.targets.shape[1]}: both need "
+                      "the same")
 
 
-def read_data(path):
-    """Reads and checks a whole data file (Data). Packed numbers are unpacked (CF conventions). Raises Error, which names
+def read_data(path, needs_answers=True):
+    """Reads and checks a whole data file (Data). Packed numbers are unpacked (CF conventions). `needs_answers`: whether a
+    file without /targets and /labels is refused; data that a model is applied to may have none. Raises Error, which names
     file, data set and row, unless the file conforms to the schema poise-data-1 and all its numbers are finite."""
     path = os.fspath(path)
     with hdf5.open_file(path) as file:
-        return Reader(file, path).read()
+        return Reader(file, path, needs_answers).read()

@@ -1,28 +1,19 @@
 """Fits samples to a trained model: columns and classes by their names if both sides have names, else by their places."""
 
 import difflib
-import os
-import warnings
-from dataclasses import replace
 
 import numpy as np
 
-from . import hdf5
-from .data import Names, Reader
+from .data import Names
 from .errors import Error
 
 
 def names_of(checkpoint):
-    """The names of the data that a run was made with: from its data file, as long as it is there."""
-    path = checkpoint.attributes("state").get("data_path", "")
-    if not os.path.exists(path):
-        return Names()
-    try:
-        with hdf5.open_file(path) as file:
-            return Reader(file, path).all_names()
-    except Error as error:
-        warnings.warn(f"columns and classes are matched by their places, not by their names: {error}", stacklevel=3)
-        return Names()
+    """The names (Names) and the number of classes of the data that a run was made with; 0 classes for a regression, None for
+    a checkpoint of an older version, which did not store them."""
+    stored = checkpoint.arrays("data")
+    names = Names(*(stored.get(f"{kind}_names", []) for kind in ("input", "target", "class")))
+    return names, checkpoint.attributes("data").get("classes")
 
 
 def places(wanted, names, where, what):
@@ -59,18 +50,24 @@ def matched_inputs(samples, inputs, names):
 
 def matched_labels(samples, classes, names):
     """The labels [n] by the numbers of the network's `classes`."""
+    if classes == 0:
+        raise Error(f"{samples.where} has /labels, but the network was trained on /targets: store the numbers as /targets, or "
+                    "leave the labels out")
     labels, given = np.asarray(samples.labels), samples.names.classes
     if names and given:
         places(given, names, "the network", "class named")
         return np.array([names.index(name) for name in given])[labels]
-    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
-        raise Error(f"{samples.where} has the class {labels.max() if labels.min() >= 0 else labels.min()}, but the network "
-                    f"was trained on {classes} classes, 0 to {classes - 1}")
+    count = samples.classes or labels.max(initial=-1) + 1
+    if count > classes or labels.min(initial=0) < 0:
+        raise Error(f"{samples.where} has {count} classes, but the network was trained on {classes}")
     return labels
 
 
-def matched_targets(samples, outputs, names):
+def matched_targets(samples, outputs, classes, names):
     """The targets [n, outputs]."""
+    if classes and outputs > 1:
+        raise Error(f"{samples.where} has /targets, but the network was trained on classes: store the classes as /labels, or "
+                    "leave the targets out")
     targets = np.asarray(samples.targets, dtype=float)
     targets = targets[:, None] if targets.ndim == 1 else targets
     if targets.shape[1] != outputs:

@@ -1,6 +1,5 @@
 """A trained model, applied to new samples by numpy alone."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +45,7 @@ class Model:
         except KeyError as error:
             raise Error(f"checkpoint '{checkpoint.path}' has no option or parameter {error}, which -model "
                         f"{self.config.get('model')} needs") from error
+        self.names, self.classes = matching.names_of(checkpoint)
         self.shift, self.scale = np.zeros(self.outputs), 1.0  # of the targets: y = shift + scale f
         if checkpoint.attributes("targets"):
             self.scale = checkpoint.attribute("targets", "scale")
@@ -64,11 +64,6 @@ class Model:
         """q, the number of outputs."""
         return len(self.readout)
 
-    @functools.cached_property
-    def names(self):
-        """The names of inputs, targets and classes (Names) in the data file of the run; empty if the file is gone."""
-        return matching.names_of(self.checkpoint)
-
     def __call__(self, x, rtol=RTOL):
         """The outputs [n, q]."""
         return self.forward(x, rtol).outputs
@@ -79,7 +74,9 @@ class Model:
         return Forward(self.shift + self.scale * raw, states, residuals)
 
     def predict(self, x, rtol=RTOL):
-        """The classes [n] that a classifier predicts: 0, 1, 2, …"""
+        """The classes [n] that a classifier predicts: 0, 1, 2, … Raises Error for a regression."""
+        if self.classes == 0:
+            raise Error("the run is a regression: it predicts targets, the outputs of the model, and no classes")
         return losses.predicted_classes(self.config["loss"], self._forward(x, rtol)[0])
 
     def probabilities(self, x, rtol=RTOL):
@@ -131,10 +128,10 @@ class Model:
         """y of the problem that was trained [n, q]."""
         if samples.labels is not None:
             binary = self.config["loss"] == "logistic"
-            classes = 2 if binary else self.outputs
+            classes = (2 if binary else self.outputs) if self.classes is None else self.classes
             labels = matching.matched_labels(samples, classes, self.names.classes)
             return labels[:, None].astype(float) if binary else one_hot(labels, classes)
         if samples.targets is None:
             raise Error(f"{samples.where} has neither targets nor labels to compare with")
-        targets = matching.matched_targets(samples, self.outputs, self.names.targets)
+        targets = matching.matched_targets(samples, self.outputs, self.classes, self.names.targets)
         return (targets - self.shift) / self.scale
