@@ -1,5 +1,5 @@
-"""Starts a part of the Python package poise, which lies in the source tree or in the installed tree of these scripts. It
-need not be installed by pip."""
+"""Starts a part of the Python package poise, which lies in the source tree or in the installed tree of these scripts.
+It need not be installed by pip."""
 
 import importlib
 import os

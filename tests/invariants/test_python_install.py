@@ -1,5 +1,5 @@
-"""pip installs the Python package into a virtual environment, from its folder alone and without a network. Ends with code 77 if
-this Python cannot make such an environment (packages python3-venv and python3-pip)."""
+"""pip installs the Python package into a virtual environment, from its folder alone and without a network. Ends with
+code 77 if this Python cannot make such an environment (packages python3-venv and python3-pip)."""
 
 import json
 import os
@@ -20,7 +20,8 @@ import poise
 entries = importlib.metadata.entry_points()
 backends = entries.select(group="xarray.backends") if hasattr(entries, "select") else entries["xarray.backends"]
 print(json.dumps({"file": poise.__file__, "version": poise.__version__, "modules": sorted(sys.modules),
-                  "distribution": importlib.metadata.version("poise"), "backends": [entry.value for entry in backends]}))
+                  "distribution": importlib.metadata.version("poise"),
+                  "backends": [entry.value for entry in backends]}))
 """
 
 
@@ -29,7 +30,8 @@ class Installed(TrainingTest):
     def setUpClass(cls):
         super().setUpClass()
         # pip builds in the folder, so it gets a copy. The environment sees numpy and h5py of this Python.
-        copy = shutil.copytree(PACKAGE, cls.path("python"), ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
+        left_out = shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
+        copy = shutil.copytree(PACKAGE, cls.path("python"), ignore=left_out)
         cls.environment = cls.path("environment")
         cls.start(sys.executable, "-m", "venv", "--system-site-packages", cls.environment)
         cls.start(cls.program("pip"), "install", "--no-index", "--no-deps", "--no-build-isolation", "--quiet", copy)
@@ -55,9 +57,9 @@ class Installed(TrainingTest):
         with open(os.path.join(SOURCE, "CMakeLists.txt"), encoding="utf-8") as file:
             version = re.search(r"project\(poise VERSION ([0-9.]+)", file.read()).group(1)
         self.assertEqual([about["version"], about["distribution"], poise.__version__], [version] * 3)
-        installed = {name for _, _, names in os.walk(os.path.dirname(about["file"])) for name in names if name.endswith(".py")}
-        self.assertEqual(installed, {name for _, _, names in os.walk(os.path.join(PACKAGE, "poise")) for name in names
-                                     if name.endswith(".py")})
+        installed, stored = ({name for _, _, names in os.walk(folder) for name in names if name.endswith(".py")}
+                             for folder in (os.path.dirname(about["file"]), os.path.join(PACKAGE, "poise")))
+        self.assertEqual(installed, stored)
 
     def test_its_programs_run(self):
         run = self.train("-data", self.regression, "-time", 0.05)

@@ -1,4 +1,5 @@
-"""The models of the Python package are the models of the runs: the same losses, accuracies and outputs, for every model."""
+"""The models of the Python package are the models of the runs: the same losses, accuracies and outputs, for every
+model."""
 
 import unittest
 
@@ -48,12 +49,14 @@ class Models(ModelsTest):
                 data, model = poise.read_data(run.config["data"]), run.model()
                 predicted, samples = predictions(run.directory, data.path), data.train
                 outputs = model(samples)
-                np.testing.assert_allclose(outputs, predicted["outputs"], rtol=0, atol=AGREEMENT * np.abs(outputs).max())
+                np.testing.assert_allclose(outputs, predicted["outputs"], rtol=0,
+                                           atol=AGREEMENT * np.abs(outputs).max())
                 self.assertEqual(model.classes > 0, "predicted" in predicted)
                 if model.classes:
                     np.testing.assert_array_equal(model.predict(samples), predicted["predicted"])
                 if "probabilities" in predicted:
-                    np.testing.assert_allclose(model.probabilities(samples), predicted["probabilities"], rtol=0, atol=AGREEMENT)
+                    np.testing.assert_allclose(model.probabilities(samples), predicted["probabilities"], rtol=0,
+                                               atol=AGREEMENT)
 
     def test_probabilities_of_classifiers(self):
         for case, run in self.opened_cases():

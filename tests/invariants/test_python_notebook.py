@@ -1,6 +1,7 @@
 """The tutorial notebook runs from its first to its last cell, in a folder that looks like the root after a build.
 
-With nbclient and ipykernel a kernel runs it, as Jupyter does; without them, this Python runs its cells one after the other.
+With nbclient and ipykernel a kernel runs it, as Jupyter does; without them, this Python runs its cells one after the
+other.
 """
 
 import importlib.util
@@ -44,7 +45,8 @@ class Tutorial(unittest.TestCase):
             self.run_python("-c", BY_KERNEL, NOTEBOOK, str(int(patience(100))))
         else:
             print("without nbclient and ipykernel: the cells run one after the other in this Python")
-            self.run_python("-c", "\n".join("".join(cell["source"]) for cell in self.cells if cell["cell_type"] == "code"))
+            code = ["".join(cell["source"]) for cell in self.cells if cell["cell_type"] == "code"]
+            self.run_python("-c", "\n".join(code))
 
     def test_it_is_stored_without_results(self):
         self.assertGreater(len(self.cells), 10)

@@ -35,7 +35,8 @@ class Xarray(TrainingTest):
     def test_a_data_file_has_its_names(self):
         path = self.path("named.h5")
         x = np.random.default_rng(0).normal(size=(9, 2))
-        poise.write_data(path, x, labels=["a", "b", "b"] * 3, names=["mass", "age"], test_features=x[:4], test_labels=list("abab"))
+        poise.write_data(path, x, labels=["a", "b", "b"] * 3, names=["mass", "age"], test_features=x[:4],
+                         test_labels=list("abab"))
         dataset = xarray.open_dataset(path, engine=PoiseBackend)
         self.assertEqual(dict(dataset.sizes), {"sample": 9, "input": 2, "test_sample": 4})
         np.testing.assert_array_equal(dataset["features"].sel(input="age"), x[:, 1])

@@ -17,5 +17,5 @@ def plot(runs, path=None, x=None):
 
 
 __version__ = "0.2.0"
-__all__ = ["Checkpoint", "ConvergenceError", "Data", "Error", "Forward", "History", "Model", "Names", "Run", "Samples", "Score",
-           "open_run", "plot", "read_data", "verdict", "write_data"]
+__all__ = ["Checkpoint", "ConvergenceError", "Data", "Error", "Forward", "History", "Model", "Names", "Run", "Samples",
+           "Score", "open_run", "plot", "read_data", "verdict", "write_data"]

@@ -20,7 +20,7 @@ USAGE = """usage: python -m poise COMMAND ARGUMENTS
 def show():
     from .show import run_text
 
-    parser = argparse.ArgumentParser(prog=program_name(), description="History, attempts, checkpoints and verdict of runs.")
+    parser = argparse.ArgumentParser(prog=program_name(), description="History, attempts, checkpoints and verdict.")
     parser.add_argument("runs", nargs="+", metavar="DIR", help="a run directory")
     print("\n\n".join(run_text(open_run(directory)) for directory in parser.parse_args().runs))
 

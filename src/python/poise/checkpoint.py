@@ -103,7 +103,8 @@ class Checkpoint:
                 self._require(groups[name].get("crc32") == crc, f"is damaged in data set {name}")
                 manifest[name] = "data" + "".join(f" {length}" for length in item.shape) + f" crc32 {crc}"
             own = {"crc32"} if name in arrays else {"checksum", "complete"} if name == "/" else set()
-            manifest.update({f"{name}@{key}": described(value) for key, value in groups[name].items() if key not in own})
+            manifest.update({f"{name}@{key}": described(value)
+                             for key, value in groups[name].items() if key not in own})
         self._require(root.get("checksum") == checksum_of(manifest),
                       "is damaged: its content does not have its checksum")
         return arrays, groups
@@ -144,12 +145,13 @@ def list_checkpoints(folder):
 
 
 def newest_valid(folder):
-    """The newest checkpoint that passes its checks. Warns of every damaged one that is newer. Raises Error without any."""
+    """The newest checkpoint that passes its checks. Warns of every damaged one that is newer. Raises Error without
+    any."""
     for checkpoint in reversed(list_checkpoints(folder)):
         try:
             checkpoint.verify()
             return checkpoint
         except Error as error:
-            warnings.warn(f"checkpoint {checkpoint.path} is damaged ({error}); falling back to the checkpoint before it",
-                          stacklevel=3)
+            warnings.warn(f"checkpoint {checkpoint.path} is damaged ({error}); falling back to the checkpoint before "
+                          "it", stacklevel=3)
     raise Error(f"{folder} holds no valid checkpoint")

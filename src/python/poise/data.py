@@ -60,8 +60,8 @@ class Data:
         return f"{total % 2**64:016x}"
 
     def to_xarray(self):
-        """An xarray.Dataset: features (sample, input), targets (sample, target) or labels (sample), and the test set over
-        test_sample; names of columns are coordinates. Needs xarray."""
+        """An xarray.Dataset: features (sample, input), targets (sample, target) or labels (sample), and the test set
+        over test_sample; names of columns are coordinates. Needs xarray."""
         import xarray
 
         variables = {}
@@ -70,8 +70,9 @@ class Data:
                 values = getattr(samples, name, None)
                 if values is not None:
                     variables[prefix + name] = ((f"{prefix}sample", column) if column else (f"{prefix}sample",), values)
-        coordinates = {"input": self.names.inputs, "target": self.names.targets}
-        dataset = xarray.Dataset(variables, {name: names for name, names in coordinates.items() if names}, self.attributes)
+        names = {"input": self.names.inputs, "target": self.names.targets}
+        coordinates = {dimension: columns for dimension, columns in names.items() if columns}
+        dataset = xarray.Dataset(variables, coordinates, self.attributes)
         return dataset.assign_attrs(class_names=self.names.classes) if self.names.classes else dataset
 
 
@@ -140,8 +141,8 @@ class Reader:
             self.fail(f"has neither /{prefix}targets [samples, outputs] nor /{prefix}labels [samples]: add one of them")
         answers, name = (targets, "targets") if labels is None else (labels, "labels")
         if len(answers) != len(features):
-            self.fail(f"/{prefix}{name} has {len(answers)} rows, /{prefix}features has {len(features)}: both need one row "
-                      "a sample")
+            self.fail(f"/{prefix}{name} has {len(answers)} rows, /{prefix}features has {len(features)}: both need one "
+                      "row a sample")
         if labels is None:
             return Samples(features, targets), 0
         classes = self.class_count(prefix, classes)
@@ -171,8 +172,8 @@ class Reader:
             place = (rows[0], columns[0])
             found = np.asarray(stored[rows[0]], dtype=float).reshape(-1)[columns[0]]
             why = "" if not np.isfinite(found) else ", which its attributes call missing"
-            self.fail(f"{name}: row {place[0]}, column {place[1]} holds {found:g}{why}; fill it in or leave out such rows "
-                      "(rows and columns count from 0)")
+            self.fail(f"{name}: row {place[0]}, column {place[1]} holds {found:g}{why}; fill it in or leave out such "
+                      "rows (rows and columns count from 0)")
 
     def class_count(self, prefix, default):
         classes = hdf5.attributes(self.file[f"{prefix}labels"]).get("classes", default)
@@ -183,8 +184,8 @@ class Reader:
         return classes
 
     def class_numbers(self, name, labels, classes):
-        for bad, why in ((labels != np.floor(labels), "which is no whole number; store the classes as 0, 1, 2, ..., or the "
-                          "numbers as /targets"),
+        for bad, why in ((labels != np.floor(labels), "which is no whole number; store the classes as 0, 1, 2, ..., or "
+                          "the numbers as /targets"),
                          ((labels < 0) | (labels >= classes), f"outside [0, {classes}); correct it, or the attribute "
                           "'classes' of /labels")):
             if bad.any():
@@ -204,21 +205,21 @@ class Reader:
 
     def require_same_columns(self, train, test, classes, test_classes):
         if test.features.shape[1] != train.features.shape[1]:
-            self.fail(f"/test_features has {test.features.shape[1]} columns, /features has {train.features.shape[1]}: both "
-                      "need the same features")
+            self.fail(f"/test_features has {test.features.shape[1]} columns, /features has {train.features.shape[1]}: "
+                      "both need the same features")
         if [test.labels is None, test.targets is None] != [train.labels is None, train.targets is None]:
             self.fail("mixes /labels and /targets: training and test set need the same kind")
         if test_classes != classes:
             self.fail(f"the test set has {test_classes} classes, the training set {classes}: both need the same")
         if train.targets is not None and test.targets.shape[1] != train.targets.shape[1]:
-            self.fail(f"the test set has {test.targets.shape[1]} targets, the training set {train.targets.shape[1]}: both need "
-                      "the same")
+            self.fail(f"the test set has {test.targets.shape[1]} targets, the training set {train.targets.shape[1]}: "
+                      "both need the same")
 
 
 def read_data(path, needs_answers=True):
-    """Reads and checks a whole data file (Data). Packed numbers are unpacked (CF conventions). `needs_answers`: whether a
-    file without /targets and /labels is refused; data that a model is applied to may have none. Raises Error, which names
-    file, data set and row, unless the file conforms to the schema poise-data-1 and all its numbers are finite."""
+    """Reads and checks a whole data file (Data). Packed numbers are unpacked (CF conventions). `needs_answers`: whether
+    a file without /targets and /labels is refused; data that a model is applied to may have none. Raises Error, which
+    names file, data set and row, unless the file conforms to the schema poise-data-1 and all its numbers are finite."""
     path = os.fspath(path)
     with hdf5.open_file(path) as file:
         return Reader(file, path, needs_answers).read()

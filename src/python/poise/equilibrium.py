@@ -19,8 +19,8 @@ def residuals_of(z, h, u):
 
 
 def solve_equilibria(weights, injection, activation, rtol=RTOL):
-    """The equilibria z [n, m] and their relative residuals [n], of W [m, m], u [n, m] and a value of -activation. Raises
-    ConvergenceError, which names the worst sample, if a residual stays above `rtol`."""
+    """The equilibria z [n, m] and their relative residuals [n], of W [m, m], u [n, m] and a value of -activation.
+    Raises ConvergenceError, which names the worst sample, if a residual stays above `rtol`."""
     value, slope = find_activation(activation)
     with np.errstate(over="ignore", invalid="ignore"):  # the residuals tell
         try:
@@ -35,8 +35,8 @@ def solve_equilibria(weights, injection, activation, rtol=RTOL):
     if (residuals > rtol).any():
         worst = int(np.argmax(residuals))
         raise ConvergenceError(f"the equilibrium of sample {worst} was not found: its relative residual is "
-                               f"{residuals[worst]:.2g}, above rtol = {rtol:g}; with -weights free an equilibrium need not "
-                               "exist", residuals)
+                               f"{residuals[worst]:.2g}, above rtol = {rtol:g}; with -weights free an equilibrium need "
+                               "not exist", residuals)
     return z, residuals
 
 
@@ -54,7 +54,8 @@ def newton(weights, u, value, slope, rtol):
         part = len(active) if together else max(1, MOST_ENTRIES // weights.size)
         for rows in np.split(active, range(part, len(active), part)):
             h = value(z[rows] @ weights.T + u[rows])
-            z[rows] = searched(z[rows], h, correction(weights, slope(h), h - z[rows], together), weights, u[rows], value)
+            step = correction(weights, slope(h), h - z[rows], together)
+            z[rows] = searched(z[rows], h, step, weights, u[rows], value)
     return z
 
 
@@ -68,7 +69,8 @@ def correction(weights, slopes, residual, together):
 
 def searched(z, h, step, weights, u, value):
     """z + t·step for every sample, with the largest t = 1, 1/2, 1/4, … that shortens z − h(z). Where no t does, as may
-    happen at the kink of a relu, the mean of z and h(z), a step that never leads away from the equilibrium of a contraction."""
+    happen at the kink of a relu, the mean of z and h(z), a step that never leads away from the equilibrium of a
+    contraction."""
     before = np.linalg.norm(h - z, axis=1)
     result, rest, t = 0.5 * (z + h), np.arange(len(z)), 1.0
     while len(rest) and t >= SMALLEST_STEP:

@@ -13,8 +13,8 @@ class Features:
     def __init__(self, checkpoint):
         self.kind = checkpoint.attribute("features", "kind")
         if self.kind not in KINDS:
-            raise Error(f"checkpoint '{checkpoint.path}' has the features '{self.kind}' of another program; this package "
-                        f"knows {', '.join(KINDS)}")
+            raise Error(f"checkpoint '{checkpoint.path}' has the features '{self.kind}' of another program; this "
+                        f"package knows {', '.join(KINDS)}")
         self.inputs = checkpoint.attribute("features", "inputs")
         self.width = checkpoint.attribute("features", "width")
         self.constant = checkpoint.attribute("features", "constant") != 0

@@ -29,10 +29,10 @@ class Score(NamedTuple):
 
 
 class Model:
-    """The model of a checkpoint (Run.model): f(x) = B z, z the equilibrium of THEORY.md 2.1 to 2.3, or the last state of an
-    explicit network (2.4, 2.5). Samples x are arrays [n, d], or Samples of a data file, whose columns and classes are
-    matched by name if file and run both have names. Methods raise Error for samples that do not fit, and for NaN, and
-    ConvergenceError for an equilibrium that is not found."""
+    """The model of a checkpoint (Run.model): f(x) = B z, z the equilibrium of THEORY.md 2.1 to 2.3, or the last state
+    of an explicit network (2.4, 2.5). Samples x are arrays [n, d], or Samples of a data file, whose columns and classes
+    are matched by name if file and run both have names. Methods raise Error for samples that do not fit, and for NaN,
+    and ConvergenceError for an equilibrium that is not found."""
 
     def __init__(self, checkpoint):
         self.checkpoint = checkpoint
@@ -80,12 +80,13 @@ class Model:
         return losses.predicted_classes(self.config["loss"], self._forward(x, rtol)[0])
 
     def probabilities(self, x, rtol=RTOL):
-        """The probabilities [n, classes] of a model with the loss cross_entropy or logistic. Raises Error for others."""
+        """The probabilities [n, classes] of a model with the loss cross_entropy or logistic. Raises Error for
+        others."""
         return losses.probabilities(self.config["loss"], self._forward(x, rtol)[0])
 
     def score(self, samples, class_weights=None, rtol=RTOL):
-        """Loss and accuracy (Score) on Samples with answers. The loss of the training samples in a history has the weights
-        `class_weights` [classes] of -class_weight: see the method of this name."""
+        """Loss and accuracy (Score) on Samples with answers. The loss of the training samples in a history has the
+        weights `class_weights` [classes] of -class_weight: see the method of this name."""
         raw = self._forward(samples, rtol)[0]
         answers = self._answers(samples)
         each = losses.find_loss(self.config["loss"])(raw, answers)

@@ -65,8 +65,8 @@ class Run:
 
     @property
     def verdict(self):
-        """The verdict of the live audit on Theorem 1 (THEORY.md 5.4): "held", "violated" or "not verified"; "not audited"
-        for a run without audit; None as long as the last attempt has not ended, or if it was killed."""
+        """The verdict of the live audit on Theorem 1 (THEORY.md 5.4): "held", "violated" or "not verified"; "not
+        audited" for a run without audit; None as long as the last attempt has not ended, or if it was killed."""
         if self.config.get("audit") is False:
             return "not audited"
         return self.attempts[-1].get("verdict") if self.attempts else None
@@ -88,8 +88,9 @@ class Run:
         raise Error(f"step {step}: {self._folder} has no such checkpoint; it has: {steps}")
 
     def model(self, step=None):
-        """The trained model (Model) of a step; without one, of the newest checkpoint that is not damaged. Raises Error if
-        there is no checkpoint, or if a program of your own trained a model, or features, that this package does not know."""
+        """The trained model (Model) of a step; without one, of the newest checkpoint that is not damaged. Raises Error
+        if there is no checkpoint, or if a program of your own trained a model, or features, that this package does not
+        know."""
         return Model(self.checkpoint(step))
 
     def data(self, path=None):
@@ -102,8 +103,8 @@ class Run:
         if self.config["train_samples"]:
             data = dataclasses.replace(data, train=data.train.first(self.config["train_samples"]))
         if state.get("data_fingerprint", data.fingerprint()) != data.fingerprint():
-            raise Error(f"the samples in {found} differ from the samples that the run of {self.directory} was made with "
-                        f"(-data {self.config['data']}); give the file with the old samples by path=")
+            raise Error(f"the samples in {found} differ from the samples that the run of {self.directory} was made "
+                        f"with (-data {self.config['data']}); give the file with the old samples by path=")
         return data
 
     @property
@@ -116,8 +117,8 @@ class Run:
 
 
 def open_run(directory):
-    """Opens the run directory DIR of poise-train and reads DIR/run.h5, also while the run goes on. Raises Error if there
-    is no run, or if its file is damaged."""
+    """Opens the run directory DIR of poise-train and reads DIR/run.h5, also while the run goes on. Raises Error if
+    there is no run, or if its file is damaged."""
     return Run(directory)
 
 

@@ -45,8 +45,8 @@ def image_of(path):
             if right:
                 warnings.warn(f"{path} has no checksum: another program has written it", stacklevel=2)
     if not right:
-        raise Error(f"{path}: is damaged or is not a run file: its content does not have its checksum; move it away, and "
-                    "poise-train -resume begins a new history at the newest checkpoint")
+        raise Error(f"{path}: is damaged or is not a run file: its content does not have its checksum; move it away, "
+                    "and poise-train -resume begins a new history at the newest checkpoint")
     return image
 
 
@@ -70,7 +70,7 @@ def read_run_file(path):
     for attempts_left in (4, 3, 2, 1, 0):
         try:
             return read_once(path)
-        except (OSError, RuntimeError, KeyError) as error:  # replaced meanwhile, as seen over a network; or no HDF5 file
+        except (OSError, RuntimeError, KeyError) as error:  # replaced meanwhile, or no HDF5 file
             if attempts_left == 0:
                 raise Error(f"{path}: cannot be read: {error}") from error
             time.sleep(0.3)

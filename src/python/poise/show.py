@@ -17,8 +17,9 @@ def attempts_text(run):
         steps = f"{attempt.get('first_step', '?')} to {attempt.get('last_step', '?')}"
         job = f"SLURM job {attempt['slurm_job_id']}; " if "slurm_job_id" in attempt else ""
         lines.append(f"{number:>3}  {attempt.get('started', '?'):<20}  "
-                     f"{'killed' if killed else attempt.get('state', '?'):<7}  {steps:<18}  {attempt.get('ranks', '?'):>5}  "
-                     f"{attempt.get('nodes', '?'):>5}  {attempt.get('checkpoints', '0'):>11}  {job}{attempt.get('reason', '')}")
+                     f"{'killed' if killed else attempt.get('state', '?'):<7}  {steps:<18}  "
+                     f"{attempt.get('ranks', '?'):>5}  {attempt.get('nodes', '?'):>5}  "
+                     f"{attempt.get('checkpoints', '0'):>11}  {job}{attempt.get('reason', '')}")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """A trained model as a torch.nn.Module, with exact derivatives of its equilibria (THEORY.md 3.2)."""
 
-import numpy as np
+import math
+
 import torch
 
 from .equilibrium import MOST_ENTRIES, RTOL, solve_equilibria
@@ -69,14 +70,15 @@ class TorchModel(torch.nn.Module):
         if self.feature_kind == "random_relu":
             phi = torch.relu(phi)
         if self.feature_kind == "random_fourier":
-            phi = np.sqrt(2 / len(self.offset)) * torch.cos(phi + self.offset)
+            phi = math.sqrt(2 / len(self.offset)) * torch.cos(phi + self.offset)
         return torch.cat([phi, torch.ones_like(phi[:, :1])], dim=1) if self.constant else phi
 
     def weights(self):
         """The recurrent weights W [m, m] (THEORY.md 2.2, 2.3)."""
         kind, gamma = self.network.kind, self.config["gamma"]
         if kind == "monotone":
-            return (1 - self.config["margin"]) * torch.eye(len(self.P)).to(self.P) - self.P.T @ self.P + self.Q - self.Q.T
+            identity = torch.eye(len(self.P)).to(self.P)
+            return (1 - self.config["margin"]) * identity - self.P.T @ self.P + self.Q - self.Q.T
         if kind == "softmax":
             return gamma * torch.softmax(self.A, dim=0)
         norm = torch.linalg.matrix_norm(self.A, 2) if kind == "spectral" else torch.ones(()).to(self.A)
@@ -90,7 +92,8 @@ class TorchModel(torch.nn.Module):
     def equilibria(self, phi):
         weights, u = self.weights(), self.injection(phi)
         value, slope = ACTIVATIONS[self.network.activation]
-        z, _ = solve_equilibria(weights.detach().cpu().numpy(), u.detach().cpu().numpy(), self.network.activation, self.rtol)
+        arrays = (tensor.detach().cpu().double().numpy() for tensor in (weights, u))
+        z, _ = solve_equilibria(*arrays, self.network.activation, self.rtol)
         h = value(torch.as_tensor(z).to(u) @ weights.T + u)
         slopes = None if self.network.activation == "identity" else slope(h.detach())
         return Implicit.apply(h, weights.detach(), slopes)

@@ -15,10 +15,10 @@ def write_data(path, features, *, labels=None, targets=None, test_features=None,
                force=False):
     """Writes a data file, which every program of Poise takes as -data.
 
-    features [n, d], numbers; either labels [n], whole numbers 0, 1, 2, … or texts, or targets [n, q] or [n]; the same for
-    the test set. classes: the number of classes; by default the largest label + 1, or the number of different texts,
-    which are numbered in sorted order and kept as class_names. names [d], target_names [q], class_names [classes]: texts.
-    name, source, license: texts about the data. force: replace an existing file.
+    features [n, d], numbers; either labels [n], whole numbers 0, 1, 2, … or texts, or targets [n, q] or [n]; the same
+    for the test set. classes: the number of classes; by default the largest label + 1, or the number of different
+    texts, which are numbered in sorted order and kept as class_names. names [d], target_names [q], class_names
+    [classes]: texts. name, source, license: texts about the data. force: replace an existing file.
 
     The file is checked as `read_data` checks it before it takes its name. Raises Error."""
     path = os.fspath(path)
@@ -36,7 +36,7 @@ def write_data(path, features, *, labels=None, targets=None, test_features=None,
     try:
         with h5py.File(partial, "w") as file:
             file.attrs.update({key: value for key, value in about.items() if value is not None})
-            write_sets(file, sets, classes)
+            write_sets(file, path, sets, classes)
             for key, values in texts.items():
                 if values is not None:
                     write_texts(file, key, values)
@@ -71,12 +71,12 @@ def count_classes(sets):
     return int(largest) + 1 if np.isfinite(largest) else 1
 
 
-def write_sets(file, sets, classes):
+def write_sets(file, path, sets, classes):
     for key, values in sets.items():
         try:
             written = file.create_dataset(key, data=values, compression="gzip" if values.dtype.kind in "iu" else None)
         except TypeError as error:  # objects, such as rows of different lengths
-            raise Error(f"/{key} holds neither reals nor integers: store numbers ({error})") from error
+            raise Error(f"data file '{path}': /{key} holds neither reals nor integers: store numbers") from error
         if key.endswith("labels"):
             written.attrs["classes"] = int(classes)
 

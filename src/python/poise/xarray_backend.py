@@ -9,8 +9,9 @@ from .run import open_run
 
 
 class PoiseBackend(BackendEntrypoint):
-    """Opens a run directory or its run.h5 (History.to_xarray), or a data file: features (sample, input), targets (sample,
-    target) or labels (sample), and the test set over test_sample, with the names of the columns as coordinates."""
+    """Opens a run directory or its run.h5 (History.to_xarray), or a data file: features (sample, input), targets
+    (sample, target) or labels (sample), and the test set over test_sample, with the names of the columns as
+    coordinates."""
 
     description = "Runs and data files of Poise"
     open_dataset_parameters = ("filename_or_obj", "drop_variables")
@@ -24,4 +25,5 @@ class PoiseBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj):
         """Run directories alone: files in HDF5 have engines of their own."""
-        return isinstance(filename_or_obj, (str, os.PathLike)) and os.path.isfile(os.path.join(filename_or_obj, "run.h5"))
+        is_path = isinstance(filename_or_obj, (str, os.PathLike))
+        return is_path and os.path.isfile(os.path.join(filename_or_obj, "run.h5"))

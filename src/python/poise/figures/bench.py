@@ -39,8 +39,8 @@ def read_hdf5(path):
         schema = hdf5.attributes(file).get("schema", "none")
         if schema != SCHEMA:
             raise Error(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
-        return [{key: value if isinstance(value, str) else float(value) for key, value in hdf5.attributes(group).items()}
-                for group in file.values()]
+        return [{key: value if isinstance(value, str) else float(value)
+                 for key, value in hdf5.attributes(group).items()} for group in file.values()]
 
 
 def read(path):

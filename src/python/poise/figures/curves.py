@@ -17,7 +17,8 @@ def text(value):
 
 
 class Curves:
-    """A run as it is drawn. `x`: what the curves are drawn over: t, step, epoch or seconds; None: what suits the run."""
+    """A run as it is drawn. `x`: what the curves are drawn over: t, step, epoch or seconds; None: what suits the
+    run."""
 
     def __init__(self, run, x=None, may_be_empty=False):
         self.run = run if isinstance(run, Run) else Run(run)

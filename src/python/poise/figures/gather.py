@@ -183,7 +183,8 @@ def panel_curves(axes, members, column, tuning):
 def panel_last(axes, members, column, title, tuning):
     """A dot a run over the tuned option, and a line through the medians over the repeats."""
     for series in tuning.series:
-        chosen = [member for member in members if tuning.series_of(member) == series and np.isfinite(member.last(column))]
+        chosen = [member for member in members
+                  if tuning.series_of(member) == series and np.isfinite(member.last(column))]
         if not chosen:
             continue
         places = sorted({tuning.place(member) for member in chosen})
@@ -192,7 +193,7 @@ def panel_last(axes, members, column, title, tuning):
         for place, some in zip(places, values):
             axes.plot([place] * len(some), some, "o", color=colour, markersize=5, alpha=0.7)
         axes.plot(places, [np.median(some) for some in values], color=colour, label=series or "median over the repeats",
-                  linestyle="-" if tuning.numeric else "none", marker="_" if not tuning.numeric else None, markersize=16)
+                  linestyle="-" if tuning.numeric else "none", marker=None if tuning.numeric else "_", markersize=16)
     axes.set_title(title)
     axes.set_xlabel(tuning.x or "")
     if tuning.numeric:
@@ -249,6 +250,6 @@ def main():
     print(f"{len(members)} runs, {len(members) - len(unfinished)} of them done")
     if not unfinished or arguments.partial:
         return 0
-    print(f"{program_name()}: not done: {', '.join(unfinished)}; the command that began them goes on with them, --partial "
-          "is content with what is there", file=sys.stderr)
+    print(f"{program_name()}: not done: {', '.join(unfinished)}; the command that began them goes on with them, "
+          "--partial is content with what is there", file=sys.stderr)
     return 1

@@ -1,6 +1,7 @@
-"""Figures from run directories of poise-train: convergence against the theorem's bounds, the conditioning that
-the bounds rest on, and the quality of the model. Works while a run goes on. Of a directory of poise-compare: what the
-models learn, the paths of their weights, and what they cost. Of a directory of poise-sweep: the results of its study."""
+"""Figures from run directories of poise-train: convergence against the theorem's bounds, the conditioning that the
+bounds rest on, and the quality of the model. Works while a run goes on. Of a directory of poise-compare: what the
+models learn, the paths of their weights, and what they cost. Of a directory of poise-sweep: the results of its
+study."""
 
 import argparse
 import os
@@ -14,8 +15,8 @@ from ..errors import Error
 from ..show import attempts_text
 from . import compare, sweep
 from .curves import X_LABELS, Curves
-from .style import (BLUE, GREEN, GREY, ORANGE, RED, STYLE, add_output_options, begin_command, output_files, readable_axis,
-                    save, save_all)
+from .style import (BLUE, GREEN, GREY, ORANGE, RED, STYLE, add_output_options, begin_command, output_files,
+                    readable_axis, save, save_all)
 
 
 def draw(axes, run, name, label, positive=False, **style):
@@ -42,8 +43,8 @@ def panel_convergence(axes, run):
         axes.set_title("Excess loss")
         axes.set_ylabel(r"$L - L^{*}$")
         draw(axes, run, "bound", r"bound, $\exp(-\kappa\,\lambda_T\,t)$", True, color=RED, linestyle="--")
-        draw(axes, run, "bound_integrated", r"bound, $\exp(-\int\kappa_t\,\lambda_{\min}(D_t)\,dt)$", True, color=ORANGE,
-             linestyle="-.")
+        draw(axes, run, "bound_integrated", r"bound, $\exp(-\int\kappa_t\,\lambda_{\min}(D_t)\,dt)$", True,
+             color=ORANGE, linestyle="-.")
         return
     axes.set_title("Loss")
     axes.set_ylabel(f"$L$ ({run.loss_name()})" if run.loss_name() else r"$L$")
@@ -142,11 +143,12 @@ def figure_of_comparison(runs):
     """Several runs over each other: one colour a run, the same three questions."""
     losses = sorted({run.loss_name() for run in runs})
     if len(losses) > 1:
-        raise Error(f"the runs have different losses ({'; '.join(losses)}), which do not belong on one axis: compare runs of one "
-             "loss, or draw each alone")
+        raise Error(f"the runs have different losses ({'; '.join(losses)}), which do not belong on one axis: compare "
+                    "runs of one loss, or draw each alone")
     over = {run.abscissa() for run in runs}
     if len(over) > 1:
-        raise Error(f"the runs are drawn over different things ({', '.join(sorted(over))}): choose one by --x step or --x seconds")
+        raise Error(f"the runs are drawn over different things ({', '.join(sorted(over))}): choose one by --x step or "
+                    "--x seconds")
     figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.2 + 0.25 * max(0, len(runs) - 6)))
     colours = [BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", GREY, "#F0E442"]
     excess = all(run.curve("loss_excess", True) for run in runs)
@@ -176,8 +178,8 @@ def figure_of_comparison(runs):
 
 def plot(runs, path=None, x=None):
     """Draws a run, or compares several of one loss; returns the matplotlib Figure. `runs`: a Run or the path of a run
-    directory, or a list of them; `path`: the file to write (.png, .pdf, …); `x`: what is drawn over, "t", "step", "epoch" or
-    "seconds". Raises Error for an empty history, or for runs that do not belong on one axis."""
+    directory, or a list of them; `path`: the file to write (.png, .pdf, …); `x`: what is drawn over, "t", "step",
+    "epoch" or "seconds". Raises Error for an empty history, or for runs that do not belong on one axis."""
     several = [Curves(run, x) for run in (runs if isinstance(runs, (list, tuple)) else [runs])]
     with plt.rc_context(STYLE):
         figure = figure_of_run(several[0]) if len(several) == 1 else figure_of_comparison(several)

@@ -50,8 +50,8 @@ def require_one_problem(directory, rows):
         first, known = firsts.setdefault(row["kind"], (row["file"], problem))
         for name, value in problem.items():
             if value != known[name]:
-                raise Error(f"{directory}: {name} is {text(known[name])} in {first} and {text(value)} in {row['file']}: "
-                     "measurements of different problems belong in directories of their own")
+                raise Error(f"{directory}: {name} is {text(known[name])} in {first} and {text(value)} in "
+                            f"{row['file']}: measurements of different problems belong in directories of their own")
 
 
 def write_table(rows, path):
