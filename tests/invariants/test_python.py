@@ -276,7 +276,7 @@ class DataFiles(TrainingTest):
             "half a label": {"labels": labels + 0.5},
             "names": {"input_names": [b"a", b"b"]}, "class names": {"class_names": [b"a"]},
             "test columns": {"test_features": x[:, :2], "test_labels": labels},
-            "test answers": {"test_features": x, "test_targets": x},
+            "test answers": {"test_features": x, "test_targets": x}, "no test features": {"test_labels": labels},
         }
         attributes = {"_Unsigned": "true", "scale_factor": 0.0, "add_offset": np.inf, "valid_range": [1.0]}
         for name, change in changes.items():
@@ -343,12 +343,16 @@ class DataFiles(TrainingTest):
                 self.assertRaisesRegex(poise.Error, f"none.h5.*{words}", poise.write_data, path, features, **answers)
                 self.assertFalse([name for name in os.listdir(self.scratch) if name.startswith("none.h5")])
 
-    def test_data_in_other_files_are_refused(self):
+    def test_data_in_other_files_and_endless_data_are_refused(self):
         path = self.path("linked.h5")
         with h5py.File(path, "w") as file:
             file["features"] = h5py.ExternalLink(self.regression, "/features")
             file["targets"] = np.ones((40, 1))
-        self.assertRaisesRegex(poise.Error, "/features of file .* is no data set of this file", poise.read_data, path)
+        self.assertRaisesRegex(poise.Error, "/features of file .* is a link or a group", poise.read_data, path)
+        with h5py.File(path, "w") as file:
+            file.create_dataset("features", (10**7, 10**4), chunks=(100, 100))
+            file["targets"] = np.ones((10**7, 1), "uint8")
+        self.assertRaisesRegex(poise.Error, "claims more data than the file holds", poise.read_data, path)
 
 
 class CommandLine(TrainingTest):

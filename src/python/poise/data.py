@@ -108,15 +108,19 @@ class Reader:
                       "checkpoint is not a data file)")
         train, classes = self.samples("", 0)
         test = None
-        if "test_features" in self.file:
+        if self.has("test_features"):
             test, test_classes = self.samples("test_", classes)
             self.require_same_columns(train, test, classes, test_classes)
-        elif "test_targets" in self.file or "test_labels" in self.file:
-            self.fail("has /test_targets or /test_labels but no /test_features: add it, or remove the other")
+        elif self.has("test_targets") or self.has("test_labels"):
+            answers = "test_targets" if self.has("test_targets") else "test_labels"
+            self.fail(f"has /{answers} but no /test_features: add it, or remove the other")
         names = self.all_names(train, classes)
         train, test = (samples and replace(samples, names=names, where=f"data file '{self.path}'")
                        for samples in (train, test))
         return Data(self.path, train, test, classes, names, attributes)
+
+    def has(self, name):
+        return hdf5.data_set(self.file, name) is not None
 
     def all_names(self, train, classes):
         return Names(self.names("input_names", train.features.shape[1], "column of /features"),

@@ -8,6 +8,8 @@ import numpy as np
 
 from .errors import Error
 
+LARGEST_EXPANSION = 1032  # of the deflate filter
+
 
 def text(value):
     """A text of an HDF5 file as str. Texts of a fixed length end at the first zero byte."""
@@ -48,13 +50,17 @@ def open_file(path):
 
 
 def data_set(file, name):
-    """The data set `name` of an open file; None without one. A file from others must not lead to other files."""
-    if name not in file:
+    """The data set `name` of an open file; None without one. A file from others must not lead to other files, nor claim
+    more data than it can hold."""
+    links = file.id.links
+    if not links.exists(name.encode()):
         return None
     where = f"data set /{name} of file '{file.filename}'"
+    if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD or not isinstance(file[name], h5py.Dataset):
+        raise Error(f"{where} is a link or a group: copy the data set into this file (h5py)")
     found = file[name]
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink) or not isinstance(found, h5py.Dataset):
-        raise Error(f"/{name} of file '{file.filename}' is no data set of this file: copy it into this one (h5py)")
     if found.external or found.is_virtual:
         raise Error(f"{where} lies in other files: copy it into this one (h5repack, or h5py)")
+    if found.nbytes > LARGEST_EXPANSION * file.id.get_filesize():
+        raise Error(f"{where} claims more data than the file holds: it is damaged, or was never filled")
     return found

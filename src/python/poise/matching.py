@@ -66,7 +66,7 @@ def matched_labels(samples, classes, names):
 
 
 def matched_targets(samples, outputs, classes, names):
-    """The targets [n, outputs]."""
+    """The targets [n, outputs] of a regression, or 0 and 1 of two classes."""
     if classes and outputs > 1:
         raise Error(f"{samples.where} has /targets, but the network was trained on classes: store the classes as "
                     "/labels, or leave the targets out")

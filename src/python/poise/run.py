@@ -102,7 +102,7 @@ class Run:
         data = read_data(found)
         if self.config["train_samples"]:
             data = dataclasses.replace(data, train=data.train.first(self.config["train_samples"]))
-        if state.get("data_fingerprint", data.fingerprint()) != data.fingerprint():
+        if state.get("data_fingerprint") not in (None, data.fingerprint()):  # older versions stored none
             raise Error(f"the samples in {found} differ from the samples that the run of {self.directory} was made "
                         f"with (-data {self.config['data']}); give the file with the old samples by path=")
         return data
