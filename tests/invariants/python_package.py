@@ -47,6 +47,7 @@ CASES = [
       for weights in (("softmax",), ("spectral", "-init_scale_a", 3), ("free",)) for activation in ACTIVATIONS),
     *(("classes", ("-model", "monotone", "-width", 7, "-activation", activation, *CROSS_ENTROPY))
       for activation in ACTIVATIONS),
+    ("regression", (*POINTWISE, "-weights", "spectral", "-init_scale_a", 0.3)),  # a norm below 1
     ("regression", ("-model", "monotone", "-margin", 0.01, "-width", 12, "-init_scale_a", 4)),
     ("regression", ("-model", "pointwise", "-input_weights", "false")),
     ("regression", (*POINTWISE, "-bias", "false", "-gamma", 0.99)),
@@ -68,10 +69,10 @@ def require(*modules):
 
 def predict(run, data):
     """Starts poise-predict; returns the finished process, and the path of the file that it writes."""
-    path = f"{data}.{os.path.basename(run)}.predictions"
-    done = subprocess.run([MPIEXEC, "-n", "1", PREDICT, "-run", run, "-data", data, "-out", f"{path}.h5"],
-                          capture_output=True, text=True, timeout=patience(100), env=ENVIRONMENT)
-    return done, f"{path}.h5"
+    path = f"{run}.predictions.h5"
+    done = subprocess.run([MPIEXEC, "-n", "1", PREDICT, "-run", run, "-data", data, "-out", path], capture_output=True,
+                          text=True, timeout=patience(100), env=ENVIRONMENT)
+    return done, path
 
 
 def predictions(run, data):
