@@ -89,11 +89,11 @@ packages=(
   "python3-h5py|Python h5py, for the figures"
   "python3-matplotlib|Python Matplotlib, for the figures"
   "python3-venv|virtual environments, for the tests of the Python package (optional)"
-  "python3-pip|pip with setuptools and wheel, for the same tests (optional)"
-  "python3-torch|PyTorch, for the same tests (optional)"
-  "python3-xarray|xarray and pandas, for the same tests (optional)"
-  "python3-nbclient|runs notebooks, for the same tests (optional)"
-  "python3-ipykernel|the kernel of notebooks, for the same tests (optional)"
+  "python3-pip|pip with setuptools and wheel, for the tests of the Python package (optional)"
+  "python3-torch|PyTorch, for the tests of the Python package (optional)"
+  "python3-xarray|xarray and pandas, for the tests of the Python package (optional)"
+  "python3-nbclient|runs notebooks, for the tests of the Python package (optional)"
+  "python3-ipykernel|the kernel of notebooks, for the tests of the Python package (optional)"
 )
 
 find_missing() {
