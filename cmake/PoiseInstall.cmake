@@ -18,4 +18,6 @@ install(DIRECTORY jobs DESTINATION ${CMAKE_INSTALL_DATADIR}/poise USE_SOURCE_PER
 install(FILES README.md LICENSE CHANGELOG.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY petsc_opts DESTINATION ${CMAKE_INSTALL_DATADIR}/poise)
 install(DIRECTORY data DESTINATION ${CMAKE_INSTALL_DATADIR}/poise PATTERN raw EXCLUDE PATTERN make.sh EXCLUDE)
+install(DIRECTORY src/python/ DESTINATION ${CMAKE_INSTALL_DATADIR}/poise/python  # the installed scripts find it there
+  PATTERN __pycache__ EXCLUDE PATTERN build EXCLUDE PATTERN "*.egg-info" EXCLUDE)
 install(FILES src/poise/theory/THEORY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})  # the installed headers cite it

@@ -13,6 +13,9 @@ usage: jobs/install_dependencies.sh [--check | --help]
 TEXT
 }
 
+# imports MODULES: for the optional ones, which apt installs for /usr/bin/python3 alone.
+imports() { "$python" -c "import $1" || /usr/bin/python3 -c "import $1"; }
+
 # have PACKAGE: whether the content of the Debian package is usable, wherever it was installed from.
 have() {
   case $1 in
@@ -40,6 +43,12 @@ have() {
     python3-h5py) "$python" -c 'import h5py' ;;
     python3-matplotlib) "$python" -c 'import matplotlib' ;;
     python3-numpy) "$python" -c 'import numpy' ;;
+    python3-venv) imports 'venv, ensurepip' ;;
+    python3-pip) imports 'setuptools, wheel' ;;
+    python3-torch) imports torch ;;
+    python3-xarray) imports 'xarray, pandas' ;;
+    python3-nbclient) imports 'nbclient, nbformat' ;;
+    python3-ipykernel) imports ipykernel ;;
     *) return 1 ;;
   esac >/dev/null 2>&1
 }
@@ -79,6 +88,12 @@ packages=(
   "python3-numpy|Python NumPy, for the figures"
   "python3-h5py|Python h5py, for the figures"
   "python3-matplotlib|Python Matplotlib, for the figures"
+  "python3-venv|virtual environments, for the tests of the Python package (optional)"
+  "python3-pip|pip with setuptools and wheel, for the tests of the Python package (optional)"
+  "python3-torch|PyTorch, for the tests of the Python package (optional)"
+  "python3-xarray|xarray and pandas, for the tests of the Python package (optional)"
+  "python3-nbclient|runs notebooks, for the tests of the Python package (optional)"
+  "python3-ipykernel|the kernel of notebooks, for the tests of the Python package (optional)"
 )
 
 find_missing() {
@@ -93,7 +108,11 @@ find_missing() {
 
 # The build does without these.
 is_optional() {
-  case $1 in ccache | git | slurm-wlm | munge | clang | libclang-rt-dev | valgrind | doxygen) ;; *) return 1 ;; esac
+  case $1 in
+    ccache | git | slurm-wlm | munge | clang | libclang-rt-dev | valgrind | doxygen) ;;
+    python3-venv | python3-pip | python3-torch | python3-xarray | python3-nbclient | python3-ipykernel) ;;
+    *) return 1 ;;
+  esac
 }
 
 only_optional_missing() {

@@ -26,6 +26,13 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants ENVIRONMENT "${environment}")
 endforeach()
 
+# The Python package. Code 77 if this Python lacks the modules of a test.
+foreach(name python python_models python_torch python_xarray python_notebook python_install)
+  add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
+  set_tests_properties(${name} PROPERTIES PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_PREDICT=$<TARGET_FILE:poise-predict>;MPIEXEC=${MPIEXEC}")
+endforeach()
+
 add_test(NAME build_info COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_build_info.py)
 set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 

@@ -12,7 +12,8 @@ unset LD_LIBRARY_PATH
 
 cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; exit 1; }
 for file in include/poise/base/process_grid.hpp share/poise/petsc_opts/flow_rk5f.opts share/doc/poise/THEORY.md share/doc/poise/README.md \
-  share/doc/poise/LICENSE share/poise/jobs/train.sbatch bin/poise-predict bin/plot_run.py bin/plot_bench.py bin/plot_style.py; do
+  share/doc/poise/LICENSE share/poise/jobs/train.sbatch bin/poise-predict bin/plot_run.py bin/plot_bench.py bin/poise_package.py \
+  share/poise/python/pyproject.toml share/poise/python/poise/figures/run.py; do
   [ -e "$scratch/prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
 done
 if [ -d "$build/glibc-hwcaps" ]; then
@@ -149,3 +150,23 @@ for program in "$scratch"/moved/bin/poise-*; do
   [ -x "$program" ] || continue
   "$program" -help >"$scratch/help" || { cat "$scratch/help"; echo "$program does not start" >&2; exit 1; }
 done
+
+# The installed scripts find the installed Python package, which refuses what these programs have added, by name.
+# shellcheck source=jobs/environment.sh
+. "$source_dir/../../jobs/environment.sh"
+python=$(find_python)
+"$python" "$scratch/moved/bin/plot_run.py" "$scratch/parts.own_model" --format png
+python_refuses() {
+  PYTHONPATH="$scratch/moved/share/poise/python" "$python" -c '
+import sys, poise
+run = poise.open_run(sys.argv[1])
+try:
+    run.model().score(run.data().train)
+except poise.Error as error:
+    print(error)
+' "$scratch/parts.$1" | tee "$scratch/refused"
+  grep -q "$2" "$scratch/refused"
+}
+python_refuses own_model '^-model sine is the model of another program'
+python_refuses own_loss '^-loss pseudo_huber is the loss of another program'
+python_refuses own_features "has the features 'quadratic' of another program"

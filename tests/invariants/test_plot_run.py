@@ -11,11 +11,13 @@ import zlib
 import h5py
 import numpy as np
 
-APPS = os.path.join(os.path.dirname(__file__), "..", "..", "apps")
+SOURCE = os.path.join(os.path.dirname(__file__), "..", "..")
+APPS = os.path.join(SOURCE, "apps")
 
-
-sys.path.insert(0, APPS)
-import plot_run  # noqa: E402
+sys.path.insert(0, os.path.join(SOURCE, "src", "python"))
+os.environ["MPLBACKEND"] = "Agg"
+from poise.figures.curves import Curves  # noqa: E402  (after the path and the backend)
+from poise.figures.run import figure_of_run  # noqa: E402
 
 
 def plot(*arguments, script="plot_run.py", cwd=None):
@@ -41,7 +43,7 @@ def history(records=50):
 def drawn_run(directory, columns, **options):
     """The run as plot_run.py reads it."""
     write_run(directory, columns, **options)
-    return plot_run.Run(directory)
+    return Curves(directory)
 
 
 def write_run(directory, columns, schema="poise-run-1", **options):
@@ -167,12 +169,12 @@ class PlotRun(unittest.TestCase):
         for dynamics, given, label in (("flow", None, "time $t$"), ("minimise", None, "step"), ("flow", "step", "step")):
             run = drawn_run(self.directory + dynamics + str(given), history(30), dynamics=dynamics)
             run.x = given
-            axes = plot_run.figure_of_run(run).axes
+            axes = figure_of_run(run).axes
             self.assertEqual({panel.get_xlabel() for panel in axes}, {label})
         columns = history(30)
         columns["epoch"] = columns["step"] / 10
         run = drawn_run(self.directory, columns)
-        self.assertEqual(plot_run.figure_of_run(run).axes[0].get_xlabel(), "epoch")
+        self.assertEqual(figure_of_run(run).axes[0].get_xlabel(), "epoch")
 
     def test_a_title_has_only_what_the_network_has(self):
         for options, there, absent in (
@@ -196,7 +198,7 @@ class PlotRun(unittest.TestCase):
         for name in ("loss_excess", "bound", "bound_integrated", "train_accuracy", "test_accuracy"):
             columns[name] = np.full(40, np.nan)
         for run in (drawn_run(self.directory, columns), drawn_run(self.directory + "2", history(40))):
-            figure = plot_run.figure_of_run(run)
+            figure = figure_of_run(run)
             figure.canvas.draw()
             for axes in figure.axes:
                 for axis, limits in ((axes.yaxis, axes.get_ylim()), (axes.xaxis, axes.get_xlim())):
@@ -206,7 +208,7 @@ class PlotRun(unittest.TestCase):
                     self.assertGreaterEqual(len(shown), 2, (axes.get_title(), shown))
 
     def test_no_legend_covers_a_curve(self):
-        figure = plot_run.figure_of_run(drawn_run(self.directory, history(40)))
+        figure = figure_of_run(drawn_run(self.directory, history(40)))
         figure.canvas.draw()
         for axes in figure.axes:
             box = axes.get_legend().get_window_extent()
@@ -217,12 +219,12 @@ class PlotRun(unittest.TestCase):
         for name in ("test_loss", "train_accuracy", "test_accuracy"):
             columns[name] = np.full(20, np.nan)
         columns["step_size"] = np.full(20, 0.1)
-        axes = plot_run.figure_of_run(drawn_run(self.directory, columns)).axes[2]
+        axes = figure_of_run(drawn_run(self.directory, columns)).axes[2]
         self.assertIn("Step size", (axes.get_title(), axes.get_title(loc="left")))
         self.assertEqual(len(axes.get_lines()), 1)
 
     def test_what_is_no_run_is_refused(self):
-        self.expect_refusal("no such directory", self.directory)
+        self.expect_refusal("there is no such directory", self.directory)
         os.makedirs(self.directory)
         self.expect_refusal("no run.h5", self.directory)
         with open(os.path.join(self.directory, "run.h5"), "w", encoding="ascii") as file:
@@ -275,7 +277,7 @@ class PlotRun(unittest.TestCase):
         path = os.path.join(self.directory, "compare.h5")
         with open(path, "w", encoding="ascii") as file:
             file.write("not HDF5")
-        self.expect_refusal("cannot be read", self.directory)
+        self.expect_refusal("is not an HDF5 file", self.directory)
         with h5py.File(path, "w") as file:
             file.attrs["schema"] = "poise-compare-9"
         self.expect_refusal("poise-compare-9", self.directory)

@@ -27,7 +27,7 @@ import option_tables
 from training import patience
 
 DOCUMENTS = ("README.md", "data/README.md", "apps/README.md", "apps/poise_compare/README.md", "petsc_opts/README.md",
-             "jobs/README.md", "src/README.md", "tests/README.md")
+             "jobs/README.md", "src/README.md", "src/python/README.md", "tests/README.md")
 FOLDERS = ("apps", "data", "jobs", "petsc_opts", "src", "tests")
 KINDS = {"sh", "sh long", "sh setup", "text", "cmake", "cpp", "python"}
 SHORT = " -time 0.2 -points 3 -seeds 1"  # ends poise-compare early
@@ -109,7 +109,7 @@ def write_idx(path, array):
 
 def lay_out(folder, source, build):
     """Makes the files that a reader has after a build, and the user's own tables of the documents."""
-    for name in ("data", "petsc_opts", "apps"):
+    for name in ("data", "petsc_opts", "apps", "src/python"):
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("*.cpp", "*.hpp"))
     (folder / "build").symlink_to(build)
     draw = numpy.random.default_rng(0)
@@ -127,7 +127,8 @@ def lay_out(folder, source, build):
 
 
 def run(name, block, folder):
-    environment = dict(os.environ, PATH=f"{folder / 'programs'}:{os.environ['PATH']}", HOME=str(folder))
+    environment = dict(os.environ, PATH=f"{folder / 'programs'}:{os.environ['PATH']}", HOME=str(folder),
+                       PYTHONPATH=str(folder / "src" / "python"))  # in the place of pip install src/python
     result = subprocess.run(["bash", "-euxo", "pipefail", "-c", block], cwd=folder, env=environment, text=True,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience(120))
     if result.returncode != 0:

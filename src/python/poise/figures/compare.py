@@ -1,8 +1,13 @@
-"""Figures from directories of poise-compare: losses, the paths of W, and what a gradient costs. Used by plot_run.py."""
+"""Figures from directories of poise-compare: losses, the paths of W, and what a gradient costs. """
 
 import os
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, fail, h5py, np, plt, readable
+import matplotlib.pyplot as plt
+import numpy as np
+
+from .. import hdf5
+from ..errors import Error
+from .style import BLUE, GREEN, GREY, ORANGE, RED, readable
 
 SCHEMA = "poise-compare-1"
 FILE = "compare.h5"
@@ -13,31 +18,24 @@ def is_study(directory):
     return os.path.isfile(os.path.join(directory, FILE))
 
 
-def text(value):
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
 class Study:
     """The arrays of a study: paths [models, seeds, times], work [models, seeds]."""
 
     def __init__(self, directory):
         path = os.path.join(directory, FILE)
-        try:
-            with h5py.File(path, "r") as file:
-                schema = text(file.attrs.get("schema", "none"))
-                if schema != SCHEMA:
-                    fail(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
-                self.models = text(file.attrs["models"]).split(";")
-                self.attributes = {name: value for name, value in file.attrs.items()}
-                self.config = {name: text(value) for name, value in file["config"].attrs.items()}
-                self.times, self.depths = file["times"][:], file["model_depth"][:]
-                self.paths = {name: values[:] for name, values in file["paths"].items()}
-                self.work = {name: values[:] for name, values in file["costs"].items()}
-        except (OSError, RuntimeError, KeyError) as error:
-            fail(f"{path}: cannot be read: {error}")
+        with hdf5.open_file(path) as file:
+            self.attributes = hdf5.attributes(file)
+            schema = self.attributes.get("schema", "none")
+            if schema != SCHEMA:
+                raise Error(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
+            self.models = self.attributes["models"].split(";")
+            self.config = hdf5.attributes(file["config"])
+            self.times, self.depths = file["times"][:], file["model_depth"][:]
+            self.paths = {name: values[:] for name, values in file["paths"].items()}
+            self.work = {name: values[:] for name, values in file["costs"].items()}
         shape = (len(self.models), self.paths["train_loss"].shape[1], len(self.times))
         if any(values.shape != shape for values in self.paths.values()):
-            fail(f"{path}: its arrays are not [models, seeds, times] = {list(shape)}")
+            raise Error(f"{path}: its arrays are not [models, seeds, times] = {list(shape)}")
 
     def unrolled(self):
         """Places of the truncations, by depth."""

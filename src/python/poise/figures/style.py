@@ -1,35 +1,13 @@
-"""What the figures of Poise share: modules, colours, style, and how a script ends."""
+"""What the figures of Poise share: colours, style, readable axes, and how they are saved."""
 
 import os
-import sys
 
-# A run that goes on keeps its file open for writing; reading it must not fail for that.
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-os.environ.setdefault("MPLBACKEND", "Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-def fail(message):
-    """Ends the program with one message and the exit code of bad input."""
-    print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
-    sys.exit(2)
-
-
-try:
-    import h5py
-    import matplotlib
-    import numpy as np
-except ImportError as error:
-    # A python3 that comes first in PATH may lack the modules while the distribution's has them.
-    if "POISE_PLOT_RETRY" not in os.environ and os.path.exists(SYSTEM_PYTHON):
-        os.environ["POISE_PLOT_RETRY"] = "1"
-        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, os.path.abspath(sys.argv[0]), *sys.argv[1:]])
-    fail(f"needs h5py and matplotlib: apt install python3-h5py python3-matplotlib ({error})")
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of the backend)
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator  # noqa: E402
+from ..errors import Error
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#555555"
@@ -53,6 +31,25 @@ STYLE = {
     "lines.linewidth": 2.0,
     "pdf.fonttype": 42,
 }
+
+
+def begin_command():
+    """For the command lines: figures go to files only, in this style."""
+    plt.switch_backend("Agg")
+    plt.rcParams.update(STYLE)
+
+
+def add_output_options(parser, default):
+    """The options --output and --format of a command line; `default` says where figures go without them."""
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"the figure (default: {default})")
+    parser.add_argument("--format", metavar="LIST", help="formats, such as png,pdf,svg")
+
+
+def save_all(figure, paths):
+    """Saves the figure and prints the paths."""
+    for path in paths:
+        save(figure, path)
+        print(path)
 
 
 def number_text(value):
@@ -95,7 +92,7 @@ def readable(figure):
 
 def output_files(arguments, stem):
     """Paths of the figures that --output and --format ask for; `stem` without ending where they do not say."""
-    known = plt.gcf().canvas.get_supported_filetypes()
+    known = FigureCanvasBase.get_supported_filetypes()
     formats = [f.strip().lower() for f in arguments.format.split(",") if f.strip()] if arguments.format else []
     if arguments.output:
         stem, ending = os.path.splitext(arguments.output)
@@ -105,7 +102,7 @@ def output_files(arguments, stem):
     formats = formats or ["png", "pdf"]
     for name in formats:
         if name not in known:
-            fail(f"format '{name}' is not one of {', '.join(sorted(known))}")
+            raise Error(f"format '{name}' is not one of {', '.join(sorted(known))}")
     return [f"{stem}.{name}" for name in dict.fromkeys(formats)]
 
 
@@ -120,4 +117,4 @@ def save(figure, path):
     except OSError as error:
         if os.path.exists(partial):
             os.remove(partial)
-        fail(f"{path}: cannot be written: {error}")
+        raise Error(f"{path}: cannot be written: {error}") from error

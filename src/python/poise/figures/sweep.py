@@ -2,7 +2,12 @@
 
 import os
 
-from plot_style import BLUE, GREEN, GREY, ORANGE, RED, fail, h5py, np, plt, readable
+import matplotlib.pyplot as plt
+import numpy as np
+
+from .. import hdf5
+from ..errors import Error
+from .style import BLUE, GREEN, GREY, ORANGE, RED, readable
 
 SCHEMA = "poise-sweep-1"
 COLOURS = [BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", "#F0E442", GREY]
@@ -18,23 +23,21 @@ class Sweep:
 
     def __init__(self, directory):
         path = os.path.join(directory, "sweep.h5")
-        try:
-            with h5py.File(path, "r") as file:
-                schema = as_text(file.attrs.get("schema", "none"))
-                if schema != SCHEMA:
-                    fail(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
-                if "members/failed" not in file:
-                    fail(f"{path}: no /members/failed in it: not a sweep, or it was cut off")
-                columns = {name: values[...] for name, values in file["members"].items()}
-                self.study = as_text(file.attrs["study"])
-                self.data = os.path.splitext(os.path.basename(as_text(file.attrs["data"])))[0]
-        except (OSError, KeyError) as error:
-            fail(f"{path}: cannot be read: {error}")
+        with hdf5.open_file(path) as file:
+            attributes = hdf5.attributes(file)
+            schema = attributes.get("schema", "none")
+            if schema != SCHEMA:
+                raise Error(f"{path}: its schema is '{schema}', not '{SCHEMA}'")
+            if "members/failed" not in file:
+                raise Error(f"{path}: no /members/failed in it: not a sweep, or it was cut off")
+            columns = {name: values[...] for name, values in file["members"].items()}
+            self.study = attributes["study"]
+            self.data = os.path.splitext(os.path.basename(attributes["data"]))[0]
         good = columns["failed"] == 0
         self.failed = int((~good).sum())
         self.columns = {name: values[good] for name, values in columns.items()}
         if not good.any():
-            fail(f"{path}: all members failed")
+            raise Error(f"{path}: all members failed")
 
     def __getitem__(self, name):
         return self.columns[name]
@@ -50,10 +53,6 @@ class Sweep:
         members = len(self["failed"])
         text = f"{self.data}  ·  study: {self.study}  ·  {members} members"
         return text + (f", {self.failed} failed" if self.failed else "")
-
-
-def as_text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def medians(x, y):
@@ -180,7 +179,7 @@ PANELS = {"width": draw_width, "step_size": draw_step_size, "inexact": draw_inex
 def figure_of_sweep(directory):
     sweep = Sweep(directory)
     if sweep.study not in PANELS:
-        fail(f"{directory}: no figure is known for study '{sweep.study}'")
+        raise Error(f"{directory}: no figure is known for study '{sweep.study}'")
     figure, panels = plt.subplots(1, 3, figsize=(14.0, 5.6))
     PANELS[sweep.study](sweep, panels)
     for axes in panels:
