@@ -2,6 +2,7 @@
 
 import unittest
 
+import h5py
 import numpy as np
 
 from python_package import poise, require
@@ -25,6 +26,9 @@ class Xarray(TrainingTest):
             for name, values in stored.items():
                 self.assertEqual(dataset[name].dims, ("t",))
                 np.testing.assert_array_equal(dataset[name], values)
+            with h5py.File(f"{path}/run.h5") as file:
+                for key in ("long_name", "units"):
+                    self.assertEqual(dataset["loss_excess"].attrs[key], file["history/loss_excess"].attrs[key])
         for name in set(stored) - {"step"}:
             np.testing.assert_array_equal(frame[name], stored[name])
         np.testing.assert_array_equal(frame.index, stored["step"])

@@ -7,10 +7,11 @@ import numpy as np
 
 class History(Mapping):
     """The columns of a history by name: `history["loss"]` is an array with one number per recorded row. NaN means not
-    measured. apps/README.md lists the columns and their units."""
+    measured. `meanings[name]` has the long_name, units and valid range of a column, as far as the file says them."""
 
-    def __init__(self, columns, attributes):
+    def __init__(self, columns, meanings, attributes):
         self._columns = columns
+        self.meanings = meanings
         self._attributes = attributes
 
     def __getitem__(self, name):
@@ -38,7 +39,7 @@ class History(Mapping):
         Needs xarray."""
         import xarray
 
-        columns = {name: ("t", values) for name, values in self._columns.items()}
+        columns = {name: ("t", values, self.meanings[name]) for name, values in self._columns.items()}
         coordinates = {name: columns.pop(name) for name in ("t", "step") if name in columns}
         return xarray.Dataset(columns, coordinates, self._attributes)
 

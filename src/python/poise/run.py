@@ -36,7 +36,7 @@ class Run:
     @functools.cached_property
     def history(self):
         """The columns of the history (History): `run.history["loss"]`."""
-        return History(self._file.columns, {**self._scalars(), **self.options})
+        return History(self._file.columns, self._file.meanings, {**self._scalars(), **self.options})
 
     @functools.cached_property
     def config(self):

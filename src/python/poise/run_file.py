@@ -13,14 +13,17 @@ from . import hdf5
 from .errors import Error
 
 SCHEMA = "poise-run-1"
+MEANING = ("long_name", "units", "valid_min", "valid_max")
 SEAL = b"poise-crc32:"  # the checksum of the file follows, in 8 hexadecimal digits
 
 
 @dataclass
 class RunFile:
-    """The content of a run file: columns of the history, root attributes, options as texts, attempts."""
+    """The content of a run file: the columns of the history and what they mean, root attributes, options as texts,
+    attempts."""
 
     columns: dict
+    meanings: dict
     attributes: dict
     options: dict
     attempts: list
@@ -60,9 +63,11 @@ def read_once(path):
             raise Error(f"{path}: no /history/t in it: not a run file, or it was cut off")
         columns = {name: np.asarray(values[...], dtype=float) for name, values in file["history"].items()
                    if isinstance(values, h5py.Dataset) and values.ndim == 1 and values.dtype.kind in "fiu"}
+        meanings = {name: {key: hdf5.plain(file["history"][name].attrs[key]) for key in MEANING
+                           if key in file["history"][name].attrs} for name in columns}
         options = hdf5.attributes(file["config"]) if "config" in file else {}
         attempts = [hdf5.attributes(group) for _, group in sorted(file.get("attempts", {}).items())]
-    return RunFile(columns, attributes, {name: str(value) for name, value in options.items()}, attempts)
+    return RunFile(columns, meanings, attributes, {name: str(value) for name, value in options.items()}, attempts)
 
 
 def read_run_file(path):

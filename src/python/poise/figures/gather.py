@@ -74,11 +74,10 @@ def find_members(directory):
 
 
 def differing_options(members):
-    """Names of what is not the same in all runs, other than the numbers and what names a single start."""
-    names = sorted({name for member in members for name in member.attributes})
-    apart = {"run", "resume", "started", "host", "checksum", "network", *NUMBERS}
-    return [name for name in names if name not in apart
-            and len({member.attributes.get(name, "") for member in members if member.recorded}) > 1]
+    """Names of the options that are not the same in all runs, other than the numbers and what names a single start."""
+    names = sorted({name for member in members for name in member.options} - {"run", "resume", *NUMBERS})
+    return [name for name in names
+            if len({member.options.get(name, "") for member in members if member.recorded}) > 1]
 
 
 def write_table(members, path):
@@ -92,7 +91,7 @@ def write_table(members, path):
             for name in NUMBERS:
                 group[name] = [member.number(name) for member in members]
             for name in differing_options(members):
-                group[f"options/{name}"] = [member.attributes.get(name, "") for member in members]
+                group[f"options/{name}"] = [member.options.get(name, "") for member in members]
             for name in sorted({name for member in members for name in member.columns}):
                 group[f"last/{name}"] = [member.last(name) for member in members]
         os.replace(partial, path)
