@@ -12,7 +12,8 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
 
 import training  # noqa: E402
-from training import DONE, ENVIRONMENT, FAILED, BAD_INPUT, REQUEUE, TrainingTest, checkpoints, files  # noqa: E402,F401
+from training import (DONE, ENVIRONMENT, FAILED, BAD_INPUT, REQUEUE, TrainingTest, checkpoints, files,  # noqa: E402,F401
+                      rank_processes)
 
 # Sums in a different order on a different number of ranks: as in test_train_resume.py.
 ROUNDING = 1e-12
@@ -35,21 +36,9 @@ def launch(*words, ranks=1, fault="", **environment):
                             start_new_session=True, env={**ENVIRONMENT, **environment})
 
 
-def rank_processes(process):
-    """The ranks that a launcher has started, perhaps by a process of its own in between (MPICH), in no order."""
-    parents, found = {}, []
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                state, parent = file.read().rpartition(")")[2].split()[:2]
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                is_rank = any(word.startswith((b"OMPI_COMM_WORLD_RANK=", b"PMI_RANK=")) for word in file.read().split(b"\0"))
-        except OSError:
-            continue
-        parents[pid] = int(parent)
-        if is_rank and state != "Z":
-            found.append(pid)
-    return [pid for pid in found if process.pid in (parents[pid], parents.get(parents[pid]))]
+def code_of_signal(number):
+    """The exit code of mpiexec if a signal has ended a rank."""
+    return number if training.launcher_is_hydra() else 128 + number
 
 
 def is_running(pid):

@@ -12,8 +12,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DONE, ENVIRONMENT, FAILED, REQUEUE, SOURCE, WORK, TrainingTest, attributes,
-                      checkpoints, command, files, history, patience, train)
+from training import (BAD_INPUT, DONE, ENVIRONMENT, FAILED, REQUEUE, SOURCE, WORK, TrainingTest, ask_to_stop,
+                      attributes, checkpoints, command, files, history, patience, train)
 
 DESCENT = "-features whiten -dynamics descent -step_size 0.01 -time 0.1"
 AT_ONCE = 1e-9  # seconds: a deadline that has passed after the first step
@@ -286,7 +286,7 @@ class Ensembles(TrainingTest):
         lines = {f"gamma-{gamma}": f"-features whiten -dynamics descent -step_size 1e-5 -time 1e9 -gamma {gamma}"
                  for gamma in (0.3, 0.5, 0.7, 0.9)}
         run, process = self.start(lines, "-checkpoint_every", 50)
-        process.send_signal(signal.SIGUSR1)
+        ask_to_stop(process)
         output = process.communicate(timeout=patience(PATIENCE))
         self.assertEqual(process.returncode, REQUEUE, output)
         self.assertEqual(list(self.statuses(run).values()), 2 * ["stopped"] + 2 * ["waiting"])

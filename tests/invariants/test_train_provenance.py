@@ -13,8 +13,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (ENVIRONMENT, FAILED, REQUEUE, SOURCE, TRAIN, TrainingTest, attempts, attributes, checkpoints, command,
-                      history, patience, train)
+from training import (ENVIRONMENT, FAILED, REQUEUE, SOURCE, TRAIN, TrainingTest, ask_to_stop, attempts, attributes, checkpoints,
+                      command, history, patience, train)
 
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
 DESCENT = ["-features", "whiten", "-dynamics", "descent", "-step_size", 1e-6, "-time", 1e9]
@@ -85,7 +85,7 @@ class Attempts(TrainingTest):
         newest = checkpoints(run)[-1]
         process = self.start(command(["-run", run, "-resume", "-checkpoint_keep", 5], 2))
         self.under_way(process, run, newest)
-        process.send_signal(signal.SIGUSR1)
+        ask_to_stop(process)
         output, _ = process.communicate(timeout=patience(60))
         self.assertEqual(process.returncode, REQUEUE, output)
         self.assertEqual(attempts(run)[0], killed)

@@ -12,8 +12,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, checkpoints, command, history,
-                      patience, train)
+from training import (BAD_INPUT, DONE, ENVIRONMENT, MPIEXEC, REQUEUE, SOURCE, TRAIN, WORK, TrainingTest, ask_to_stop, checkpoints, command,
+                      history, patience, train)
 
 # Same seed, same times, sums in a different order: largest difference seen 1e-13.
 ROUNDING = 1e-12
@@ -74,7 +74,7 @@ class Resume(TrainingTest):
         deadline = time.monotonic() + patience(60)
         while not (os.path.isdir(run + "/checkpoints") and checkpoints(run)) and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGUSR1)
+        ask_to_stop(process)
         output, errors = process.communicate(timeout=patience(60))
         self.assertEqual(process.returncode, REQUEUE, output + errors)
         stopped = history(run)["step"]
