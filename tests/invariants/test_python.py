@@ -271,7 +271,7 @@ class DataFiles(TrainingTest):
         good = {"features": x, "labels": labels}
         changes = {
             "nan": {"features": nan}, "a vector": {"features": x[:, 0]}, "words": {"features": np.array([[b"a"]] * 4)},
-            "no features": {"features": None}, "no answers": {"labels": None}, "both answers": {"targets": x},
+            "no features": {"features": None}, "both answers": {"targets": x},
             "rows": {"labels": labels[:3]}, "a large label": {"labels": labels + 5},
             "half a label": {"labels": labels + 0.5},
             "names": {"input_names": [b"a", b"b"]}, "class names": {"class_names": [b"a"]},
