@@ -38,7 +38,8 @@ SliceTranspose::SliceTranspose(MPI_Comm comm, const std::vector<Index>& offsets)
     displacements_.push_back(static_cast<int>(rows_ * offsets[r]));
   }
   if (counts_.size() == 1) return;
-  send_.resize(static_cast<std::size_t>(rows_ * m));
+  // One number at least, because MPICH takes no null pointer, even for nothing.
+  send_.resize(static_cast<std::size_t>(std::max<Index>(1, rows_ * m)));
   receive_.resize(send_.size());
 }
 
