@@ -180,6 +180,22 @@ class Names(PredictTest):
         self.assertEqual(printed_quality(done.stdout)[2],
                          printed_quality(self.predict(self.run_directory, "-data", self.data_file)[0].stdout)[2])
 
+    def test_blanks_at_the_end_of_a_name_are_padding(self):
+        padded = self.altered("padded.h5", self.data_file, lambda file: replace(
+            file, "input_names", [name + "  " for name in self.names]))  # h5py writes texts of variable length
+        run = self.train("-data", padded, "-loss", "cross_entropy", *DESCENT)
+        self.train("-resume", "-steps", 5, run=run)
+        done, _ = self.predict(run, "-data", self.data_file)
+        self.assertIn("5 of 5 columns, by name", done.stdout)
+
+    def test_a_name_too_long_for_a_checkpoint_is_refused(self):
+        long = self.altered("long.h5", self.data_file, lambda file: replace(
+            file, "input_names", [*self.names[:4], "x" * 5000]))
+        refused = train("-data", long, "-loss", "cross_entropy", *DESCENT, "-run", self.new_run())
+        self.assertEqual(refused.returncode, BAD_INPUT)
+        self.assertIn("/input_names of file", refused.stderr)
+        self.assertIn("has texts of 5000 bytes", refused.stderr)
+
     def refuse(self, *options, words):
         for ranks in (1, 3):
             done, out = self.predict(self.run_directory, *options, ranks=ranks, code=BAD_INPUT)

@@ -89,9 +89,10 @@ void write_array(H5File& file, Manifest& manifest, const Snapshot::Array& array)
   manifest.add_data_set(array.name, array.dims, crc);
 }
 
+/// Without blanks at the end, which do not come back (H5File::read_texts).
 std::uint32_t checksum_of_texts(const std::vector<std::string>& texts) {
   std::string bytes;
-  for (const std::string& text : texts) bytes += text + '\0';
+  for (const std::string& text : texts) bytes += text.substr(0, text.find_last_not_of(' ') + 1) + '\0';
   return crc32_of(std::string_view(bytes));
 }
 
@@ -264,16 +265,16 @@ void Checkpoint::verify() const {
           "has schema '" + schema + "', this program reads '" + checkpoint_schema + "'");
   require(file_.has_attribute("/", "complete"), "is not complete");
   const auto size = static_cast<Index>(file_.size());
-  Index claimed = 0;  // entries of all data sets together: they must not overlap in the file
+  Index claimed = 0;  // bytes of all data sets together: they must not overlap in the file
   Manifest manifest;
   for (const auto& object : file_.objects()) {
     const bool group = file_.is_group(object);
     if (!group) {
       const H5Shape shape = file_.shape(object);
-      claimed += std::min(entries_of(shape.dims), size);
       const bool texts = shape.kind == H5Kind::text && shape.dims.size() == 1;
-      require((shape.kind == H5Kind::real || texts) && !shape.dims.empty() &&
-                  claimed <= size / static_cast<Index>(texts ? 1 : sizeof(double)),
+      const Index bytes = texts ? 1 : sizeof(double);  // of an entry, at least
+      claimed += std::min(entries_of(shape.dims), size) * bytes;
+      require((shape.kind == H5Kind::real || texts) && !shape.dims.empty() && claimed <= size,
               "claims more data in " + object + " than the file holds");
       const std::uint32_t crc =
           texts ? checksum_of_texts(file_.read_texts(object)) : checksum_of(object, shape.dims);

@@ -143,8 +143,9 @@ class H5File {
   void write_columns(const std::string& name, Index rows, Index columns, Range mine,
                      std::span<const double> data);
 
-  /// A whole list of texts, the same on every rank. It is written in place with fixed length (UTF-8); lists
-  /// with fixed or variable length can be read.
+  /// A whole list of texts of at most 4096 bytes, the same on every rank. It is written in place with fixed
+  /// length (UTF-8); lists with fixed or variable length can be read. Blanks at the end of a text are
+  /// padding: a reader leaves them out.
   [[nodiscard]] std::vector<std::string> read_texts(const std::string& name) const;
   void write_texts(const std::string& name, const std::vector<std::string>& texts);
 

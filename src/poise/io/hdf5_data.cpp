@@ -2,6 +2,7 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "poise/base/agree.hpp"
@@ -291,9 +292,12 @@ std::vector<std::string> H5File::read_texts(const std::string& name) const {
       checked(H5Dread(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()),
               "cannot read " + name);
       for (char* text : pointers) {
-        texts.emplace_back(text != nullptr ? text : "");
+        texts.push_back(text != nullptr ? up_to_end(text, std::strlen(text)) : "");
         if (text != nullptr) H5free_memory(text);
       }
+      for (const std::string& text : texts)
+        if (text.size() > longest_name)
+          throw bad_input(fmt::format("{}has texts of {} bytes", what, text.size()));
       return;
     }
     const std::size_t size = H5Tget_size(type.get());

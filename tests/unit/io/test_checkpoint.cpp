@@ -58,6 +58,7 @@ Snapshot snapshot_of(const Parameters& p, Index step) {
   snapshot.add_array("/features/mean", {2, 2}, {1, -0.0, std::numeric_limits<double>::quiet_NaN(), 4});
   snapshot.add_array("/features/none", {0}, {});
   snapshot.add_texts("/data/input_names", names);
+  snapshot.add_texts("/data/padded", {"age ", "   ", "body mass  "});
   snapshot.add_real("/state", "t", 0.1 * static_cast<double>(step));
   snapshot.add_integer("/state", "step", step);
   snapshot.add_text("/dynamics/adam", "kind", "adam");
@@ -85,6 +86,7 @@ void expect_content(MPI_Comm comm, const Checkpoint& in, Index step) {
   EXPECT_EQ(mean[3], 4.0);
   EXPECT_EQ(in.read_array("/features/none", {-1}).size(), 0U);
   EXPECT_EQ(in.texts("/data/input_names"), names);
+  EXPECT_EQ(in.texts("/data/padded"), (std::vector<std::string>{"age", "", "body mass"}));
   EXPECT_TRUE(in.texts("/data/class_names").empty());
   EXPECT_EQ(in.real("/state", "t"), 0.1 * static_cast<double>(step));
   EXPECT_EQ(in.integer("/state", "step"), step);
@@ -147,6 +149,16 @@ TEST_F(CheckpointTest, TheChecksumsDoNotDependOnTheNumberOfRanks) {
   for (const char* name : {"/parameters/A", "/parameters/B", "/features/mean"})
     EXPECT_EQ(one.integer_attribute(name, "crc32"), all.integer_attribute(name, "crc32")) << name;
   EXPECT_EQ(one.integer_attribute("/", "checksum"), all.integer_attribute("/", "checksum"));
+}
+
+TEST_F(CheckpointTest, ManyShortTextsBesideFewNumbersComeBack) {
+  Snapshot snapshot;
+  snapshot.add_texts("/data/input_names", std::vector<std::string>(50000, "x"));
+  snapshot.add_array("/features/mean", {3}, {1, 2, 3});
+  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot, 0);
+  const Checkpoint in(MPI_COMM_WORLD, path);
+  EXPECT_EQ(in.texts("/data/input_names").size(), 50000U);
+  EXPECT_EQ(in.read_array("/features/mean", {3}), (std::vector<double>{1, 2, 3}));
 }
 
 TEST_F(CheckpointTest, MatricesOfSeveralChunksComeBack) {
