@@ -52,9 +52,8 @@ void validate(const CsvOptions& o) {
     throw bad_input("-unlabelled true: leave out -label_column, -target_columns and -target_csv");
   if (!o.unlabelled && given != 1)
     throw bad_input(
-        "give one of -label_column, -target_columns and -target_csv with -csv, or -unlabelled true if the "
-        "table "
-        "has features alone");
+        "with -csv give one of -label_column, -target_columns, -target_csv, or -unlabelled true for features "
+        "alone");
   if ((!o.test_path.empty() && !o.target_path.empty()) == o.test_target_path.empty())
     throw bad_input("-test_target_csv belongs to -test_csv and -target_csv: give all three, or leave it out");
   if (o.format.drop_missing && !o.target_path.empty())

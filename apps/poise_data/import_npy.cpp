@@ -140,8 +140,7 @@ DatasetInfo import_npy(Options& options, bool declare_only) {
     throw bad_input("-unlabelled true: leave out -npy_targets and -npy_labels");
   if (!unlabelled && targets.empty() == labels.empty())
     throw bad_input(
-        "give one of -npy_targets and -npy_labels with -npy_features, or -unlabelled true if there are "
-        "features "
+        "with -npy_features give one of -npy_targets and -npy_labels, or -unlabelled true for features "
         "alone");
   const std::string& wanted = labels.empty() ? test_targets : test_labels;
   const std::string& other = labels.empty() ? test_labels : test_targets;

@@ -10,6 +10,7 @@
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/model/model.hpp"
 #include "poise/run/train.hpp"
+#include "poise/predict/predict_main.hpp"
 #include "poise/spectrum/spectrum_main.hpp"
 
 using namespace poise;
@@ -121,6 +122,7 @@ int main(int argc, char** argv) {
   });
   const std::string_view program = argc > 1 ? argv[1] : "";
   if (program == "audit") return audit_main(argc - 1, argv + 1);
+  if (program == "predict") return predict_main(argc - 1, argv + 1);
   if (program == "spectrum") return spectrum_main(argc - 1, argv + 1);
   return train_main(argc, argv);
 }

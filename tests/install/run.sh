@@ -110,6 +110,8 @@ grep -q 'step 60, .*; sine, ' "$scratch/spectrum"
 grep -q 'do not apply: -model sine has no weights W of the form a(Wz + u)' "$scratch/spectrum"
 grep -q '^  sigma_max ' "$scratch/spectrum"
 grep -q '"model": "sine"' "$scratch/spectrum.json"
+program 3 own_model predict -run "$scratch/parts.own_model" -data "$digits" -set test -out "$scratch/predicted.h5" >"$scratch/predicted"
+grep -q '^loss (cross_entropy) .* over 297 samples, accuracy 0\.[0-9]*$' "$scratch/predicted"
 code=0
 "$scratch/moved/bin/poise-spectrum" -run "$scratch/parts.own_model" 2>"$scratch/unknown" || code=$?
 [ "$code" -eq 2 ]

@@ -303,6 +303,25 @@ class MissedSamples(PredictTest):
 
 
 class Runs(PredictTest):
+    def predict_checkpoint(self, path):
+        """The checkpoint, moved away from its run: nothing else of the run is needed."""
+        alone, out = shutil.copy(path, self.path("alone.h5")), self.path("alone-out.h5")
+        done = predict("-checkpoint", alone, "-data", self.classes, "-out", out)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        return done, out
+
+    def test_many_classes_have_no_confusion_matrix(self):
+        def change(file):
+            for name in ("labels", "test_labels"):
+                file[name].attrs["classes"] = 60
+            del file["teacher"]
+        many = self.altered("many.h5", self.classes, change)
+        run = self.train("-data", many, "-loss", "cross_entropy", *DESCENT)
+        done, out = self.predict(run, "-data", many, ranks=2)
+        self.assertNotIn("confusion matrix", done.stdout)
+        self.assertIn("  ...", done.stdout)
+        self.assertEqual(content(out)["probabilities"].shape, (45, 60))
+
     def test_a_damaged_checkpoint_is_passed_over_and_a_run_without_one_is_refused(self):
         run = self.train("-data", self.classes, "-loss", "cross_entropy", *DESCENT, "-checkpoint_every", 1)
         _, out = self.predict(run, "-data", self.classes, "-step", 2)
@@ -312,6 +331,8 @@ class Runs(PredictTest):
             file.write(b"damage")
         done, out = self.predict(run, "-data", self.classes)
         self.assertIn("poise: warning:", done.stderr)
+        np.testing.assert_array_equal(content(out)["outputs"], expected["outputs"])
+        _, out = self.predict_checkpoint(checkpoints(run)[-2])
         np.testing.assert_array_equal(content(out)["outputs"], expected["outputs"])
         for path in checkpoints(run):
             os.remove(path)
@@ -324,6 +345,7 @@ class Runs(PredictTest):
                               (["-run", run, "-data", self.classes], "give -out FILE"),
                               (["-data", self.classes, "-out", self.path("o.h5")], "give -run DIR"),
                               (["-run", run, "-data", self.classes, "-out", self.path("none/o.h5")], "there is no directory"),
+                              (["-run", run, "-data", self.classes, "-out", self.classes], "is the data file itself"),
                               (["-run", run, "-data", self.path("none.h5"), "-out", self.path("o.h5")], "none.h5"),
                               (["-run", run, "-data", self.binary, "-set", "test", "-out", self.path("o.h5")], "no /test_features"),
                               (["-run", run, "-data", self.classes, "-out", self.path("o.h5"), "-st", "test"], "option -st is unknown"),

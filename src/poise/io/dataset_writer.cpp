@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
+#include "poise/io/temporary_file.hpp"
 
 namespace poise {
 inline namespace io {
@@ -26,25 +26,24 @@ H5File create_for(MPI_Comm comm, const std::string& path) {
 void require_room(const DatasetInfo& info, const std::string& temporary) {
   const Index values = (info.samples + info.test_samples) * (info.inputs + info.outputs);
   if (info.feature_type == "uint8") return;  // deflated, so of unknown size
-  try {
-    require_space(temporary, sizeof(double) * static_cast<std::uint64_t>(values));
-  } catch (...) {
-    (void)std::remove(temporary.c_str());
-    throw;
-  }
+  require_space(temporary, sizeof(double) * static_cast<std::uint64_t>(values));
 }
 
 }  // namespace
 
 struct DatasetWriter::State {
-  std::string temporary;
+  State(MPI_Comm comm, const DatasetInfo& info) : temporary(comm, info.path), file(create(comm, info)) {}
+  [[nodiscard]] H5File create(MPI_Comm comm, const DatasetInfo& info) const {
+    on_root(comm, [&] { require_room(info, temporary.name()); });
+    return create_for(comm, temporary.name());
+  }
+
+  TemporaryFile temporary;
   H5File file;
 };
 
-DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), info_(std::move(info)) {
-  const std::string temporary = info_.path + ".tmp";
-  on_root(comm_, [&] { require_room(info_, temporary); });
-  state_ = std::make_unique<State>(State{temporary, create_for(comm, temporary)});
+DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info)
+    : comm_(comm), info_(std::move(info)), state_(std::make_unique<State>(comm, info_)) {
   H5File& file = state_->file;
   file.write_texts_in_place();  // so that HDF5 checks every byte that is read
   file.set_attribute("/", "schema", std::string(data_schema));
@@ -59,14 +58,7 @@ DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info) : comm_(comm), inf
   if (info_.test_samples > 0) create_sets(info_.test_samples, "/test_");
 }
 
-DatasetWriter::~DatasetWriter() {
-  if (!state_) return;
-  const std::string temporary = state_->temporary;
-  state_.reset();  // closes the file, on all ranks
-  int rank = 0;
-  MPI_Comm_rank(comm_, &rank);
-  if (rank == 0) (void)std::remove(temporary.c_str());
-}
+DatasetWriter::~DatasetWriter() = default;
 
 void DatasetWriter::create_sets(Index rows, const std::string& prefix) {
   H5File& file = state_->file;
@@ -110,10 +102,8 @@ void DatasetWriter::write_matrix(const std::string& name, Index rows, Index colu
 }
 
 void DatasetWriter::commit() {
-  const std::string temporary = state_->temporary;
   state_->file.close();
-  agree(comm_, [&] { sync_path(temporary); });
-  on_root(comm_, [&] { rename_durably(temporary, info_.path); });
+  state_->temporary.commit();
   state_.reset();
 }
 

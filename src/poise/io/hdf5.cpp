@@ -150,8 +150,8 @@ WriteErrorHandler::WriteErrorHandler(const std::string& path) {
 WriteErrorHandler::~WriteErrorHandler() {
   MPI_File_set_errhandler(MPI_FILE_NULL, before_);
   MPI_Errhandler_free(&before_);
-#ifndef MPICH_VERSION  // MPICH does not count the reference of the file, and releases it when the file is
-                       // closed
+  // MPICH gives a file no reference of its own to the handler, but releases one when the file is closed.
+#ifndef MPICH_VERSION
   MPI_Errhandler_free(&handler_);
 #endif
 }

@@ -75,9 +75,12 @@ void NewSampleReader::match_classes(const DataNames& network, Index classes, Ind
     return;
   }
   if (classes == 0)
-    throw usage(where +
-                " has /labels, but the network was trained on /targets: store the numbers as /targets, or "
-                "leave the labels out");
+    throw usage(where + " has /labels, but " +
+                (network.known
+                     ? "the network was trained on /targets: store the numbers as /targets, or leave "
+                       "the labels out"
+                     : "the checkpoint of an older version does not say which classes the network "
+                       "was trained on: leave the labels out"));
   if (!network.classes.empty() && !info().class_names.empty()) {
     classes_ = places(info().class_names, network.classes, "the network", "class named");
     return;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 
 #include "poise/base/agree.hpp"
@@ -84,10 +85,13 @@ struct MissedRows {
   }
 };
 
-/// Samples of a rank per round: their inputs, features and outputs take at most about 100 MB.
-Index samples_per_round(Index inputs, Index features, Index samples, const ProcessGrid& grid) {
+/// Samples of a rank per round: what is kept of them takes at most about 100 MB.
+Index samples_per_round(const Checkpoint& checkpoint, Index samples, const ProcessGrid& grid) {
+  constexpr Index most_numbers = 4'000'000;
+  const Index numbers = checkpoint.integer("/features", "inputs") + checkpoint.integer("/features", "width") +
+                        3 * Predictor::outputs_of(checkpoint);  // twice the outputs, and the probabilities
   const Index share = (samples + grid.sample_ranks() - 1) / grid.sample_ranks();
-  return std::clamp<Index>(4'000'000 / (inputs + features), 1, std::max<Index>(1, share));
+  return std::clamp<Index>(most_numbers / std::max<Index>(1, numbers), 1, std::max<Index>(1, share));
 }
 
 /// One pass over the data file, round by round: in each round the ranks of grid.sample() take samples that
@@ -180,17 +184,21 @@ ExitCode run_predict(Options& options, MPI_Comm comm) {
   const PredictOptions own = PredictOptions::from(options);
   if (own.data.empty()) throw usage("give -data FILE, the new samples (-help lists all options)");
   if (own.out.empty()) throw usage("give -out FILE, the file of predictions: FILE.h5 or FILE.csv");
-  on_root(comm, [&] { require_output_path("out", own.out); });
+  on_root(comm, [&] {
+    require_output_path("out", own.out);
+    std::error_code code;
+    if (std::filesystem::equivalent(own.out, own.data, code))
+      throw bad_input("-out " + own.out +
+                      " is the data file itself: give the predictions a file of their own");
+  });
   const Checkpoint checkpoint = open_stored_run(comm, options);
   const TrainSettings settings = recall_settings(options, checkpoint);
   declare_equilibrium_solvers(options, "as in poise-train");
   const ProcessGrid grid(comm, settings.feature_ranks);
   const DataNames names = DataNames::of(checkpoint);
-  const Index features = checkpoint.integer("/features", "width"),
-              inputs = checkpoint.integer("/features", "inputs");
   const DatasetInfo info = Dataset(comm, own.data, Missing::keep, Answers::optional).info();
   const Index most = std::max(info.samples, info.test_samples);
-  const Index per_round = samples_per_round(inputs, features, most, grid);
+  const Index per_round = samples_per_round(checkpoint, most, grid);
   Predictor predictor(grid, settings, checkpoint, per_round);
   const NewSampleReader reader(grid.world(), own.data, own.set, names, predictor.inputs(),
                                predictor.classes(), predictor.outputs(), own.bad_rows);
@@ -221,10 +229,7 @@ int predict_main(int argc, char** argv) {
       [](Options& options) {
         (void)StoredRunName::from(options);
         (void)PredictOptions::from(options);
-        (void)options.integer(
-            "grid_feature_ranks", 1, {1, 1e6},
-            "ranks over which one copy of the weights is spread, a divisor of the number of "
-            "ranks; may differ from the run's value");
+        declare_feature_ranks(options);
         declare_equilibrium_solvers(options, "as in poise-train");
       },
       run_predict);

@@ -8,39 +8,15 @@
 #include <cstring>
 
 #include "poise/base/agree.hpp"
-#include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
 #include "poise/base/version.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/hdf5.hpp"
+#include "poise/io/temporary_file.hpp"
 
 namespace poise {
 inline namespace predict {
 namespace {
-
-/// The temporary file beside `path`, which the destructor removes unless it was renamed.
-class Temporary {
- public:
-  Temporary(MPI_Comm comm, const std::string& path) : comm_(comm), path_(path), name_(path + ".tmp") {}
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary() {
-    int rank = 0;
-    MPI_Comm_rank(comm_, &rank);
-    if (rank == 0 && !renamed_) (void)std::remove(name_.c_str());
-  }
-  [[nodiscard]] const std::string& name() const { return name_; }
-  void rename() {
-    agree(comm_, [&] { sync_path(name_); });
-    on_root(comm_, [&] { rename_durably(name_, path_); });
-    renamed_ = true;
-  }
-
- private:
-  MPI_Comm comm_;
-  std::string path_, name_;
-  bool renamed_ = false;
-};
 
 class Hdf5Predictions final : public PredictionFile {
  public:
@@ -74,7 +50,7 @@ class Hdf5Predictions final : public PredictionFile {
 
   void commit() override {
     file_.close();
-    temporary_.rename();
+    temporary_.commit();
   }
 
  private:
@@ -88,7 +64,7 @@ class Hdf5Predictions final : public PredictionFile {
   }
 
   const ProcessGrid& grid_;
-  Temporary temporary_;
+  TemporaryFile temporary_;
   H5File file_;
 };
 
@@ -129,7 +105,7 @@ class CsvPredictions final : public PredictionFile {
       if (std::fflush(file_.get()) != 0) throw cannot_write();
       file_.reset();
     });
-    temporary_.rename();
+    temporary_.commit();
   }
 
  private:
@@ -179,7 +155,7 @@ class CsvPredictions final : public PredictionFile {
 
   const ProcessGrid& grid_;
   const Predictor& predictor_;
-  Temporary temporary_;
+  TemporaryFile temporary_;
   std::unique_ptr<std::FILE, Close> file_;
 };
 

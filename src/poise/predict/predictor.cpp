@@ -23,11 +23,10 @@ TrainSettings for_prediction(TrainSettings settings) {
 
 Problem empty_problem(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint& checkpoint,
                       Index samples) {
-  checkpoint.require_dims("/parameters/B", {-1, -1});
   Problem problem;
   problem.loss = settings.loss;
   problem.mean = settings.mean;
-  problem.outputs = checkpoint.dims("/parameters/B")[0];
+  problem.outputs = Predictor::outputs_of(checkpoint);
   problem.train.count = samples;
   problem.train.total = samples * grid.sample_ranks();
   return problem;
@@ -48,6 +47,11 @@ Predictor::Predictor(const ProcessGrid& grid, const TrainSettings& settings, con
   const VecHandle theta = network_->layout().create();
   restore_parameters(checkpoint, network_->layout(), theta.get());
   objective_->set_parameters(theta.get());
+}
+
+Index Predictor::outputs_of(const Checkpoint& checkpoint) {
+  checkpoint.require_dims("/parameters/B", {-1, -1});
+  return checkpoint.dims("/parameters/B")[0];
 }
 
 Index Predictor::classes() const {

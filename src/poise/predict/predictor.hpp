@@ -22,6 +22,8 @@ class Predictor {
   Predictor(const Predictor&) = delete;  // its parts point to each other
   Predictor& operator=(const Predictor&) = delete;
 
+  /// Collective. q of the network of a checkpoint. Throws bad_input.
+  [[nodiscard]] static Index outputs_of(const Checkpoint& checkpoint);
   [[nodiscard]] Index inputs() const { return features_.inputs(); }
   /// q, the length of f.
   [[nodiscard]] Index outputs() const { return problem_.outputs; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,7 +14,8 @@ namespace poise {
 inline namespace predict {
 namespace {
 
-constexpr Index widest_table = 12;  // classes; a wider confusion matrix does not fit a terminal
+constexpr Index widest_table = 12;   // classes; a wider confusion matrix does not fit a terminal
+constexpr Index longest_table = 50;  // classes
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 double ratio(double part, double whole) {
@@ -23,7 +25,8 @@ double ratio(double part, double whole) {
 }  // namespace
 
 Quality::Quality(const Predictor& predictor) : predictor_(predictor), classes_(predictor.classes()) {
-  confusion_.resize(static_cast<std::size_t>(classes_ * classes_));
+  for (auto* counts : {&right_, &predicted_, &hits_}) counts->resize(static_cast<std::size_t>(classes_));
+  if (classes_ <= widest_table) confusion_.resize(static_cast<std::size_t>(classes_ * classes_));
   if (classes_ == 0) errors_.resize(static_cast<std::size_t>(predictor.outputs()));
 }
 
@@ -50,8 +53,11 @@ void Quality::add_answer(Index i, const NewSamples& samples, const Prediction& p
   ++count_;
   if (classes_ > 0) {
     const Index right = samples.labels.empty() ? static_cast<Index>(y[0] > 0.5) : samples.labels[i];
-    ++confusion_[right * classes_ + predicted];
+    ++right_[right];
+    ++predicted_[predicted];
+    hits_[right] += static_cast<Index>(right == predicted);
     correct_ += static_cast<Index>(right == predicted);
+    if (!confusion_.empty()) ++confusion_[right * classes_ + predicted];
     return;
   }
   for (Index k = 0; k < q; ++k) {
@@ -91,8 +97,9 @@ void Quality::sum(MPI_Comm comm) {
   count_ = before;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &correct_, 1, MPI_INT64_T, MPI_SUM, comm));
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &loss_, 1, MPI_DOUBLE, MPI_SUM, comm));
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, confusion_.data(), mpi_count(static_cast<Index>(confusion_.size())),
-                          MPI_INT64_T, MPI_SUM, comm));
+  for (auto* counts : {&right_, &predicted_, &hits_, &confusion_})
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, counts->data(), mpi_count(static_cast<Index>(counts->size())),
+                            MPI_INT64_T, MPI_SUM, comm));
 }
 
 double Quality::loss() const {
@@ -104,15 +111,11 @@ double Quality::accuracy() const {
 }
 
 double Quality::precision(Index c) const {
-  Index predicted = 0;
-  for (Index right = 0; right < classes_; ++right) predicted += confusion(right, c);
-  return ratio(static_cast<double>(confusion(c, c)), static_cast<double>(predicted));
+  return ratio(static_cast<double>(hits_[c]), static_cast<double>(predicted_[c]));
 }
 
 double Quality::recall(Index c) const {
-  Index samples = 0;
-  for (Index predicted = 0; predicted < classes_; ++predicted) samples += confusion(c, predicted);
-  return ratio(static_cast<double>(confusion(c, c)), static_cast<double>(samples));
+  return ratio(static_cast<double>(hits_[c]), static_cast<double>(right_[c]));
 }
 
 double Quality::root_mean_square_error(Index output) const {
@@ -140,9 +143,10 @@ std::string Quality::class_text(Index c) const {
 
 std::string Quality::classes_text() const {
   std::string text = fmt::format("  {:<24} {:>10} {:>10}\n", "class", "precision", "recall");
-  for (Index c = 0; c < classes_; ++c)
+  for (Index c = 0; c < std::min(classes_, longest_table); ++c)
     text += fmt::format("  {:<24} {:>10.4f} {:>10.4f}\n", class_text(c), precision(c), recall(c));
-  if (classes_ > widest_table) return text;
+  if (classes_ > longest_table) text += "  ...\n";
+  if (confusion_.empty()) return text;
   text += "  confusion matrix: one row per right class, one column per predicted class\n";
   for (Index right = 0; right < classes_; ++right) {
     text += fmt::format("  {:<24}", class_text(right));

@@ -27,7 +27,8 @@ class Quality {
   /// Σ ℓ, or its mean over the samples, as the run's -loss_scale says.
   [[nodiscard]] double loss() const;
   [[nodiscard]] double accuracy() const;
-  /// Number of samples of class `right` for which `predicted` was predicted.
+  /// Number of samples of class `right` for which `predicted` was predicted. Only for few classes: the matrix
+  /// of many classes would not fit into memory.
   [[nodiscard]] Index confusion(Index right, Index predicted) const {
     return confusion_[right * classes_ + predicted];
   }
@@ -57,8 +58,9 @@ class Quality {
   const Predictor& predictor_;
   Index classes_, count_ = 0, correct_ = 0;
   double loss_ = 0.0;
-  std::vector<Index> confusion_;  // right x predicted
-  std::vector<Errors> errors_;    // of each output of a regression
+  std::vector<Index> right_, predicted_, hits_;  // of each class: samples, predictions, right predictions
+  std::vector<Index> confusion_;                 // right x predicted; empty for many classes
+  std::vector<Errors> errors_;                   // of each output of a regression
 };
 
 }  // namespace predict

@@ -44,13 +44,17 @@ StoredRunName StoredRunName::from(Options& options) {
   return name;
 }
 
+void declare_feature_ranks(Options& options) {
+  (void)options.integer("grid_feature_ranks", 1, {1, 1e6},
+                        "ranks over which one copy of the weights is spread, a divisor of the number of "
+                        "ranks; may differ from the run's value");
+}
+
 void declare_stored_run(Options& options) {
   (void)StoredRunName::from(options);
   (void)options.text("data", "",
                      "the data file of the run, if it has moved; if empty: the path that the run used");
-  (void)options.integer("grid_feature_ranks", 1, {1, 1e6},
-                        "ranks over which one copy of the weights is spread, a divisor of the number of "
-                        "ranks; may differ from the run's value");
+  declare_feature_ranks(options);
 }
 
 Checkpoint open_stored_run(MPI_Comm comm, Options& options) {

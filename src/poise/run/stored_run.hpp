@@ -23,6 +23,9 @@ struct StoredRunName {
   static StoredRunName from(Options& options);
 };
 
+/// Declares -grid_feature_ranks of programs that inspect a stored run, for -help only.
+void declare_feature_ranks(Options& options);
+
 /// Declares all options of programs that inspect a stored run, for -help only.
 void declare_stored_run(Options& options);
 
