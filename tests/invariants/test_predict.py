@@ -180,6 +180,20 @@ class Names(PredictTest):
         self.assertEqual(printed_quality(done.stdout)[2],
                          printed_quality(self.predict(self.run_directory, "-data", self.data_file)[0].stdout)[2])
 
+    def test_columns_with_the_same_name_are_never_mixed_up(self):
+        twice = self.altered("twice.h5", self.data_file, lambda file: replace(
+            file, "input_names", [b"x", b"x", b"mass", b"x", b"income"]))
+        run = self.train("-data", twice, "-loss", "cross_entropy", *DESCENT)
+        _, out = self.predict(run, "-data", twice)
+        np.testing.assert_allclose(content(out)["outputs"], self.expected["outputs"], rtol=0, atol=SOLVER)
+
+        def swap(file):
+            columns = [0, 1, 4, 3, 2]
+            replace(file, "features", file["features"][:][:, columns])
+            replace(file, "input_names", [b"x", b"x", b"income", b"x", b"mass"])
+        done, _ = self.predict(run, "-data", self.altered("swapped.h5", twice, swap), code=BAD_INPUT)
+        self.assertIn("there are two with the name 'x'", done.stderr)
+
     def test_blanks_at_the_end_of_a_name_are_padding(self):
         padded = self.altered("padded.h5", self.data_file, lambda file: replace(
             file, "input_names", [name + "  " for name in self.names]))  # h5py writes texts of variable length

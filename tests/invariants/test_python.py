@@ -192,6 +192,8 @@ class NewSamples(TrainingTest):
     def test_other_columns_are_refused(self):
         self.refused_by_all("new.h5' has no column of features named 'length', which the network was trained on .the "
                             "nearest name is 'lenght'.", self.new_data(self.x, self.y, ["age", "mass", "lenght"]))
+        self.refused_by_all("there are two with the name 'age'", self.new_data(
+            self.x[:, [0, 0, 1, 2]], self.y, ["age", "age", "mass", "length"]))
         self.refused_by_all("new.h5' has 2 columns of features, but the network was trained on 3",
                             self.new_data(self.x[:, :2], self.y, None))
         self.refused("the array has 4 columns of features, but the network was trained on 3", np.ones((5, 4)),

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "poise/base/check.hpp"
 #include "poise/base/options.hpp"
@@ -15,26 +17,36 @@ namespace poise {
 inline namespace predict {
 namespace {
 
-/// The place of each of `wanted` in `names`. Throws bad_input, which names what is missing.
-std::vector<Index> places(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
-                          const std::string& where, const std::string& what) {
-  std::vector<Index> found;
-  for (const std::string& name : wanted) {
-    const auto place = std::find(names.begin(), names.end(), name);
-    if (place == names.end()) {
-      const std::string near = nearest_name(name, names);
-      throw usage(fmt::format("{} has no {} '{}', which the network was trained on{}", where, what, name,
-                              near.empty() ? "" : fmt::format(" (the nearest name is '{}')", near)));
-    }
-    found.push_back(place - names.begin());
-  }
-  return found;
-}
-
 std::vector<Index> counted(Index count) {
   std::vector<Index> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;
+}
+
+/// The place of each of `wanted` in `names`. Equal lists need no different names. Throws bad_input, which
+/// names what is missing or stands twice.
+std::vector<Index> places(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
+                          const std::string& where, const std::string& what) {
+  if (wanted == names) return counted(static_cast<Index>(names.size()));
+  std::unordered_map<std::string, std::vector<Index>> known;
+  for (std::size_t k = 0; k < names.size(); ++k) known[names[k]].push_back(static_cast<Index>(k));
+  std::unordered_set<std::string> seen;
+  std::vector<Index> found;
+  for (const std::string& name : wanted) {
+    const auto place = known.find(name);
+    if (place == known.end()) {
+      const std::string near = nearest_name(name, names);
+      throw usage(fmt::format("{} has no {} '{}', which the network was trained on{}", where, what, name,
+                              near.empty() ? "" : fmt::format(" (the nearest name is '{}')", near)));
+    }
+    if (place->second.size() > 1 || !seen.insert(name).second)
+      throw usage(
+          fmt::format("{}: there are two with the name '{}' ({}), so that names cannot tell them apart: give "
+                      "them different names, or the same names in the same order",
+                      where, name, what));
+    found.push_back(place->second.front());
+  }
+  return found;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 places."""
 
 import difflib
+from collections import Counter
 
 import numpy as np
 
@@ -18,13 +19,22 @@ def names_of(checkpoint):
 
 
 def places(wanted, names, where, what):
-    """The place of each of `wanted` in `names`. Raises Error, which names what is missing."""
+    """The place of each of `wanted` in `names`. Equal lists need no different names. Raises Error, which names what is
+    missing or stands twice."""
+    if list(wanted) == list(names):
+        return list(range(len(names)))
+    place = {name: number for number, name in enumerate(names)}
     for name in wanted:
-        if name not in names:
+        if name not in place:
             near = difflib.get_close_matches(name, names, 1)
             raise Error(f"{where} has no {what} '{name}', which the network was trained on"
                         + (f" (the nearest name is '{near[0]}')" if near else ""))
-    return [names.index(name) for name in wanted]
+    asked = set(wanted)
+    counts = Counter(wanted) | Counter(name for name in names if name in asked)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise Error(f"{where}: there are two with the name '{twice[0]}' ({what}), so that names cannot tell them apart: "
+                    "give them different names, or the same names in the same order")
+    return [place[name] for name in wanted]
 
 
 def matched_inputs(samples, inputs, names):
@@ -57,8 +67,7 @@ def matched_labels(samples, classes, names):
                     "/targets, or leave the labels out")
     labels, given = np.asarray(samples.labels), samples.names.classes
     if names and given:
-        places(given, names, "the network", "class named")
-        return np.array([names.index(name) for name in given])[labels]
+        return np.array(places(given, names, "the network", "class named"))[labels]
     count = samples.classes or labels.max(initial=-1) + 1
     if count > classes or labels.min(initial=0) < 0:
         raise Error(f"{samples.where} has {count} classes, but the network was trained on {classes}")
