@@ -69,7 +69,7 @@ class MemberRecorder {
       if (problem.test.total > 0) test = score_linear(grid_, problem, problem.test, w);
       record_.weights.push_back(std::move(w));
     } else if (problem.test.total > 0) {
-      test = network_.objective().test(theta);
+      test = network_.objective().score(theta, problem.test);
     }
     const bool classes = data_.info().classification || problem.loss->targets() == Targets::binary;
     const bool tested = problem.test.total > 0;

@@ -48,6 +48,9 @@ class FeaturesClaim final : public Claim {
     const std::string id = "features", claim = "features fitted again to the data equal the stored ones";
     if (!map().depends_on_data())
       return table.add(does_not_apply(id, claim, "1", map().name() + " features do not depend on the data"));
+    const std::string& other_run = subject_.settings().start_from;
+    if (!other_run.empty())
+      return table.add(does_not_apply(id, claim, "1", "they were fitted to the data of " + other_run));
     Row row = worst_.row(id, claim, "1");
     if (row.state == RowState::not_held)
       row.note = worst_.points() > 1 && row.required == 0.0
@@ -83,10 +86,9 @@ class FeaturesClaim final : public Claim {
 
   /// Collective. The largest relative difference from a map fitted to the present data.
   double compare_with_data(const StoredMap& stored) {
-    if (!map().depends_on_data()) return 0.0;
+    if (!map().depends_on_data() || !subject_.settings().start_from.empty()) return 0.0;
     if (!fitted_) {
-      const Dataset dataset(subject_.grid().world(), subject_.experiment().data().info().path);
-      const SampleBlock block = dataset.read_train(subject_.grid().samples(subject_.problem().train.total));
+      const SampleBlock block = subject_.experiment().data().read_train();
       fitted_.emplace(subject_.settings().features.fit(subject_.grid(), features().inputs(), block.count,
                                                        block.features.data(),
                                                        features().numbers().standardised));

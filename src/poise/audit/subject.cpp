@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "poise/base/check.hpp"
@@ -19,7 +20,12 @@ Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint&
     : settings_(without_audit(settings)),
       experiment_(comm, settings_, &checkpoint),
       start_(experiment_.layout().create()) {
-  layout().initialise(start_.get(), settings.seed, 1.0, network().init_scale_b);
+  if (settings.start_from.empty())
+    layout().initialise(start_.get(), settings.seed, 1.0, network().init_scale_b);
+  else  // such a run keeps the checkpoint of its start
+    restore_parameters(
+        Checkpoint(comm, checkpoint_path(std::filesystem::path(checkpoint.path()).parent_path().string(), 0)),
+        layout(), start_.get());
   if (network().has_equilibrium_model() && network().is_softmax_linear()) {
     model_ = experiment_.network().collapsed();
     loss_ = experiment_.network().shallow_loss();

@@ -23,7 +23,7 @@ class Subject {
   [[nodiscard]] const ProcessGrid& grid() const { return experiment_.grid(); }
   [[nodiscard]] const ParameterLayout& layout() const { return experiment_.layout(); }
   [[nodiscard]] const Problem& problem() const { return experiment_.problem(); }
-  /// θ at the start, from the seed.
+  /// θ at the start: from the seed, or with -start_from from the checkpoint of step 0.
   [[nodiscard]] Vec start() const { return start_.get(); }
 
   /// Whether the model has W, D and L₀: the softmax-linear model, however its gradient is computed.

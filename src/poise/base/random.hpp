@@ -20,6 +20,7 @@ enum class Stream : std::uint32_t {
   test_split = 20,
   minibatch = 21,
   probe = 22,
+  validation_split = 23,
   weights_more = 64,  // and all numbers above: see more_weights
 };
 

@@ -35,7 +35,15 @@ struct DynamicsState {
 /// Sees θ, ∇L(θ) and the loss at the start and after every step; returns false to stop the run there.
 using Observer = std::function<bool(const DynamicsState&, Vec theta, Vec gradient, const Evaluation&)>;
 
-enum class StopReason { reached_time, reached_steps, stopped_by_observer, converged, converged_to_rounding };
+/// `out_of_patience`: the observer stopped the run because of -patience.
+enum class StopReason {
+  reached_time,
+  reached_steps,
+  stopped_by_observer,
+  converged,
+  converged_to_rounding,
+  out_of_patience
+};
 
 /// Changes the parameters to reduce an objective. Collective on the world. Its DynamicsKind answers all
 /// questions of a run that are not about steps.

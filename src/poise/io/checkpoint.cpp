@@ -140,9 +140,9 @@ std::uint64_t bytes_needed(const Snapshot& snapshot) {
   return entries * sizeof(double) + entries / 2 + (std::uint64_t{1} << 18);
 }
 
-/// For rank 0. Keeps only the newest `keep` checkpoints up to `step`, and removes the temporary files that
+/// For rank 0. Removes the checkpoints up to `step` that are not to be kept, and the temporary files that
 /// killed programs left.
-void prune(const std::string& folder, Index step, int keep) {
+void prune(const std::string& folder, Index step, const KeptCheckpoints& keep) {
   std::error_code ignored;
   std::vector<std::filesystem::path> leftovers;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
@@ -150,16 +150,19 @@ void prune(const std::string& folder, Index step, int keep) {
     if (name.rfind(".step-", 0) == 0 && name.ends_with(".tmp")) leftovers.push_back(entry.path());
   }
   for (const auto& path : leftovers) std::filesystem::remove(path, ignored);
-  if (keep <= 0) return;
-  int kept = 0;
-  for (const Index old : list_checkpoints(folder))
-    if (old <= step && ++kept > keep) std::filesystem::remove(checkpoint_path(folder, old), ignored);
+  if (keep.newest <= 0) return;
+  int newer = 0;
+  for (const Index old : list_checkpoints(folder)) {
+    const bool kept = old == keep.best || (old == 0 && keep.first);
+    if (old <= step && ++newer > keep.newest && !kept)
+      std::filesystem::remove(checkpoint_path(folder, old), ignored);
+  }
 }
 
 }  // namespace
 
 std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index step, const Snapshot& snapshot,
-                             int keep) {
+                             const KeptCheckpoints& keep) {
   static const LogEvent event("CheckpointWrite");
   const auto scope = event.begin();
   std::string path = checkpoint_path(folder, step);
@@ -183,6 +186,10 @@ std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index ste
   }
   on_root(comm, [&] {
     replace_file(folder + "/latest", name + "\n");
+    const std::filesystem::path best = checkpoint_path(folder, keep.best);
+    std::error_code ignored;
+    if (keep.best >= 0 && std::filesystem::exists(best, ignored))
+      replace_file(folder + "/best", best.filename().string() + "\n");
     prune(folder, step, keep);
   });
   return path;
@@ -342,6 +349,14 @@ std::vector<double> Checkpoint::read_array(const std::string& name, const std::v
     check_mpi(MPI_Bcast(values.data() + i, static_cast<int>(std::min(message, values.size() - i)), MPI_DOUBLE,
                         0, file_.comm()));
   return values;
+}
+
+std::vector<std::string> Checkpoint::names(const std::string& group) const {
+  std::vector<std::string> found;
+  for (const std::string& object : file_.objects())
+    if (object.starts_with(group) && !file_.is_group(object)) found.push_back(object.substr(group.size()));
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 std::vector<std::string> Checkpoint::texts(const std::string& name) const {

@@ -25,14 +25,22 @@ inline namespace io {
 /// The root attribute `schema` of every checkpoint.
 inline constexpr const char* checkpoint_schema = "poise-checkpoint-1";
 
+/// Which checkpoints stay when a new one is written.
+struct KeptCheckpoints {
+  int newest = 0;      ///< so many of the newest ones up to the new step; 0: all
+  Index best = -1;     ///< the best step, if it is not negative
+  bool first = false;  ///< step 0, too
+};
+
 /// Collective. Writes `folder`/step-STEP.h5 with all ranks, atomically: the ranks write a hidden temporary
 /// file, every rank flushes it to disk, and rank 0 renames it. Then `latest` (a text file with the newest
 /// name, a hint for people) is replaced, and of the checkpoints up to this step only the newest `keep` stay
-/// (0: all); checkpoints of later steps are not touched. Returns the path. Throws failure on all ranks if the
-/// file cannot be written; the older checkpoints are then unchanged and nothing of the new one remains. The
-/// format reserves scalars of the group "/" and the names `crc32`, `checksum`, `complete`, `schema`.
+/// and those of `keep` stay; checkpoints of later steps are not touched. If there is a best step, `best` (a
+/// text file, another hint for people) names its checkpoint. Returns the path. Throws failure on all ranks if
+/// the file cannot be written; the older checkpoints are then unchanged and nothing of the new one remains.
+/// The format reserves scalars of the group "/" and the names `crc32`, `checksum`, `complete`, `schema`.
 std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index step, const Snapshot& snapshot,
-                             int keep);
+                             const KeptCheckpoints& keep);
 
 /// A checkpoint file that passed its checks, open for reading. Every method is Collective on its communicator
 /// and throws bad_input, on all ranks, if the entry is missing or does not have the requested shape.
@@ -64,6 +72,8 @@ class Checkpoint {
   /// A small array, the same on all ranks; `dims`: the required shape, -1 for any length.
   [[nodiscard]] std::vector<double> read_array(const std::string& name, const std::vector<Index>& dims) const;
 
+  /// The names of the data sets in a group ("/parameters/"), sorted.
+  [[nodiscard]] std::vector<std::string> names(const std::string& group) const;
   /// A list of texts; empty if the file has no such list.
   [[nodiscard]] std::vector<std::string> texts(const std::string& name) const;
 

@@ -116,10 +116,28 @@ std::vector<double> Dataset::read_teacher() const {
   return teacher;
 }
 
+namespace {
+
+/// What the header says of the set with a prefix: "", "validation_" or "test_".
+struct SetInfo {
+  Index samples;
+  const Packing &features, &answers;
+};
+
+SetInfo set_info(const DatasetInfo& info, const std::string& prefix) {
+  if (prefix == "test_") return {info.test_samples, info.test_features_packing, info.test_answers_packing};
+  if (prefix == "validation_")
+    return {info.validation_samples, info.validation_features_packing, info.validation_answers_packing};
+  return {info.samples, info.features_packing, info.answers_packing};
+}
+
+}  // namespace
+
 SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   static const LogEvent event("DataRead");
   const auto scope = event.begin();
-  const Index available = prefix.empty() ? info_.samples : info_.test_samples;
+  const SetInfo set = set_info(info_, prefix);
+  const Index available = set.samples;
   SampleBlock block{rows.begin, rows.size(), info_.inputs, info_.outputs, {}, {}, {}};
   agree(comm_, [&] {
     if (rows.begin < 0 || rows.end < rows.begin || rows.end > available)
@@ -132,16 +150,23 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   if (available == 0) return block;
 
   const H5File file = open_for(comm_, info_.path);
-  const bool test = !prefix.empty();
-  read_numbers(file, rows, "/" + prefix + "features",
-               test ? info_.test_features_packing : info_.features_packing, block.inputs, block.features);
+  read_numbers(file, rows, "/" + prefix + "features", set.features, block.inputs, block.features);
   if (!info_.has_answers) return block;
-  const Packing& answers = test ? info_.test_answers_packing : info_.answers_packing;
-  if (info_.classification)
-    read_labels(file, rows, "/" + prefix + "labels", answers, block);
-  else
-    read_numbers(file, rows, "/" + prefix + "targets", answers, block.outputs, block.targets);
+  if (!info_.classification) {
+    read_numbers(file, rows, "/" + prefix + "targets", set.answers, block.outputs, block.targets);
+    return block;
+  }
+  read_labels(file, rows, "/" + prefix + "labels", set.answers, block);
+  if (missing_ == Missing::refuse) set_one_hot(block);
   return block;
+}
+
+std::vector<Index> Dataset::read_train_labels(Range rows) const {
+  if (!info_.classification) return {};
+  SampleBlock block{.begin = rows.begin, .count = rows.size(), .outputs = info_.outputs};
+  agree(comm_, [&] { block.labels.resize(static_cast<std::size_t>(block.count)); });
+  read_labels(open_for(comm_, info_.path), rows, "/labels", info_.answers_packing, block);
+  return std::move(block.labels);
 }
 
 void Dataset::read_numbers(const H5File& file, Range rows, const std::string& name, const Packing& packing,
@@ -179,7 +204,6 @@ void Dataset::read_labels(const H5File& file, Range rows, const std::string& nam
   }
   throw_first(comm_, broken);
   throw_first(comm_, find_bad_label(where, block.labels, info_.outputs, rows.begin));
-  if (missing_ == Missing::refuse) set_one_hot(block);
 }
 
 namespace {

@@ -43,7 +43,7 @@ inline constexpr Index most_classes = 1'000'000;
 /// The content of the header of a data file.
 struct DatasetInfo {
   std::string path, name, source, license;  ///< name: the attribute, else the file name without its ending
-  Index samples = 0, test_samples = 0;
+  Index samples = 0, validation_samples = 0, test_samples = 0;
   Index inputs = 0;   ///< columns of /features
   Index outputs = 0;  ///< columns of /targets, or number of classes (attribute `classes` of /labels)
   bool classification = false;
@@ -51,19 +51,21 @@ struct DatasetInfo {
   std::string feature_type = "float64";  ///< as stored, for example "uint8"
   double scale_factor = 1.0;  ///< attribute that DatasetWriter sets: stored value x factor = feature
   /// How stored numbers of each set are unpacked: features, and targets or labels.
-  Packing features_packing, answers_packing, test_features_packing, test_answers_packing;
+  Packing features_packing, answers_packing, validation_features_packing, validation_answers_packing,
+      test_features_packing, test_answers_packing;
   /// Names of the columns and classes; empty if the file has none.
   std::vector<std::string> input_names, target_names, class_names;
   bool has_teacher = false;  ///< /teacher, the linear map that made the targets or labels
 };
 
-/// Samples [begin, begin + count) of the training or of the test set.
+/// Samples [begin, begin + count) of the training, validation or test set.
 struct SampleBlock {
   Index begin = 0, count = 0;
   Index inputs = 0, outputs = 0;
-  std::vector<double> features;  ///< inputs x count, column-major: one column a sample (the file's rows)
-  std::vector<double> targets;   ///< outputs x count: regression values, or one-hot classes
-  std::vector<Index> labels;     ///< count, empty for regression
+  /// inputs x count, column-major: one column a sample (the file's rows)
+  std::vector<double> features = {};
+  std::vector<double> targets = {};  ///< outputs x count: regression values, or one-hot classes
+  std::vector<Index> labels = {};    ///< count, empty for regression
 };
 
 /// What a reader does about missing numbers (NaN, _FillValue and so on, see Packing).
@@ -75,10 +77,10 @@ enum class Answers { required, optional };
 inline constexpr Index missing_label = std::numeric_limits<Index>::min();
 
 /// Reader of the data schema (data/README.md, "Schema"): /features [n, d]; /targets [n, q] or [n], or /labels
-/// [n] with the attribute `classes`; optional /test_features with /test_targets or /test_labels, /teacher [q,
-/// d], and the names /input_names [d], /target_names [q], /class_names [classes]. Packed numbers are unpacked
-/// (Packing). A file without the attribute `schema` is read, too; a different schema is an error. Ranks read
-/// only their own rows.
+/// [n] with the attribute `classes`; optional /validation_features and /test_features, each with its targets
+/// or labels, /teacher [q, d], and the names /input_names [d], /target_names [q], /class_names [classes].
+/// Packed numbers are unpacked (Packing). A file without the attribute `schema` is read, too; a different
+/// schema is an error. Ranks read only their own rows.
 class Dataset {
  public:
   /// Collective on `comm`, which must outlive this object. Reads and validates only the header. Throws
@@ -96,7 +98,10 @@ class Dataset {
   /// rank, for rows outside the set, values that are not finite, and labels outside [0, classes): the message
   /// names the data set and the first such row over all ranks.
   [[nodiscard]] SampleBlock read_train(Range rows) const { return read(rows, ""); }
+  [[nodiscard]] SampleBlock read_validation(Range rows) const { return read(rows, "validation_"); }
   [[nodiscard]] SampleBlock read_test(Range rows) const { return read(rows, "test_"); }
+  /// The labels of training samples alone; empty for a regression.
+  [[nodiscard]] std::vector<Index> read_train_labels(Range rows) const;
   /// Collective. The whole teacher [outputs, inputs], row-major, on every rank; empty if the file has none.
   /// Throws bad_input, the same on every rank, if it holds values that are not finite.
   [[nodiscard]] std::vector<double> read_teacher() const;

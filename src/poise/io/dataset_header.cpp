@@ -146,7 +146,9 @@ class Validator {
     info.classification = train.labels.has_value();
     info.has_answers = answers_ == Answers::required || train.targets || train.labels;
     if (info.has_answers) info.outputs = require_answers(train);
-    add_test(info);
+    add_set(header_.validation, info, info.validation_samples, info.validation_features_packing,
+            info.validation_answers_packing);
+    add_set(header_.test, info, info.test_samples, info.test_features_packing, info.test_answers_packing);
     if (info.classification) require_proportion(info);
     info.has_teacher = info.has_answers && header_.teacher;
     if (info.has_teacher) require_teacher(info);
@@ -229,7 +231,7 @@ class Validator {
     require_numbers(set, "labels", *set.labels, 1);
     require_rows(set, "labels", *set.labels);
     if (!set.classes) {
-      if (&set == &header_.test) return header_.train.classes.value_or(0);
+      if (&set != &header_.train) return header_.train.classes.value_or(0);
       fail(set.prefix + "labels lacks the attribute 'classes', the number of classes: add it as an integer");
     }
     if (*set.classes < 1 || *set.classes > most_classes)
@@ -242,7 +244,7 @@ class Validator {
   /// file.
   void require_proportion(const DatasetInfo& info) const {
     const Index most = static_cast<Index>(header_.bytes * largest_expansion / sizeof(double));
-    if (info.outputs > most / std::max(info.samples, info.test_samples))
+    if (info.outputs > most / std::max({info.samples, info.validation_samples, info.test_samples}))
       fail(
           fmt::format("the attribute 'classes' of /labels is {}, which is out of proportion to a file of {} "
                       "bytes: set it to the number of classes",
@@ -258,28 +260,31 @@ class Validator {
           dims_text(shape), info.outputs, info.inputs));
   }
 
-  void add_test(DatasetInfo& info) const {
-    const SetHeader& test = header_.test;
-    if (!test.features) {
-      if (test.targets || test.labels)
-        fail("has " + std::string(test.targets ? "/test_targets" : "/test_labels") +
-             " but no /test_features: add it, or remove the other");
+  /// A set beside the training set. Writes what `info` says of it.
+  void add_set(const SetHeader& set, const DatasetInfo& info, Index& samples, Packing& features,
+               Packing& answers) const {
+    const std::string& prefix = set.prefix;
+    if (!set.features) {
+      if (set.targets || set.labels)
+        fail("has " + prefix + (set.targets ? "targets" : "labels") + " but no " + prefix +
+             "features: add it, or remove the other");
       return;
     }
-    require_numbers(test, "features", *test.features, 2);
-    if (test.features->dims[1] != info.inputs)
-      fail(fmt::format("/test_features has {} columns, /features has {}: both need the same features",
-                       test.features->dims[1], info.inputs));
-    info.test_features_packing = test.features_packing;
-    info.test_samples = test.features->dims[0];
-    if (!info.has_answers && !test.targets && !test.labels) return;
-    const Index outputs = require_answers(test);
-    if (test.labels.has_value() != info.classification)
-      fail("mixes /labels and /targets: training and test set need the same kind");
+    require_numbers(set, "features", *set.features, 2);
+    if (set.features->dims[1] != info.inputs)
+      fail(fmt::format("{}features has {} columns, /features has {}: both need the same features", prefix,
+                       set.features->dims[1], info.inputs));
+    features = set.features_packing;
+    samples = set.features->dims[0];
+    if (!info.has_answers && !set.targets && !set.labels) return;
+    const Index outputs = require_answers(set);
+    if (set.labels.has_value() != info.classification)
+      fail("mixes /labels and /targets: " + prefix + "features needs the same kind as the training set");
     if (outputs != info.outputs)
-      fail(fmt::format("the test set has {} {}, the training set {}: both need the same", outputs,
+      fail(fmt::format("{}{} has {} {}, the training set {}: both need the same", prefix,
+                       info.classification ? "labels" : "targets", outputs,
                        info.classification ? "classes" : "targets", info.outputs));
-    info.test_answers_packing = test.answers_packing;
+    answers = set.answers_packing;
   }
 
   const DatasetHeader& header_;
@@ -297,6 +302,7 @@ DatasetHeader read_dataset_header(const H5File& file) {
   header.license = text_or_nothing(file, "license");
   if (header.name.empty()) header.name = std::filesystem::path(header.path).stem().string();
   header.train = read_set_header(file, "");
+  header.validation = read_set_header(file, "validation_");
   header.test = read_set_header(file, "test_");
   if (file.exists("/teacher")) header.teacher = file.shape("/teacher");
   for (const auto& [name, names] :

@@ -12,7 +12,7 @@
 namespace poise {
 inline namespace io {
 
-/// The header of the training set, or of the test set, whose names have the prefix test_.
+/// The header of the training set, or of the set whose names have the prefix validation_ or test_.
 struct SetHeader {
   std::string prefix;
   std::optional<H5Shape> features, targets, labels;  ///< empty if the file has no such data set
@@ -23,7 +23,7 @@ struct SetHeader {
 /// The header of a data file, before it is validated.
 struct DatasetHeader {
   std::string path, schema, name, source, license;  ///< empty if the file has no such attribute
-  SetHeader train, test;
+  SetHeader train, validation, test;
   std::optional<H5Shape> teacher;
   std::optional<std::vector<std::string>> input_names, target_names, class_names;
   std::vector<std::string> objects;  ///< names of all groups and data sets

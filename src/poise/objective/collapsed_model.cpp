@@ -126,9 +126,9 @@ Evaluation CollapsedObjective::value_and_gradient(Vec theta, Vec gradient) {
   return result;
 }
 
-Score CollapsedObjective::test(Vec theta) {
+Score CollapsedObjective::score(Vec theta, const SampleSet& samples) {
   model_.set_parameters(theta);
-  return loss_.score(model_.w(), loss_.problem().test);
+  return loss_.score(model_.w(), samples);
 }
 
 }  // namespace objective

@@ -70,7 +70,7 @@ class CollapsedObjective final : public Objective {
   /// object.
   CollapsedObjective(CollapsedModel& model, ShallowLoss& loss);
   Evaluation value_and_gradient(Vec theta, Vec gradient) override;
-  Score test(Vec theta) override;
+  Score score(Vec theta, const SampleSet& samples) override;
 
  private:
   CollapsedModel& model_;

@@ -160,7 +160,8 @@ EquilibriumObjective::EquilibriumObjective(const ParameterLayout& layout, Equili
   // Created here too: a rank without samples never reaches the code that uses them.
   for (const char* event : {"Equilibrium", "Adjoint", "MeanField"}) (void)LogEvent(event);
   const MPI_Comm comm = layout.grid().feature();
-  const Index columns = std::max(panel_width(problem.train.count), panel_width(problem.test.count));
+  const Index columns = std::max({panel_width(problem.train.count), panel_width(problem.validation.count),
+                                  panel_width(problem.test.count)});
   // A rank without samples makes its solvers too, so that every rank counts their options as used.
   equilibrium_ = std::make_unique<EquilibriumSolver>(comm, map, columns, settings.rtol,
                                                      samples_at_once(layout, problem, settings));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "poise/base/permutation.hpp"
 #include "poise/objective/objective.hpp"
 
 namespace poise {
@@ -30,7 +31,7 @@ class Minibatches {
   [[nodiscard]] Index remainder() const { return n_ % batch_; }
   [[nodiscard]] Index epoch(Index step) const { return step / batches_per_epoch(); }
   /// The place of a sample in the order of an epoch; a bijection of [0, n).
-  [[nodiscard]] Index place(Index epoch, Index sample) const;
+  [[nodiscard]] Index place(Index epoch, Index sample) const { return order_.place(epoch, sample); }
 
  private:
   /// A sample of this rank in the cached epoch, by its number on this rank.
@@ -40,15 +41,13 @@ class Minibatches {
       return batch != other.batch ? batch < other.batch : sample < other.sample;
     }
   };
-  [[nodiscard]] std::uint64_t shuffled(std::uint64_t epoch, std::uint64_t value) const;
   void sort_epoch(Index epoch) const;
 
   Range own_;
   Index n_;
   Index batch_;
-  std::uint64_t seed_;
   bool keep_remainder_;
-  unsigned half_bits_ = 1;  ///< n <= 4^half_bits
+  Permutation order_;
   mutable Index cached_epoch_ = -1;
   mutable std::vector<Member>
       members_;  ///< samples of this rank in the cached epoch, in the order of the batches

@@ -30,8 +30,8 @@ struct Problem {
   const Loss* loss = squared_loss();  ///< not owned; never null
   bool mean = true;
   Index outputs = 0;  ///< q
-  SampleSet train;
-  SampleSet test;  ///< may be empty
+  SampleSet train = {};
+  SampleSet validation = {}, test = {};  ///< may be empty
   /// σ² of the TargetScale: the loss in the units of the data is this times the loss of the problem.
   double loss_unit = 1.0;
 
@@ -80,8 +80,8 @@ class Objective {
   /// Not collective. Forgets everything that earlier evaluations keep for later ones (warm starts). Then a
   /// run that continues from here and a run that restarts from here compute the same numbers bit for bit.
   virtual void forget() {}
-  /// The loss of the test samples, without a gradient. All zeros if there are none.
-  [[nodiscard]] virtual Score test(Vec theta) = 0;
+  /// Loss and accuracy of a set of samples of the problem, without a gradient. All zeros if the set is empty.
+  [[nodiscard]] virtual Score score(Vec theta, const SampleSet& samples) = 0;
 };
 
 /// Throws failure, on every rank, if a loss is NaN or Inf. `loss`: the same on every rank.

@@ -10,6 +10,16 @@
 
 namespace poise {
 inline namespace objective {
+namespace {
+
+/// 0, 1, 2, …
+std::vector<Index> counted(Index count) {
+  std::vector<Index> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+}  // namespace
 
 SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& problem, Index state_rows,
                                  Index feature_rows, Index panel)
@@ -21,11 +31,7 @@ SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& p
       readout_(static_cast<std::size_t>(layout.block().size() * layout.outputs())),
       readout_gradient_(readout_.size()),
       slice_(static_cast<std::size_t>(layout.slice().size() * layout.outputs())),
-      all_train_(static_cast<std::size_t>(problem.train.count)),
-      all_test_(static_cast<std::size_t>(problem.test.count)) {
-  std::iota(all_train_.begin(), all_train_.end(), 0);
-  std::iota(all_test_.begin(), all_test_.end(), 0);
-}
+      all_train_(counted(problem.train.count)) {}
 
 namespace {
 
@@ -129,8 +135,7 @@ LossSum SampleObjective::pass(Panel& panel, const std::vector<Index>& local, boo
   return sum_over_samples(layout_.grid(), sum);
 }
 
-Score SampleObjective::score(const SampleSet& samples, Index total, const LossSum& sum) const {
-  (void)samples;
+Score SampleObjective::scaled(Index total, const LossSum& sum) const {
   return {problem_.scale(total) * sum.loss, static_cast<double>(sum.correct) / static_cast<double>(total)};
 }
 
@@ -143,19 +148,19 @@ Evaluation SampleObjective::value_and_gradient(Vec theta, Vec gradient, const Ba
   const Index total = batch.all ? problem_.train.total : batch.total;
   Panel panel{problem_.train, nullptr, 0, 0, true, problem_.scale(total), {}, {}, {}};
   const LossSum sum = pass(panel, batch.all ? all_train_ : batch.local, true, result);
-  result.train = score(problem_.train, total, sum);
+  result.train = scaled(total, sum);
   require_finite_loss(result.train.loss);
   write_gradient(gradient);
   end_pass(result);
   return result;
 }
 
-Score SampleObjective::test(Vec theta) {
-  if (problem_.test.total == 0) return {};
+Score SampleObjective::score(Vec theta, const SampleSet& samples) {
+  if (samples.total == 0) return {};
   Evaluation result;
   load_parameters(theta);
-  Panel panel{problem_.test, nullptr, 0, 0, false, problem_.scale(problem_.test.total), {}, {}, {}};
-  return score(problem_.test, problem_.test.total, pass(panel, all_test_, false, result));
+  Panel panel{samples, nullptr, 0, 0, false, problem_.scale(samples.total), {}, {}, {}};
+  return scaled(samples.total, pass(panel, counted(samples.count), false, result));
 }
 
 void SampleObjective::predict(Index count, const double* features, Prediction& prediction) {
@@ -164,8 +169,7 @@ void SampleObjective::predict(Index count, const double* features, Prediction& p
   prediction.residuals.resize(static_cast<std::size_t>(count));
   prediction.solved.resize(static_cast<std::size_t>(count));
   const Index width = equal_width(count, panel_width(problem_.train.count));
-  std::vector<Index> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
+  const std::vector<Index> numbers = counted(count);
   Panel panel{problem_.train, nullptr, 0, 0, false, 1.0, {}, {}, {}};
   Evaluation ignored;  // its outcome is that of the worst sample; here every sample counts by itself
   for (Index first = 0; first < count; first += width) {

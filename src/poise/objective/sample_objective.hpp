@@ -26,7 +26,7 @@ class SampleObjective : public Objective {
     return value_and_gradient(theta, gradient, {});
   }
   Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch) override;
-  Score test(Vec theta) override;
+  Score score(Vec theta, const SampleSet& samples) override;
   /// Collective on the world. Takes θ for the predictions that follow.
   void set_parameters(Vec theta) { load_parameters(theta); }
   /// Collective on grid.feature(). Applies the network to `count` samples, whose features are d_f x count,
@@ -86,13 +86,13 @@ class SampleObjective : public Objective {
   /// ω of the panel's samples; null where all are 1.
   const double* panel_weights(const Panel& panel);
   LossSum pass(Panel& panel, const std::vector<Index>& local, bool with_gradient, Evaluation& result);
-  Score score(const SampleSet& samples, Index total, const LossSum& sum) const;
+  [[nodiscard]] Score scaled(Index total, const LossSum& sum) const;
 
   const ParameterLayout& layout_;
   const Problem& problem_;
   Index state_rows_, feature_rows_, panel_;
   std::vector<double> readout_, readout_gradient_, slice_, outputs_, targets_, weights_;
-  std::vector<Index> all_train_, all_test_;  // 0, 1, 2, …
+  std::vector<Index> all_train_;  // 0, 1, 2, …
 };
 
 }  // namespace objective

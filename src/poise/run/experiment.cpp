@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/petsc/vec.hpp"
+#include "poise/run/start_from.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {
@@ -24,10 +26,12 @@ void KeptPoint::keep(const Point& point) {
     check(VecCopy(point.vectors[i].second, vectors_[i].second.get()));
   state_ = point.state;
   interval_ = point.interval;
+  best_ = point.best;
+  audit_ = point.audit;
 }
 
 Point KeptPoint::point() const {
-  Point point{theta_.get(), state_, interval_, {}};
+  Point point{theta_.get(), state_, interval_, best_, {}, audit_};
   for (const auto& [name, vec] : vectors_) point.vectors.emplace_back(name, vec.get());
   return point;
 }
@@ -40,9 +44,10 @@ void KeptEvaluation::keep(const DynamicsState& at, Vec gradient_there, const Eva
   is_set = true;
 }
 
-Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint)
+Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint,
+                       const Checkpoint* start)
     : grid_(comm, settings.feature_ranks),
-      data_(grid_, settings, checkpoint),
+      data_(grid_, settings, checkpoint, start),
       network_(grid_, settings, data_.problem(), data_.features().width()),
       objective_(network_.objective()),
       theta_(network_.layout().create()) {
@@ -51,12 +56,24 @@ Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Check
   layout().initialise(theta_.get(), settings.seed, 1.0, settings.network.init_scale_b);
   read_limits(settings);
   dynamics_ = make_dynamics(settings, end_time_, max_steps_);
-  if (checkpoint != nullptr) restore(*checkpoint);
+  if (checkpoint != nullptr)
+    restore(*checkpoint);
+  else if (start != nullptr)
+    begin_at(*start);
+}
+
+void Experiment::begin_at(const Checkpoint& start) {
+  require_same_parameters(start, layout());
+  restore_parameters(start, layout(), theta_.get());
+  origin_ = {std::filesystem::absolute(start.path()).lexically_normal().string(),
+             start.integer("/state", "step")};
 }
 
 void Experiment::read_limits(const TrainSettings& settings) {
   end_time_ = settings.time;
   max_steps_ = settings.steps;
+  patience_ = settings.patience;
+  best_by_accuracy_ = settings.validation_by_accuracy;
   if (settings.batch > 0)
     batches_ = std::make_unique<Minibatches>(grid_, problem().train.total, settings.batch, settings.seed,
                                              settings.batch_remainder);
@@ -93,7 +110,37 @@ AuditPoint Experiment::audit_here(const DynamicsState& state, double gradient_no
 }
 
 Point Experiment::point(Vec theta, const DynamicsState& state) {
-  return {theta, state, interval_, dynamics_->vectors()};
+  return {theta, state, interval_, best_, dynamics_->vectors()};
+}
+
+Point Experiment::lasting_point(Vec theta, const DynamicsState& state) {
+  Point lasting = point(theta, state);
+  if (audit_) lasting.audit = audit_->state();
+  return lasting;
+}
+
+double Experiment::measure(const Score& score) const {
+  return best_by_accuracy_ ? score.accuracy : score.loss;
+}
+
+bool Experiment::is_better(const Score& validation) const {
+  if (best_.step < 0) return true;
+  const double gain = measure(validation) - measure(best_.validation);
+  return best_by_accuracy_ ? gain > 0.0 : gain < 0.0;
+}
+
+double Experiment::best_measure(const Score& validation) const {
+  if (!validates()) return std::numeric_limits<double>::quiet_NaN();
+  return measure(is_better(validation) ? validation : best_.validation);
+}
+
+bool Experiment::note_validation(const DynamicsState& state, const Score& validation, const Score& test) {
+  const bool better = is_better(validation);
+  if (better)
+    best_ = {.step = state.step, .t = state.t, .validation = validation, .test = test};
+  else
+    ++best_.waited;
+  return better;
 }
 
 namespace {
@@ -176,6 +223,28 @@ void restore_interval(const Checkpoint& checkpoint, Interval& interval) {
   interval.adjoint_fallbacks = checkpoint.integer("/interval", "adjoint_fallbacks");
 }
 
+void save_best(Snapshot& snapshot, const BestStep& best) {
+  snapshot.add_integer("/validation", "best_step", best.step);
+  snapshot.add_real("/validation", "best_t", best.t);
+  snapshot.add_real("/validation", "best_loss", best.validation.loss);
+  snapshot.add_real("/validation", "best_accuracy", best.validation.accuracy);
+  snapshot.add_real("/validation", "best_test_loss", best.test.loss);
+  snapshot.add_real("/validation", "best_test_accuracy", best.test.accuracy);
+  snapshot.add_integer("/validation", "waited", best.waited);
+}
+
+BestStep restore_best(const Checkpoint& checkpoint) {
+  const auto real = [&](const char* name) { return checkpoint.real("/validation", name); };
+  const BestStep best{.step = checkpoint.integer("/validation", "best_step"),
+                      .t = real("best_t"),
+                      .validation = {real("best_loss"), real("best_accuracy")},
+                      .test = {real("best_test_loss"), real("best_test_accuracy")},
+                      .waited = checkpoint.integer("/validation", "waited")};
+  if (best.waited < 0 || best.step > checkpoint.integer("/state", "step"))
+    throw usage(checkpoint.path() + ": /validation holds values that no run can have");
+  return best;
+}
+
 void save_audit(Snapshot& snapshot, const LiveAudit::State& state, const ParameterLayout& layout) {
   snapshot.add_array("/audit/rates", {static_cast<Index>(state.rates.size())}, state.rates);
   if (state.columns == 0) return;
@@ -207,9 +276,14 @@ void Experiment::save(Snapshot& snapshot, const Point& point) {
     save_blocks(snapshot, "/dynamics/" + name + "/", layout(), vec);
   save_state(snapshot, point.state);
   save_interval(snapshot, point.interval);
+  if (validates()) save_best(snapshot, point.best);
   data_.save(snapshot);
+  if (!origin_.path.empty()) {
+    snapshot.add_text("/state", "start_path", origin_.path);
+    snapshot.add_integer("/state", "start_step", origin_.step);
+  }
   if (audit_) {
-    audit_state_ = audit_->state();
+    audit_state_ = point.audit ? *point.audit : audit_->state();
     save_audit(snapshot, audit_state_, layout());
   }
 }
@@ -222,12 +296,15 @@ void Experiment::restore_point(const Checkpoint& checkpoint) {
     restore_blocks(checkpoint, "/dynamics/" + name + "/", layout(), vec);
   restore_state(checkpoint, state_);
   restore_interval(checkpoint, interval_);
+  if (validates()) best_ = restore_best(checkpoint);
   objective_.expect_repetition();
 }
 
 void Experiment::restore(const Checkpoint& checkpoint) {
   const auto stage = Stages::get().checkpoints.begin();
   restore_point(checkpoint);
+  if (checkpoint.has("/state", "start_path"))
+    origin_ = {checkpoint.text("/state", "start_path"), checkpoint.integer("/state", "start_step")};
   if (audit_) audit_->restore(restore_audit(checkpoint, layout()));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,12 +42,29 @@ struct Interval {
   Index equilibrium_fallbacks = 0, adjoint_fallbacks = 0;  ///< number of samples, over all evaluations
 };
 
+/// The recorded step with the best score of the validation samples so far (-validation_measure).
+struct BestStep {
+  Index step = -1;  ///< negative: no step was recorded yet
+  double t = 0.0;
+  Score validation, test;  ///< there
+  Index waited = 0;        ///< number of recorded steps since then, see -patience
+};
+
+/// The checkpoint of an older run whose weights the run began with (-start_from); without it, no path.
+struct Origin {
+  std::string path;  ///< absolute
+  Index step = 0;
+};
+
 /// The state of a run: everything that changes from step to step, except the audit. Borrows the Vecs.
 struct Point {
   Vec theta = nullptr;
   DynamicsState state;
   Interval interval;
+  BestStep best;
   std::vector<std::pair<std::string, Vec>> vectors;  ///< Dynamics::vectors()
+  /// The state of the audit at this point. If not set, the audit is still at this point.
+  std::optional<LiveAudit::State> audit = {};
 };
 
 /// A copy of a Point, to return to later.
@@ -61,7 +79,9 @@ class KeptPoint {
   VecHandle theta_;
   DynamicsState state_;
   Interval interval_;
+  BestStep best_;
   std::vector<std::pair<std::string, VecHandle>> vectors_;
+  std::optional<LiveAudit::State> audit_;
 };
 
 /// A copy of what an observer saw, for later use.
@@ -83,9 +103,10 @@ void restore_parameters(const Checkpoint& checkpoint, const ParameterLayout& lay
 class Experiment {
  public:
   /// Collective. Reads the data, fits the features, makes model, objective, dynamics and audit. If
-  /// `checkpoint` is not null, the features, θ, and the state of dynamics and audit come from it. Throws
-  /// bad_input.
-  Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint);
+  /// `checkpoint` is not null, the features, θ, and the state of dynamics and audit come from it. If `start`
+  /// is not null, the features and θ of a new run come from it (-start_from). Throws bad_input.
+  Experiment(MPI_Comm comm, const TrainSettings& settings, const Checkpoint* checkpoint,
+             const Checkpoint* start = nullptr);
   Experiment(const Experiment&) = delete;  // its parts point to each other
   Experiment& operator=(const Experiment&) = delete;
 
@@ -101,13 +122,24 @@ class Experiment {
   [[nodiscard]] const Minibatches* batches() const { return batches_.get(); }
   [[nodiscard]] Vec theta() const { return theta_.get(); }
   [[nodiscard]] DynamicsState& state() { return state_; }
+  [[nodiscard]] const Origin& origin() const { return origin_; }
   [[nodiscard]] Interval& interval() { return interval_; }
+  [[nodiscard]] BestStep& best() { return best_; }
+  /// Whether there are validation samples.
+  [[nodiscard]] bool validates() const { return problem().validation.total > 0; }
+  /// Not collective. Takes the scores at a recorded step into account; returns whether it is the best so far.
+  bool note_validation(const DynamicsState& state, const Score& validation, const Score& test);
+  /// Not collective. The better one of the best measure so far and the measure of a new score; NaN without
+  /// validation samples.
+  [[nodiscard]] double best_measure(const Score& validation) const;
+  /// Whether -patience ends the run.
+  [[nodiscard]] bool out_of_patience() const { return patience_ > 0 && best_.waited >= patience_; }
   /// The latest end of the run; infinite if only steps end it.
   [[nodiscard]] double end_time() const { return end_time_; }
   [[nodiscard]] Index max_steps() const { return max_steps_; }
   /// Whether a resumed run has nothing left to do.
   [[nodiscard]] bool at_end() const {
-    return state_.shown && (state_.t >= end_time_ || state_.step >= max_steps_);
+    return state_.shown && (state_.t >= end_time_ || state_.step >= max_steps_ || out_of_patience());
   }
   /// Number of steps from one recorded step to the next.
   [[nodiscard]] Index record_every() const { return record_every_; }
@@ -134,13 +166,18 @@ class Experiment {
   /// Collective. The point of the run with these parameters and this state; borrows `theta` and the vectors
   /// of the dynamics.
   [[nodiscard]] Point point(Vec theta, const DynamicsState& state);
+  /// Collective. The same, with the state of the audit, so that the point can be saved later.
+  [[nodiscard]] Point lasting_point(Vec theta, const DynamicsState& state);
   /// Collective. Adds everything that a checkpoint of the run at `point` stores; the snapshot borrows from
   /// this object and from the point.
   void save(Snapshot& snapshot, const Point& point);
 
  private:
+  [[nodiscard]] double measure(const Score& score) const;
+  [[nodiscard]] bool is_better(const Score& validation) const;
   void read_limits(const TrainSettings& settings);
   void restore(const Checkpoint& checkpoint);
+  void begin_at(const Checkpoint& start);
 
   ProcessGrid grid_;
   TrainingData data_;
@@ -153,8 +190,11 @@ class Experiment {
   VecHandle theta_;
   DynamicsState state_;
   Interval interval_;
+  BestStep best_;
+  Origin origin_;
   double end_time_ = 0.0;
-  Index max_steps_ = 0, record_every_ = 1;
+  Index max_steps_ = 0, record_every_ = 1, patience_ = 0;
+  bool best_by_accuracy_ = false;
 };
 
 }  // namespace run

@@ -48,6 +48,15 @@ const std::vector<Column> table{
     {"test_accuracy",
      &HistoryRow::test_accuracy,
      {"share of the test samples with the right predicted class", "1", 0, 1}},
+    {"validation_loss",
+     &HistoryRow::validation_loss,
+     {"loss of the validation samples, in the unit of the data", "1", -none, none}},
+    {"validation_accuracy",
+     &HistoryRow::validation_accuracy,
+     {"share of the validation samples with the right predicted class", "1", 0, 1}},
+    {"validation_best",
+     &HistoryRow::validation_best,
+     {"best validation measure so far (-validation_measure)", "1", -none, none}},
     {"lambda_min", &HistoryRow::lambda_min, {"smallest eigenvalue of the dynamics matrix D", "1", 0, none}},
     {"lambda_T", &HistoryRow::lambda_T, {"infimum of lambda_min over the times so far", "1", 0, none}},
     {"lambda_floor",
@@ -159,12 +168,31 @@ void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
     row.train_accuracy = train.accuracy;
     if (penalised) row.penalty = unit * evaluation.penalty;
   }
+  measure_held_out(row);
+}
+
+void Recorder::measure_held_out(HistoryRow& row) {
   static const LogEvent event("TestEvaluation");
   const auto scope = event.begin();
-  const Score test = experiment_.objective().test(experiment_.theta());
-  if (experiment_.problem().test.total == 0) return;
-  row.test_loss = unit * test.loss;
-  if (experiment_.has_accuracy()) row.test_accuracy = test.accuracy;
+  const Problem& problem = experiment_.problem();
+  validation_ = score(problem.validation);
+  test_ = score(problem.test);
+  if (problem.validation.total > 0) {
+    row.validation_loss = validation_.loss;
+    row.validation_accuracy = validation_.accuracy;
+  }
+  if (problem.test.total > 0) {
+    row.test_loss = test_.loss;
+    row.test_accuracy = test_.accuracy;
+  }
+}
+
+/// In the unit of the data; the accuracy is NaN if the loss has no classes.
+Score Recorder::score(const SampleSet& samples) {
+  Score score = experiment_.objective().score(experiment_.theta(), samples);
+  score.loss *= experiment_.problem().loss_unit;
+  if (!experiment_.has_accuracy()) score.accuracy = HistoryRow::none;
+  return score;
 }
 
 void Recorder::measure_solves(HistoryRow& row, const Evaluation& evaluation) const {

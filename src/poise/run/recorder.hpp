@@ -20,6 +20,7 @@ struct HistoryRow {
   double loss = none, loss_excess = none;
   double penalty = none;  ///< not part of `loss`
   double grad_norm = none, train_accuracy = none, test_loss = none, test_accuracy = none;
+  double validation_loss = none, validation_accuracy = none, validation_best = none;
   double lambda_min = none, lambda_T = none, lambda_floor = none, kappa = none, kappa_measured = none,
          bound = none, bound_integrated = none;  ///< measured by the audit
   double contraction = none;                     ///< the model's Certificate
@@ -49,12 +50,17 @@ class Recorder {
   HistoryRow measure(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
   /// Whether the audit's bounds held at the last recorded step.
   [[nodiscard]] bool held() const { return held_; }
+  /// Scores of the validation and test samples at the last recorded step, in the unit of the data.
+  [[nodiscard]] const Score& validation() const { return validation_; }
+  [[nodiscard]] const Score& test() const { return test_; }
   /// Number of samples that needed the ladder of solvers, and of gradients with such samples, in this
   /// attempt.
   [[nodiscard]] const WatchedObjective::Tally& fallbacks() const { return fallbacks_; }
 
  private:
   void measure_losses(HistoryRow& row, const Evaluation& evaluation);
+  void measure_held_out(HistoryRow& row);
+  Score score(const SampleSet& samples);
   void measure_solves(HistoryRow& row, const Evaluation& evaluation) const;
   void measure_certificate(HistoryRow& row);
   void measure_gradient(HistoryRow& row, const DynamicsState& state, Vec gradient);
@@ -63,6 +69,7 @@ class Recorder {
   Experiment& experiment_;
   const TrainSettings& settings_;
   bool held_ = true;
+  Score validation_, test_;
   double last_contraction_ = 0.0;
   WatchedObjective::Tally fallbacks_;
   VecHandle exact_;  // the exact gradient, for -gradient_check

@@ -61,15 +61,21 @@ void Report::row(const HistoryRow& row, bool last) {
   const double bound = std::isfinite(row.kappa) ? row.bound : row.bound_integrated;
   const bool accuracy = experiment_.has_accuracy();
   const std::string train = accuracy ? number(100.0 * row.train_accuracy, "{:.2f}%") : "-";
-  const std::string test =
-      accuracy ? number(100.0 * row.test_accuracy, "{:.2f}%") : number(row.test_loss, "{:.4g}");
+  const auto held_out = [&](double share, double loss) {
+    return accuracy ? number(100.0 * share, "{:.2f}%") : number(loss, "{:.4g}");
+  };
+  std::string valid;  // the column is there if there are validation samples
+  if (experiment_.validates())
+    valid = fmt::format(" {:>8}", held_out(row.validation_accuracy, row.validation_loss));
   const bool audit = experiment_.audit() != nullptr;
   std::printf(
-      "%8.0f %10.5g %12.6g %11s %11s %10s %8s %8s %8s\n", row.step, experiment_.batches() ? row.epoch : row.t,
-      row.loss, number(audit ? row.loss_excess : row.grad_norm, "{:.4g}").c_str(),
+      "%8.0f %10.5g %12.6g %11s %11s %10s %8s%s %8s %8s\n", row.step,
+      experiment_.batches() ? row.epoch : row.t, row.loss,
+      number(audit ? row.loss_excess : row.grad_norm, "{:.4g}").c_str(),
       number(audit ? bound : row.contraction, "{:.4g}").c_str(),
       audit ? number(row.lambda_min, "{:.5f}").c_str() : number(row.equilibrium_iterations, "{:.0f}").c_str(),
-      train.c_str(), test.c_str(), duration(left).c_str());
+      train.c_str(), valid.c_str(), held_out(row.test_accuracy, row.test_loss).c_str(),
+      duration(left).c_str());
   std::fflush(stdout);
 }
 
@@ -114,6 +120,8 @@ const char* Report::reason(StopReason reason) {
       return "converged";
     case StopReason::converged_to_rounding:
       return "converged to the rounding of the loss";
+    case StopReason::out_of_patience:
+      return "the validation samples gained nothing for -patience recorded steps";
     case StopReason::stopped_by_observer:
       break;
   }
@@ -142,6 +150,7 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
     std::printf(", accuracy %.2f%% (train) %.2f%% (test)", 100.0 * last.train_accuracy,
                 100.0 * last.test_accuracy);
   std::printf("\n");
+  print_best();
   print_fallbacks(fallbacks);
   print_checkpoints(checkpoints, seconds);
   if (LiveAudit* audit = experiment_.audit()) {
@@ -153,13 +162,28 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
   std::fflush(stdout);
 }
 
+void Report::print_best() const {
+  const BestStep& best = experiment_.best();
+  if (best.step < 0) return;
+  std::printf("best validation %s at step %lld, t = %.6g: loss %.6g",
+              settings_.validation_by_accuracy ? "accuracy" : "loss", static_cast<long long>(best.step),
+              best.t, best.validation.loss);
+  if (experiment_.has_accuracy()) std::printf(", accuracy %.2f%%", 100.0 * best.validation.accuracy);
+  const bool tested = experiment_.problem().test.total > 0;
+  if (tested) std::printf(" (validation), loss %.6g", best.test.loss);
+  if (tested && experiment_.has_accuracy()) std::printf(", accuracy %.2f%%", 100.0 * best.test.accuracy);
+  std::printf(tested ? " (test)\n" : "\n");
+}
+
 void Report::nothing_to_do(const DynamicsState& state) const {
   if (!speaks_) return;
   const bool past = state.t > experiment_.end_time() || state.step > experiment_.max_steps();
   std::printf(
-      "nothing to do: the run is at step %lld, t = %s, %s; it stays as it is. Give a later -time or -steps\n",
+      "nothing to do: the run is at step %lld, t = %s, %s; it stays as it is. Give a later -time or "
+      "-steps%s\n",
       static_cast<long long>(state.step), to_text(state.t).c_str(),
-      past ? "past the end that is asked for now" : "its end");
+      past ? "past the end that is asked for now" : "its end",
+      experiment_.out_of_patience() ? ", or a larger -patience" : "");
   std::fflush(stdout);
 }
 
@@ -195,9 +219,10 @@ void Report::header() const {
   std::printf("  run       %s\n", run_.c_str());
   print_audit();
   const bool audit = experiment_.audit() != nullptr;
-  std::printf("\n%8s %10s %12s %11s %11s %10s %8s %8s %8s\n", "step", experiment_.batches() ? "epoch" : "t",
+  std::printf("\n%8s %10s %12s %11s %11s %10s %8s%s %8s %8s\n", "step", experiment_.batches() ? "epoch" : "t",
               "loss", audit ? "excess" : "gradient", audit ? "bound" : "contraction",
-              audit ? "lambda_min" : "iterations", "train", "test", "left");
+              audit ? "lambda_min" : "iterations", "train", experiment_.validates() ? "    valid" : "",
+              "test", "left");
   std::fflush(stdout);
 }
 
@@ -309,8 +334,10 @@ std::string inputs_text(const std::vector<Index>& inputs, const std::vector<std:
 
 void Report::print_data() const {
   const DatasetInfo& data = experiment_.data().info();
-  std::printf("  data      %s: %s, %s, %s, %s\n", data.path.c_str(),
+  const Index held_out = experiment_.problem().validation.total;
+  std::printf("  data      %s: %s, %s%s, %s, %s\n", data.path.c_str(),
               plural(experiment_.problem().train.total, "training sample").c_str(),
+              held_out > 0 ? (plural(held_out, "validation sample") + ", ").c_str() : "",
               plural(data.test_samples, "test sample").c_str(), plural(data.inputs, "input").c_str(),
               plural(data.outputs, data.classification ? "class" : "target").c_str());
   print_classes();

@@ -42,6 +42,7 @@ class Report {
   void print_dynamics() const;
   void print_ranks() const;
   void print_audit() const;
+  void print_best() const;
   void print_fallbacks(const WatchedObjective::Tally& fallbacks) const;
   static void print_checkpoints(const CheckpointCost& checkpoints, double seconds);
   [[nodiscard]] std::string certificate_text() const;

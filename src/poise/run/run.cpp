@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
 
+#include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
+#include "poise/base/output.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/run/provenance.hpp"
@@ -32,6 +35,10 @@ RunFile::Named attributes(Experiment& experiment, const NetworkSettings& network
   if (const EquilibriumObjective* solves = experiment.network().equilibrium()) {
     named.emplace_back("equilibrium_solver", "SNES " + solves->equilibrium().type());
     if (network.backward.exact()) named.emplace_back("adjoint_solver", "KSP " + solves->adjoint().type());
+  }
+  if (!experiment.origin().path.empty()) {
+    named.emplace_back("start_from", experiment.origin().path);
+    named.emplace_back("start_step", experiment.origin().step);
   }
   if (experiment.audit() == nullptr) return named;
   named.emplace_back("lambda_floor", experiment.audit()->constants().lambda_floor);
@@ -78,6 +85,7 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
   file_.set_meanings(HistoryRow::meanings());
   file_.set_thinning({.steps_a_row = experiment.record_every(), .record_every = settings.record_every});
   if (!experiment.state().shown) return;
+  recall_best();
   // Resumed: the point that the run starts from is good, and it is saved.
   kept_.keep(experiment.point(experiment.theta(), experiment.state()));
   last_saved_ = experiment.state().step;
@@ -99,7 +107,27 @@ ExitCode Run::go() {
   }
 }
 
+/// The resumed run goes on with the best step that its checkpoint names, if the checkpoint of that step
+/// exists.
+void Run::recall_best() {
+  best_saved_ = experiment_.best().step;
+  if (best_saved_ < 0) return;
+  const std::string path = checkpoint_path(directory_.checkpoints(), best_saved_);
+  int exists = 0;
+  on_root(experiment_.grid().world(), [&] {
+    exists = std::filesystem::exists(path) ? 1 : 0;
+    if (exists == 0)
+      warn(path +
+           ", the best step of the validation samples, is missing; the best step is searched again from " +
+           "here");
+  });
+  check_mpi(MPI_Bcast(&exists, 1, MPI_INT, 0, experiment_.grid().world()));
+  if (exists == 0) experiment_.best() = {};
+  note_best();
+}
+
 StopReason Run::train() {
+  if (experiment_.state().shown && experiment_.out_of_patience()) return StopReason::out_of_patience;
   try {
     return experiment_.advance(
         [this](const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation) {
@@ -112,6 +140,8 @@ StopReason Run::train() {
 }
 
 ExitCode Run::finish(StopReason reason) {
+  if (reason == StopReason::stopped_by_observer && experiment_.out_of_patience())
+    reason = StopReason::out_of_patience;
   if (experiment_.at_end()) asked_to_stop_ = Interruptions::Stop::no;  // the request came at the end
   if (last_saved_ != experiment_.state().step)
     save(experiment_.point(experiment_.theta(), experiment_.state()));
@@ -134,8 +164,12 @@ ExitCode Run::finish(StopReason reason) {
   file_.flush();
   const bool verified = outcome() != AuditOutcome::not_verified;
   const std::string verdict = experiment_.audit() == nullptr ? "" : "verdict: " + to_string(outcome()) + "\n";
-  directory_.mark_done(fmt::format("step {}, t = {}, {}\n{}", experiment_.state().step,
-                                   to_text(experiment_.state().t), date(time_format), verdict));
+  const BestStep& at = experiment_.best();
+  const std::string best = at.step < 0 ? ""
+                                       : fmt::format("best: step {}, t = {}, validation loss {}\n", at.step,
+                                                     to_text(at.t), to_text(at.validation.loss));
+  directory_.mark_done(fmt::format("step {}, t = {}, {}\n{}{}", experiment_.state().step,
+                                   to_text(experiment_.state().t), date(time_format), verdict, best));
   return verified ? ExitCode::done : ExitCode::not_verified;
 }
 
@@ -186,20 +220,23 @@ bool Run::observe(const DynamicsState& state, Vec theta, Vec gradient, const Eva
   if (recorder_.due(state.step)) {
     unrecorded_.is_set = false;
     record(state, gradient, evaluation);
+    watch_validation(state, theta);
   } else {
     unrecorded_.keep(state, gradient, evaluation);
   }
   const Interruptions::Request request = interruptions_.poll();
   asked_to_stop_ = request.stop;
-  const bool goes_on = recorder_.held() && asked_to_stop_ == Interruptions::Stop::no;
+  const bool goes_on =
+      recorder_.held() && asked_to_stop_ == Interruptions::Stop::no && !experiment_.out_of_patience();
   const bool scheduled = scheduled_at(state.step);
   const Point point = experiment_.point(theta, state);
-  const bool asked = request.checkpoint || !goes_on;
+  const bool begins = state.step == 0 && !settings_.start_from.empty();
+  const bool asked = request.checkpoint || !goes_on || begins;
   if (asked || (scheduled && affordable())) save(point);
   kept_.keep(point);
   last_loss_ = evaluation.train.loss + evaluation.penalty;
-  const bool is_best = state.least_loss >= 0.0 && state.least_step == state.step;
-  if (is_best && may_rise()) best_.keep(point);
+  const bool is_least = state.least_loss >= 0.0 && state.least_step == state.step;
+  if (is_least && may_rise()) least_.keep(point);
   if (scheduled) forget(state.step, theta, gradient);
   // If the next gradient belongs to a step with a scheduled checkpoint, it is computed without warm starts.
   if (settings_.dynamics->one_gradient_a_step() && scheduled_at(state.step + 1))
@@ -229,12 +266,29 @@ void Run::forget(Index step, Vec theta, Vec gradient) {
 void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
   const auto stage = Stages::get().recording.begin();
   HistoryRow row = recorder_.measure(state, gradient, evaluation);
+  row.validation_best = experiment_.best_measure(recorder_.validation());
   row.wall_seconds = seconds_before_ + seconds();
   note_progress();
   file_.append(row.values());
   if (recorded_++ == 0) first_ = row;
   last_ = row;
   report_.row(row, false);
+}
+
+void Run::watch_validation(const DynamicsState& state, Vec theta) {
+  if (!experiment_.validates()) return;
+  if (!experiment_.note_validation(state, recorder_.validation(), recorder_.test())) return;
+  best_.keep(experiment_.lasting_point(theta, state));
+  note_best();
+}
+
+void Run::note_best() {
+  const BestStep& best = experiment_.best();
+  if (best.step < 0) return;
+  file_.set_attribute("best_step", best.step);
+  file_.set_attribute("best_t", best.t);
+  file_.set_attribute("best_validation_loss", best.validation.loss);
+  if (experiment_.has_accuracy()) file_.set_attribute("best_validation_accuracy", best.validation.accuracy);
 }
 
 // Called after the last checkpoint was written, so that this row changes neither the audit nor the sums in
@@ -249,15 +303,30 @@ void Run::save(const Point& point) {
   const auto stage = Stages::get().checkpoints.begin();
   const double begin = steady_seconds();
   file_.flush();  // history first: a checkpoint must not be ahead of it
+  save_best(point.state.step);
+  last_path_ = write(point, static_cast<int>(settings_.checkpoint_keep));
+  last_saved_ = point.state.step;
+  interruptions_.saved();
+  cost_.add(steady_seconds() - begin);
+}
+
+/// Before the checkpoint that names it as the best one, so that a killed run never lacks it.
+void Run::save_best(Index saved_next) {
+  const Index step = experiment_.best().step;
+  if (step < 0 || step == best_saved_) return;
+  if (step != saved_next) (void)write(best_.point(), 0);
+  best_saved_ = step;
+}
+
+/// Writes the checkpoint of a point. If `keep` > 0, deletes older ones; the best one stays.
+std::string Run::write(const Point& point, int keep) {
   Snapshot snapshot;
   experiment_.save(snapshot, point);
   snapshot.add_integer("/state", "seed", static_cast<Index>(settings_.seed));
   snapshot.config = config_;
-  last_path_ = write_checkpoint(experiment_.grid().world(), directory_.checkpoints(), point.state.step,
-                                snapshot, static_cast<int>(settings_.checkpoint_keep));
-  last_saved_ = point.state.step;
-  interruptions_.saved();
-  cost_.add(steady_seconds() - begin);
+  const bool first = !settings_.start_from.empty();  // the audit needs the weights of the start
+  return write_checkpoint(experiment_.grid().world(), directory_.checkpoints(), point.state.step, snapshot,
+                          {.newest = keep, .best = experiment_.best().step, .first = first});
 }
 
 std::string Run::rescue() {
@@ -272,7 +341,7 @@ std::string Run::rescue() {
   }
   std::string saved = fmt::format("; the last good parameters are in {} (step {}, t = {})", last_path_,
                                   point.state.step, to_text(point.state.t));
-  saved += save_best(point);
+  saved += save_least(point);
   try {
     check(VecCopy(point.theta, experiment_.theta()));
     record_end();
@@ -284,15 +353,15 @@ std::string Run::rescue() {
 }
 
 /// If the loss is now above its value at the start, saves the point of least loss, too.
-std::string Run::save_best(const Point& last) {
-  if (best_.empty() || !(last_loss_ > last.state.first_loss)) return {};
-  const Point best = best_.point();
-  if (best.state.step == last.state.step) return {};
+std::string Run::save_least(const Point& last) {
+  if (least_.empty() || !(last_loss_ > last.state.first_loss)) return {};
+  const Point least = least_.point();
+  if (least.state.step == last.state.step) return {};
   const std::string at =
       fmt::format(" least loss {} at step {}",
-                  to_text(best.state.least_loss * experiment_.problem().loss_unit), best.state.step);
+                  to_text(least.state.least_loss * experiment_.problem().loss_unit), least.state.step);
   try {
-    save(best);
+    save(least);
   } catch (const Error& error) {
     if (!error.collective()) throw;
     return "; the parameters of the" + at + " could not be saved: " + error.what();

@@ -43,9 +43,17 @@ class Run {
   [[nodiscard]] double seconds() const { return steady_seconds() - start_; }
   bool observe(const DynamicsState& state, Vec theta, Vec gradient, const Evaluation& evaluation);
   void record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
+  /// Keeps the point if its validation score is the best one so far. Call it after `record`.
+  void watch_validation(const DynamicsState& state, Vec theta);
+  /// Describes the best step in the attributes of run.h5.
+  void note_best();
+  void recall_best();
   /// Records the last step if it was not recorded yet (it need not be a multiple of -audit_every).
   void record_end();
   void save(const Point& point);
+  /// Saves the best point if it is not saved yet, nor its step is the one that is saved next.
+  void save_best(Index saved_next);
+  std::string write(const Point& point, int keep);
   void forget(Index step, Vec theta, Vec gradient);
   [[nodiscard]] bool may_rise() const;
   [[nodiscard]] bool scheduled_at(Index step) const;
@@ -54,7 +62,7 @@ class Run {
   /// Saves and records the last good point after an error. Returns a text for the message that names the
   /// file.
   std::string rescue();
-  std::string save_best(const Point& last);
+  std::string save_least(const Point& last);
   void require_held() const;
 
   Experiment& experiment_;
@@ -65,16 +73,17 @@ class Run {
   Report report_;
   RunFile file_;
   Interruptions& interruptions_;
-  KeptPoint kept_, best_;   // the last good point; the point of least loss, if the loss may rise
+  KeptPoint kept_, least_;  // the last good point; the point of least loss, if the loss may rise
+  KeptPoint best_;          // the best point by the validation samples
   double last_loss_ = 0.0;  // loss and penalty at the last good point
   CheckpointCost cost_;
   double seconds_before_;
   double start_ = 0.0;
   HistoryRow first_, last_;
-  KeptEvaluation unrecorded_;           // the last step, if it was not recorded
-  bool past_end_ = false;               // the last row of the history is the end of the earlier run
-  Index recorded_ = 0, last_step_ = 0;  // number of rows; the last observed step
-  Index last_saved_ = -1;
+  KeptEvaluation unrecorded_;                // the last step, if it was not recorded
+  bool past_end_ = false;                    // the last row of the history is the end of the earlier run
+  Index recorded_ = 0, last_step_ = 0;       // number of rows; the last observed step
+  Index last_saved_ = -1, best_saved_ = -1;  // steps
   std::string last_path_;
   Interruptions::Stop asked_to_stop_ = Interruptions::Stop::no;
 };

@@ -6,6 +6,7 @@
 #include "poise/petsc/options_database.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/solvers.hpp"
+#include "poise/run/start_from.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
@@ -20,6 +21,7 @@ const Role fixes_samples{Role::identity,
 const Role fixes_steps{Role::identity, "the steps of the run depend on it"};
 const Role fixes_audit{Role::identity,
                        "an audit covers the whole run, at the same interval of steps, or no part of it"};
+const Role fixes_best{Role::identity, "the best point of the run was chosen by it"};
 const Role where_it_ends{Role::end, "the schedule of step sizes depends on the end of the run"};
 
 /// "flow, descent and minimise".
@@ -39,6 +41,7 @@ void TrainSettings::read_data(Options& o) {
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
+  start_from = start_from_option(o);
   features = FeatureSettings::from(o, seed);
 }
 
@@ -57,12 +60,31 @@ void TrainSettings::read_loss(Options& o) {
              "samples/(classes x samples of the class); or one number above 0 per class, as in 1,2.5");
 }
 
+void TrainSettings::read_validation(Options& o) {
+  const Options::Category category(o, "validation", fixes_samples);
+  validation_fraction =
+      o.real("validation_fraction", 0, {0, 0.99},
+             "share of the training samples (of each class, if there are classes) that is held out as "
+             "validation set, drawn with -seed; 0: the validation set of the data file "
+             "(/validation_features), if it has one");
+  validation_by_accuracy =
+      o.choice("validation_measure", "loss", {"loss", "accuracy"},
+               "what makes a step the best one so far: the least loss or the highest accuracy of the "
+               "validation samples, among the recorded steps (-audit_every)",
+               fixes_best) == "accuracy";
+  patience = o.integer("patience", 0, {0, 2e9},
+                       "end the run after this number of recorded steps without a better validation measure; "
+                       "0: do not",
+                       Role{Role::free});
+}
+
 TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& recalled) {
   TrainSettings s;
   DynamicsKinds kinds;
   s.read_data(o);
   s.network = NetworkSettings::from(o);
   s.read_loss(o);
+  s.read_validation(o);
   s.read_dynamics(o, kinds);
   s.read_run(o);
   require_effect(o, train_rules(kinds), recalled);

@@ -16,7 +16,7 @@ inline namespace run {
 
 /// Every option of poise-train that is not PETSc's own.
 struct TrainSettings {
-  std::string data, run;
+  std::string data, run, start_from;
   Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, record_every = 0,
         checkpoint_every = -1, checkpoint_keep = 3;
   int feature_ranks = 1;
@@ -24,7 +24,9 @@ struct TrainSettings {
   FeatureSettings features;
   NetworkSettings network;
   std::shared_ptr<const DynamicsKind> dynamics;  ///< the chosen dynamics with its options
-  double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0;
+  double time = 10.0, deadline = 0.0, checkpoint_seconds = 0.0, validation_fraction = 0.0;
+  Index patience = 0;
+  bool validation_by_accuracy = false;
   const Loss* loss = squared_loss();
   bool mean = true, scale_targets = true, audit = true, resume = false, batch_remainder = false;
   std::string class_weight;  ///< none, balanced, or one number per class
@@ -44,6 +46,7 @@ struct TrainSettings {
   void read_loss(Options& options);
 
  private:
+  void read_validation(Options& options);
   void read_dynamics(Options& options, DynamicsKinds& kinds);
   void read_run(Options& options);
 };

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "poise/base/agree.hpp"
@@ -23,14 +25,25 @@ std::string steps_text(const std::string& folder) {
   return text.empty() ? "none" : text;
 }
 
-/// Collective. Only rank 0 looks at the disk, so that either all ranks fail or none does.
-void require_run(MPI_Comm comm, const std::string& run, const std::string& folder, Index step) {
+/// The number of a step; empty for `last` (or -1) and `best`. Throws bad_input for every other word.
+std::optional<Index> number_of(const std::string& step, const std::string& option) {
+  if (step == "last" || step == "best" || step == "-1") return {};
+  Index number = -1;
+  const auto [end, code] = std::from_chars(step.data(), step.data() + step.size(), number);
+  if (code != std::errc() || end != step.data() + step.size() || number < 0)
+    throw usage(fmt::format("{}: '{}' is no step; give a number, last or best", option, step));
+  return number;
+}
+
+/// Collective. The checkpoint of a step. Only rank 0 looks at the disk, so that either all ranks fail or none
+/// does.
+Checkpoint open_number(MPI_Comm comm, const std::string& folder, Index step, const std::string& why) {
   on_root(comm, [&] {
-    if (!std::filesystem::is_directory(run)) throw bad_input("-run " + run + ": there is no such directory");
-    if (step >= 0 && !std::filesystem::exists(checkpoint_path(folder, step)))
+    if (!std::filesystem::exists(checkpoint_path(folder, step)))
       throw bad_input(
-          fmt::format("-step {}: {} has no such checkpoint; it has: {}", step, folder, steps_text(folder)));
+          fmt::format("{}: {} has no such checkpoint; it has: {}", why, folder, steps_text(folder)));
   });
+  return {comm, checkpoint_path(folder, step)};
 }
 
 }  // namespace
@@ -39,8 +52,9 @@ StoredRunName StoredRunName::from(Options& options) {
   StoredRunName name;
   name.run = options.text("run", "", "the run directory to inspect");
   name.checkpoint = options.text("checkpoint", "", "a checkpoint file to inspect, instead of -run");
-  name.step = options.integer("step", -1, {-1, 2e9},
-                              "step of the checkpoint in -run; -1: the newest valid checkpoint");
+  name.step = options.text("step", "last",
+                           "checkpoint of -run: the number of its step; last: the newest valid checkpoint; "
+                           "best: the best one for the validation samples");
   return name;
 }
 
@@ -57,6 +71,29 @@ void declare_stored_run(Options& options) {
   declare_feature_ranks(options);
 }
 
+Checkpoint open_step(MPI_Comm comm, const std::string& run, const std::string& step,
+                     const std::string& option) {
+  const std::optional<Index> number = number_of(step, option);
+  const std::string folder = run + "/checkpoints";
+  on_root(comm, [&] {
+    if (!std::filesystem::is_directory(run))
+      throw bad_input(fmt::format("{}: there is no such directory as {}", option, run));
+  });
+  if (number) return open_number(comm, folder, *number, fmt::format("{} {}", option, *number));
+  FoundCheckpoint found = find_latest_valid(comm, folder);
+  warn_of_damage(comm, found);
+  if (!found.checkpoint) throw usage(fmt::format("{}: {} holds no valid checkpoint", option, folder));
+  if (step != "best") return std::move(*found.checkpoint);
+  if (!found.checkpoint->has("/validation", "best_step"))
+    throw usage(
+        fmt::format("{} best: the run in {} had no validation samples (-validation_fraction); give a "
+                    "number or last",
+                    option, run));
+  const Index best = found.checkpoint->integer("/validation", "best_step");
+  if (best == found.step) return std::move(*found.checkpoint);
+  return open_number(comm, folder, best, fmt::format("{} best, which is step {}", option, best));
+}
+
 Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
   const StoredRunName name = StoredRunName::from(options);
   if (name.run.empty() == name.checkpoint.empty())
@@ -64,16 +101,10 @@ Checkpoint open_stored_run(MPI_Comm comm, Options& options) {
                     ? "give -run DIR, the directory of a run, or -checkpoint FILE"
                     : "-run and -checkpoint name two checkpoints; give only one of these options");
   if (!name.checkpoint.empty()) {
-    if (name.step >= 0) throw usage("-step belongs to -run; -checkpoint names the file itself");
+    if (name.step != "last") throw usage("-step belongs to -run; -checkpoint names the file itself");
     return {comm, name.checkpoint};
   }
-  const std::string folder = name.run + "/checkpoints";
-  require_run(comm, name.run, folder, name.step);
-  if (name.step >= 0) return {comm, checkpoint_path(folder, name.step)};
-  FoundCheckpoint found = find_latest_valid(comm, folder);
-  warn_of_damage(comm, found);
-  if (!found.checkpoint) throw usage("-run " + name.run + ": " + folder + " holds no valid checkpoint");
-  return std::move(*found.checkpoint);
+  return open_step(comm, name.run, name.step, "-step");
 }
 
 TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {

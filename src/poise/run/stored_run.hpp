@@ -17,7 +17,7 @@ inline namespace run {
 /// The options that choose a checkpoint.
 struct StoredRunName {
   std::string run, checkpoint;
-  Index step = -1;
+  std::string step = "last";  ///< a number, last, or best (of the validation samples)
 
   /// Declares and reads -run, -checkpoint and -step.
   static StoredRunName from(Options& options);
@@ -29,9 +29,15 @@ void declare_feature_ranks(Options& options);
 /// Declares all options of programs that inspect a stored run, for -help only.
 void declare_stored_run(Options& options);
 
-/// Collective. The checkpoint that the options name: -checkpoint FILE, or -run DIR with -step N, or the
-/// newest valid checkpoint of -run DIR (warns about newer, damaged ones). Throws bad_input if there is no
-/// such checkpoint or the options contradict each other.
+/// Collective. A checkpoint of the run directory `run`: `step` is the number of a step, `last` for the newest
+/// valid checkpoint (warns about newer, damaged ones), or `best` for the step that the newest valid
+/// checkpoint calls the best one for the validation samples. `option` names the option in messages. Throws
+/// bad_input if there is no such checkpoint.
+[[nodiscard]] Checkpoint open_step(MPI_Comm comm, const std::string& run, const std::string& step,
+                                   const std::string& option);
+
+/// Collective. The checkpoint that the options name: -checkpoint FILE, or -run DIR with -step. Throws
+/// bad_input if there is no such checkpoint or the options contradict each other.
 [[nodiscard]] Checkpoint open_stored_run(MPI_Comm comm, Options& options);
 
 /// Collective. The settings that the run of a checkpoint was made with. Options of this program override the

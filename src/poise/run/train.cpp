@@ -16,6 +16,7 @@
 #include "poise/run/run.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/settings.hpp"
+#include "poise/run/start_from.hpp"
 #include "poise/run/train_rules.hpp"
 #include "poise/run/usage.hpp"
 
@@ -32,7 +33,9 @@ std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
 
 ExitCode train(Options& options, MPI_Comm comm) {
   const auto stage = Stages::get().setup.begin();
-  const std::vector<std::string> recalled = recall_options(comm);
+  std::vector<std::string> recalled = recall_options(comm);
+  std::optional<Checkpoint> start = open_start(comm);
+  if (start) recalled = recall_network(*start);
   const TrainSettings settings = TrainSettings::from(options, recalled);
   require_effect(options, train_solver_rules(), recalled);
   if (settings.data.empty())
@@ -52,9 +55,12 @@ ExitCode train(Options& options, MPI_Comm comm) {
     found = find_checkpoint(comm, *directory);
     require_same_run(*found.checkpoint, options, *settings.dynamics);
   }
+  if (start) require_same_network(*start, options);
   declare_train_solvers(options);
-  Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr);
+  Experiment experiment(comm, settings, found.checkpoint ? &*found.checkpoint : nullptr,
+                        start ? &*start : nullptr);
   found.checkpoint.reset();
+  start.reset();
   options.reject_unknown();
   warn_about_blas(comm);
   if (settings.resume)

@@ -35,6 +35,9 @@ const Rules of_network{
     {"init_scale_a", {{"objective", {"equilibrium", "collapsed", "unrolled", "feedforward"}}}},
     {"init_scale_v", {by_samples_of_model}},
     {"init_scale_v", {{"input_weights", {"true"}}}},
+    {"init_scale_a", {{"start_from", {""}}}},
+    {"init_scale_v", {{"start_from", {""}}}},
+    {"init_scale_b", {{"start_from", {""}}}},
 };
 
 const Rules of_objective{

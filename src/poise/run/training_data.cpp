@@ -18,6 +18,7 @@
 #include "poise/base/mpi_count.hpp"
 #include "poise/io/checksum.hpp"
 #include "poise/model/parameter_layout.hpp"
+#include "poise/run/start_from.hpp"
 #include "poise/run/usage.hpp"
 
 namespace poise {
@@ -94,8 +95,8 @@ Index outputs_for(const Loss& loss, const DatasetInfo& info) {
 }
 
 /// Makes a number of the values and the index of every sample and sums these numbers modulo 2^64. The sum
-/// over all ranks then does not depend on which rank holds which samples. `set`: 0 for training, 1 for test
-/// samples.
+/// over all ranks then does not depend on which rank holds which samples. `set`: 0 for training, 1 for test,
+/// 2 for validation samples.
 std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
   std::uint64_t sum = 0;
   const std::span<const double> features(block.features), targets(block.targets);
@@ -219,40 +220,78 @@ DataNames DataNames::of(const Checkpoint& checkpoint) {
 }
 
 TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
-                           const Checkpoint* checkpoint)
-    : grid_(grid) {
-  problem_.loss = settings.loss;
-  problem_.mean = settings.mean;
-  const Dataset dataset(grid_.world(), find_data(grid_.world(), settings.data, checkpoint));
-  info_ = dataset.info();
+                           const Checkpoint* checkpoint, const Checkpoint* start)
+    : grid_(grid),
+      dataset_(grid.world(), find_data(grid.world(), settings.data, checkpoint)),
+      info_(dataset_.info()),
+      problem_{.loss = settings.loss, .mean = settings.mean, .outputs = require_fitting(settings, info_)},
+      split_(split_rows(settings)) {
   std::error_code code;
   data_path_ = std::filesystem::absolute(info_.path, code).string();
-  problem_.outputs = require_fitting(settings, info_);
-  const Index total = settings.train_samples > 0 ? settings.train_samples : info_.samples;
-  teacher_ = dataset.read_teacher();
-  SampleBlock train = dataset.read_train(grid_.samples(total)), test;
-  if (info_.test_samples > 0) test = dataset.read_test(grid_.samples(info_.test_samples));
-  take_fingerprint(train, test);
-  if (checkpoint != nullptr) {
-    restore_features(settings, *checkpoint);
-    require_same_data(*checkpoint);
-  } else {
+  teacher_ = dataset_.read_teacher();
+  SampleBlock train = split_.read_train(), validation = read_validation(), test;
+  if (info_.test_samples > 0) test = dataset_.read_test(grid_.samples(info_.test_samples));
+  take_fingerprint(train, validation, test);
+  const Checkpoint* fitted = checkpoint != nullptr ? checkpoint : start;
+  if (fitted != nullptr)
+    restore_features(settings, *fitted);
+  else
     fit_features(settings, train);
-  }
-  set_target_scale(settings, train, checkpoint);
+  if (checkpoint != nullptr)
+    require_same_data(*checkpoint);
+  else if (start != nullptr)
+    require_same_names(*start, info_);
+  set_target_scale(settings, train, fitted);
   count_classes(train, test);
   class_weights_ = parse_class_weights(settings.class_weight, train_classes_);
-  problem_.train = make_samples(std::move(train), total);
+  problem_.train = make_samples(std::move(train), split_.train_count());
   problem_.train.weights = sample_weights();
+  const Index held_out = split_.validation_count() + info_.validation_samples;  // one of them is 0
+  if (held_out > 0) problem_.validation = make_samples(std::move(validation), held_out);
   if (info_.test_samples > 0) problem_.test = make_samples(std::move(test), info_.test_samples);
+  require_validation(settings);
   if (problem_.loss->targets() != Targets::binary) return;
-  require_binary(problem_.train);
-  require_binary(problem_.test);
+  for (const SampleSet* set : {&problem_.train, &problem_.validation, &problem_.test}) require_binary(*set);
 }
 
-void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock& test) {
+ValidationSplit TrainingData::split_rows(const TrainSettings& settings) const {
+  if (settings.validation_fraction > 0.0 && info_.validation_samples > 0)
+    throw usage(
+        fmt::format("-validation_fraction {}: {} has a validation set already "
+                    "(/validation_features); leave the option out",
+                    to_text(settings.validation_fraction), info_.path));
+  const Index rows = settings.train_samples > 0 ? settings.train_samples : info_.samples;
+  return {grid_, dataset_, rows, settings.validation_fraction, settings.seed};
+}
+
+SampleBlock TrainingData::read_validation() const {
+  if (split_.validation_count() > 0) return split_.read_validation();
+  if (info_.validation_samples > 0) return dataset_.read_validation(grid_.samples(info_.validation_samples));
+  return {};
+}
+
+/// The options that look at the validation samples need such samples.
+void TrainingData::require_validation(const TrainSettings& settings) const {
+  const std::string option =
+      settings.patience > 0 ? fmt::format("-patience {}", settings.patience) : "-validation_measure accuracy";
+  const bool by_accuracy = settings.validation_by_accuracy;
+  if (settings.patience == 0 && !by_accuracy) return;
+  if (problem_.validation.total == 0)
+    throw usage(option +
+                ": the run has no validation samples; give -validation_fraction F, or data with "
+                "/validation_features");
+  if (by_accuracy && !info_.classification && problem_.loss->targets() != Targets::binary)
+    throw usage(
+        "-validation_measure accuracy: the data have /targets, not classes (/labels), so there is no "
+        "accuracy; leave the option out");
+}
+
+void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock& validation,
+                                    const SampleBlock& test) {
   // Ranks with the same sample index hold the same samples, so only one of these ranks counts them.
-  std::uint64_t sum = grid_.feature_index() == 0 ? sum_of_marks(train, 0) + sum_of_marks(test, 1) : 0;
+  std::uint64_t sum = grid_.feature_index() == 0
+                          ? sum_of_marks(train, 0) + sum_of_marks(test, 1) + sum_of_marks(validation, 2)
+                          : 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, grid_.world()));
   std::ostringstream text;
   text << std::hex << std::setw(16) << std::setfill('0') << sum;

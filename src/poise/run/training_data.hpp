@@ -10,6 +10,7 @@
 #include "poise/model/scales.hpp"
 #include "poise/objective/objective.hpp"
 #include "poise/run/settings.hpp"
+#include "poise/run/validation_split.hpp"
 
 namespace poise {
 inline namespace run {
@@ -44,11 +45,16 @@ struct DataNames {
 class TrainingData {
  public:
   /// Collective on the world. `grid` must outlive this object. Reads the data. Takes the features from
-  /// `checkpoint`, or fits them if it is null. Throws bad_input.
-  TrainingData(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint* checkpoint);
+  /// `checkpoint`, a checkpoint of the same run; or, if it is null, from `start`, a checkpoint of another run
+  /// (-start_from); or else fits them. Throws bad_input.
+  TrainingData(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint* checkpoint,
+               const Checkpoint* start = nullptr);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
   [[nodiscard]] const Problem& problem() const { return problem_; }
+  /// Collective on the world. Reads the training samples of this rank again, without -validation_fraction of
+  /// them.
+  [[nodiscard]] SampleBlock read_train() const { return split_.read_train(); }
   [[nodiscard]] const Features& features() const { return *features_; }
   /// The map from the targets of the data to the targets of the problem.
   [[nodiscard]] const TargetScale& target_scale() const { return target_scale_; }
@@ -68,16 +74,21 @@ class TrainingData {
   void restore_features(const TrainSettings& settings, const Checkpoint& checkpoint);
   void set_target_scale(const TrainSettings& settings, const SampleBlock& train,
                         const Checkpoint* checkpoint);
+  [[nodiscard]] ValidationSplit split_rows(const TrainSettings& settings) const;
+  [[nodiscard]] SampleBlock read_validation() const;
+  void require_validation(const TrainSettings& settings) const;
   void count_classes(const SampleBlock& train, const SampleBlock& test);
   [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
   [[nodiscard]] std::vector<double> sample_weights() const;
   void require_binary(const SampleSet& samples) const;
-  void take_fingerprint(const SampleBlock& train, const SampleBlock& test);
+  void take_fingerprint(const SampleBlock& train, const SampleBlock& validation, const SampleBlock& test);
   void require_same_data(const Checkpoint& checkpoint) const;
 
   const ProcessGrid& grid_;
+  Dataset dataset_;
   DatasetInfo info_;
   Problem problem_;
+  ValidationSplit split_;
   std::unique_ptr<Features> features_;
   std::vector<double> teacher_;
   TargetScale target_scale_;

@@ -26,7 +26,7 @@ class WatchedObjective final : public Objective {
     return watch(inner_.value_and_gradient(theta, gradient, batch));
   }
   void forget() override { inner_.forget(); }
-  Score test(Vec theta) override { return inner_.test(theta); }
+  Score score(Vec theta, const SampleSet& samples) override { return inner_.score(theta, samples); }
 
   /// Not collective. The next evaluation repeats the last one before a checkpoint: it is not counted, and the
   /// warm starts that it leaves are forgotten, as they were after that checkpoint.

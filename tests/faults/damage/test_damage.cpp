@@ -87,7 +87,7 @@ TEST_F(DamageTest, ACheckpoint) {
   snapshot.add_array("/features/mean", {rows}, numbers(rows));
   snapshot.add_real("/state", "t", 0.1);
   for (int i = 0; i < 30; ++i) snapshot.config.emplace_back("option_" + std::to_string(i), "value");
-  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 5, snapshot, 0);
+  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 5, snapshot, {});
   const auto read = [&] {
     const Checkpoint file(MPI_COMM_WORLD, path);
     std::vector<double> own(static_cast<std::size_t>(part.size() * columns));

@@ -95,7 +95,7 @@ TEST(BacktrackingTest, AFailureOfOneRankAloneIsNotCaught) {
       if (evaluations++ > 0) throw Error(ExitCode::failed, "one rank", false);
       return {};
     }
-    Score test(Vec) override { return {}; }
+    Score score(Vec, const SampleSet&) override { return {}; }
     Index evaluations = 0;
   } objective;
   const VecHandle theta = ones(7);

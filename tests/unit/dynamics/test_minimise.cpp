@@ -33,7 +33,7 @@ class Rosenbrock final : public Objective {
     result.train.loss = loss;
     return result;
   }
-  Score test(Vec) override { return {}; }
+  Score score(Vec, const SampleSet&) override { return {}; }
   Index evaluations = 0;
 };
 
@@ -58,7 +58,7 @@ class Barrier final : public Objective {
     MPI_Allreduce(MPI_IN_PLACE, &result.train.loss, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
     return result;
   }
-  Score test(Vec) override { return {}; }
+  Score score(Vec, const SampleSet&) override { return {}; }
   Index failures = 0;
 };
 

@@ -69,7 +69,8 @@ Snapshot snapshot_of(const Parameters& p, Index step) {
 void write(MPI_Comm comm, const std::string& folder, Index step, int keep = 0) {
   Parameters p(comm);
   p.fill(step);
-  EXPECT_EQ(write_checkpoint(comm, folder, step, snapshot_of(p, step), keep), checkpoint_path(folder, step));
+  EXPECT_EQ(write_checkpoint(comm, folder, step, snapshot_of(p, step), {.newest = keep}),
+            checkpoint_path(folder, step));
 }
 
 void expect_content(MPI_Comm comm, const Checkpoint& in, Index step) {
@@ -155,7 +156,7 @@ TEST_F(CheckpointTest, ManyShortTextsBesideFewNumbersComeBack) {
   Snapshot snapshot;
   snapshot.add_texts("/data/input_names", std::vector<std::string>(50000, "x"));
   snapshot.add_array("/features/mean", {3}, {1, 2, 3});
-  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot, 0);
+  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot, {});
   const Checkpoint in(MPI_COMM_WORLD, path);
   EXPECT_EQ(in.texts("/data/input_names").size(), 50000U);
   EXPECT_EQ(in.read_array("/features/mean", {3}), (std::vector<double>{1, 2, 3}));
@@ -165,7 +166,7 @@ TEST_F(CheckpointTest, MatricesOfSeveralChunksComeBack) {
   const Index m = 700;  // A has four chunks; their borders differ from the borders of the ranks
   Parameters p(MPI_COMM_WORLD, m);
   p.fill(3);
-  write_checkpoint(MPI_COMM_WORLD, folder_.path(), 3, snapshot_of(p, 3), 1);
+  write_checkpoint(MPI_COMM_WORLD, folder_.path(), 3, snapshot_of(p, 3), {.newest = 1});
   const Checkpoint in(MPI_COMM_WORLD, checkpoint_path(folder_.path(), 3));
   Parameters back(MPI_COMM_WORLD, m);
   in.read_rows("/parameters/A", m, m, back.rows, back.data.data(), back.stride);
@@ -286,7 +287,8 @@ TEST_F(CheckpointTest, BlocksThatDoNotFitTogetherAreRefused) {
   Parameters p(MPI_COMM_WORLD);
   Snapshot snapshot = snapshot_of(p, 1);
   snapshot.matrices[0].rows += 1;
-  const auto message = message_of([&] { write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot, 1); });
+  const auto message =
+      message_of([&] { write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot, {.newest = 1}); });
   EXPECT_NE(message.find("blocks of /parameters/A do not follow"), std::string::npos) << message;
   EXPECT_EQ(files().size(), 0U);  // also no temporary file
 }
@@ -338,7 +340,8 @@ TEST_F(CheckpointTest, SpaceThatWasSetAsideIsGivenBack) {
   const Index m = 300;
   Parameters p(MPI_COMM_WORLD, m);
   p.fill(1);
-  const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot_of(p, 1), 1);
+  const std::string path =
+      write_checkpoint(MPI_COMM_WORLD, folder_.path(), 1, snapshot_of(p, 1), {.newest = 1});
   struct stat status {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_LT(status.st_size, 8 * m * (m + outputs) * 17 / 16 + (1 << 18));  // reserved by write_checkpoint

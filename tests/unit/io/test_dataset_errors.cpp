@@ -117,7 +117,7 @@ std::vector<Wrong> WrongDatasetTest::test_set_defects() {
          put_pair(f), put(f, "/test_features", {3, 2});
          put_labels(f, "/test_labels", {0, 0, 0}, 1);
        }},
-      {"outputs", "the test set has 2 targets, the training set 1",
+      {"outputs", "/test_targets has 2 targets, the training set 1",
        [](H5File& f) {
          put_pair(f), put(f, "/test_features", {3, 2}), put(f, "/test_targets", {3, 2});
        }},

@@ -85,7 +85,7 @@ TEST_P(ExplicitNetworks, MinibatchEqualsTheProblemOfItsSamplesAlone) {
 TEST_P(ExplicitNetworks, TestScoreIsTheLossOfTheSamplesAsTrainingSet) {
   for (const int feature_ranks : feature_rank_choices()) {
     ExplicitNetwork setup(network(), MPI_COMM_WORLD, feature_ranks, loss(), {.n = 11, .n_test = 13});
-    const Score test = setup.objective->test(setup.theta.get());
+    const Score test = setup.objective->score(setup.theta.get(), setup.problem.test);
     std::swap(setup.problem.train, setup.problem.test);
     setup.make_objective(network(), {});
     const Gradient train = setup.gradient();

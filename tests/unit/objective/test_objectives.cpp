@@ -107,8 +107,8 @@ TEST_P(Objectives, ColumnSumsOfTheGradientOfAAreZero) {
 TEST_P(Objectives, TestScoresOfBothObjectivesAgree) {
   for (const int feature_ranks : feature_rank_choices()) {
     BothObjectives setup(feature_ranks, GetParam(), 7, 20, 11);
-    const Score a = setup.collapsed.test(setup.theta.get());
-    const Score b = setup.equilibrium.test(setup.theta.get());
+    const Score a = setup.collapsed.score(setup.theta.get(), setup.problem.test);
+    const Score b = setup.equilibrium.score(setup.theta.get(), setup.problem.test);
     EXPECT_NEAR(a.loss, b.loss, 1e-10 * a.loss);
     EXPECT_EQ(a.accuracy, b.accuracy);
     EXPECT_GT(a.loss, 0.0);
