@@ -75,6 +75,25 @@ class Runs(TrainingTest):
         self.assertEqual(run.checkpoint(2).step, 2)
         self.refused("step 1: .*checkpoints has no such checkpoint; it has: 0, 2, ", run.checkpoint, 1)
 
+    def test_the_best_step_is_that_of_the_validation_samples(self):
+        with h5py.File(self.regression) as file:
+            sets = {name: file[name][:] for name in ("features", "targets", "test_features", "test_targets")}
+        data = self.path("validated.h5")
+        poise.write_data(data, **sets, validation_features=sets["features"], validation_targets=0.6 * sets["targets"])
+        path = self.train("-data", data, "-dynamics", "descent", "-step_size", 0.1, "-steps", 30)
+        run = poise.open_run(path)
+        losses = run.history["validation_loss"]
+        best = int(np.argmin(losses))
+        self.assertTrue(0 < best < 30)
+        self.assertEqual(run.best, {"step": best, "t": run.history["t"][best], "validation_loss": losses[best]})
+        model = run.model("best")
+        self.assertEqual(model.checkpoint.step, best)
+        validation = run.data().validation
+        self.assertAlmostEqual(model.score(validation).loss / losses[best], 1, delta=1e-10)
+        other = poise.open_run(self.flow())
+        self.assertIsNone(other.best)
+        self.refused("had no validation samples", other.model, "best")
+
     def test_a_damaged_checkpoint_is_passed_over_with_a_warning(self):
         path = self.flow()
         newest = checkpoints(path)[-1]

@@ -49,13 +49,31 @@ std::vector<Index> places(const std::vector<std::string>& wanted, const std::vec
   return found;
 }
 
+const char* prefix(NewSampleReader::Set set) {
+  switch (set) {
+    case NewSampleReader::Set::test:
+      return "test_";
+    case NewSampleReader::Set::validation:
+      return "validation_";
+    case NewSampleReader::Set::train:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
+
+Index NewSampleReader::samples() const {
+  if (set_ == Set::test) return info().test_samples;
+  return set_ == Set::validation ? info().validation_samples : info().samples;
+}
 
 NewSampleReader::NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const DataNames& network,
                                  Index inputs, Index classes, Index outputs, BadRows bad_rows)
     : comm_(comm), dataset_(comm, path, Missing::keep, Answers::optional), set_(set), bad_rows_(bad_rows) {
   if (samples() == 0)
-    throw usage("data file '" + path + "' has no /test_features: leave -set out to use its /features");
+    throw usage(fmt::format("data file '{}' has no /{}features: leave -set out to use its /features", path,
+                            prefix(set)));
   match_columns(network, inputs);
   if (has_answers()) match_classes(network, classes, outputs);
 }
@@ -108,7 +126,9 @@ std::string NewSampleReader::matching() const {
 }
 
 NewSamples NewSampleReader::read(Range rows) const {
-  const SampleBlock block = set_ == Set::test ? dataset_.read_test(rows) : dataset_.read_train(rows);
+  const SampleBlock block = set_ == Set::test         ? dataset_.read_test(rows)
+                            : set_ == Set::validation ? dataset_.read_validation(rows)
+                                                      : dataset_.read_train(rows);
   NewSamples samples{.begin = block.begin, .count = block.count};
   const auto inputs = static_cast<Index>(columns_.size());
   samples.inputs.resize(static_cast<std::size_t>(inputs * block.count));
@@ -145,7 +165,7 @@ void NewSampleReader::require_usable(const SampleBlock& block, const NewSamples&
       fmt::format("data file '{}': /{}features: row {}, column {}{} is missing or not finite (rows and "
                   "columns count from 0): fill it "
                   "in, or give -skip_bad_rows true to leave out such rows",
-                  info().path, set_ == Set::test ? "test_" : "", first / info().inputs, column,
+                  info().path, prefix(set_), first / info().inputs, column,
                   info().input_names.empty() ? "" : " (" + info().input_names[column] + ")"));
 }
 

@@ -25,8 +25,8 @@ struct NewSamples {
 /// file and network both have names, else by their places.
 class NewSampleReader {
  public:
-  /// Which samples of the file: /features or /test_features.
-  enum class Set { train, test };
+  /// Which samples of the file: /features, /validation_features or /test_features.
+  enum class Set { train, validation, test };
   /// What to do with a row that lacks an input: end with an error, or leave it out.
   enum class BadRows { refuse, skip };
 
@@ -35,7 +35,7 @@ class NewSampleReader {
   NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const DataNames& network, Index inputs,
                   Index classes, Index outputs, BadRows bad_rows);
 
-  [[nodiscard]] Index samples() const { return set_ == Set::test ? info().test_samples : info().samples; }
+  [[nodiscard]] Index samples() const;
   [[nodiscard]] bool has_answers() const { return info().has_answers; }
   [[nodiscard]] const DatasetInfo& info() const { return dataset_.info(); }
   /// How the columns were matched, for people; such as "8 of 9 columns, by name".

@@ -46,10 +46,12 @@ struct PredictOptions {
     own.data =
         options.text("data", "", "the data file with the new samples; it needs no /labels or /targets");
     own.out = options.text("out", "", "the file to write: HDF5, or a table if the name ends with .csv");
-    if (options.choice("set", "train", {"train", "test"},
-                       "which samples of the data file: train means /features, test means /test_features") ==
-        "test")
-      own.set = NewSampleReader::Set::test;
+    const std::string set = options.choice("set", "train", {"train", "validation", "test"},
+                                           "which samples of the data file: train means /features, "
+                                           "validation /validation_features, test /test_features");
+    own.set = set == "train"  ? NewSampleReader::Set::train
+              : set == "test" ? NewSampleReader::Set::test
+                              : NewSampleReader::Set::validation;
     if (options.flag(
             "skip_bad_rows", false,
             "leave out samples with missing or infinite inputs; if false, such a sample is an error"))
@@ -197,7 +199,7 @@ ExitCode run_predict(Options& options, MPI_Comm comm) {
   const ProcessGrid grid(comm, settings.feature_ranks);
   const DataNames names = DataNames::of(checkpoint);
   const DatasetInfo info = Dataset(comm, own.data, Missing::keep, Answers::optional).info();
-  const Index most = std::max(info.samples, info.test_samples);
+  const Index most = std::max({info.samples, info.validation_samples, info.test_samples});
   const Index per_round = samples_per_round(checkpoint, most, grid);
   Predictor predictor(grid, settings, checkpoint, per_round);
   const NewSampleReader reader(grid.world(), own.data, own.set, names, predictor.inputs(),

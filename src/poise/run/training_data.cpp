@@ -94,17 +94,26 @@ Index outputs_for(const Loss& loss, const DatasetInfo& info) {
   return info.outputs;
 }
 
-/// Makes a number of the values and the index of every sample and sums these numbers modulo 2^64. The sum
-/// over all ranks then does not depend on which rank holds which samples. `set`: 0 for training, 1 for test,
-/// 2 for validation samples.
-std::uint64_t sum_of_marks(const SampleBlock& block, std::uint64_t set) {
+/// All rows of a set that this rank holds, which is not divided further.
+SplitSamples whole(SampleBlock block) {
+  SplitSamples samples{std::move(block), {}};
+  for (Index i = 0; i < samples.block.count; ++i) samples.rows.push_back(samples.block.begin + i);
+  return samples;
+}
+
+/// Makes a number of the values and the row of every sample and sums these numbers modulo 2^64. The sum over
+/// all ranks then does not depend on which rank holds which samples. `set` of the file: 0 for /features, 1
+/// for /test_features, 2 for /validation_features.
+std::uint64_t sum_of_marks(const SplitSamples& samples, std::uint64_t set) {
+  const SampleBlock& block = samples.block;
   std::uint64_t sum = 0;
   const std::span<const double> features(block.features), targets(block.targets);
   for (Index i = 0; i < block.count; ++i) {
     std::uint32_t crc = crc32_of(features.subspan(i * block.inputs, block.inputs));
     crc = crc32_of(targets.subspan(i * block.outputs, block.outputs), crc);
     // Mixed (splitmix64), so that two changes do not cancel in the sum.
-    std::uint64_t mark = static_cast<std::uint64_t>(block.begin + i) << 33U | set << 32U | crc;
+    std::uint64_t mark =
+        static_cast<std::uint64_t>(samples.rows[static_cast<std::size_t>(i)]) << 33U | set << 32U | crc;
     mark = (mark ^ (mark >> 30U)) * 0xbf58476d1ce4e5b9U;
     mark = (mark ^ (mark >> 27U)) * 0x94d049bb133111ebU;
     sum += mark ^ (mark >> 31U);
@@ -229,9 +238,10 @@ TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& setting
   std::error_code code;
   data_path_ = std::filesystem::absolute(info_.path, code).string();
   teacher_ = dataset_.read_teacher();
-  SampleBlock train = split_.read_train(), validation = read_validation(), test;
-  if (info_.test_samples > 0) test = dataset_.read_test(grid_.samples(info_.test_samples));
-  take_fingerprint(train, validation, test);
+  SplitSamples train_rows = split_.read_train(), validation_rows = read_validation(), test_rows;
+  if (info_.test_samples > 0) test_rows = whole(dataset_.read_test(grid_.samples(info_.test_samples)));
+  take_fingerprint(train_rows, validation_rows, test_rows);
+  SampleBlock &train = train_rows.block, &validation = validation_rows.block, &test = test_rows.block;
   const Checkpoint* fitted = checkpoint != nullptr ? checkpoint : start;
   if (fitted != nullptr)
     restore_features(settings, *fitted);
@@ -264,9 +274,10 @@ ValidationSplit TrainingData::split_rows(const TrainSettings& settings) const {
   return {grid_, dataset_, rows, settings.validation_fraction, settings.seed};
 }
 
-SampleBlock TrainingData::read_validation() const {
+SplitSamples TrainingData::read_validation() const {
   if (split_.validation_count() > 0) return split_.read_validation();
-  if (info_.validation_samples > 0) return dataset_.read_validation(grid_.samples(info_.validation_samples));
+  if (info_.validation_samples > 0)
+    return whole(dataset_.read_validation(grid_.samples(info_.validation_samples)));
   return {};
 }
 
@@ -286,12 +297,13 @@ void TrainingData::require_validation(const TrainSettings& settings) const {
         "accuracy; leave the option out");
 }
 
-void TrainingData::take_fingerprint(const SampleBlock& train, const SampleBlock& validation,
-                                    const SampleBlock& test) {
+void TrainingData::take_fingerprint(const SplitSamples& train, const SplitSamples& validation,
+                                    const SplitSamples& test) {
+  const std::uint64_t set_of_validation = split_.validation_count() > 0 ? 0 : 2;
   // Ranks with the same sample index hold the same samples, so only one of these ranks counts them.
-  std::uint64_t sum = grid_.feature_index() == 0
-                          ? sum_of_marks(train, 0) + sum_of_marks(test, 1) + sum_of_marks(validation, 2)
-                          : 0;
+  std::uint64_t sum = 0;
+  if (grid_.feature_index() == 0)
+    sum = sum_of_marks(train, 0) + sum_of_marks(test, 1) + sum_of_marks(validation, set_of_validation);
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, grid_.world()));
   std::ostringstream text;
   text << std::hex << std::setw(16) << std::setfill('0') << sum;

@@ -54,7 +54,7 @@ class TrainingData {
   [[nodiscard]] const Problem& problem() const { return problem_; }
   /// Collective on the world. Reads the training samples of this rank again, without -validation_fraction of
   /// them.
-  [[nodiscard]] SampleBlock read_train() const { return split_.read_train(); }
+  [[nodiscard]] SampleBlock read_train() const { return split_.read_train().block; }
   [[nodiscard]] const Features& features() const { return *features_; }
   /// The map from the targets of the data to the targets of the problem.
   [[nodiscard]] const TargetScale& target_scale() const { return target_scale_; }
@@ -75,13 +75,13 @@ class TrainingData {
   void set_target_scale(const TrainSettings& settings, const SampleBlock& train,
                         const Checkpoint* checkpoint);
   [[nodiscard]] ValidationSplit split_rows(const TrainSettings& settings) const;
-  [[nodiscard]] SampleBlock read_validation() const;
+  [[nodiscard]] SplitSamples read_validation() const;
   void require_validation(const TrainSettings& settings) const;
   void count_classes(const SampleBlock& train, const SampleBlock& test);
   [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
   [[nodiscard]] std::vector<double> sample_weights() const;
   void require_binary(const SampleSet& samples) const;
-  void take_fingerprint(const SampleBlock& train, const SampleBlock& validation, const SampleBlock& test);
+  void take_fingerprint(const SplitSamples& train, const SplitSamples& validation, const SplitSamples& test);
   void require_same_data(const Checkpoint& checkpoint) const;
 
   const ProcessGrid& grid_;

@@ -121,27 +121,27 @@ ValidationSplit::Part ValidationSplit::find_part(const std::vector<bool>& held_o
   return {grid_.samples(total).begin, {begins[index], begins[index + 1]}};
 }
 
-SampleBlock ValidationSplit::read(const Part& part, bool validation) const {
-  SampleBlock block = dataset_.read_train(part.rows);
-  block.begin = part.first;
-  if (validation_count_ == 0) return block;
+SplitSamples ValidationSplit::read(const Part& part, bool validation) const {
+  SplitSamples found{dataset_.read_train(part.rows), {}};
+  SampleBlock& block = found.block;
   const auto move_column = [](std::vector<double>& values, Index width, Index from, Index to) {
-    std::copy_n(values.begin() + from * width, width, values.begin() + to * width);
+    if (from != to) std::copy_n(values.begin() + from * width, width, values.begin() + to * width);
   };
-  Index kept = 0;
   for (Index i = 0; i < block.count; ++i) {
     const Index group = block.labels.empty() ? 0 : block.labels[static_cast<std::size_t>(i)];
-    if (is_held_out(part.rows.begin + i, group) != validation) continue;
-    move_column(block.features, block.inputs, i, kept);
-    move_column(block.targets, block.outputs, i, kept);
-    if (!block.labels.empty()) block.labels[static_cast<std::size_t>(kept)] = group;
-    ++kept;
+    if (validation_count_ > 0 && is_held_out(part.rows.begin + i, group) != validation) continue;
+    const auto place = static_cast<Index>(found.rows.size());
+    move_column(block.features, block.inputs, i, place);
+    move_column(block.targets, block.outputs, i, place);
+    if (!block.labels.empty()) block.labels[static_cast<std::size_t>(place)] = group;
+    found.rows.push_back(part.rows.begin + i);
   }
-  block.count = kept;
-  block.features.resize(static_cast<std::size_t>(kept * block.inputs));
-  block.targets.resize(static_cast<std::size_t>(kept * block.outputs));
-  if (!block.labels.empty()) block.labels.resize(static_cast<std::size_t>(kept));
-  return block;
+  block.begin = part.first;
+  block.count = static_cast<Index>(found.rows.size());
+  block.features.resize(static_cast<std::size_t>(block.count * block.inputs));
+  block.targets.resize(static_cast<std::size_t>(block.count * block.outputs));
+  if (!block.labels.empty()) block.labels.resize(static_cast<std::size_t>(block.count));
+  return found;
 }
 
 }  // namespace run

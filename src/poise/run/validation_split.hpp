@@ -9,6 +9,12 @@
 namespace poise {
 inline namespace run {
 
+/// Samples of this rank, and the rows of the file that they come from.
+struct SplitSamples {
+  SampleBlock block;
+  std::vector<Index> rows;
+};
+
 /// Divides the training rows of a data file into training and validation samples (-validation_fraction F). A
 /// random order of all rows decides, a function of the seed and the number of rows: of n_c rows of a class c,
 /// the first round(F n_c) in this order are held out; for a regression, the first round(F n) of all rows. So
@@ -27,8 +33,8 @@ class ValidationSplit {
   [[nodiscard]] Index validation_count() const { return validation_count_; }
   /// Collective on the world. The samples of this rank: grid.samples(count) of the set; `begin` counts the
   /// samples of the set. Throws bad_input as Dataset does.
-  [[nodiscard]] SampleBlock read_train() const { return read(train_, false); }
-  [[nodiscard]] SampleBlock read_validation() const { return read(validation_, true); }
+  [[nodiscard]] SplitSamples read_train() const { return read(train_, false); }
+  [[nodiscard]] SplitSamples read_validation() const { return read(validation_, true); }
 
  private:
   /// Where the samples of this rank in a set are.
@@ -43,7 +49,7 @@ class ValidationSplit {
     return order_.place(0, row) < thresholds_[static_cast<std::size_t>(group)];
   }
   [[nodiscard]] Part find_part(const std::vector<bool>& held_out, bool validation) const;
-  [[nodiscard]] SampleBlock read(const Part& part, bool validation) const;
+  [[nodiscard]] SplitSamples read(const Part& part, bool validation) const;
 
   const ProcessGrid& grid_;
   const Dataset& dataset_;

@@ -45,7 +45,8 @@ class Samples:
 
 @dataclass(frozen=True)
 class Data:
-    """The content of a data file. `test` is None without a test set, `classes` is 0 for a regression."""
+    """The content of a data file. `validation` and `test` are None if the file has no such set, `classes` is 0 for a
+    regression."""
 
     path: str
     train: Samples
@@ -53,19 +54,21 @@ class Data:
     classes: int = 0
     names: Names = Names()
     attributes: dict = field(default_factory=dict)  # name, source, license, …
+    validation: Samples = None
 
     def fingerprint(self):
         """The number by which a run knows its samples: /state of its checkpoints, attribute data_fingerprint."""
-        total = marks(self.train, self.classes, 0) + (marks(self.test, self.classes, 1) if self.test else 0)
+        sets = (self.train, self.test, self.validation)
+        total = sum(marks(samples, self.classes, number) for number, samples in enumerate(sets) if samples)
         return f"{total % 2**64:016x}"
 
     def to_xarray(self):
-        """An xarray.Dataset: features (sample, input), targets (sample, target) or labels (sample), and the test set
-        over test_sample; names of columns are coordinates. Needs xarray."""
+        """An xarray.Dataset: features (sample, input), targets (sample, target) or labels (sample); the validation
+        and the test set over validation_sample and test_sample; names of columns are coordinates. Needs xarray."""
         import xarray
 
         variables = {}
-        for prefix, samples in (("", self.train), ("test_", self.test)):
+        for prefix, samples in (("", self.train), ("validation_", self.validation), ("test_", self.test)):
             for name, column in (("features", "input"), ("targets", "target"), ("labels", None)):
                 values = getattr(samples, name, None)
                 if values is not None:
@@ -81,12 +84,12 @@ def one_hot(labels, classes):
     return np.eye(classes)[labels]
 
 
-def marks(samples, classes, test):
-    """The sum over the samples of a number made of values and index, as poise-train makes it."""
+def marks(samples, classes, number):
+    """The sum over the samples of a number made of values and row, as poise-train makes it. number: of the set."""
     answers = samples.targets if samples.labels is None else one_hot(samples.labels, classes)
     crcs = [zlib.crc32(y.tobytes(), zlib.crc32(x.tobytes()))
             for x, y in zip(np.ascontiguousarray(samples.features, "<f8"), np.ascontiguousarray(answers, "<f8"))]
-    mark = np.arange(len(samples), dtype=np.uint64) << np.uint64(33) | np.uint64(test << 32) | np.array(crcs, np.uint64)
+    mark = np.arange(len(samples), dtype=np.uint64) << np.uint64(33) | np.uint64(number << 32) | np.array(crcs, np.uint64)
     for shift, factor in ((30, 0xbf58476d1ce4e5b9), (27, 0x94d049bb133111eb)):  # splitmix64
         mark = (mark ^ (mark >> np.uint64(shift))) * np.uint64(factor)
     return int((mark ^ (mark >> np.uint64(31))).sum(dtype=np.uint64))
@@ -107,17 +110,22 @@ class Reader:
             self.fail(f"its attribute 'schema' is '{attributes['schema']}', this program reads '{SCHEMA}' (a run or a "
                       "checkpoint is not a data file)")
         train, classes = self.samples("", 0)
-        test = None
-        if self.has("test_features"):
-            test, test_classes = self.samples("test_", classes)
-            self.require_same_columns(train, test, classes, test_classes)
-        elif self.has("test_targets") or self.has("test_labels"):
-            answers = "test_targets" if self.has("test_targets") else "test_labels"
-            self.fail(f"has /{answers} but no /test_features: add it, or remove the other")
+        validation, test = (self.held_out(prefix, train, classes) for prefix in ("validation_", "test_"))
         names = self.all_names(train, classes)
-        train, test = (samples and replace(samples, names=names, where=f"data file '{self.path}'")
-                       for samples in (train, test))
-        return Data(self.path, train, test, classes, names, attributes)
+        train, validation, test = (samples and replace(samples, names=names, where=f"data file '{self.path}'")
+                                   for samples in (train, validation, test))
+        return Data(self.path, train, test, classes, names, attributes, validation)
+
+    def held_out(self, prefix, train, classes):
+        """The set beside the training set whose names have the prefix; None without one."""
+        if self.has(f"{prefix}features"):
+            samples, own_classes = self.samples(prefix, classes)
+            self.require_same_columns(prefix, train, samples, classes, own_classes)
+            return samples
+        for answers in (f"{prefix}targets", f"{prefix}labels"):
+            if self.has(answers):
+                self.fail(f"has /{answers} but no /{prefix}features: add it, or remove the other")
+        return None
 
     def has(self, name):
         return hdf5.data_set(self.file, name) is not None
@@ -129,7 +137,7 @@ class Reader:
                      self.names("class_names", classes, "class") if classes else [])
 
     def samples(self, prefix, classes):
-        """The training or test set, and its number of classes. `classes`: where the set does not say."""
+        """The training, validation or test set, and its number of classes. `classes`: where the set does not say."""
         features = self.numbers(f"{prefix}features", 2)
         if features is None:
             self.fail("has no data set /features [samples, inputs]; it holds " + ", ".join(self.file))
@@ -207,17 +215,17 @@ class Reader:
             self.fail(f"/{name} has {len(stored)} names, not {wanted}: it needs one for each {what}, or leave it out")
         return [hdf5.text(value).rstrip(" ") for value in stored[...]]
 
-    def require_same_columns(self, train, test, classes, test_classes):
+    def require_same_columns(self, prefix, train, test, classes, test_classes):
         if test.features.shape[1] != train.features.shape[1]:
-            self.fail(f"/test_features has {test.features.shape[1]} columns, /features has {train.features.shape[1]}: "
-                      "both need the same features")
+            self.fail(f"/{prefix}features has {test.features.shape[1]} columns, /features has "
+                      f"{train.features.shape[1]}: both need the same features")
         if [test.labels is None, test.targets is None] != [train.labels is None, train.targets is None]:
-            self.fail("mixes /labels and /targets: training and test set need the same kind")
+            self.fail(f"mixes /labels and /targets: /{prefix}features needs the same kind as the training set")
         if test_classes != classes:
-            self.fail(f"the test set has {test_classes} classes, the training set {classes}: both need the same")
+            self.fail(f"/{prefix}labels has {test_classes} classes, the training set {classes}: both need the same")
         if train.targets is not None and test.targets.shape[1] != train.targets.shape[1]:
-            self.fail(f"the test set has {test.targets.shape[1]} targets, the training set {train.targets.shape[1]}: "
-                      "both need the same")
+            self.fail(f"/{prefix}targets has {test.targets.shape[1]} targets, the training set "
+                      f"{train.targets.shape[1]}: both need the same")
 
 
 def read_data(path, needs_answers=True):

@@ -76,11 +76,23 @@ class Run:
         """The checkpoints (Checkpoint), the oldest first. A damaged one is listed, too, and raises Error when used."""
         return list_checkpoints(self._folder)
 
+    @property
+    def best(self):
+        """The best recorded step for the validation samples (-validation_measure): a dictionary with step, t,
+        validation_loss and, if there are classes, validation_accuracy. None without validation samples."""
+        names = ("step", "t", "validation_loss", "validation_accuracy")
+        return {name: self.attributes[f"best_{name}"] for name in names if f"best_{name}" in self.attributes} or None
+
     def checkpoint(self, step=None):
-        """The checkpoint of a step; without one, the newest that is not damaged, with a warning of every damaged one.
-        Raises Error if there is none."""
+        """The checkpoint of a step, or "best" for the step that `best` names; without one, the newest that is not
+        damaged, with a warning of every damaged one. Raises Error if there is none."""
         if step is None:
             return newest_valid(self._folder)
+        if step == "best":
+            if self.best is None:
+                raise Error(f"step best: the run in {self.directory} had no validation samples (-validation_fraction); "
+                            "give a number, or leave the step out")
+            step = self.best["step"]
         for checkpoint in self.checkpoints:
             if checkpoint.step == step:
                 return checkpoint
@@ -88,13 +100,14 @@ class Run:
         raise Error(f"step {step}: {self._folder} has no such checkpoint; it has: {steps}")
 
     def model(self, step=None):
-        """The trained model (Model) of a step; without one, of the newest checkpoint that is not damaged. Raises Error
-        if there is no checkpoint, or if a program of your own trained a model, or features, that this package does not
-        know."""
+        """The trained model (Model) of a step or of "best"; without one, of the newest checkpoint that is not damaged.
+        Raises Error if there is no checkpoint, or if a program of your own trained a model, or features, that this
+        package does not know."""
         return Model(self.checkpoint(step))
 
     def data(self, path=None):
-        """The data that the run was made with (Data), cut to -train_samples. `path`: where the file is now, if it has
+        """The data that the run was made with (Data), cut to -train_samples; the samples that -validation_fraction has
+        held out are among the training samples. `path`: where the file is now, if it has
         moved. Raises Error if there is no such file, or if its samples are not those of the run."""
         state = self.checkpoint().state
         given = path or self.config["data"]

@@ -4,7 +4,8 @@ import math
 
 from .errors import Error
 
-LAST = ("step", "t", "loss", "loss_excess", "bound", "test_loss", "train_accuracy", "test_accuracy")
+LAST = ("step", "t", "loss", "loss_excess", "bound", "validation_loss", "test_loss", "train_accuracy",
+        "validation_accuracy", "test_accuracy")
 
 
 def attempts_text(run):

@@ -9,15 +9,17 @@ from . import hdf5
 from .data import SCHEMA, Reader
 from .errors import Error
 
+LABELS = ("labels", "validation_labels", "test_labels")
+
 
 def write_data(path, features, *, labels=None, targets=None, test_features=None, test_labels=None, test_targets=None,
-               classes=None, names=None, target_names=None, class_names=None, name=None, source=None, license=None,
-               force=False):
+               validation_features=None, validation_labels=None, validation_targets=None, classes=None, names=None,
+               target_names=None, class_names=None, name=None, source=None, license=None, force=False):
     """Writes a data file, which every program of Poise takes as -data.
 
     features [n, d], numbers; either labels [n], whole numbers 0, 1, 2, … or texts, or targets [n, q] or [n]; the same
-    for the test set. classes: the number of classes; by default the largest label + 1, or the number of different
-    texts, which are numbered in sorted order and kept as class_names. names [d], target_names [q], class_names
+    for the validation set and the test set. classes: the number of classes; by default the largest label + 1, or the
+    number of different texts, which are numbered in sorted order and kept as class_names. names [d], target_names [q], class_names
     [classes]: texts. name, source, license: texts about the data. force: replace an existing file.
 
     The file is checked as `read_data` checks it before it takes its name. Raises Error."""
@@ -25,7 +27,8 @@ def write_data(path, features, *, labels=None, targets=None, test_features=None,
     if os.path.exists(path) and not force:
         raise Error(f"{path}: exists already; force=True replaces it")
     sets = {"features": features, "targets": targets, "labels": labels, "test_features": test_features,
-            "test_targets": test_targets, "test_labels": test_labels}
+            "test_targets": test_targets, "test_labels": test_labels, "validation_features": validation_features,
+            "validation_targets": validation_targets, "validation_labels": validation_labels}
     sets = {key: np.asarray(values) for key, values in sets.items() if values is not None}
     if "labels" in sets:
         class_names = number_texts(path, sets, class_names)
@@ -52,7 +55,7 @@ def write_data(path, features, *, labels=None, targets=None, test_features=None,
 
 def number_texts(path, sets, class_names):
     """Replaces labels that are texts by their numbers; returns the names of the classes, None without any."""
-    both = [key for key in ("labels", "test_labels") if key in sets and sets[key].dtype.kind in "USO"]
+    both = [key for key in LABELS if key in sets and sets[key].dtype.kind in "USO"]
     if not both:
         return class_names
     texts = {key: [str(value) for value in sets[key].reshape(-1)] for key in both}
@@ -66,7 +69,7 @@ def number_texts(path, sets, class_names):
 
 
 def count_classes(sets):
-    labels = [sets[key].reshape(-1) for key in ("labels", "test_labels") if key in sets and sets[key].size]
+    labels = [sets[key].reshape(-1) for key in LABELS if key in sets and sets[key].size]
     largest = max((values.max() for values in labels), default=0)
     return int(largest) + 1 if np.isfinite(largest) else 1
 
