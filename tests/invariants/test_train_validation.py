@@ -169,7 +169,7 @@ class Best(ValidationTest):
         os.remove(os.path.join(run, "checkpoints", name(self.best_of(run))))
         again = train("-run", run, "-resume", "-steps", STEPS + 2)
         self.assertEqual(again.returncode, DONE, again.stderr)
-        self.assertIn("the best step of the validation samples, is missing", again.stderr)
+        self.assertIn("the best step of the validation samples is searched again", again.stderr)
         self.assertEqual(attributes(run)["best_step"], STEPS + 1)
 
     def test_the_best_step_can_be_predicted_from(self):

@@ -124,7 +124,7 @@ double Experiment::measure(const Score& score) const {
 }
 
 bool Experiment::is_better(const Score& validation) const {
-  if (best_.step < 0) return true;
+  if (best_.step < 0 || std::isnan(measure(best_.validation))) return true;
   const double gain = measure(validation) - measure(best_.validation);
   return best_by_accuracy_ ? gain > 0.0 : gain < 0.0;
 }

@@ -117,9 +117,8 @@ void Run::recall_best() {
   on_root(experiment_.grid().world(), [&] {
     exists = std::filesystem::exists(path) ? 1 : 0;
     if (exists == 0)
-      warn(path +
-           ", the best step of the validation samples, is missing; the best step is searched again from " +
-           "here");
+      warn("the best step of the validation samples is searched again from here: its checkpoint " + path +
+           " is missing");
   });
   check_mpi(MPI_Bcast(&exists, 1, MPI_INT, 0, experiment_.grid().world()));
   if (exists == 0) experiment_.best() = {};

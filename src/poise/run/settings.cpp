@@ -41,7 +41,6 @@ void TrainSettings::read_data(Options& o) {
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
-  start_from = start_from_option(o);
   features = FeatureSettings::from(o, seed);
 }
 
@@ -142,6 +141,7 @@ void TrainSettings::read_run(Options& o) {
       "record_every", 0, {0, 2e9},
       "the history keeps the rows of every Nth step and of the last step; 0: all rows, but every second row "
       "is removed whenever there are 8192. The audit does not depend on this option");
+  start_from = start_from_option(o);
   run = run_option(o);
   resume = resume_option(o);
   checkpoint_every = o.integer(
