@@ -36,6 +36,7 @@ class DatasetWriter {
 
  private:
   struct State;
+  void write_names(const std::string& name, const std::vector<std::string>& names, const std::string& axis);
   void create_sets(Index rows, const std::string& prefix);
   void write(const SampleBlock& block, const std::string& prefix);
   MPI_Comm comm_;

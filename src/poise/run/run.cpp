@@ -66,12 +66,13 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       settings_(settings),
       directory_(directory),
       config_(options.resolved()),
+      config_kinds_(options.kinds()),
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(),
             attributes(experiment, settings.network),
             experiment.at_end() && !past.config.empty() ? past.config : config_, past,
-            new_attempt(experiment, past.config, config_)),
+            new_attempt(experiment, past.config, config_), options.kinds()),
       interruptions_(interruptions),
       seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()),
       last_step_(experiment.state().step) {
@@ -253,6 +254,7 @@ void Run::save(const Point& point) {
   experiment_.save(snapshot, point);
   snapshot.add_integer("/state", "seed", static_cast<Index>(settings_.seed));
   snapshot.config = config_;
+  snapshot.config_kinds = config_kinds_;
   last_path_ = write_checkpoint(experiment_.grid().world(), directory_.checkpoints(), point.state.step,
                                 snapshot, static_cast<int>(settings_.checkpoint_keep));
   last_saved_ = point.state.step;
