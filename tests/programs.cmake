@@ -19,7 +19,7 @@ set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LA
 
 # poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
-  interruptions dynamics provenance phases ensemble real_data)
+  interruptions dynamics provenance phases ensemble real_data log)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
     MPIEXEC=${MPIEXEC})

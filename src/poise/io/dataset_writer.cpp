@@ -105,12 +105,13 @@ void DatasetWriter::write(const SampleBlock& block, const std::string& prefix) {
 }
 
 void DatasetWriter::write_matrix(const std::string& name, Index rows, Index columns,
-                                 const std::vector<double>& values) {
+                                 const std::vector<double>& values, const std::string& axes) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm_, &rank));
   const Range mine{0, rank == 0 ? rows : 0};
   const std::span<const double> own(values.data(), static_cast<std::size_t>(mine.size() * columns));
   state_->file.write_rows("/" + name, {rows, columns}, mine, own);
+  state_->file.set_attribute("/" + name, axes_attribute, axes);
 }
 
 void DatasetWriter::commit() {

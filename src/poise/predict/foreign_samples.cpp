@@ -21,8 +21,8 @@ using data::CsvRow;
 using data::NpyMatrix;
 using data::NpyReader;
 
-/// The numbers in a block, so that memory stays bounded: 32 MB.
-constexpr Index block_numbers = 4'000'000;
+/// The numbers in a block, so that memory stays bounded: 8 MB.
+constexpr Index block_numbers = 1'000'000;
 /// Stands in the copy for a label that is missing.
 constexpr Index no_label = -1;
 
@@ -135,6 +135,9 @@ class CsvSource final : public Source {
     if (!from_.drop_columns.empty())
       dropped = data::parse_columns(from_.drop_columns, columns, names, "-drop_columns");
     const Columns& answers = labels.empty() ? target_columns_ : labels;
+    if (!labels.empty()) require_classes(network_, "-label_column");
+    if (!target_columns_.empty())
+      require_targets(network_, "-target_columns", static_cast<Index>(target_columns_.size()));
     for (const Index answer : answers)
       if (has(dropped, answer)) throw usage("-drop_columns names a column of labels or targets");
     if (data::begins_with_index(names) && !has(answers, 0)) dropped.push_back(0);
@@ -142,9 +145,6 @@ class CsvSource final : public Source {
     for (Index c = 0; c < columns; ++c)
       if (!has(answers, c) && !has(dropped, c)) features.push_back(c);
     drop_unneeded(names, features, dropped);
-    if (!labels.empty()) require_classes(network_, "-label_column");
-    if (!target_columns_.empty())
-      require_targets(network_, "-target_columns", static_cast<Index>(target_columns_.size()));
     CsvRoles roles{dropped, labels.empty() ? Index{-1} : labels[0], target_columns_};
     if (bad_rows_ == NewSampleReader::BadRows::skip)
       roles.may_miss.insert(roles.may_miss.end(), features.begin(), features.end());
