@@ -209,7 +209,7 @@ ExitCode run_predict(Options& options, MPI_Comm comm) {
   const PredictOptions own = PredictOptions::from(options);
   if (own.source().empty())
     throw usage(
-        "give the new samples: -data FILE, -csv FILE or -npy_features FILE (-help lists all options)");
+        "give -data FILE, -csv FILE or -npy_features FILE, the new samples (-help lists all options)");
   if (own.foreign.are_given() && !own.data.empty())
     throw usage("-data and " + own.source() + " are two files of samples; give only one of them");
   if (own.foreign.are_given() && own.set == NewSampleReader::Set::test)
