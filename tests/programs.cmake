@@ -19,7 +19,7 @@ set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LA
 
 # poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
-  interruptions dynamics provenance phases ensemble real_data validation)
+  interruptions dynamics provenance phases ensemble real_data validation log)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
     MPIEXEC=${MPIEXEC})
@@ -40,12 +40,13 @@ set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 add_test(NAME citations COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_citations.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 
-# The programs that study runs, in the same way.
-foreach(name spectrum sweep compare audit predict)
+# The programs that study runs, in the same way. predict_tables is a test of poise-predict.
+foreach(name spectrum sweep compare audit predict predict_tables)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
-  string(TOUPPER ${name} upper)
+  string(REGEX REPLACE "_.*" "" program ${name})
+  string(TOUPPER ${program} upper)
   set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${name}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${program}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
 endforeach()
 
 # The diagnostics of solvers, in all programs.

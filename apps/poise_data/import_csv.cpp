@@ -6,9 +6,9 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
-#include "poise_data/csv.hpp"
+#include "poise/import/csv.hpp"
+#include "poise/import/reading.hpp"
 #include "poise_data/poise_data.hpp"
-#include "poise_data/reading.hpp"
 #include "poise_data/samples.hpp"
 
 namespace poise::data {
@@ -39,6 +39,8 @@ CsvOptions declare(Options& options) {
       options.text("test_target_csv", "", "a table of the targets of -test_csv, with -target_csv");
   o.unlabelled = declare_unlabelled(options);
   o.format = CsvFormat::from(options);
+  o.format.drop_missing =
+      options.flag("drop_missing", false, "leave out rows with a missing number or label");
   o.labels = LabelOptions::from(options);
   o.split = declare_test_split(options);
   o.output = declare_output(options);
@@ -69,12 +71,6 @@ struct Samples {
   SampleBlock block;
 };
 
-/// Whether the first column is an index of the rows, which no model may see: programs that write such a
-/// column leave its name empty.
-bool is_index(const std::vector<std::string>& names) {
-  return names.size() > 1 && (names[0].empty() || names[0] == "Unnamed: 0");
-}
-
 /// The columns of -drop_columns, and the index where `answers` (labels, targets) does not name it.
 std::vector<Index> dropped_columns(const CsvOptions& o, Index columns, const std::vector<std::string>& names,
                                    const std::vector<Index>& answers, const std::string& option) {
@@ -86,7 +82,7 @@ std::vector<Index> dropped_columns(const CsvOptions& o, Index columns, const std
   for (const Index answer : answers)
     if (has(dropped, answer))
       throw bad_input("options " + option + " and -drop_columns name the same column");
-  if (is_index(names) && !has(dropped, 0) && !has(answers, 0)) dropped.push_back(0);
+  if (begins_with_index(names) && !has(dropped, 0) && !has(answers, 0)) dropped.push_back(0);
   return dropped;
 }
 
@@ -106,7 +102,7 @@ CsvTable read_table(const CsvOptions& o, const std::string& path) {
     roles.dropped =
         dropped_columns(o, columns, names, answers, label.empty() ? "-target_columns" : "-label_column");
     roles.text = label.empty() ? Index{-1} : label[0];
-    left_out = is_index(names) && !roles.dropped.empty() && roles.dropped.back() == 0;
+    left_out = begins_with_index(names) && !roles.dropped.empty() && roles.dropped.back() == 0;
     return roles;
   });
   if (left_out)

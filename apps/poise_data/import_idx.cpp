@@ -9,8 +9,8 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/process_grid.hpp"
+#include "poise/import/reading.hpp"
 #include "poise_data/poise_data.hpp"
-#include "poise_data/reading.hpp"
 #include "poise_data/samples.hpp"
 
 namespace poise::data {

@@ -7,7 +7,7 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
-#include "poise_data/npy.hpp"
+#include "poise/import/npy.hpp"
 #include "poise_data/poise_data.hpp"
 #include "poise_data/samples.hpp"
 

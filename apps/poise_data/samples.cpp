@@ -13,9 +13,9 @@
 #include "poise/base/option_rules.hpp"
 #include "poise/base/output.hpp"
 #include "poise/base/random.hpp"
+#include "poise/import/csv.hpp"
+#include "poise/import/reading.hpp"
 #include "poise/io/dataset.hpp"
-#include "poise_data/csv.hpp"
-#include "poise_data/reading.hpp"
 
 namespace poise::data {
 namespace {
@@ -24,17 +24,6 @@ namespace {
 /// classes per different label.
 constexpr Index believed_classes = 100;
 constexpr Index classes_a_label = 10;
-
-/// Numbers by size, before words by letters; 1 and 1.0 are one label.
-struct LabelOrder {
-  bool operator()(const std::string& a, const std::string& b) const {
-    double x = 0.0, y = 0.0;
-    const bool a_is = is_number(a, x), b_is = is_number(b, y);
-    if (a_is && b_is) return x < y;
-    if (a_is != b_is) return a_is;
-    return a < b;
-  }
-};
 
 using Numbers = std::map<std::string, Index, LabelOrder>;
 

@@ -98,7 +98,7 @@ DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& p, DatasetInf
   std::vector<double> teacher;
   agree(comm, [&] { teacher = make_teacher(p); });
   DatasetWriter writer(comm, info);
-  writer.write_matrix("teacher", p.outputs, p.inputs, teacher);
+  writer.write_matrix("teacher", p.outputs, p.inputs, teacher, "target input");
   const Index block_rows = std::max<Index>(1, block_values / (p.inputs + p.outputs));
   for_own_blocks(comm, p.samples, block_rows,
                  [&](Range rows) { writer.write_train(make_block(p, teacher, rows, 0)); });

@@ -42,6 +42,27 @@ class Runs(TrainingTest):
         self.train("-resume", "-time", 0.06, run=path)
         self.assertEqual([attempt["state"] for attempt in poise.open_run(path).attempts], ["done", "done"])
 
+    def test_options_have_types_in_every_file(self):
+        path = self.flow("-eq_snes_rtol", "1e-11", "-class_weight", "none", "-gamma", "0.80")
+        with h5py.File(f"{path}/run.h5") as run, h5py.File(poise.open_run(path).checkpoints[-1].path) as checkpoint:
+            for options in (run["config"].attrs, checkpoint["config"].attrs):
+                self.assertIs(type(options["audit"]), np.bool_)
+                self.assertEqual((options["gamma"].dtype, options["steps"].dtype), (float, np.int64))
+                self.assertEqual((options["gamma"], options["steps"], options["time"]), (0.8, 1000000, 0.05))
+                self.assertEqual(options["eq_snes_rtol"], 1e-11)
+                self.assertEqual(poise.hdf5.text(options["model"]), "softmax_linear")
+        run = poise.open_run(path)
+        self.assertEqual(run.checkpoint().config, run.config)
+        self.assertIs(run.config["audit"], True)
+        self.assertEqual([run.options[name] for name in ("audit", "gamma", "steps")], ["true", "0.8", "1000000"])
+        self.train("-resume", "-gamma", "0.800", "-time", 0.06, run=path)  # the same value
+        self.train("-options_file", f"{path}/options.txt")
+
+    def test_files_of_older_versions_have_texts(self):
+        texts = {"gamma": "0.8", "steps": "100", "audit": "false", "data": "7", "model": "softmax_linear", "time": "inf"}
+        self.assertEqual(poise.config.typed_options(texts), {"gamma": 0.8, "steps": 100, "audit": False, "data": "7",
+                                                            "model": "softmax_linear", "time": np.inf})
+
     def test_verdicts(self):
         self.assertEqual(poise.verdict(self.flow()), "held")
         self.assertEqual(poise.verdict(self.flow("-audit", "false")), "not audited")

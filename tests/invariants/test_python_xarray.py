@@ -1,11 +1,12 @@
-"""Histories and data files of the Python package as xarray and pandas objects."""
+"""Histories, checkpoints, predictions and data files of the Python package as xarray and pandas objects."""
 
+import os
 import unittest
 
 import h5py
 import numpy as np
 
-from python_package import poise, require
+from python_package import poise, predict, require
 from training import TrainingTest, history
 
 require("xarray", "pandas")
@@ -46,6 +47,79 @@ class Xarray(TrainingTest):
         np.testing.assert_array_equal(dataset["features"].sel(input="age"), x[:, 1])
         np.testing.assert_array_equal(dataset["test_labels"], [0, 1, 0, 1])
         self.assertEqual(list(dataset.attrs["class_names"]), ["a", "b"])
+
+    def test_a_checkpoint_has_names_of_dimensions(self):
+        path = self.path("cats.h5")
+        x = np.random.default_rng(0).normal(size=(20, 3))
+        poise.write_data(path, x, labels=["cat", "dog"] * 10, names=["mass", "age", "size"])
+        for options, dims in (([], {"A": ("state", "state_in"), "B": ("output", "state")}),
+                              (["-model", "pointwise", "-width", 6],
+                               {"V": ("state", "feature"), "b": ("state", "one"), "A": ("state", "state_in")})):
+            run = poise.open_run(self.train("-data", path, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 2, *options))
+            file = run.checkpoint().path
+            opened = xarray.open_dataset(file, engine=PoiseBackend)
+            for name, values in run.checkpoint().parameters.items():
+                np.testing.assert_array_equal(opened[name], values)
+            for name, words in dims.items():
+                self.assertEqual(opened[name].dims, words)
+            np.testing.assert_array_equal(opened["B"].sel(output="dog"), run.checkpoint().parameters["B"][1])
+            self.assertEqual(opened.attrs["step"], 2)
+            features = xarray.open_dataset(file, engine=PoiseBackend, group="features")
+            self.assertEqual(features["transform"].dims, ("feature", "input"))
+            self.assertEqual(list(features["input"].values), ["mass", "age", "size"])
+        self.assertRaisesRegex(poise.Error, "no data set in the group 'none'", xarray.open_dataset, file,
+                               engine=PoiseBackend, group="none")
+        self.assertRaisesRegex(poise.Error, "only a checkpoint has groups", xarray.open_dataset, path, engine=PoiseBackend,
+                               group="x")
+        done, out = predict(run.directory, path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        opened = xarray.open_dataset(out, engine=PoiseBackend)
+        self.assertEqual((opened["outputs"].dims, opened["predicted"].dims), (("sample", "output"), ("sample",)))
+        self.assertEqual((list(opened["class"].values), list(opened["output"].values)), (["cat", "dog"], ["cat", "dog"]))
+        self.assertEqual(opened["probabilities"].sel({"class": "cat"}).shape, (20,))
+
+    def test_the_files_say_their_dimensions_themselves(self):
+        run = self.train("-data", self.classes, "-loss", "cross_entropy", "-dynamics", "descent", "-steps", 1)
+        written = self.path("written.h5")
+        poise.write_data(written, np.ones((4, 2)), targets=np.ones((4, 1)), test_features=np.ones((2, 2)), test_targets=np.ones((2, 1)))
+        for path in (self.classes, written, poise.open_run(run).checkpoint().path):
+            with h5py.File(path) as file:
+                seen = []
+                file.visititems(lambda name, item: seen.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+                for name, item in seen:
+                    with self.subTest(path=path, name=name):
+                        self.assertEqual(len(poise.hdf5.text(item.attrs["dims"]).split()), item.ndim)
+        with h5py.File(self.classes) as file:
+            self.assertEqual([poise.hdf5.text(file[name].attrs["dims"]) for name in ("features", "test_labels")],
+                             ["sample input", "test_sample"])
+
+    def test_many_runs_are_one_table(self):
+        folder = self.path("many")
+        options = ["-data", self.regression, "-dynamics", "descent", "-step_size", 0.01]
+        runs = {name: self.train(*options, *more, run=f"{folder}/{name}") for name, more in
+                {"long": ["-steps", 4], "short": ["-steps", 2, "-gamma", 0.5, "-audit", "false"]}.items()}
+        alone = {name: poise.open_run(path).history for name, path in runs.items()}
+        for given in (folder, list(runs.values()), [poise.open_run(path) for path in runs.values()]):
+            table = poise.gather(given)
+            self.assertEqual(list(table.runs), ["long", "short"])
+            self.assertEqual({name: table.options[name] for name in ("steps", "gamma", "audit")},
+                             {"steps": [4, 2], "gamma": [0.8, 0.5], "audit": [True, False]})
+            self.assertNotIn("seed", table.options)
+            dataset, frame = table.to_xarray(), table.to_pandas()
+            self.assertEqual((dict(dataset.sizes), frame.index.names), ({"run": 2, "step": 5}, ["run", "step"]))
+            for name, history in alone.items():
+                for column in set(history) - {"step"}:
+                    one = dataset[column].sel(run=name).values
+                    np.testing.assert_array_equal(one[:history.rows], history[column])
+                    self.assertTrue(np.isnan(one[history.rows:]).all())
+                    np.testing.assert_array_equal(frame.loc[name, column], history[column])
+            self.assertEqual(dataset["wall_seconds"].attrs["units"], "s")
+            self.assertEqual(dataset["option_gamma"].sel(run="short"), 0.5)
+            self.assertEqual(dataset["option_audit"].dtype, bool)
+            self.assertEqual(set(frame.loc["long", "option_gamma"]), {0.8})
+        self.assertRaisesRegex(poise.Error, "no run in it", poise.gather, os.path.join(folder, "long", "checkpoints"))
+        self.assertRaisesRegex(poise.Error, "is empty", poise.gather, [])
+        self.assertRaisesRegex(poise.Error, "named twice", poise.gather, [runs["long"]] * 2)
 
     def test_what_is_neither_is_refused(self):
         self.assertRaisesRegex(poise.Error, "no run.h5 in it", xarray.open_dataset, self.scratch, engine=PoiseBackend)

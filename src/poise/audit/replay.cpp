@@ -63,7 +63,7 @@ std::string Replay::why_not(std::size_t k) const {
   for (const auto* list : {&mine, &newest})
     for (const auto& [name, value] : *list)
       if (of_a_solver(name, *subject_.settings().dynamics) &&
-          files_.points()[k].option(name) != files_.points().back().option(name))
+          !same_value(files_.points()[k].option(name), files_.points().back().option(name)))
         return "intervals with a different -" + name;
   return {};
 }

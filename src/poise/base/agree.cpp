@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <new>
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 inline namespace base {
@@ -45,13 +45,7 @@ void abort_world(const std::exception_ptr& error) noexcept {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   int code = static_cast<int>(ExitCode::failed);
-  const auto print = [&](const char* message) {  // allocates nothing: memory may be exhausted
-    if (size > 1)
-      std::fprintf(stderr, "poise: error: rank %d: %s\n", rank, message);
-    else
-      std::fprintf(stderr, "poise: error: %s\n", message);
-    std::fflush(stderr);
-  };
+  const auto print = [&](const char* message) { print_error(message, size > 1 ? rank : -1); };
   try {
     if (error) std::rethrow_exception(error);
     print("the program was terminated");

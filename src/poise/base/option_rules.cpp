@@ -1,8 +1,6 @@
 #include "poise/base/option_rules.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 
 #include "poise/base/error.hpp"
 
@@ -13,18 +11,6 @@ namespace {
 struct Given {
   std::string name, value;
 };
-
-std::optional<double> number(const std::string& text) {
-  double value = 0.0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc{} || end != text.data() + text.size()) return {};
-  return value;
-}
-
-/// Whether two texts have the same value, as "0.80" and "0.8" have.
-bool same_value(const std::string& a, const std::string& b) {
-  return a == b || (number(a) && number(a) == number(b));
-}
 
 /// "-batch 4", or "-eq_snes_mf" for a flag of PETSc.
 std::string written(const std::string& name, const std::string& value) {

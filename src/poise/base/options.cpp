@@ -251,6 +251,46 @@ std::string to_text(double value) {
   return code == std::errc{} ? std::string(buffer, end) : std::to_string(value);
 }
 
+namespace {
+
+template <class Number>
+std::optional<Number> whole_text(const std::string& text) {
+  Number value{};
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size()) return {};
+  return value;
+}
+
+}  // namespace
+
+OptionValue typed_value(const std::string& name, const std::string& text, const OptionKinds& kinds) {
+  const auto found = kinds.find(name);
+  const auto kind = found == kinds.end() ? std::nullopt : std::optional(found->second);
+  if (kind == OptionKind::text) return text;
+  if ((!kind || kind == OptionKind::flag) && (text == "true" || text == "false")) return text == "true";
+  const auto integer = whole_text<Index>(text);
+  if (integer && kind == OptionKind::integer) return *integer;
+  if (integer && !kind) {  // 007 may be a name
+    if (std::to_string(*integer) == text) return *integer;
+    return text;
+  }
+  if (!kind || kind == OptionKind::real)
+    if (const auto real = whole_text<double>(text)) return *real;
+  return text;
+}
+
+std::string text_of(const OptionValue& value) {
+  if (const auto* real = std::get_if<double>(&value)) return to_text(*real);
+  if (const auto* integer = std::get_if<Index>(&value)) return std::to_string(*integer);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  return std::get<std::string>(value);
+}
+
+bool same_value(const std::string& a, const std::string& b) {
+  const auto number = whole_text<double>(a);
+  return a == b || (number && number == whole_text<double>(b));
+}
+
 std::string json_number(double value) {
   return std::isfinite(value) ? to_text(value) : "null";
 }
@@ -268,19 +308,20 @@ std::string nearest_name(const std::string& word, const std::vector<std::string>
 }
 
 Setting& Options::declare(const std::string& name, const std::string& initial, const std::string& range,
-                          const std::string& help, const std::optional<Role>& role) {
+                          const std::string& help, const std::optional<Role>& role, OptionKind kind) {
   auto old =
       std::find_if(settings_.begin(), settings_.end(), [&](const Setting& s) { return s.name == name; });
   if (old != settings_.end()) return *old;
   const std::optional<std::string> given = given_value(name);
   settings_.push_back({name, given.value_or(initial), initial, range, help, given.has_value(), category_,
-                       only_with_, role.value_or(role_)});
+                       only_with_, role.value_or(role_), kind});
   return settings_.back();
 }
 
 double Options::real(const std::string& name, double initial, Bounds bounds, const std::string& help,
                      const std::optional<Role>& role) {
-  const Setting& setting = declare(name, to_text(initial), range_text("a number", bounds), help, role);
+  const Setting& setting =
+      declare(name, to_text(initial), range_text("a number", bounds), help, role, OptionKind::real);
   const auto value = parse<double>(setting);
   if (setting.given && !inside(value, bounds)) throw bad_value(setting);
   return value;
@@ -288,8 +329,8 @@ double Options::real(const std::string& name, double initial, Bounds bounds, con
 
 Index Options::integer(const std::string& name, Index initial, Bounds bounds, const std::string& help,
                        const std::optional<Role>& role) {
-  const Setting& setting =
-      declare(name, std::to_string(initial), range_text("an integer", bounds), help, role);
+  const Setting& setting = declare(name, std::to_string(initial), range_text("an integer", bounds), help,
+                                   role, OptionKind::integer);
   const auto value = parse<Index>(setting);
   if (setting.given && !inside(static_cast<double>(value), bounds)) throw bad_value(setting);
   return value;
@@ -297,7 +338,7 @@ Index Options::integer(const std::string& name, Index initial, Bounds bounds, co
 
 bool Options::flag(const std::string& name, bool initial, const std::string& help,
                    const std::optional<Role>& role) {
-  Setting& setting = declare(name, initial ? "true" : "false", "true or false", help, role);
+  Setting& setting = declare(name, initial ? "true" : "false", "true or false", help, role, OptionKind::flag);
   for (const char* word : {"", "true", "1", "yes", "on"})
     if (setting.value == word) return setting.value = "true", true;
   for (const char* word : {"false", "0", "no", "off"})
@@ -450,6 +491,12 @@ std::vector<std::pair<std::string, std::string>> Options::resolved() const {
                      [&](const auto& s) { return s.name == option.first; }))
       resolved.push_back(std::move(option));
   return resolved;
+}
+
+OptionKinds Options::kinds() const {
+  OptionKinds kinds;
+  for (const Setting& setting : settings_) kinds[setting.name] = setting.kind;
+  return kinds;
 }
 
 std::vector<std::string> Options::categories() const {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
@@ -41,6 +43,20 @@ struct OptionCondition {
   bool except = false;
 };
 
+/// The value of an option, of the type that it was declared with.
+using OptionValue = std::variant<double, Index, std::string, bool>;
+enum class OptionKind { text, real, integer, flag };
+using OptionKinds = std::map<std::string, OptionKind>;  // by the names of the options
+
+/// The value of an option from its text. An option without a kind, which was not declared (PETSc's), has the
+/// type that its text looks like. Not collective.
+[[nodiscard]] OptionValue typed_value(const std::string& name, const std::string& text,
+                                      const OptionKinds& kinds);
+/// The text of a value; typed_value of it is the value again. Not collective.
+[[nodiscard]] std::string text_of(const OptionValue& value);
+/// Whether two texts have the same value, as "0.80" and "0.8" have. Not collective.
+[[nodiscard]] bool same_value(const std::string& a, const std::string& b);
+
 /// One declared option with the value this run uses.
 struct Setting {
   std::string name;  ///< without the dash
@@ -52,6 +68,7 @@ struct Setting {
   std::string category;                    ///< in -help; see Options::Category
   std::vector<OptionCondition> only_with;  ///< if one is not met, no effect; see Options::OnlyWith
   Role role;
+  OptionKind kind = OptionKind::text;
 };
 
 /// Declares options and reads them from the PETSc options database (command line, -options_file, YAML,
@@ -134,6 +151,8 @@ class Options {
   /// Names and values of the declared options, then of the user's options for PETSc's solvers. As an
   /// -options_file they repeat the run.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> resolved() const;
+  /// The kinds of the declared options by their names.
+  [[nodiscard]] OptionKinds kinds() const;
   /// The text of -help, by categories, or of `-help CATEGORY`. Lines are wrapped at the environment variable
   /// COLUMNS, else at the width of the terminal; if neither is known, they are not wrapped. Throws bad_input
   /// that lists the categories if `category` is unknown.
@@ -143,7 +162,8 @@ class Options {
 
  private:
   Setting& declare(const std::string& name, const std::string& initial, const std::string& range,
-                   const std::string& help, const std::optional<Role>& role);
+                   const std::string& help, const std::optional<Role>& role,
+                   OptionKind kind = OptionKind::text);
   void reject(const std::vector<std::string>& unused) const;
   /// Why an option is rejected, and whether the text proposes a correction.
   struct Hint {

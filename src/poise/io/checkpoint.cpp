@@ -40,6 +40,13 @@ void require_partition(MPI_Comm comm, const Snapshot::Matrix& matrix) {
   });
 }
 
+/// What the indices of a data set count, for readers of the file.
+void name_axes(H5File& file, Manifest& manifest, const std::string& name, const std::string& axes) {
+  if (axes.empty()) return;
+  file.set_attribute(name, axes_attribute, axes);
+  manifest.add_attribute(name, axes_attribute, axes);
+}
+
 /// This rank's block without gaps, row-major as in the file.
 std::vector<double> pack(const Snapshot::Matrix& matrix) {
   const Index lines = matrix.part.size();
@@ -75,6 +82,7 @@ void write_matrix(H5File& file, Manifest& manifest, const Snapshot::Matrix& matr
   const std::uint32_t crc = checksum_of(file.comm(), matrix, block);
   file.set_attribute(matrix.name, "crc32", Index{crc});
   manifest.add_data_set(matrix.name, {matrix.rows, matrix.columns}, crc);
+  name_axes(file, manifest, matrix.name, matrix.axes);
 }
 
 void write_array(H5File& file, Manifest& manifest, const Snapshot::Array& array) {
@@ -87,6 +95,7 @@ void write_array(H5File& file, Manifest& manifest, const Snapshot::Array& array)
   check_mpi(MPI_Bcast(&crc, 1, MPI_UINT32_T, 0, file.comm()));
   file.set_attribute(array.name, "crc32", Index{crc});
   manifest.add_data_set(array.name, array.dims, crc);
+  name_axes(file, manifest, array.name, array.axes);
 }
 
 /// Without blanks at the end, which do not come back (H5File::read_texts).
@@ -101,6 +110,7 @@ void write_texts(H5File& file, Manifest& manifest, const Snapshot::Texts& texts)
   const std::uint32_t crc = checksum_of_texts(texts.values);
   file.set_attribute(texts.name, "crc32", Index{crc});
   manifest.add_data_set(texts.name, {static_cast<Index>(texts.values.size())}, crc);
+  name_axes(file, manifest, texts.name, texts.axes);
 }
 
 void write_content(H5File& file, const Snapshot& snapshot) {
@@ -118,7 +128,8 @@ void write_content(H5File& file, const Snapshot& snapshot) {
     write_scalar(scalar.group, scalar.name, scalar.value);
   }
   file.create_group("/config");
-  for (const auto& [name, value] : snapshot.config) write_scalar("/config", name, value);
+  for (const auto& [name, value] : snapshot.config)
+    write_scalar("/config", name, typed_value(name, value, snapshot.config_kinds));
   file.set_attribute("/", "checksum", manifest.checksum());
   file.set_attribute("/", "complete", Index{1});
 }
@@ -383,7 +394,7 @@ std::string Checkpoint::text(const std::string& group, const std::string& name) 
 std::vector<std::pair<std::string, std::string>> Checkpoint::config() const {
   std::vector<std::pair<std::string, std::string>> options;
   for (const auto& name : file_.attributes("/config"))
-    options.emplace_back(name, file_.text_attribute("/config", name));
+    options.emplace_back(name, text_of(file_.attribute("/config", name)));
   return options;
 }
 

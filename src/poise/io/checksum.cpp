@@ -56,6 +56,8 @@ void Manifest::add_attribute(const std::string& object, const std::string& name,
     text = fmt::format("real {}", std::bit_cast<std::uint64_t>(*real));  // the bits distinguish NaN and -0
   else if (const auto* integer = std::get_if<Index>(&value))
     text = fmt::format("integer {}", *integer);
+  else if (const auto* flag = std::get_if<bool>(&value))
+    text = *flag ? "flag 1" : "flag 0";
   else
     text = "text " + std::get<std::string>(value);
   entries_[object + "@" + name] = text;

@@ -50,28 +50,40 @@ DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info)
   for (const auto& [name, text] : {std::pair("name", &info_.name), std::pair("source", &info_.source),
                                    std::pair("license", &info_.license)})
     if (!text->empty()) file.set_attribute("/", name, *text);
-  for (const auto& [name, names] :
-       {std::pair("/input_names", &info_.input_names), std::pair("/target_names", &info_.target_names),
-        std::pair("/class_names", &info_.class_names)})
-    if (!names->empty()) file.write_texts(name, *names);
+  write_names("/input_names", info_.input_names, "input");
+  write_names("/target_names", info_.target_names, "target");
+  write_names("/class_names", info_.class_names, "class");
   create_sets(info_.samples, "/");
   if (info_.test_samples > 0) create_sets(info_.test_samples, "/test_");
 }
 
 DatasetWriter::~DatasetWriter() = default;
 
+void DatasetWriter::write_names(const std::string& name, const std::vector<std::string>& names,
+                                const std::string& axis) {
+  if (names.empty()) return;
+  state_->file.write_texts(name, names);
+  state_->file.set_attribute(name, axes_attribute, axis);
+}
+
 void DatasetWriter::create_sets(Index rows, const std::string& prefix) {
   H5File& file = state_->file;
+  const std::string sample = prefix == "/" ? "sample" : "test_sample";
   const bool bytes = info_.feature_type == "uint8";
   file.create_rows(prefix + "features", {rows, info_.inputs}, bytes ? H5Kind::byte : H5Kind::real,
                    bytes ? byte_compression : 0);
+  file.set_attribute(prefix + "features", axes_attribute, sample + " input");
   if (info_.scale_factor != 1.0) file.set_attribute(prefix + "features", "scale_factor", info_.scale_factor);
   if (!info_.has_answers) return;
   if (info_.classification) {
     file.create_rows(prefix + "labels", {rows}, H5Kind::integer, byte_compression);
+    file.set_attribute(prefix + "labels", axes_attribute, sample);
     file.set_attribute(prefix + "labels", "classes", info_.outputs);
+    for (const double missing : info_.answers_packing.missing)
+      file.set_attribute(prefix + "labels", "_FillValue", static_cast<Index>(missing));
   } else {
     file.create_rows(prefix + "targets", {rows, info_.outputs}, H5Kind::real);
+    file.set_attribute(prefix + "targets", axes_attribute, sample + " target");
   }
 }
 
@@ -93,12 +105,13 @@ void DatasetWriter::write(const SampleBlock& block, const std::string& prefix) {
 }
 
 void DatasetWriter::write_matrix(const std::string& name, Index rows, Index columns,
-                                 const std::vector<double>& values) {
+                                 const std::vector<double>& values, const std::string& axes) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm_, &rank));
   const Range mine{0, rank == 0 ? rows : 0};
   const std::span<const double> own(values.data(), static_cast<std::size_t>(mine.size() * columns));
   state_->file.write_rows("/" + name, {rows, columns}, mine, own);
+  state_->file.set_attribute("/" + name, axes_attribute, axes);
 }
 
 void DatasetWriter::commit() {

@@ -30,12 +30,15 @@ class DatasetWriter {
   void write_train(const SampleBlock& block) { write(block, "/"); }
   void write_test(const SampleBlock& block) { write(block, "/test_"); }
   /// Collective. Writes a matrix [rows, columns], row-major, into its own data set; rank 0's values count.
-  void write_matrix(const std::string& name, Index rows, Index columns, const std::vector<double>& values);
+  /// `axes`: see axes_attribute.
+  void write_matrix(const std::string& name, Index rows, Index columns, const std::vector<double>& values,
+                    const std::string& axes);
   /// Collective. Flushes to disk and gives the file its name, replacing an older file.
   void commit();
 
  private:
   struct State;
+  void write_names(const std::string& name, const std::vector<std::string>& names, const std::string& axis);
   void create_sets(Index rows, const std::string& prefix);
   void write(const SampleBlock& block, const std::string& prefix);
   MPI_Comm comm_;

@@ -7,10 +7,10 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "poise/base/error.hpp"
+#include "poise/base/options.hpp"
 #include "poise/base/process_grid.hpp"
 
 namespace poise {
@@ -52,8 +52,13 @@ struct H5Shape {
   std::string type;  ///< stored type, for messages: "float64", "uint8", ...; empty if it is not a number
 };
 
-/// The value of a scalar attribute.
-using H5Value = std::variant<double, Index, std::string>;
+/// The value of a scalar attribute. A bool is stored as h5py stores it: an enumeration of FALSE and TRUE.
+using H5Value = OptionValue;
+
+/// The attribute of a data set that says what its indices count, one word for each, such as "sample input".
+/// Dimension scales of netCDF would say it by references, which HDF5 keeps in a heap without checksums: see
+/// H5File::write_texts_in_place.
+inline constexpr const char* axes_attribute = "dims";
 
 /// Throws bad_input if `path` has a colon, because MPI-IO then does not take it as the name of a file. Not
 /// collective; call on all ranks.

@@ -11,6 +11,15 @@ namespace {
 /// Limits the memory that a damaged header can make us request.
 constexpr std::size_t longest_text = std::size_t{1} << 24;
 
+/// As h5py stores a bool.
+H5Handle bool_type() {
+  H5Handle type(H5Tenum_create(H5T_NATIVE_INT8), H5Tclose);
+  const std::int8_t no = 0, yes = 1;
+  H5Tenum_insert(type.get(), "FALSE", &no);
+  H5Tenum_insert(type.get(), "TRUE", &yes);
+  return type;
+}
+
 std::string read_text(hid_t attribute, hid_t type, bool& good) {
   if (H5Tis_variable_str(type) > 0) {
     char* text = nullptr;
@@ -70,6 +79,11 @@ H5Value H5File::read_value(std::int64_t attribute, const std::string& what) cons
     Index value = 0;
     checked(H5Aread(attribute, H5T_NATIVE_INT64, &value), "cannot read " + what);
     return value;
+  }
+  if (kind == H5T_ENUM && H5Tequal(type.get(), bool_type().get()) > 0) {
+    std::int8_t value = 0;
+    checked(H5Aread(attribute, type.get(), &value), "cannot read " + what);
+    return value != 0;
   }
   if (kind != H5T_STRING) throw bad_input(what + " of file '" + path_ + "' is neither a number nor a text");
   bool good = true;
@@ -139,6 +153,7 @@ std::vector<double> H5File::numbers_attribute(const std::string& object, const s
 void H5File::write_value(std::int64_t object, const std::string& name, const H5Value& value) {
   const void* data = nullptr;
   const char* characters = nullptr;
+  std::int8_t flag = 0;
   H5Handle type;
   if (const auto* text = std::get_if<std::string>(&value)) {
     type = H5Handle(H5Tcopy(H5T_C_S1), H5Tclose);
@@ -149,9 +164,13 @@ void H5File::write_value(std::int64_t object, const std::string& name, const H5V
   } else if (const auto* real = std::get_if<double>(&value)) {
     type = H5Handle(H5Tcopy(H5T_NATIVE_DOUBLE), H5Tclose);
     data = real;
-  } else {
+  } else if (const auto* integer = std::get_if<Index>(&value)) {
     type = H5Handle(H5Tcopy(H5T_NATIVE_INT64), H5Tclose);
-    data = &std::get<Index>(value);
+    data = integer;
+  } else {
+    type = bool_type();
+    flag = std::get<bool>(value) ? 1 : 0;
+    data = &flag;
   }
   const H5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const hid_t id = H5Acreate2(object, name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT);

@@ -157,7 +157,7 @@ void read_makers(const H5File& file, History& history) {
   }
   if (!file.exists("/config")) return;
   for (const auto& name : file.attributes("/config"))
-    history.config.emplace_back(name, file.text_attribute("/config", name));
+    history.config.emplace_back(name, text_of(file.attribute("/config", name)));
 }
 
 History read_history(const std::string& path) {
@@ -205,8 +205,12 @@ std::vector<double> History::column(const std::string& name) const {
 }
 
 RunFile::RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes,
-                 Config config, const History& past, Named attempt)
-    : comm_(comm), path_(std::move(path)), attributes_(std::move(attributes)), config_(std::move(config)) {
+                 Config config, const History& past, Named attempt, OptionKinds kinds)
+    : comm_(comm),
+      path_(std::move(path)),
+      attributes_(std::move(attributes)),
+      config_(std::move(config)),
+      kinds_(std::move(kinds)) {
   check_mpi(MPI_Comm_rank(comm_, &rank_));
   on_root(comm_, [&] {
     for (const char* needed : {"t", "step"})
@@ -238,7 +242,8 @@ void RunFile::write() {
   mark_for_seal(file);
   for (const auto& [name, value] : attributes_) file.set_attribute("/", name, value);
   file.create_group("/config");
-  for (const auto& [name, value] : config_) file.set_attribute("/config", name, value);
+  for (const auto& [name, value] : config_)
+    file.set_attribute("/config", name, typed_value(name, value, kinds_));
   write_attempts(file, history_.attempts);
   write_history(file, history_);
   write_meanings(file, history_, meanings_);

@@ -37,11 +37,11 @@ struct ColumnMeaning {
 };
 
 /// DIR/run.h5, schema "poise-run-1": /history/COLUMN (extendible 1-D sets with /history/t as dimension
-/// scale), /config (resolved options as text attributes), provenance as root attributes, and a group
-/// /attempts/0001, 0002, … with attributes for every attempt. The root attributes and /config describe the
-/// last attempt. The root attribute `checksum` has the CRC-32 of the whole file, which is verified when the
-/// file is read. It is inside the file, so that programs that open the file for writing without changing it
-/// keep it. A file without a checksum (written by another program) is read with a warning; a file with a
+/// scale), /config (resolved options as attributes of their types), provenance as root attributes, and a
+/// group /attempts/0001, 0002, … with attributes for every attempt. The root attributes and /config describe
+/// the last attempt. The root attribute `checksum` has the CRC-32 of the whole file, which is verified when
+/// the file is read. It is inside the file, so that programs that open the file for writing without changing
+/// it keep it. A file without a checksum (written by another program) is read with a warning; a file with a
 /// wrong checksum is damaged.
 ///
 /// The history of many steps is thinned: see Thinning. Rank 0 keeps the history, and every flush replaces the
@@ -66,9 +66,10 @@ class RunFile {
   /// Collective; writes the file at once. `columns` must contain "t" and "step". `attributes`: version, git,
   /// ranks, …; the schema is added. `past`: the history to continue; its columns are matched by name, columns
   /// that it lacks become NaN, and its attempts stay as they are. `attempt`: attributes of the new attempt.
-  /// Only rank 0's arguments count. Throws failure if the file cannot be written.
+  /// `kinds`: of the options in `config`, which is stored with these types. Only rank 0's arguments count.
+  /// Throws failure if the file cannot be written.
   RunFile(MPI_Comm comm, std::string path, std::vector<std::string> columns, Named attributes, Config config,
-          const History& past = {}, Named attempt = {});
+          const History& past = {}, Named attempt = {}, OptionKinds kinds = {});
   /// Not collective. Call before the first row; only rank 0's call counts.
   void set_thinning(const Thinning& thinning) { thinning_ = thinning; }
   /// Rank 0 writes unsaved rows, so that an error elsewhere loses no history; does not communicate.
@@ -112,6 +113,7 @@ class RunFile {
   std::string path_;
   Named attributes_;
   Config config_;
+  OptionKinds kinds_;
   History history_;  // only rank 0 has the rows
   std::map<std::string, ColumnMeaning> meanings_;
   Thinning thinning_;

@@ -70,13 +70,14 @@ void Features::save(Snapshot& snapshot, Range part) const {
   snapshot.add_integer("/features", "constant", constant() ? 1 : 0);
   snapshot.add_integer("/features", "standardised", numbers_.standardised ? 1 : 0);
   if (!numbers_.kept_variance.empty())
-    snapshot.add_array("/features/kept_variance", {inputs()}, numbers_.kept_variance);
-  snapshot.add_array("/features/mean", {inputs()}, mean());
+    snapshot.add_array("/features/kept_variance", {inputs()}, numbers_.kept_variance, "input");
+  snapshot.add_array("/features/mean", {inputs()}, mean(), "input");
   const std::vector<FeatureBlock> blocks = map_->blocks(inputs());
   for (std::size_t k = 0; k < blocks.size(); ++k) {
     const Index columns = blocks[k].columns;
     snapshot.add_rows("/features/" + blocks[k].name, width(), columns, part,
-                      numbers_.blocks[k].data() + (part.begin - rows_.begin) * columns, columns);
+                      numbers_.blocks[k].data() + (part.begin - rows_.begin) * columns, columns,
+                      columns == 1 ? "feature one" : "feature input");
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
+#include "poise/base/output.hpp"
 #include "poise/base/version.hpp"
 #include "poise/petsc/options_database.hpp"
 
@@ -53,7 +54,7 @@ int run_and_report(const std::function<ExitCode()>& body) {
     if (!error.collective()) abort_world(std::current_exception());
     int rank = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (rank == 0) std::fprintf(stderr, "poise: error: %s\n", error.what());
+    if (rank == 0) print_error(error.what());
     std::fflush(stderr);
     return static_cast<int>(error.code());
   } catch (...) {

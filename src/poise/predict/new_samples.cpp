@@ -23,10 +23,10 @@ std::vector<Index> counted(Index count) {
   return numbers;
 }
 
-/// The place of each of `wanted` in `names`. Equal lists need no different names. Throws bad_input, which
-/// names what is missing or stands twice.
-std::vector<Index> places(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
-                          const std::string& where, const std::string& what) {
+}  // namespace
+
+std::vector<Index> match_names(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
+                               const std::string& where, const std::string& what) {
   if (wanted == names) return counted(static_cast<Index>(names.size()));
   std::unordered_map<std::string, std::vector<Index>> known;
   for (std::size_t k = 0; k < names.size(); ++k) known[names[k]].push_back(static_cast<Index>(k));
@@ -69,27 +69,32 @@ Index NewSampleReader::samples() const {
 }
 
 NewSampleReader::NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const DataNames& network,
-                                 Index inputs, Index classes, Index outputs, BadRows bad_rows)
-    : comm_(comm), dataset_(comm, path, Missing::keep, Answers::optional), set_(set), bad_rows_(bad_rows) {
+                                 Index inputs, Index classes, Index outputs, BadRows bad_rows,
+                                 const std::string& shown)
+    : comm_(comm),
+      dataset_(comm, path, Missing::keep, Answers::optional),
+      set_(set),
+      bad_rows_(bad_rows),
+      name_(shown.empty() ? path : shown) {
   if (samples() == 0)
-    throw usage(fmt::format("data file '{}' has no /{}features: leave -set out to use its /features", path,
+    throw usage(fmt::format("data file '{}' has no /{}features: leave -set out to use its /features", name_,
                             prefix(set)));
   match_columns(network, inputs);
   if (has_answers()) match_classes(network, classes, outputs);
 }
 
 void NewSampleReader::match_columns(const DataNames& network, Index inputs) {
-  const std::string where = "data file '" + info().path + "'";
+  const std::string where = "data file '" + name_ + "'";
   by_name_ = !network.inputs.empty() && !info().input_names.empty();
   if (!by_name_ && info().inputs != inputs)
     throw usage(fmt::format("{} has {} columns of features, but the network was trained on {}", where,
                             info().inputs, inputs));
-  columns_ = by_name_ ? places(network.inputs, info().input_names, where, "column of features named")
+  columns_ = by_name_ ? match_names(network.inputs, info().input_names, where, "column of features named")
                       : counted(inputs);
 }
 
 void NewSampleReader::match_classes(const DataNames& network, Index classes, Index outputs) {
-  const std::string where = "data file '" + info().path + "'";
+  const std::string where = "data file '" + name_ + "'";
   if (!info().classification) {
     if (classes > 0 && outputs > 1)
       throw usage(where +
@@ -112,7 +117,7 @@ void NewSampleReader::match_classes(const DataNames& network, Index classes, Ind
                      : "the checkpoint of an older version does not say which classes the network "
                        "was trained on: leave the labels out"));
   if (!network.classes.empty() && !info().class_names.empty()) {
-    classes_ = places(info().class_names, network.classes, "the network", "class named");
+    classes_ = match_names(info().class_names, network.classes, "the network", "class named");
     return;
   }
   if (info().outputs > classes)
@@ -165,7 +170,7 @@ void NewSampleReader::require_usable(const SampleBlock& block, const NewSamples&
       fmt::format("data file '{}': /{}features: row {}, column {}{} is missing or not finite (rows and "
                   "columns count from 0): fill it "
                   "in, or give -skip_bad_rows true to leave out such rows",
-                  info().path, prefix(set_), first / info().inputs, column,
+                  name_, prefix(set_), first / info().inputs, column,
                   info().input_names.empty() ? "" : " (" + info().input_names[column] + ")"));
 }
 

@@ -21,6 +21,12 @@ struct NewSamples {
   std::vector<Index> labels = {};  ///< count, by the network's numbers of the classes; empty for a regression
 };
 
+/// The place of each of `wanted` in `names`. Equal lists need no different names. Throws bad_input, which
+/// names what is missing or stands twice: "`where` has no `what` 'x'". Not collective.
+[[nodiscard]] std::vector<Index> match_names(const std::vector<std::string>& wanted,
+                                             const std::vector<std::string>& names, const std::string& where,
+                                             const std::string& what);
+
 /// Reads samples for a trained network, block by block. Columns and classes are matched by their names if
 /// file and network both have names, else by their places.
 class NewSampleReader {
@@ -31,13 +37,16 @@ class NewSampleReader {
   enum class BadRows { refuse, skip };
 
   /// Collective on `comm`. `inputs`: number of the network's inputs. `classes`: 0 for a regression. Throws
-  /// bad_input, the same on every rank, if columns or classes of the file do not fit the network.
+  /// bad_input, the same on every rank, if columns or classes of the file do not fit the network. `shown`:
+  /// the name of the file in messages, if it is a copy of another; if empty: `path`.
   NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const DataNames& network, Index inputs,
-                  Index classes, Index outputs, BadRows bad_rows);
+                  Index classes, Index outputs, BadRows bad_rows, const std::string& shown = {});
 
   [[nodiscard]] Index samples() const;
   [[nodiscard]] bool has_answers() const { return info().has_answers; }
   [[nodiscard]] const DatasetInfo& info() const { return dataset_.info(); }
+  /// The name of the file in messages.
+  [[nodiscard]] const std::string& name() const { return name_; }
   /// How the columns were matched, for people; such as "8 of 9 columns, by name".
   [[nodiscard]] std::string matching() const;
   /// Collective. Every rank passes its own rows, which may be empty. Throws bad_input, the same on every
@@ -54,6 +63,7 @@ class NewSampleReader {
   Dataset dataset_;
   Set set_;
   BadRows bad_rows_;
+  std::string name_;
   bool by_name_ = false;
   std::vector<Index> columns_;  // of the file, for each input of the network
   std::vector<Index> classes_;  // the network's number of each class of the file

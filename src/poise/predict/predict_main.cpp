@@ -7,12 +7,15 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/version.hpp"
 #include "poise/io/durable.hpp"
+#include "poise/io/temporary_file.hpp"
 #include "poise/petsc/session.hpp"
+#include "poise/predict/foreign_samples.hpp"
 #include "poise/predict/new_samples.hpp"
 #include "poise/predict/prediction_file.hpp"
 #include "poise/predict/predictor.hpp"
@@ -28,6 +31,8 @@ namespace {
 constexpr const char* predict_usage =
     "poise-predict: applies a trained network to new samples\n"
     "  poise-predict -run runs/digits -data new.h5 -out predictions.h5\n"
+    "  poise-predict -run runs/mine -csv new.csv -out predictions.csv\n"
+    "  poise-predict -run runs/digits -npy_features new.npy -out predictions.h5\n"
     "  mpirun -n 2 poise-predict -run runs/digits -step 100 -data data/digits.h5 -set test -out "
     "predictions.csv\n"
     "All other options of the run are taken from the checkpoint; solver options given now override the "
@@ -37,10 +42,20 @@ constexpr Index most_named = 10;  // rows in a message
 
 struct PredictOptions {
   std::string data, out;
+  ForeignSamples foreign;
   NewSampleReader::Set set = NewSampleReader::Set::train;
   NewSampleReader::BadRows bad_rows = NewSampleReader::BadRows::refuse;
 
   static PredictOptions from(Options& options) {
+    PredictOptions own = from_own(options);
+    own.foreign = ForeignSamples::from(options);
+    return own;
+  }
+  /// The file that the user has named.
+  [[nodiscard]] const std::string& source() const { return foreign.are_given() ? foreign.path() : data; }
+
+ private:
+  static PredictOptions from_own(Options& options) {
     const Options::Category category(options, "predict");
     PredictOptions own;
     own.data =
@@ -166,7 +181,7 @@ class Pass {
 void print_header(const Checkpoint& checkpoint, const Predictor& predictor, const NewSampleReader& reader) {
   std::printf("poise-predict %s: %s, %s\n", version().c_str(), checkpoint.path().c_str(),
               predictor.network().description().c_str());
-  std::printf("%s: %s, %s\n", reader.info().path.c_str(), plural(reader.samples(), "sample").c_str(),
+  std::printf("%s: %s, %s\n", reader.name().c_str(), plural(reader.samples(), "sample").c_str(),
               reader.matching().c_str());
 }
 
@@ -182,14 +197,30 @@ void print_result(const Pass& pass, const Predictor& predictor, const NewSampleR
   std::printf("predictions: %s\n", own.out.c_str());
 }
 
+/// Collective on `comm`.
+void copy_samples(MPI_Comm comm, const PredictOptions& own, const Checkpoint& checkpoint,
+                  const TrainSettings& settings, const std::string& path) {
+  NetworkSides network{.names = DataNames::of(checkpoint)};
+  network.inputs = checkpoint.integer("/features", "inputs");
+  network.outputs = Predictor::outputs_of(checkpoint);
+  network.classes = Predictor::classes_of(*settings.loss, network.outputs, network.names);
+  on_root(comm, [&] { own.foreign.copy_to(path, network, own.bad_rows); });
+}
+
 ExitCode run_predict(Options& options, MPI_Comm comm) {
   const PredictOptions own = PredictOptions::from(options);
-  if (own.data.empty()) throw usage("give -data FILE, the new samples (-help lists all options)");
+  if (own.source().empty())
+    throw usage(
+        "give -data FILE, -csv FILE or -npy_features FILE, the new samples (-help lists all options)");
+  if (own.foreign.are_given() && !own.data.empty())
+    throw usage("-data and " + own.source() + " are two files of samples; give only one of them");
+  if (own.foreign.are_given() && own.set != NewSampleReader::Set::train)
+    throw usage("-set test belongs to -data: a table has one set of samples; leave it out");
   if (own.out.empty()) throw usage("give -out FILE, the file of predictions: FILE.h5 or FILE.csv");
   on_root(comm, [&] {
     require_output_path("out", own.out);
     std::error_code code;
-    if (std::filesystem::equivalent(own.out, own.data, code))
+    if (std::filesystem::equivalent(own.out, own.source(), code))
       throw bad_input("-out " + own.out +
                       " is the data file itself: give the predictions a file of their own");
   });
@@ -198,17 +229,23 @@ ExitCode run_predict(Options& options, MPI_Comm comm) {
   declare_equilibrium_solvers(options, "as in poise-train");
   const ProcessGrid grid(comm, settings.feature_ranks);
   const DataNames names = DataNames::of(checkpoint);
-  const DatasetInfo info = Dataset(comm, own.data, Missing::keep, Answers::optional).info();
+  std::optional<TemporaryFile> copy;  // of samples that are no data file
+  if (own.foreign.are_given()) {
+    copy.emplace(comm, own.out + ".samples");
+    copy_samples(comm, own, checkpoint, settings, copy->name());
+  }
+  const std::string data = copy ? copy->name() : own.data;
+  const DatasetInfo info = Dataset(comm, data, Missing::keep, Answers::optional).info();
   const Index most = std::max({info.samples, info.validation_samples, info.test_samples});
   const Index per_round = samples_per_round(checkpoint, most, grid);
   Predictor predictor(grid, settings, checkpoint, per_round);
-  const NewSampleReader reader(grid.world(), own.data, own.set, names, predictor.inputs(),
-                               predictor.classes(), predictor.outputs(), own.bad_rows);
+  const NewSampleReader reader(grid.world(), data, own.set, names, predictor.inputs(), predictor.classes(),
+                               predictor.outputs(), own.bad_rows, own.source());
   options.reject_unknown();
   if (grid.rank() == 0) print_header(checkpoint, predictor, reader);
   const auto file = PredictionFile::create(
       grid, own.out, reader.samples(), predictor,
-      {.checkpoint = checkpoint.path(), .data = own.data, .step = checkpoint.integer("/state", "step")});
+      {.checkpoint = checkpoint.path(), .data = own.source(), .step = checkpoint.integer("/state", "step")});
   Pass pass(grid, reader, predictor, *file);
   pass.run(per_round);
   file->commit();

@@ -28,14 +28,14 @@ class Hdf5Predictions final : public PredictionFile {
     file_.set_attribute("/", "checkpoint", origin.checkpoint);
     file_.set_attribute("/", "data", origin.data);
     file_.set_attribute("/", "step", origin.step);
-    file_.create_rows("/outputs", {samples, predictor.outputs()}, H5Kind::real);
-    file_.create_rows("/residuals", {samples}, H5Kind::real);
-    if (!predictor.names().targets.empty()) file_.write_texts("/target_names", predictor.names().targets);
+    create("/outputs", {samples, predictor.outputs()}, H5Kind::real, "sample output");
+    create("/residuals", {samples}, H5Kind::real, "sample");
+    write_names("/target_names", predictor.names().targets, "target");
     if (predictor.classes() == 0) return;
-    file_.create_rows("/predicted", {samples}, H5Kind::integer);
-    if (!predictor.names().classes.empty()) file_.write_texts("/class_names", predictor.names().classes);
+    create("/predicted", {samples}, H5Kind::integer, "sample");
+    write_names("/class_names", predictor.names().classes, "class");
     if (predictor.has_probabilities())
-      file_.create_rows("/probabilities", {samples, predictor.classes()}, H5Kind::real);
+      create("/probabilities", {samples, predictor.classes()}, H5Kind::real, "sample class");
   }
 
   void write(const PredictedBlock& block) override {
@@ -61,6 +61,16 @@ class Hdf5Predictions final : public PredictionFile {
     });
     return grid_.size() == 1 ? H5File::create_alone(temporary_.name())
                              : H5File::create(grid_.world(), temporary_.name());
+  }
+
+  void create(const std::string& name, const std::vector<Index>& dims, H5Kind kind, const std::string& axes) {
+    file_.create_rows(name, dims, kind);
+    file_.set_attribute(name, axes_attribute, axes);
+  }
+  void write_names(const std::string& name, const std::vector<std::string>& names, const std::string& axis) {
+    if (names.empty()) return;
+    file_.write_texts(name, names);
+    file_.set_attribute(name, axes_attribute, axis);
   }
 
   const ProcessGrid& grid_;

@@ -54,10 +54,10 @@ Index Predictor::outputs_of(const Checkpoint& checkpoint) {
   return checkpoint.dims("/parameters/B")[0];
 }
 
-Index Predictor::classes() const {
-  if (loss().targets() == Targets::classes) return outputs();
-  if (loss().targets() == Targets::binary) return 2;
-  return names_.class_count;
+Index Predictor::classes_of(const Loss& loss, Index outputs, const DataNames& names) {
+  if (loss.targets() == Targets::classes) return outputs;
+  if (loss.targets() == Targets::binary) return 2;
+  return names.class_count;
 }
 
 std::string Predictor::solver() const {

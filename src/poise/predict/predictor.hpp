@@ -28,7 +28,8 @@ class Predictor {
   /// q, the length of f.
   [[nodiscard]] Index outputs() const { return problem_.outputs; }
   /// The number of classes; 0 for a regression.
-  [[nodiscard]] Index classes() const;
+  [[nodiscard]] Index classes() const { return classes_of(loss(), outputs(), names_); }
+  [[nodiscard]] static Index classes_of(const Loss& loss, Index outputs, const DataNames& names);
   /// Whether the loss turns outputs into probabilities of the classes.
   [[nodiscard]] bool has_probabilities() const { return loss().classification() != nullptr; }
   [[nodiscard]] const Loss& loss() const { return *problem_.loss; }

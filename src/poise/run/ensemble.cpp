@@ -197,7 +197,7 @@ class Trainer {
     const OwnOptions scope(given);
     try {
       Options options;
-      const ExitCode code = train(options, group);
+      const ExitCode code = train(options, group, false);  // MemberLog keeps the log
       stopped_ = code == ExitCode::requeue;
       return stopped_ ? MemberStatus::stopped : MemberStatus::done;
     } catch (const std::exception& error) {

@@ -207,7 +207,7 @@ bool is_done(const std::string& run, const EnsembleMember& member) {
   try {
     const History history = RunFile::load(MPI_COMM_SELF, run + "/run.h5");
     return std::all_of(member.options.begin(), member.options.end(), [&](const auto& given) {
-      return value_of(history.config, given.first) == value_of(member.resolved, given.first);
+      return same_value(value_of(history.config, given.first), value_of(member.resolved, given.first));
     });
   } catch (const std::exception&) {
     return false;

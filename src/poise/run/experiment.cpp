@@ -145,6 +145,13 @@ bool Experiment::note_validation(const DynamicsState& state, const Score& valida
 
 namespace {
 
+/// What the columns of a block count: the states that it acts on, or the features, or nothing (a bias).
+std::string columns_axis(const ParameterBlock& block, Index m) {
+  if (block.columns == 1) return "one";
+  if (block.name == "V" || block.name == "W1") return "feature";
+  return block.columns == m ? "state_in" : "column";
+}
+
 /// Adds the blocks of a Vec in the layout of θ, below `folder`. The pointers stay valid, because nothing
 /// writes to the Vec before the snapshot is written.
 void save_blocks(Snapshot& snapshot, const std::string& folder, const ParameterLayout& layout, Vec vec) {
@@ -152,9 +159,9 @@ void save_blocks(Snapshot& snapshot, const std::string& folder, const ParameterL
   const Index m = layout.width();
   for (const ParameterBlock& block : layout.blocks())
     snapshot.add_rows(folder + block.name, m, block.columns, layout.slice(), values.data() + block.offset,
-                      layout.row_length());
+                      layout.row_length(), "state " + columns_axis(block, m));
   snapshot.add_columns(folder + "B", layout.outputs(), m, layout.slice(),
-                       values.data() + layout.readout_offset(), layout.row_length());
+                       values.data() + layout.readout_offset(), layout.row_length(), "output state");
 }
 
 void restore_blocks(const Checkpoint& checkpoint, const std::string& folder, const ParameterLayout& layout,
@@ -246,10 +253,10 @@ BestStep restore_best(const Checkpoint& checkpoint) {
 }
 
 void save_audit(Snapshot& snapshot, const LiveAudit::State& state, const ParameterLayout& layout) {
-  snapshot.add_array("/audit/rates", {static_cast<Index>(state.rates.size())}, state.rates);
+  snapshot.add_array("/audit/rates", {static_cast<Index>(state.rates.size())}, state.rates, "rate");
   if (state.columns == 0) return;
   snapshot.add_columns("/audit/eigenvectors", state.columns, layout.width(), layout.slice(),
-                       state.eigenvectors.data(), state.columns);
+                       state.eigenvectors.data(), state.columns, "eigenvector state");
 }
 
 LiveAudit::State restore_audit(const Checkpoint& checkpoint, const ParameterLayout& layout) {

@@ -97,23 +97,6 @@ std::string user() {
   return entry != nullptr ? entry->pw_name : std::to_string(geteuid());
 }
 
-/// The command line of this program, quoted so that a shell accepts it.
-std::string command_line() {
-  int count = 0;
-  char** words = nullptr;
-  check(PetscGetArgs(&count, &words));
-  std::vector<std::string> quoted;
-  for (int i = 0; i < count; ++i) {
-    const std::string word = words[i];
-    const bool plain =
-        !word.empty() && word.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;#~!") == std::string::npos;
-    std::string inside;
-    for (const char c : word) inside += c == '\'' ? "'\\''" : std::string(1, c);
-    quoted.push_back(plain ? word : "'" + inside + "'");
-  }
-  return join(quoted, " ");
-}
-
 std::string petsc_options() {
   char* text = nullptr;
   check(PetscOptionsGetAll(nullptr, &text));
@@ -150,6 +133,22 @@ void add_slurm(RunFile::Named& named) {
 
 }  // namespace
 
+std::string command_line() {
+  int count = 0;
+  char** words = nullptr;
+  check(PetscGetArgs(&count, &words));
+  std::vector<std::string> quoted;
+  for (int i = 0; i < count; ++i) {
+    const std::string word = words[i];
+    const bool plain =
+        !word.empty() && word.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;#~!") == std::string::npos;
+    std::string inside;
+    for (const char c : word) inside += c == '\'' ? "'\\''" : std::string(1, c);
+    quoted.push_back(plain ? word : "'" + inside + "'");
+  }
+  return join(quoted, " ");
+}
+
 RunFile::Named describe_attempt(MPI_Comm comm) {
   RunFile::Named named = provenance(comm);
   const std::vector<Place> places = gather_places(comm);
@@ -181,7 +180,7 @@ std::string changed_options(const RunFile::Config& before, const RunFile::Config
   std::string text;
   for (const auto& [name, value] : now) {
     const auto old = find(before, name);
-    if (old == before.end() || old->second != value)
+    if (old == before.end() || !same_value(old->second, value))
       text += "-" + name + (value.empty() ? "" : " " + value) + "\n";
   }
   for (const auto& [name, value] : before)

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "poise/base/options.hpp"
 #include "poise/base/output.hpp"
@@ -68,7 +67,7 @@ void Report::row(const HistoryRow& row, bool last) {
   if (experiment_.validates())
     valid = fmt::format(" {:>8}", held_out(row.validation_accuracy, row.validation_loss));
   const bool audit = experiment_.audit() != nullptr;
-  std::printf(
+  say_and_log(
       "%8.0f %10.5g %12.6g %11s %11s %10s %8s%s %8s %8s\n", row.step,
       experiment_.batches() ? row.epoch : row.t, row.loss,
       number(audit ? row.loss_excess : row.grad_norm, "{:.4g}").c_str(),
@@ -76,7 +75,7 @@ void Report::row(const HistoryRow& row, bool last) {
       audit ? number(row.lambda_min, "{:.5f}").c_str() : number(row.equilibrium_iterations, "{:.0f}").c_str(),
       train.c_str(), valid.c_str(), held_out(row.test_accuracy, row.test_loss).c_str(),
       duration(left).c_str());
-  std::fflush(stdout);
+  flush_output();
 }
 
 /// Estimated from the progress since the row printed before, because a flow slows down when it becomes stiff.
@@ -93,19 +92,19 @@ double Report::seconds_left(const HistoryRow& row, double now) {
 
 void Report::print_fallbacks(const WatchedObjective::Tally& fallbacks) const {
   if (fallbacks.gradients > 0)
-    std::printf("the ladder of solvers was needed for %lld equilibria and %s, in %s\n",
+    say_and_log("the ladder of solvers was needed for %lld equilibria and %s, in %s\n",
                 static_cast<long long>(fallbacks.equilibrium), plural(fallbacks.adjoint, "adjoint").c_str(),
                 plural(fallbacks.gradients, "gradient").c_str());
   const Index reductions = experiment_.state().reductions;
   if (reductions > 0)
-    std::printf("the step size was halved %s, to %s of -step_size\n", plural(reductions, "time").c_str(),
+    say_and_log("the step size was halved %s, to %s of -step_size\n", plural(reductions, "time").c_str(),
                 to_text(experiment_.state().step_scale).c_str());
 }
 
 void Report::print_checkpoints(const CheckpointCost& checkpoints, double seconds) {
   const std::string left_out =
       checkpoints.left_out() > 0 ? fmt::format(", {} left out", checkpoints.left_out()) : "";
-  std::printf("%s in %s, %.1f %% of the time%s\n", plural(checkpoints.written(), "checkpoint").c_str(),
+  say_and_log("%s in %s, %.1f %% of the time%s\n", plural(checkpoints.written(), "checkpoint").c_str(),
               duration(checkpoints.seconds()).c_str(), 100.0 * checkpoints.seconds() / seconds,
               left_out.c_str());
 }
@@ -140,57 +139,57 @@ void Report::summary(const HistoryRow& first, const HistoryRow& last, StopReason
                      last.t < experiment_.end_time();
   const std::string before =
       early ? " (-steps), before the end time " + to_text(experiment_.end_time()) : std::string();
-  std::printf("\n%s%s: t = %.6g after %s and %s, %s\n", Report::reason(reason), before.c_str(), last.t,
+  say_and_log("\n%s%s: t = %.6g after %s and %s, %s\n", Report::reason(reason), before.c_str(), last.t,
               plural(static_cast<Index>(last.step), "step").c_str(),
               plural(experiment_.state().gradients, "gradient").c_str(), duration(seconds).c_str());
-  std::printf("loss %.6g -> %.6g", first.loss, last.loss);
+  say_and_log("loss %.6g -> %.6g", first.loss, last.loss);
   if (std::isfinite(last.loss_excess))
-    std::printf(", excess %.4g -> %.4g", first.loss_excess, last.loss_excess);
+    say_and_log(", excess %.4g -> %.4g", first.loss_excess, last.loss_excess);
   if (experiment_.has_accuracy() && std::isfinite(last.test_accuracy))
-    std::printf(", accuracy %.2f%% (train) %.2f%% (test)", 100.0 * last.train_accuracy,
+    say_and_log(", accuracy %.2f%% (train) %.2f%% (test)", 100.0 * last.train_accuracy,
                 100.0 * last.test_accuracy);
-  std::printf("\n");
+  say_and_log("\n");
   print_best();
   print_fallbacks(fallbacks);
   print_checkpoints(checkpoints, seconds);
   if (LiveAudit* audit = experiment_.audit()) {
-    std::printf("verdict: %s\n", audit->rates().verdict().c_str());
+    say_and_log("verdict: %s\n", audit->rates().verdict().c_str());
     const std::string advice = audit->rates().held() ? "" : settings_.dynamics->violation_advice();
-    if (!advice.empty()) std::printf("%s\n", advice.c_str());
+    if (!advice.empty()) say_and_log("%s\n", advice.c_str());
   }
-  std::printf("run directory: %s\n", run_.c_str());
-  std::fflush(stdout);
+  say_and_log("run directory: %s\n", run_.c_str());
+  flush_output();
 }
 
 void Report::print_best() const {
   const BestStep& best = experiment_.best();
   if (best.step < 0) return;
-  std::printf("best validation %s at step %lld, t = %.6g: loss %.6g",
+  say_and_log("best validation %s at step %lld, t = %.6g: loss %.6g",
               settings_.validation_by_accuracy ? "accuracy" : "loss", static_cast<long long>(best.step),
               best.t, best.validation.loss);
-  if (experiment_.has_accuracy()) std::printf(", accuracy %.2f%%", 100.0 * best.validation.accuracy);
+  if (experiment_.has_accuracy()) say_and_log(", accuracy %.2f%%", 100.0 * best.validation.accuracy);
   const bool tested = experiment_.problem().test.total > 0;
-  if (tested) std::printf(" (validation), loss %.6g", best.test.loss);
-  if (tested && experiment_.has_accuracy()) std::printf(", accuracy %.2f%%", 100.0 * best.test.accuracy);
-  std::printf(tested ? " (test)\n" : "\n");
+  if (tested) say_and_log(" (validation), loss %.6g", best.test.loss);
+  if (tested && experiment_.has_accuracy()) say_and_log(", accuracy %.2f%%", 100.0 * best.test.accuracy);
+  say_and_log(tested ? " (test)\n" : "\n");
 }
 
 void Report::nothing_to_do(const DynamicsState& state) const {
   if (!speaks_) return;
   const bool past = state.t > experiment_.end_time() || state.step > experiment_.max_steps();
-  std::printf(
+  say_and_log(
       "nothing to do: the run is at step %lld, t = %s, %s; it stays as it is. Give a later -time or "
       "-steps%s\n",
       static_cast<long long>(state.step), to_text(state.t).c_str(),
       past ? "past the end that is asked for now" : "its end",
       experiment_.out_of_patience() ? ", or a larger -patience" : "");
-  std::fflush(stdout);
+  flush_output();
 }
 
 void Report::asked_to_stop(Interruptions::Stop who) const {
   if (!speaks_) return;
-  std::printf("asked to stop by %s; go on with -run %s -resume\n", asker(who), run_.c_str());
-  std::fflush(stdout);
+  say_and_log("asked to stop by %s; go on with -run %s -resume\n", asker(who), run_.c_str());
+  flush_output();
 }
 
 namespace {
@@ -208,7 +207,7 @@ std::string remainder_text(const Minibatches& minibatches, bool kept) {
 
 void Report::header() const {
   if (!speaks_) return;
-  std::printf("poise-train %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
+  say_and_log("poise-train %s (%s), PETSc %d.%d.%d, SLEPc %d.%d.%d\n", version().c_str(),
               git_commit().c_str(), PETSC_VERSION_MAJOR, PETSC_VERSION_MINOR, PETSC_VERSION_SUBMINOR,
               SLEPC_VERSION_MAJOR, SLEPC_VERSION_MINOR, SLEPC_VERSION_SUBMINOR);
   print_data();
@@ -216,26 +215,26 @@ void Report::header() const {
   print_gradient();
   print_dynamics();
   print_ranks();
-  std::printf("  run       %s\n", run_.c_str());
+  say_and_log("  run       %s\n", run_.c_str());
   print_audit();
   const bool audit = experiment_.audit() != nullptr;
-  std::printf("\n%8s %10s %12s %11s %11s %10s %8s%s %8s %8s\n", "step", experiment_.batches() ? "epoch" : "t",
+  say_and_log("\n%8s %10s %12s %11s %11s %10s %8s%s %8s %8s\n", "step", experiment_.batches() ? "epoch" : "t",
               "loss", audit ? "excess" : "gradient", audit ? "bound" : "contraction",
               audit ? "lambda_min" : "iterations", "train", experiment_.validates() ? "    valid" : "",
               "test", "left");
-  std::fflush(stdout);
+  flush_output();
 }
 
 void Report::print_model() const {
   const NetworkSettings& network = settings_.network;
   const ParameterLayout& layout = experiment_.layout();
-  std::printf("  model     %s, m = %lld, q = %lld, %lld parameters\n", network.description().c_str(),
+  say_and_log("  model     %s, m = %lld, q = %lld, %lld parameters\n", network.description().c_str(),
               static_cast<long long>(layout.width()), static_cast<long long>(layout.outputs()),
               static_cast<long long>(layout.width() * layout.row_length()));
   if (!certificate_.norm.empty())
-    std::printf("  equilibria %s\n", certificate_text().c_str());
+    say_and_log("  equilibria %s\n", certificate_text().c_str());
   else if (settings_.network.has_equilibrium_model())
-    std::printf("  equilibria no certificate is known: every solve is checked\n");
+    say_and_log("  equilibria no certificate is known: every solve is checked\n");
   print_digits();
 }
 
@@ -245,7 +244,7 @@ void Report::print_digits() const {
   const double distance = 1.0 - certificate_.contraction;
   if (certificate_.norm.empty() || !(distance > 0.0 && distance < noted)) return;
   const double digits = std::max(0.0, std::floor(-std::log10(0x1p-52 / distance)));
-  std::printf("  digits    about %g: rounding is multiplied by up to 1/(1 - contraction) = %.2g\n", digits,
+  say_and_log("  digits    about %g: rounding is multiplied by up to 1/(1 - contraction) = %.2g\n", digits,
               1.0 / distance);
 }
 
@@ -269,7 +268,7 @@ void Report::print_gradient() const {
   if (network.is_unrolled()) text += " of " + plural(network.depth, "layer");
   text += ", gradient " + experiment_.network().gradient_label();
   if (warm_bytes_ > 0.0) text += ", warm starts take " + brief(warm_bytes_ / 1e6, 3) + " MB per rank";
-  std::printf("  loss      %s, %s over the samples, %s\n", settings_.loss->name().c_str(),
+  say_and_log("  loss      %s, %s over the samples, %s\n", settings_.loss->name().c_str(),
               settings_.mean ? "mean" : "sum", text.c_str());
   print_solvers();
 }
@@ -278,14 +277,14 @@ void Report::print_solvers() const {
   const EquilibriumObjective* objective = experiment_.network().equilibrium();
   if (objective == nullptr) return;
   const EquilibriumSolver& equilibrium = objective->equilibrium();
-  std::printf("  equilibrium  SNES %s, rtol %s (eq_)\n", equilibrium.type().c_str(),
+  say_and_log("  equilibrium  SNES %s, rtol %s (eq_)\n", equilibrium.type().c_str(),
               to_text(equilibrium.rtol()).c_str());
   const Backward& backward = settings_.network.backward;
   if (backward.exact())
-    std::printf("  adjoint      KSP %s, rtol %s (adj_)\n", objective->adjoint().type().c_str(),
+    say_and_log("  adjoint      KSP %s, rtol %s (adj_)\n", objective->adjoint().type().c_str(),
                 to_text(objective->adjoint().rtol()).c_str());
   else
-    std::printf("  adjoint      cut off after %s (-backward)\n", plural(backward.terms, "term").c_str());
+    say_and_log("  adjoint      cut off after %s (-backward)\n", plural(backward.terms, "term").c_str());
 }
 
 void Report::print_dynamics() const {
@@ -294,7 +293,7 @@ void Report::print_dynamics() const {
     batches =
         fmt::format(", batches of {}, {} per epoch{}", settings_.batch, minibatches->batches_per_epoch(),
                     remainder_text(*minibatches, settings_.batch_remainder));
-  std::printf(
+  say_and_log(
       "  dynamics  %s\n",
       settings_.dynamics->description(experiment_.end_time(), experiment_.max_steps(), batches).c_str());
 }
@@ -304,7 +303,7 @@ void Report::print_ranks() const {
   const BlasInfo blas = blas_info();
   // The folder of a generic libblas.so.3 names the BLAS.
   const auto slash = blas.file.rfind('/', blas.file.rfind('/') - 1);
-  std::printf("  ranks     %d = %d over features x %d over samples; %s, %s per rank\n", grid.size(),
+  say_and_log("  ranks     %d = %d over features x %d over samples; %s, %s per rank\n", grid.size(),
               grid.feature_ranks(), grid.sample_ranks(),
               blas.file.substr(slash == std::string::npos ? 0 : slash + 1).c_str(),
               plural(blas.threads, "BLAS thread").c_str());
@@ -335,7 +334,7 @@ std::string inputs_text(const std::vector<Index>& inputs, const std::vector<std:
 void Report::print_data() const {
   const DatasetInfo& data = experiment_.data().info();
   const Index held_out = experiment_.problem().validation.total;
-  std::printf("  data      %s: %s, %s%s, %s, %s\n", data.path.c_str(),
+  say_and_log("  data      %s: %s, %s%s, %s, %s\n", data.path.c_str(),
               plural(experiment_.problem().train.total, "training sample").c_str(),
               held_out > 0 ? (plural(held_out, "validation sample") + ", ").c_str() : "",
               plural(data.test_samples, "test sample").c_str(), plural(data.inputs, "input").c_str(),
@@ -354,14 +353,14 @@ void Report::print_classes() const {
   const auto number = [&](auto place) { return class_text(place - counts.begin(), names); };
   std::string weights;
   if (!experiment_.data().class_weights().empty()) weights = ", weights " + settings_.class_weight;
-  std::printf("  classes   %s (class %s) to %s (class %s) of the training samples%s\n",
+  say_and_log("  classes   %s (class %s) to %s (class %s) of the training samples%s\n",
               percent(static_cast<double>(*least) / samples).c_str(), number(least).c_str(),
               percent(static_cast<double>(*most) / samples).c_str(), number(most).c_str(), weights.c_str());
   for (const std::string& warning : class_warnings(counts, experiment_.data().test_classes(), names))
     warn(experiment_.data().info().path + ": " + warning);
   const bool unequal = *least > 0 && static_cast<double>(*most) > imbalance * static_cast<double>(*least);
   if (unequal && weights.empty())
-    std::printf(
+    say_and_log(
         "            the classes are of very different sizes: -class_weight balanced gives each the "
         "same weight in the training loss\n");
 }
@@ -369,7 +368,7 @@ void Report::print_classes() const {
 void Report::print_features() const {
   const DatasetInfo& data = experiment_.data().info();
   const Features& features = experiment_.data().features();
-  std::printf("  features  %s, %lld: %lld from %s%s\n", features.map().description().c_str(),
+  say_and_log("  features  %s, %lld: %lld from %s%s\n", features.map().description().c_str(),
               static_cast<long long>(features.width()), static_cast<long long>(features.count()),
               plural(data.inputs, "input").c_str(), features.constant() ? " and the constant" : "");
   std::vector<Index> constant, reduced;
@@ -380,10 +379,10 @@ void Report::print_features() const {
     if (share > 0.0 && share < little_kept) reduced.push_back(j);
   }
   if (!constant.empty())
-    std::printf("            constant, so without effect: %s %s\n", constant.size() == 1 ? "input" : "inputs",
+    say_and_log("            constant, so without effect: %s %s\n", constant.size() == 1 ? "input" : "inputs",
                 inputs_text(constant, data.input_names).c_str());
   if (!reduced.empty())
-    std::printf(
+    say_and_log(
         "            %s %s lose%s more than half of %s variance (-features_rank_cut, -features_width)\n",
         reduced.size() == 1 ? "input" : "inputs", inputs_text(reduced, data.input_names).c_str(),
         reduced.size() == 1 ? "s" : "", reduced.size() == 1 ? "its" : "their");
@@ -394,7 +393,7 @@ void Report::print_targets() const {
   if (!targets.is_set()) return;
   const bool centred =
       std::any_of(targets.shift.begin(), targets.shift.end(), [](double x) { return x != 0.0; });
-  std::printf(
+  say_and_log(
       "  targets   %sdivided by %.6g for the optimiser: losses are in the unit of the data, t is the "
       "time of the scaled problem\n",
       centred ? "centred and " : "", targets.scale);
@@ -406,19 +405,19 @@ void Report::print_audit() const {
   const LeastSquaresReference* reference = audit->reference();
   const auto width = experiment_.layout().width();
   if (reference == nullptr) {
-    std::printf(
+    say_and_log(
         "  audit     Theorem 1 with the measured kappa (this loss has no global kappa), L - 0 for L - L*, "
         "floor of lambda_min %.3g\n",
         audit->constants().lambda_floor);
     return;
   }
-  std::printf(
+  say_and_log(
       "  audit     Theorem 1: kappa = %.6g, rank of the features %lld of %lld, L* = %.10g, floor of "
       "lambda_min %.3g\n",
       reference->kappa(), static_cast<long long>(reference->rank()), static_cast<long long>(width),
       experiment_.problem().loss_unit * reference->optimal_loss(), audit->constants().lambda_floor);
   if (reference->rank() == width) return;
-  std::printf(
+  say_and_log(
       "            %s of the features %s singular values up to %.3g, %.1e of the largest, and count%s as "
       "0: kappa and L* refer to the remaining directions\n",
       plural(width - reference->rank(), "direction").c_str(), width - reference->rank() == 1 ? "has" : "have",

@@ -80,7 +80,7 @@ void require_same_run(const Checkpoint& checkpoint, const Options& options, cons
     if (role != Role::identity && !(role == Role::end && dynamics.depends_on_end())) continue;
     const auto old =
         std::find_if(before.begin(), before.end(), [&](const auto& o) { return o.first == setting.name; });
-    if (old != before.end() && old->second != setting.value)
+    if (old != before.end() && !same_value(old->second, setting.value))
       throw usage("-resume: option -" + setting.name + " is " + setting.value +
                   " but the run was made with " + old->second + ": " + setting.role.why +
                   "; leave the option out, or start a new run");

@@ -73,12 +73,13 @@ Run::Run(Experiment& experiment, const TrainSettings& settings, const Options& o
       settings_(settings),
       directory_(directory),
       config_(options.resolved()),
+      config_kinds_(options.kinds()),
       recorder_(experiment, settings),
       report_(experiment, settings, directory.path()),
       file_(experiment.grid().world(), directory.run_file(), HistoryRow::columns(),
             attributes(experiment, settings.network),
             experiment.at_end() && !past.config.empty() ? past.config : config_, past,
-            new_attempt(experiment, past.config, config_)),
+            new_attempt(experiment, past.config, config_), options.kinds()),
       interruptions_(interruptions),
       seconds_before_(past.rows.empty() ? 0.0 : past.column("wall_seconds").back()),
       last_step_(experiment.state().step) {
@@ -323,6 +324,7 @@ std::string Run::write(const Point& point, int keep) {
   experiment_.save(snapshot, point);
   snapshot.add_integer("/state", "seed", static_cast<Index>(settings_.seed));
   snapshot.config = config_;
+  snapshot.config_kinds = config_kinds_;
   const bool first = !settings_.start_from.empty();  // the audit needs the weights of the start
   return write_checkpoint(experiment_.grid().world(), directory_.checkpoints(), point.state.step, snapshot,
                           {.newest = keep, .best = experiment_.best().step, .first = first});

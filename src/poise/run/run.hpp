@@ -69,6 +69,7 @@ class Run {
   const TrainSettings& settings_;
   const RunDirectory& directory_;
   std::vector<std::pair<std::string, std::string>> config_;
+  OptionKinds config_kinds_;
   Recorder recorder_;
   Report report_;
   RunFile file_;

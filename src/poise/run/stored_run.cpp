@@ -115,7 +115,7 @@ TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
     if (setting.role.kind != Role::identity) continue;
     const auto stored =
         std::find_if(config.begin(), config.end(), [&](const auto& o) { return o.first == setting.name; });
-    if (stored != config.end() && stored->second != setting.value)
+    if (stored != config.end() && !same_value(stored->second, setting.value))
       throw usage("option -" + setting.name + " is " + setting.value + " but the run of " +
                   checkpoint.path() + " was made with " + stored->second + "; leave it out");
   }

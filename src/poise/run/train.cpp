@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <optional>
 
+#include "poise/base/clock.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/output.hpp"
 #include "poise/io/checkpoint.hpp"
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
@@ -12,6 +14,7 @@
 #include "poise/run/ensemble.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/run/interruptions.hpp"
+#include "poise/run/provenance.hpp"
 #include "poise/run/resume.hpp"
 #include "poise/run/run.hpp"
 #include "poise/run/run_options.hpp"
@@ -31,7 +34,7 @@ std::string run_path(MPI_Comm comm, const TrainSettings& settings) {
 
 }  // namespace
 
-ExitCode train(Options& options, MPI_Comm comm) {
+ExitCode train(Options& options, MPI_Comm comm, bool own_log) {
   const auto stage = Stages::get().setup.begin();
   std::vector<std::string> recalled = recall_options(comm);
   std::optional<Checkpoint> start = open_start(comm);
@@ -68,6 +71,9 @@ ExitCode train(Options& options, MPI_Comm comm) {
   else
     directory.emplace(comm, run_path(comm, settings), RunDirectory::Start::anew);
   directory->clear_done();  // before the options: the old DONE does not stand for the new end
+  if (own_log)
+    keep_log(comm, directory->path() + "/log.txt",
+             "# " + date("%Y-%m-%dT%H:%M:%SZ") + " " + command_line() + "\n");
   // A resumed run writes its options, too, so that the next -resume knows a changed end time. A run that is
   // already past the new end time does not.
   if (!experiment.at_end()) directory->write_options(options_text(options));

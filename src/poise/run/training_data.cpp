@@ -393,13 +393,13 @@ void TrainingData::save(Snapshot& snapshot) const {
   // The ranks of one feature row block hold the same rows, so every rank writes a part of them.
   features_->save(snapshot, ParameterLayout(grid_, features_->width(), problem_.outputs).slice());
   snapshot.add_integer("/data", "classes", info_.classification ? info_.outputs : 0);
-  for (const auto& [name, names] : {std::pair("/data/input_names", &info_.input_names),
-                                    std::pair("/data/target_names", &info_.target_names),
-                                    std::pair("/data/class_names", &info_.class_names)})
-    if (!names->empty()) snapshot.add_texts(name, *names);
+  for (const auto& [axis, names] :
+       {std::pair("input", &info_.input_names), std::pair("target", &info_.target_names),
+        std::pair("class", &info_.class_names)})
+    if (!names->empty()) snapshot.add_texts(fmt::format("/data/{}_names", axis), *names, axis);
   if (target_scale_.is_set()) {
     snapshot.add_real("/targets", "scale", target_scale_.scale);
-    snapshot.add_array("/targets/shift", {problem_.outputs}, target_scale_.shift);
+    snapshot.add_array("/targets/shift", {problem_.outputs}, target_scale_.shift, "output");
   }
 }
 

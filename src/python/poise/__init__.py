@@ -6,6 +6,7 @@ from .errors import ConvergenceError, Error
 from .history import History
 from .model import Forward, Model, Score
 from .run import Run, open_run, verdict
+from .table import Table, gather
 from .write_data import write_data
 
 
@@ -18,4 +19,4 @@ def plot(runs, path=None, x=None):
 
 __version__ = "0.2.0"
 __all__ = ["Checkpoint", "ConvergenceError", "Data", "Error", "Forward", "History", "Model", "Names", "Run", "Samples",
-           "Score", "open_run", "plot", "read_data", "verdict", "write_data"]
+           "Score", "Table", "gather", "open_run", "plot", "read_data", "verdict", "write_data"]

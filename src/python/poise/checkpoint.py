@@ -14,6 +14,7 @@ import numpy as np
 from . import hdf5
 from .config import typed_options
 from .errors import Error
+from .labelled import AXES, named_dataset
 
 SCHEMA = "poise-checkpoint-1"
 NAME = re.compile(r"step-(\d+)\.h5")
@@ -48,7 +49,7 @@ class Checkpoint:
     @property
     def config(self):
         """The options of the run, typed."""
-        return typed_options({name: str(value) for name, value in self.attributes("config").items()})
+        return typed_options(self.attributes("config"))
 
     def verify(self):
         """Reads the file and checks all checksums. Raises Error that says what is wrong."""
@@ -109,6 +110,15 @@ class Checkpoint:
                       "is damaged: its content does not have its checksum")
         return arrays, groups
 
+    def to_xarray(self, group="parameters"):
+        """The data sets of a group as an xarray.Dataset: parameters over output, state and feature, with the names of
+        the data as coordinates; the state of the run as attributes. Needs xarray."""
+        arrays = self.arrays(group)
+        self._require(arrays, f"has no data set in the group '{group}'")
+        dims = {name: self.attributes(f"{group}/{name}").get(AXES, "").split() for name in arrays}
+        names = {name.removesuffix("_names"): values for name, values in self.arrays("data").items()}
+        return named_dataset(arrays, dims, names, {"step": self.step, **self.state})
+
     def _require(self, good, what):
         if not good:
             raise Error(f"checkpoint '{self.path}' {what}")
@@ -125,6 +135,8 @@ def content_of(item):
 
 def described(value):
     """An attribute as the checksum of the checkpoint takes it."""
+    if isinstance(value, bool):
+        return f"flag {int(value)}"
     if isinstance(value, float):
         return f"real {struct.unpack('<Q', struct.pack('<d', value))[0]}"
     return f"text {value}" if isinstance(value, str) else f"integer {value}"

@@ -1,4 +1,4 @@
-"""The options of a run with types: a run stores them as texts."""
+"""The options of a run with types."""
 
 import re
 
@@ -7,17 +7,26 @@ REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan")
 TEXTS = {"data", "run", "ensemble", "options_file", "class_weight"}  # stay texts, also if they look like numbers
 
 
-def typed(name, value):
-    """An option as bool, int, float or str."""
+def typed(name, text):
+    """The text of an option as bool, int, float or str."""
     if name in TEXTS:
-        return value
-    if value in ("true", "false"):
-        return value == "true"
-    if INTEGER.fullmatch(value):
-        return int(value)
-    return float(value) if REAL.fullmatch(value) else value
+        return text
+    if text in ("true", "false"):
+        return text == "true"
+    if INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if REAL.fullmatch(text) else text
 
 
-def typed_options(options):
-    """A dictionary of options as texts, with typed values."""
-    return {name: typed(name, value) for name, value in options.items()}
+def typed_options(stored):
+    """The stored options by name, with types. Versions before 0.2 stored texts alone: there the text tells the type."""
+    if any(not isinstance(value, str) for value in stored.values()):
+        return dict(stored)
+    return {name: typed(name, value) for name, value in stored.items()}
+
+
+def text_of(value):
+    """An option as the programs take it: true, 0.8, softmax_linear."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

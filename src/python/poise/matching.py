@@ -32,8 +32,8 @@ def places(wanted, names, where, what):
     asked = set(wanted)
     counts = Counter(wanted) | Counter(name for name in names if name in asked)
     if twice := [name for name, count in counts.items() if count > 1]:
-        raise Error(f"{where}: there are two with the name '{twice[0]}' ({what}), so that names cannot tell them apart: "
-                    "give them different names, or the same names in the same order")
+        raise Error(f"{where}: there are two with the name '{twice[0]}' ({what}), so that names cannot tell them "
+                    "apart: give them different names, or the same names in the same order")
     return [place[name] for name in wanted]
 
 

@@ -5,7 +5,7 @@ import functools
 import os
 
 from .checkpoint import list_checkpoints, newest_valid
-from .config import typed_options
+from .config import text_of, typed_options
 from .data import read_data
 from .errors import Error
 from .history import History
@@ -41,12 +41,12 @@ class Run:
     @functools.cached_property
     def config(self):
         """The options of the last attempt by name, as bool, int, float or str."""
-        return typed_options(self.options)
+        return typed_options(self._file.options)
 
     @property
     def options(self):
-        """The same options as the texts that the run stores."""
-        return self._file.options
+        """The same options as texts, as poise-train takes them."""
+        return {name: text_of(value) for name, value in self._file.options.items()}
 
     @property
     def attributes(self):

@@ -19,7 +19,7 @@ SEAL = b"poise-crc32:"  # the checksum of the file follows, in 8 hexadecimal dig
 
 @dataclass
 class RunFile:
-    """The content of a run file: the columns of the history and what they mean, root attributes, options as texts,
+    """The content of a run file: the columns of the history and what they mean, root attributes, options as stored,
     attempts."""
 
     columns: dict
@@ -67,7 +67,7 @@ def read_once(path):
                            if key in file["history"][name].attrs} for name in columns}
         options = hdf5.attributes(file["config"]) if "config" in file else {}
         attempts = [hdf5.attributes(group) for _, group in sorted(file.get("attempts", {}).items())]
-    return RunFile(columns, meanings, attributes, {name: str(value) for name, value in options.items()}, attempts)
+    return RunFile(columns, meanings, attributes, options, attempts)
 
 
 def read_run_file(path):

@@ -8,6 +8,9 @@ import numpy as np
 from . import hdf5
 from .data import SCHEMA, Reader
 from .errors import Error
+from .labelled import AXES
+
+COLUMNS = {"features": "input", "targets": "target", "labels": "label"}  # what the columns of a set are
 
 LABELS = ("labels", "validation_labels", "test_labels")
 
@@ -82,9 +85,17 @@ def write_sets(file, path, sets, classes):
             raise Error(f"data file '{path}': /{key} holds neither reals nor integers: store numbers") from error
         if key.endswith("labels"):
             written.attrs["classes"] = int(classes)
+        words = ["test_sample" if key.startswith("test_") else "sample", COLUMNS[key.removeprefix("test_")]]
+        write_axes(written, words[:values.ndim])
+
+
+def write_axes(data_set, words):
+    """What the indices count, as a text of fixed length, as the programs write it."""
+    data_set.attrs[AXES] = np.bytes_(" ".join(words).encode())
 
 
 def write_texts(file, key, values):
     encoded = [str(value).encode() for value in values]
     length = max((len(value) for value in encoded), default=0)
-    file.create_dataset(key, data=encoded, dtype=h5py.string_dtype("utf-8", max(1, length)))
+    written = file.create_dataset(key, data=encoded, dtype=h5py.string_dtype("utf-8", max(1, length)))
+    write_axes(written, [key.removesuffix("_names")])

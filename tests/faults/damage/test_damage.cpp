@@ -83,10 +83,12 @@ TEST_F(DamageTest, ACheckpoint) {
   const std::vector<double> values = numbers(rows * columns);
   Snapshot snapshot;
   const Range part = mine(rows);
-  snapshot.add_rows("/parameters/A", rows, columns, part, values.data() + part.begin * columns, columns);
+  snapshot.add_rows("/parameters/A", rows, columns, part, values.data() + part.begin * columns, columns,
+                    "state column");
   snapshot.add_array("/features/mean", {rows}, numbers(rows));
   snapshot.add_real("/state", "t", 0.1);
   for (int i = 0; i < 30; ++i) snapshot.config.emplace_back("option_" + std::to_string(i), "value");
+  snapshot.config.insert(snapshot.config.end(), {{"flag", "true"}, {"real", "0.5"}, {"whole", "3"}});
   const std::string path = write_checkpoint(MPI_COMM_WORLD, folder_.path(), 5, snapshot, {});
   const auto read = [&] {
     const Checkpoint file(MPI_COMM_WORLD, path);
@@ -137,7 +139,8 @@ class DataDamageTest : public DamageTest {
       DatasetWriter writer(MPI_COMM_WORLD, info);
       writer.write_train(block(info, info.samples));
       writer.write_test(block(info, info.test_samples));
-      writer.write_matrix("teacher", info.outputs, info.inputs, numbers(info.outputs * info.inputs));
+      writer.write_matrix("teacher", info.outputs, info.inputs, numbers(info.outputs * info.inputs),
+                          "target input");
       writer.commit();
     }
     const auto read = [&] {

@@ -30,6 +30,35 @@ TEST(JsonNumber, IsNullWhereJsonHasNone) {
   for (const double none : {infinity, -infinity, nan}) EXPECT_EQ(json_number(none), "null");
 }
 
+TEST(TypedValue, IsTheValueOfItsText) {
+  const OptionKinds kinds{{"real", OptionKind::real},
+                          {"whole", OptionKind::integer},
+                          {"flag", OptionKind::flag},
+                          {"text", OptionKind::text}};
+  const auto expect = [&](const std::string& name, const std::string& text, const OptionValue& value) {
+    EXPECT_EQ(typed_value(name, text, kinds), value) << name << " " << text;
+    EXPECT_EQ(typed_value(name, text_of(value), kinds), value) << name << " " << text;
+  };
+  expect("real", "3", 3.0);
+  expect("real", "0.10", 0.1);
+  expect("real", "inf", infinity);
+  expect("whole", "9007199254740993", Index{9007199254740993});
+  expect("flag", "false", false);
+  for (const char* text : {"true", "1", "0.5", ""}) expect("text", text, std::string(text));
+  expect("petsc", "12", Index{12});
+  expect("petsc", "1e-8", 1e-8);
+  expect("petsc", "true", true);
+  for (const char* text : {"012", "", "1 2", "gmres", "0x10"}) expect("petsc", text, std::string(text));
+}
+
+TEST(SameValue, ComparesNumbersByTheirValues) {
+  EXPECT_TRUE(same_value("0.80", "0.8"));
+  EXPECT_TRUE(same_value("1e+06", "1000000"));
+  EXPECT_TRUE(same_value("gmres", "gmres"));
+  EXPECT_FALSE(same_value("0.8", "0.81"));
+  EXPECT_FALSE(same_value("", "0"));
+}
+
 TEST(Warn, IsPrintedOnlyByTheFirstRankOfAGroup) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);

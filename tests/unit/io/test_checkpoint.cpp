@@ -54,15 +54,16 @@ Snapshot snapshot_of(const Parameters& p, Index step) {
   const Index m = p.stride - outputs;
   Snapshot snapshot;
   snapshot.add_rows("/parameters/A", m, m, p.rows, p.data.data(), p.stride);
-  snapshot.add_columns("/parameters/B", outputs, m, p.rows, p.data.data() + m, p.stride);
+  snapshot.add_columns("/parameters/B", outputs, m, p.rows, p.data.data() + m, p.stride, "output state");
   snapshot.add_array("/features/mean", {2, 2}, {1, -0.0, std::numeric_limits<double>::quiet_NaN(), 4});
-  snapshot.add_array("/features/none", {0}, {});
+  snapshot.add_array("/features/none", {0}, {}, "input");
   snapshot.add_texts("/data/input_names", names);
   snapshot.add_texts("/data/padded", {"age ", "   ", "body mass  "});
   snapshot.add_real("/state", "t", 0.1 * static_cast<double>(step));
   snapshot.add_integer("/state", "step", step);
   snapshot.add_text("/dynamics/adam", "kind", "adam");
   for (int i = 0; i < 12; ++i) snapshot.config.emplace_back("option_" + std::to_string(10 + i), "value");
+  snapshot.config.insert(snapshot.config.end(), {{"some_flag", "true"}, {"some_number", "0.80"}});
   return snapshot;
 }
 
@@ -92,7 +93,10 @@ void expect_content(MPI_Comm comm, const Checkpoint& in, Index step) {
   EXPECT_EQ(in.real("/state", "t"), 0.1 * static_cast<double>(step));
   EXPECT_EQ(in.integer("/state", "step"), step);
   EXPECT_EQ(in.text("/dynamics/adam", "kind"), "adam");
-  EXPECT_EQ(in.config().size(), 12U);
+  ASSERT_EQ(in.config().size(), 14U);
+  EXPECT_EQ(in.config()[12].second, "true");
+  EXPECT_EQ(in.config()[13].second, "0.8");
+  EXPECT_EQ(in.text("/parameters/B", axes_attribute), "output state");
 }
 
 class CheckpointTest : public testing::Test {

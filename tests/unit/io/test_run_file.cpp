@@ -67,7 +67,8 @@ TEST_F(RunFileTest, ProvenanceOptionsAndTheDimensionScaleAreInTheFile) {
   EXPECT_EQ(file.text_attribute("/", "schema"), "poise-run-1");
   EXPECT_EQ(file.text_attribute("/", "version"), "0.1.0");
   EXPECT_EQ(file.integer_attribute("/", "ranks"), world_size());
-  EXPECT_EQ(file.text_attribute("/config", "gamma"), "0.8");
+  EXPECT_EQ(file.attribute("/config", "gamma"), H5Value(0.8));
+  EXPECT_EQ(file.text_attribute("/config", "model"), "softmax_linear");
   const H5Handle t(H5Dopen2(file.id(), "/history/t", H5P_DEFAULT), H5Dclose);
   EXPECT_GT(H5DSis_scale(t.get()), 0);
   for (const char* name : {"/history/loss", "/history/step", "/history/test_loss"}) {
@@ -157,6 +158,25 @@ TEST_F(RunFileTest, AttemptsStayAsTheyWereBesideTheNewOne) {
   EXPECT_EQ(history.attempts[0], expected);  // read in the order of names
   EXPECT_EQ(history.attempts[1], (RunFile::Named{{"ranks", Index{2}}}));
   EXPECT_EQ(history.config, (RunFile::Config{{"gamma", "0.9"}}));
+}
+
+TEST_F(RunFileTest, OptionsAreStoredWithTheirTypesAndComeBackAsTexts) {
+  const RunFile::Config config{{"audit", "true"}, {"data", "7"},  {"eq_snes_rtol", "1e-11"}, {"gamma", "1"},
+                               {"name", "007"},   {"steps", "9"}, {"time", "inf"},           {"word", "x"}};
+  const OptionKinds kinds{{"audit", OptionKind::flag},
+                          {"data", OptionKind::text},
+                          {"gamma", OptionKind::real},
+                          {"steps", OptionKind::integer},
+                          {"time", OptionKind::real}};
+  RunFile run(MPI_COMM_WORLD, path_, columns_, attributes_, config, {}, {}, kinds);
+  run.flush();
+  const H5File file = H5File::open(MPI_COMM_WORLD, path_);
+  const std::map<std::string, H5Value> expected{
+      {"audit", true},     {"data", std::string("7")},   {"eq_snes_rtol", 1e-11},   {"gamma", 1.0},
+      {"steps", Index{9}}, {"name", std::string("007")}, {"word", std::string("x")}};
+  for (const auto& [name, value] : expected) EXPECT_EQ(file.attribute("/config", name), value) << name;
+  const History history = load();
+  EXPECT_EQ(history.config, world_rank() == 0 ? config : RunFile::Config{});
 }
 
 TEST_F(RunFileTest, AFlushOnTheWayOutOfAnErrorThrowsNothing) {

@@ -1,3 +1,4 @@
+#include "poise/import/npy.hpp"
 #include "unit/poise_data/importer_fixture.hpp"
 
 namespace poise::data {
@@ -56,6 +57,24 @@ TEST_F(NpyTest, LabelsAndCompressedFilesAreRead) {
   EXPECT_EQ(data.info().outputs, 4);
   EXPECT_EQ(data.read_train({0, 2}).labels, (std::vector<Index>{3, 0}));
   EXPECT_EQ(imported(options + " -test_rows 1").info().test_samples, 1);
+}
+
+TEST_F(NpyTest, RowsAreReadInPartsInAnyOrder) {
+  const std::vector<double> six{1, 2, 3, 4, 5, 6};
+  for (const bool fortran : {false, true})
+    for (const bool compressed : {false, true}) {
+      const std::string bytes = npy_bytes("<f8", "(3, 2)", bytes_of(six), fortran);
+      const std::string path = compressed ? put_compressed("x.npy.gz", bytes) : put("x.npy", bytes);
+      on_root(MPI_COMM_WORLD, [&] {
+        const std::vector<double> all = read_npy(path).values;
+        NpyReader reader{ByteReader(path)};
+        EXPECT_EQ(reader.rows(), 3);
+        for (const Range rows : {Range{1, 3}, Range{0, 1}, Range{2, 2}, Range{0, 3}})
+          EXPECT_EQ(reader.read(rows).values,
+                    std::vector<double>(all.begin() + 2 * rows.begin, all.begin() + 2 * rows.end));
+        reader.expect_end();
+      });
+    }
 }
 
 TEST_F(NpyTest, EveryDefectOfAHeaderIsNamed) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <zlib.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
+
+struct gzFile_s;  // of zlib, whose header programs that use an installed Poise need not have
 
 namespace poise::data {
 
@@ -25,6 +25,9 @@ class ByteReader {
   void read_exact(void* to, std::size_t size, const std::string& part);
   /// The next byte, or -1 at the end of the file. Throws if compressed data is broken.
   int get();
+  /// The next byte is then byte `place`, as it is after decompression. Compressed data is read again from its
+  /// beginning to go back.
+  void seek(std::uint64_t place);
   /// Throws if bytes are left behind `last`, which should have been the last part.
   void expect_end(const std::string& last);
   /// The largest number of bytes that the whole file can hold: its size, or the largest size after
@@ -36,7 +39,7 @@ class ByteReader {
 
  private:
   struct Close {
-    void operator()(gzFile file) const { gzclose_r(file); }
+    void operator()(gzFile_s* file) const;
   };
   void check_stream() const;
   std::string path_;

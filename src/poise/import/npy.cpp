@@ -1,4 +1,4 @@
-#include "poise_data/npy.hpp"
+#include "poise/import/npy.hpp"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -15,7 +15,6 @@
 
 #include "poise/base/error.hpp"
 #include "poise/base/options.hpp"
-#include "poise_data/reading.hpp"
 
 namespace poise::data {
 namespace {
@@ -24,6 +23,7 @@ struct Header {
   std::string type;  ///< for example "<f8"
   bool fortran = false;
   std::vector<Index> shape;
+  std::uint64_t bytes = 0;  ///< of the header itself
 };
 
 Error broken(const std::string& path, const std::string& what) {
@@ -60,7 +60,7 @@ std::vector<Index> parse_shape(const std::string& path, const std::string& text)
   return shape;
 }
 
-std::string read_header_text(ByteReader& file) {
+std::string read_header_text(ByteReader& file, std::uint64_t& end) {
   std::array<unsigned char, 8> magic{};
   file.read_exact(magic.data(), magic.size(), "NPY header");
   if (std::memcmp(magic.data(), "\x93NUMPY", 6) != 0 || magic[6] < 1 || magic[6] > 3)
@@ -73,12 +73,13 @@ std::string read_header_text(ByteReader& file) {
   file.expect_room(length, 1, fmt::format("a header of {} bytes", length));
   std::string text(length, '\0');
   file.read_exact(text.data(), text.size(), "NPY header");
+  end = magic.size() + (magic[6] == 1 ? 2 : 4) + length;
   return text;
 }
 
 Header read_header(ByteReader& file) {
-  const std::string text = read_header_text(file);
   Header header;
+  const std::string text = read_header_text(file, header.bytes);
   const std::string type = value_of(file.path(), text, "descr");
   const auto quote = type.find('\'', 1);
   if (type.empty() || type.front() != '\'' || quote == std::string::npos)
@@ -148,9 +149,8 @@ Format find_format(const std::string& path, const std::string& type) {
                   "; it must be bool, f2, f4, f8, i1 to i8, u1 to u8, S or U: save array.astype('float64')");
 }
 
-/// Rows and columns of the array; throws unless its data fits into the file.
-NpyMatrix shaped(const ByteReader& file, const Header& header, std::size_t value_size) {
-  NpyMatrix matrix{file.path(), 0, 1, {}, {}, false};
+/// Throws unless the data of this shape fits into the file.
+void require_room(const ByteReader& file, const Header& header, std::size_t value_size) {
   if (header.shape.empty()) throw bad_input(file.path() + ": is a single number, not an array");
   if (header.fortran && header.shape.size() > 2)
     throw bad_input(file.path() + ": has Fortran order and more than two dimensions: save " +
@@ -163,9 +163,6 @@ NpyMatrix shaped(const ByteReader& file, const Header& header, std::size_t value
     file.expect_room(static_cast<std::uint64_t>(extent), bytes, promise + " values");
     bytes *= static_cast<std::uint64_t>(extent);
   }
-  matrix.rows = header.shape.front();
-  for (std::size_t i = 1; i < header.shape.size(); ++i) matrix.columns *= header.shape[i];
-  return matrix;
 }
 
 /// Bytes of a text as UTF-8: S has one byte a character, U four.
@@ -184,26 +181,15 @@ std::string decode_text(const unsigned char* bytes, std::size_t size, bool wide,
   return text;
 }
 
-/// An array of texts '<U5' or '|S5'; nothing if the type is different.
-std::optional<NpyMatrix> read_texts(ByteReader& file, const Header& header) {
-  const std::string& type = header.type;
+/// The number of characters of the type '<U5' or '|S5'; nothing if the type is different.
+std::optional<std::size_t> text_length(const ByteReader& file, const std::string& type) {
   if (type.size() < 3 || (type[1] != 'U' && type[1] != 'S')) return std::nullopt;
-  const bool wide = type[1] == 'U';
   std::size_t length = 0;
   const auto [stop, code] = std::from_chars(type.data() + 2, type.data() + type.size(), length);
   constexpr std::size_t longest = 4096;
   if (code != std::errc{} || stop != type.data() + type.size() || length > longest)
     throw broken(file.path(), "its texts have the unreadable type " + quoted(type));
-  const std::size_t size = std::max<std::size_t>(1, length * (wide ? 4 : 1));
-  NpyMatrix matrix = shaped(file, header, size);
-  if (matrix.columns != 1) throw bad_input(file.path() + ": holds texts in more than one column");
-  std::vector<unsigned char> bytes(size);
-  for (Index i = 0; i < matrix.rows; ++i) {
-    if (length > 0) file.read_exact(bytes.data(), length * (wide ? 4 : 1), "data");
-    matrix.texts.push_back(decode_text(bytes.data(), length * (wide ? 4 : 1), wide, type[0] == '>'));
-  }
-  file.expect_end("last value");
-  return matrix;
+  return length;
 }
 
 constexpr std::uint64_t deflate_limit = 1032;  // no deflate stream expands by more
@@ -259,32 +245,82 @@ std::string inflated(const std::string& path, const std::string& packed, std::ui
 
 }  // namespace
 
-NpyMatrix read_npy(const std::string& path) {
-  ByteReader file(path);
-  return read_npy(file);
+NpyReader::NpyReader(ByteReader file) : file_(std::move(file)) {
+  const Header header = read_header(file_);
+  fortran_ = header.fortran;
+  begin_ = header.bytes;
+  if (const auto length = text_length(file_, header.type)) {
+    wide_ = header.type[1] == 'U';
+    big_ = header.type[0] == '>';
+    value_size_ = *length * (wide_ ? 4 : 1);
+    require_room(file_, header, std::max<std::size_t>(1, value_size_));
+  } else {
+    const Format format = find_format(file_.path(), header.type);
+    value_size_ = format.size;
+    decoder_ = format.decoder;
+    swap_ = format.swap;
+    whole_ = format.whole;
+    require_room(file_, header, value_size_);
+  }
+  rows_ = header.shape.front();
+  for (std::size_t i = 1; i < header.shape.size(); ++i) columns_ *= header.shape[i];
+  if (holds_texts() && columns_ != 1) throw bad_input(path() + ": holds texts in more than one column");
 }
 
-NpyMatrix read_npy(ByteReader& file) {
-  const Header header = read_header(file);
-  if (auto texts = read_texts(file, header)) return std::move(*texts);
-  const Format format = find_format(file.path(), header.type);
-  NpyMatrix matrix = shaped(file, header, format.size);
-  matrix.whole = format.whole;
-  const auto rows = static_cast<std::size_t>(matrix.rows);
-  const auto columns = static_cast<std::size_t>(matrix.columns);
-  matrix.values.resize(rows * columns);
-  // The file is read one line of its own order at a time: a row in C order, a column in Fortran order.
-  const std::size_t lines = header.fortran ? columns : rows;
-  const std::size_t length = header.fortran ? rows : columns;
-  std::vector<unsigned char> line(length * format.size);
-  for (std::size_t i = 0; i < lines; ++i) {
-    file.read_exact(line.data(), line.size(), "data");
-    for (std::size_t k = 0; k < length; ++k) {
-      const std::size_t place = header.fortran ? k * columns + i : i * columns + k;
-      matrix.values[place] = format.decoder(&line[k * format.size], format.swap);
-    }
+NpyMatrix NpyReader::read(Range rows) {
+  NpyMatrix matrix{path(), rows.size(), columns_, {}, {}, whole_};
+  const auto columns = static_cast<std::uint64_t>(columns_);
+  // One column has the same order in C and in Fortran.
+  const bool by_columns = fortran_ && columns_ > 1;
+  if (!by_columns) file_.seek(begin_ + static_cast<std::uint64_t>(rows.begin) * columns * value_size_);
+  if (holds_texts())
+    read_texts(matrix);
+  else if (by_columns)
+    read_columns(rows, matrix);
+  else
+    read_lines(matrix);
+  return matrix;
+}
+
+void NpyReader::read_texts(NpyMatrix& matrix) {
+  std::vector<unsigned char> bytes(std::max<std::size_t>(1, value_size_));
+  for (Index i = 0; i < matrix.rows; ++i) {
+    if (value_size_ > 0) file_.read_exact(bytes.data(), value_size_, "data");
+    matrix.texts.push_back(decode_text(bytes.data(), value_size_, wide_, big_));
   }
-  file.expect_end("last value");
+}
+
+void NpyReader::read_lines(NpyMatrix& matrix) {
+  const auto length = static_cast<std::size_t>(columns_);
+  std::vector<unsigned char> line(length * value_size_);
+  matrix.values.reserve(static_cast<std::size_t>(matrix.rows) * length);
+  for (Index i = 0; i < matrix.rows; ++i) {
+    file_.read_exact(line.data(), line.size(), "data");
+    for (std::size_t k = 0; k < length; ++k) matrix.values.push_back(decoder_(&line[k * value_size_], swap_));
+  }
+}
+
+void NpyReader::read_columns(Range rows, NpyMatrix& matrix) {
+  const auto length = static_cast<std::size_t>(matrix.rows), columns = static_cast<std::size_t>(columns_);
+  std::vector<unsigned char> line(length * value_size_);
+  matrix.values.resize(length * columns);
+  for (std::size_t c = 0; c < columns; ++c) {
+    file_.seek(begin_ + (c * static_cast<std::uint64_t>(rows_) + static_cast<std::uint64_t>(rows.begin)) *
+                            value_size_);
+    file_.read_exact(line.data(), line.size(), "data");
+    for (std::size_t i = 0; i < length; ++i)
+      matrix.values[i * columns + c] = decoder_(&line[i * value_size_], swap_);
+  }
+}
+
+NpyMatrix read_npy(const std::string& path) {
+  return read_npy(ByteReader(path));
+}
+
+NpyMatrix read_npy(ByteReader file) {
+  NpyReader reader(std::move(file));
+  NpyMatrix matrix = reader.read({0, reader.rows()});
+  reader.expect_end();
   return matrix;
 }
 
@@ -379,8 +415,7 @@ bool NpzFile::has(const std::string& name) const {
 NpyMatrix NpzFile::read(const std::string& name) const {
   for (const Member& member : members_) {
     if (member.name != name) continue;
-    ByteReader reader(path_ + ": " + name, content(member));
-    return read_npy(reader);
+    return read_npy(ByteReader(path_ + ": " + name, content(member)));
   }
   std::string all;
   for (const Member& member : members_) all += (all.empty() ? "" : ", ") + member.name;

@@ -1,6 +1,7 @@
-#include "poise_data/reading.hpp"
+#include "poise/import/reading.hpp"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,10 @@
 #include "poise/base/error.hpp"
 
 namespace poise::data {
+
+void ByteReader::Close::operator()(gzFile_s* file) const {
+  gzclose_r(file);
+}
 
 ByteReader::ByteReader(std::string path) : path_(std::move(path)) {
   std::error_code code;
@@ -69,6 +74,17 @@ int ByteReader::get() {
   const int c = gzgetc(file_.get());
   if (c == -1) check_stream();
   return c;
+}
+
+void ByteReader::seek(std::uint64_t place) {
+  if (!file_) {
+    place_ = std::min<std::uint64_t>(place, bytes_.size());
+    return;
+  }
+  if (gztell(file_.get()) == static_cast<z_off_t>(place)) return;
+  if (gzseek(file_.get(), static_cast<z_off_t>(place), SEEK_SET) >= 0) return;
+  check_stream();
+  throw bad_input(path_ + ": cannot be read at byte " + std::to_string(place));
 }
 
 void ByteReader::expect_end(const std::string& last) {

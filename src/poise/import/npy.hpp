@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
-#include "poise_data/reading.hpp"
+#include "poise/import/reading.hpp"
 
 namespace poise::data {
 
@@ -19,12 +19,41 @@ struct NpyMatrix {
   bool whole = false;              ///< the type has whole numbers only
 };
 
-/// Reads an NPY file (versions 1 to 3, plain or .gz): bool, f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 of either byte
-/// order, texts (S, U), C or Fortran order. Serial. Throws bad_input for a broken header, another type, an
-/// empty array, more data than the file holds, or less. Integers beyond 2^53 are rounded.
+/// Reads an NPY file (versions 1 to 3, plain or .gz) by rows: bool, f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 of
+/// either byte order, texts (S, U), C or Fortran order. Serial. Throws bad_input for a broken header, another
+/// type, an empty array, more data than the file holds, or less. Integers beyond 2^53 are rounded.
+class NpyReader {
+ public:
+  explicit NpyReader(ByteReader file);
+
+  [[nodiscard]] const std::string& path() const { return file_.path(); }
+  [[nodiscard]] Index rows() const { return rows_; }
+  [[nodiscard]] Index columns() const { return columns_; }
+  [[nodiscard]] bool holds_texts() const { return decoder_ == nullptr; }
+  /// These rows, as a matrix of their own. Rows that follow each other are read fastest.
+  [[nodiscard]] NpyMatrix read(Range rows);
+  /// Throws if bytes follow the last value. Call this after the last row has been read.
+  void expect_end() { file_.expect_end("last value"); }
+
+ private:
+  using Decoder = double (*)(const unsigned char*, bool);
+  void read_texts(NpyMatrix& matrix);
+  void read_lines(NpyMatrix& matrix);
+  void read_columns(Range rows, NpyMatrix& matrix);
+
+  ByteReader file_;
+  Index rows_ = 0, columns_ = 1;
+  std::uint64_t begin_ = 0;     // of the data, in bytes
+  std::size_t value_size_ = 0;  // bytes
+  Decoder decoder_ = nullptr;   // null: texts
+  bool swap_ = false, whole_ = false, fortran_ = false;
+  bool wide_ = false, big_ = false;  // of texts: four bytes a character, and their order
+};
+
+/// The whole matrix.
 [[nodiscard]] NpyMatrix read_npy(const std::string& path);
-/// Reads an NPY file from bytes, such as a member of an NPZ file.
-[[nodiscard]] NpyMatrix read_npy(ByteReader& file);
+/// From bytes, such as a member of an NPZ file.
+[[nodiscard]] NpyMatrix read_npy(ByteReader file);
 
 /// An NPZ file: a ZIP file of NPY arrays, stored or deflated. Serial. Sizes in the file are checked before
 /// memory is reserved; checksums are verified. Throws bad_input.

@@ -1,4 +1,4 @@
-#include "poise_data/csv.hpp"
+#include "poise/import/csv.hpp"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <string_view>
 
 #include "poise/base/error.hpp"
@@ -98,93 +99,6 @@ bool says_missing(const std::string& text) {
   return means_missing(text) || (is_number(text, value) && !std::isfinite(value));
 }
 
-/// Whether a field of a column that is not dropped is empty or says that its value is missing.
-bool misses_a_value(const Fields& fields, const std::vector<bool>& dropped) {
-  for (std::size_t c = 0; c < fields.size(); ++c)
-    if (!dropped[c] && (fields[c].text.empty() || says_missing(fields[c].text))) return true;
-  return false;
-}
-
-/// Reads fields as numbers, with the same decimal sign in the whole table.
-class NumberReader {
- public:
-  NumberReader(const CsvTable& table, const CsvFormat& format, char separator)
-      : table_(table), decimal_(format.decimal), separator_(separator) {}
-
-  double operator()(const CsvField& field, Index line, std::size_t column) {
-    double value = 0.0;
-    const auto comma = field.text.find(',');
-    const bool by_comma = comma != std::string::npos && may_be_decimal(field);
-    if (by_comma) {
-      std::string text = field.text;
-      text[comma] = '.';
-      if (field.text.find('.') == std::string::npos && is_number(text, value) && std::isfinite(value)) {
-        if (decimal_ == CsvDecimal::detect && separator_ == ',' && commas_.empty() &&
-            may_be_thousands(field.text))
-          throw bad_input(
-              at(line, column) + quoted(field.text) +
-              " has a decimal comma or a separator of thousands: -csv_decimal comma takes it for a decimal "
-              "one; remove separators of thousands");
-        note(commas_, points_, line, column);
-        return value;
-      }
-    } else if (decimal_ != CsvDecimal::comma || field.text.find('.') == std::string::npos) {
-      if (is_number(field.text, value) && std::isfinite(value)) {
-        if (field.text.find('.') != std::string::npos) note(points_, commas_, line, column);
-        return value;
-      }
-    }
-    throw bad_input(at(line, column) + why_not(field));
-  }
-
- private:
-  [[nodiscard]] bool may_be_decimal(const CsvField& field) const {
-    if (decimal_ == CsvDecimal::detect) return separator_ != ',' || field.quoted;
-    return decimal_ == CsvDecimal::comma;
-  }
-  /// Where the first number with this sign stands; the other sign must not have been seen.
-  void note(std::string& here, const std::string& other, Index line, std::size_t column) const {
-    if (here.empty()) here = at(line, column);
-    if (decimal_ == CsvDecimal::detect && !other.empty())
-      throw bad_input(
-          here + "this number and the one at " + other +
-          "have different decimal signs, point and comma: say which one is meant by -csv_decimal");
-  }
-  [[nodiscard]] std::string at(Index line, std::size_t column) const {
-    std::string name;
-    if (column < names_.size()) name = " (" + quoted(names_[column]) + ")";
-    return fmt::format("{}: line {}, column {}{}: ", table_.path, line, column, name);
-  }
-  [[nodiscard]] std::string why_not(const CsvField& field) const {
-    const std::string cure =
-        "the value is missing; fill it in, leave such rows out by -drop_missing true, or the column by "
-        "-drop_columns";
-    if (field.text.empty()) return "the field is empty: " + cure;
-    if (says_missing(field.text)) return quoted(field.text) + " is not a finite number: " + cure;
-    std::string text = quoted(field.text) + " is not a number";
-    if (field.text.find_first_of("0123456789") == 0 && field.text.find(',') != std::string::npos)
-      return text + "; a decimal comma is taken by -csv_decimal comma, thousands separators are not";
-    if (table_.rows == 0 && names_.empty())
-      text += " (-csv_header true if this line holds the names of the columns)";
-    return fmt::format(
-        "{}; a column of words must be encoded as numbers, be the -label_column, or be left out by "
-        "-drop_columns {}",
-        text, column_of_message_);
-  }
-
- public:
-  void set_names(const std::vector<std::string>& names) { names_ = names; }
-  void set_column(std::size_t column) { column_of_message_ = column; }
-
- private:
-  const CsvTable& table_;
-  CsvDecimal decimal_;
-  char separator_;
-  std::vector<std::string> names_;
-  std::size_t column_of_message_ = 0;
-  mutable std::string points_, commas_;
-};
-
 }  // namespace
 
 void split_record(const std::string& record, char separator, std::vector<CsvField>& fields) {
@@ -252,6 +166,13 @@ bool CsvRecords::next(std::vector<CsvField>& fields) {
   return true;
 }
 
+bool CsvRecords::skip() {
+  if (!has_record_) return false;
+  shown_line_ = line_;
+  has_record_ = read_record();
+  return true;
+}
+
 CsvFormat CsvFormat::from(Options& options) {
   CsvFormat format;
   const std::string header =
@@ -272,7 +193,6 @@ CsvFormat CsvFormat::from(Options& options) {
       options.choice("csv_decimal", "detect", {"detect", "point", "comma"},
                      "decimal sign (detect: a comma if commas do not separate the fields)");
   if (decimal != "detect") format.decimal = decimal == "comma" ? CsvDecimal::comma : CsvDecimal::point;
-  format.drop_missing = options.flag("drop_missing", false, "leave out rows with a missing number or label");
   return format;
 }
 
@@ -295,56 +215,169 @@ bool is_number(const std::string& text, double& value) {
   return !field.empty() && code == std::errc{} && stop == end;
 }
 
-CsvTable read_csv(const std::string& path, const CsvFormat& format,
-                  const std::function<CsvRoles(Index, const std::vector<std::string>&)>& roles) {
-  CsvRecords records(path, format.separator);
+double CsvNumbers::operator()(const CsvField& field, Index line, std::size_t column, bool first) {
+  double value = 0.0;
+  const auto comma = field.text.find(',');
+  const bool by_comma = comma != std::string::npos && may_be_decimal(field);
+  if (by_comma) {
+    std::string text = field.text;
+    text[comma] = '.';
+    if (field.text.find('.') == std::string::npos && is_number(text, value) && std::isfinite(value)) {
+      if (format_.decimal == CsvDecimal::detect && separator_ == ',' && commas_.empty() &&
+          may_be_thousands(field.text))
+        throw bad_input(
+            at(line, column) + quoted(field.text) +
+            " has a decimal comma or a separator of thousands: -csv_decimal comma takes it for a decimal "
+            "one; remove separators of thousands");
+      note(commas_, points_, line, column);
+      return value;
+    }
+  } else if (format_.decimal != CsvDecimal::comma || field.text.find('.') == std::string::npos) {
+    if (is_number(field.text, value) && std::isfinite(value)) {
+      if (field.text.find('.') != std::string::npos) note(points_, commas_, line, column);
+      return value;
+    }
+  }
+  throw bad_input(at(line, column) + why_not(field, column, first));
+}
+
+bool CsvNumbers::may_be_decimal(const CsvField& field) const {
+  if (format_.decimal == CsvDecimal::detect) return separator_ != ',' || field.quoted;
+  return format_.decimal == CsvDecimal::comma;
+}
+
+/// `here`: where the first number with this sign stands; the other sign must not have been seen.
+void CsvNumbers::note(std::string& here, const std::string& other, Index line, std::size_t column) const {
+  if (here.empty()) here = at(line, column);
+  if (format_.decimal == CsvDecimal::detect && !other.empty())
+    throw bad_input(here + "this number and the one at " + other +
+                    "have different decimal signs, point and comma: say which one is meant by -csv_decimal");
+}
+
+std::string CsvNumbers::at(Index line, std::size_t column) const {
+  std::string name;
+  if (column < names_.size()) name = " (" + quoted(names_[column]) + ")";
+  return fmt::format("{}: line {}, column {}{}: ", path_, line, column, name);
+}
+
+std::string CsvNumbers::why_not(const CsvField& field, std::size_t column, bool first) const {
+  const std::string cure = fmt::format(
+      "the value is missing; fill it in, leave such rows out by {}, or the column by -drop_columns",
+      format_.cure_of_missing);
+  if (field.text.empty()) return "the field is empty: " + cure;
+  if (says_missing(field.text)) return quoted(field.text) + " is not a finite number: " + cure;
+  std::string text = quoted(field.text) + " is not a number";
+  if (field.text.find_first_of("0123456789") == 0 && field.text.find(',') != std::string::npos)
+    return text + "; a decimal comma is taken by -csv_decimal comma, thousands separators are not";
+  if (first && names_.empty()) text += " (-csv_header true if this line holds the names of the columns)";
+  return fmt::format(
+      "{}; a column of words must be encoded as numbers, be the -label_column, or be left out by "
+      "-drop_columns {}",
+      text, column);
+}
+
+CsvReader::CsvReader(const std::string& path, const CsvFormat& format, const CsvRolesOf& roles)
+    : path_(path),
+      format_(format),
+      records_(path, format.separator),
+      number_(path, format, records_.separator()) {
+  has_fields_ = records_.next(fields_);
+  if (!has_fields_) return;
+  const bool header =
+      format.header == CsvHeader::yes || (format.header == CsvHeader::detect && is_header(fields_));
+  std::vector<std::string> all_names;
+  if (header)
+    for (const CsvField& field : fields_) all_names.push_back(one_line(field.text));
+  columns_.assign(fields_.size(), Column::number);
+  set_columns(all_names, roles ? roles(static_cast<Index>(fields_.size()), all_names) : CsvRoles{});
+  number_.set_names(all_names);
+  has_fields_ = !header;
+}
+
+void CsvReader::set_columns(const std::vector<std::string>& all_names, const CsvRoles& roles) {
+  for (const Index column : roles.may_miss) columns_[static_cast<std::size_t>(column)] = Column::may_miss;
+  for (const Index column : roles.dropped) columns_[static_cast<std::size_t>(column)] = Column::dropped;
+  if (roles.text >= 0) columns_[static_cast<std::size_t>(roles.text)] = Column::text;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    if (columns_[c] == Column::text || columns_[c] == Column::dropped) continue;
+    numbers_.push_back(static_cast<Index>(c));
+    if (!all_names.empty()) names_.push_back(all_names[c]);
+  }
+}
+
+/// Whether a field of a column that is not dropped is empty or says that its value is missing.
+bool CsvReader::misses_a_value(const Fields& fields) const {
+  for (std::size_t c = 0; c < fields.size(); ++c)
+    if (columns_[c] != Column::dropped && (fields[c].text.empty() || says_missing(fields[c].text)))
+      return true;
+  return false;
+}
+
+bool CsvReader::skip() {
+  if (!has_fields_) return records_.skip();
+  has_fields_ = false;
+  return true;
+}
+
+bool CsvReader::next(CsvRow& row) {
+  for (;;) {
+    if (!has_fields_ && !records_.next(fields_)) return false;
+    has_fields_ = false;
+    row.line = records_.line();
+    if (fields_.size() != columns_.size())
+      throw bad_input(
+          fmt::format("{}: line {}: has {} fields, the rows above {}: every row needs the same columns",
+                      path_, row.line, fields_.size(), columns_.size()));
+    if (!format_.drop_missing || !misses_a_value(fields_)) break;
+    ++left_out_;
+  }
+  row.numbers.clear();
+  for (std::size_t c = 0; c < fields_.size(); ++c) {
+    const std::string& text = fields_[c].text;
+    if (columns_[c] == Column::text)
+      row.text = text;
+    else if (columns_[c] == Column::may_miss && (text.empty() || says_missing(text)))
+      row.numbers.push_back(std::numeric_limits<double>::quiet_NaN());
+    else if (columns_[c] != Column::dropped)
+      row.numbers.push_back(number_(fields_[c], row.line, c, first_));
+  }
+  first_ = false;
+  return true;
+}
+
+CsvTable read_csv(const std::string& path, const CsvFormat& format, const CsvRolesOf& roles) {
+  bool has_texts = false;
+  CsvReader reader(path, format, [&](Index columns, const std::vector<std::string>& names) {
+    CsvRoles all = roles ? roles(columns, names) : CsvRoles{};
+    has_texts = all.text >= 0;
+    return all;
+  });
   CsvTable table;
   table.path = path;
-  NumberReader number(table, format, records.separator());
-  Index width = 0;
-  std::vector<std::string> all_names;
-  CsvRoles role;
-  std::vector<bool> dropped;
-  for (Fields fields; records.next(fields);) {
-    if (width == 0) {
-      width = static_cast<Index>(fields.size());
-      const bool header =
-          format.header == CsvHeader::yes || (format.header == CsvHeader::detect && is_header(fields));
-      if (header)
-        for (const CsvField& field : fields) all_names.push_back(one_line(field.text));
-      if (roles) role = roles(width, all_names);
-      number.set_names(all_names);
-      dropped.assign(static_cast<std::size_t>(width), false);
-      for (const Index column : role.dropped) dropped[static_cast<std::size_t>(column)] = true;
-      for (Index c = 0; c < width; ++c) {
-        if (c == role.text || dropped[static_cast<std::size_t>(c)]) continue;
-        ++table.columns;
-        table.numbers.push_back(c);
-        if (header) table.names.push_back(all_names[static_cast<std::size_t>(c)]);
-      }
-      if (header) continue;
-    }
-    if (static_cast<Index>(fields.size()) != width)
-      throw bad_input(
-          fmt::format("{}: line {}: has {} fields, the rows above {}: every row needs the same columns", path,
-                      records.line(), fields.size(), width));
-    if (format.drop_missing && misses_a_value(fields, dropped)) {
-      ++table.left_out;
-      continue;
-    }
-    for (std::size_t c = 0; c < fields.size(); ++c) {
-      number.set_column(c);
-      if (static_cast<Index>(c) == role.text)
-        table.texts.push_back(fields[c].text);
-      else if (!dropped[c])
-        table.values.push_back(number(fields[c], records.line(), c));
-    }
-    table.lines.push_back(records.line());
-    ++table.rows;
+  table.columns = reader.columns();
+  table.names = reader.names();
+  table.numbers = reader.numbers();
+  for (CsvRow row; reader.next(row); ++table.rows) {
+    if (has_texts) table.texts.push_back(row.text);
+    table.values.insert(table.values.end(), row.numbers.begin(), row.numbers.end());
+    table.lines.push_back(row.line);
   }
+  table.left_out = reader.left_out();
   if (table.rows == 0 && table.left_out > 0) throw bad_input(path + ": every row has a missing value");
   if (table.rows == 0) throw bad_input(path + ": holds no row of numbers: is it a text table?");
   return table;
+}
+
+bool LabelOrder::operator()(const std::string& a, const std::string& b) const {
+  double x = 0.0, y = 0.0;
+  const bool a_is = is_number(a, x), b_is = is_number(b, y);
+  if (a_is && b_is) return x < y;
+  if (a_is != b_is) return a_is;
+  return a < b;
+}
+
+bool begins_with_index(const std::vector<std::string>& names) {
+  return names.size() > 1 && (names[0].empty() || names[0] == "Unnamed: 0");
 }
 
 std::vector<Index> parse_columns(const std::string& text, Index columns,
