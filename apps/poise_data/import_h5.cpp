@@ -1,6 +1,9 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "poise/base/error.hpp"
 #include "poise/base/output.hpp"
@@ -50,7 +53,14 @@ void map_labels(DatasetContent& content) {
     }
     return labels;
   };
-  number_labels(raw(content.train), raw(content.test), {0, true}, content);
+  // All sets have the same numbers: the validation samples are numbered behind the test samples.
+  RawLabels held_out = raw(content.test), validation = raw(content.validation);
+  held_out.texts.insert(held_out.texts.end(), validation.texts.begin(), validation.texts.end());
+  held_out.where.insert(held_out.where.end(), validation.where.begin(), validation.where.end());
+  number_labels(raw(content.train), held_out, {0, true}, content);
+  std::vector<Index>& numbers = content.test.labels;
+  content.validation.labels.assign(numbers.begin() + content.test.count, numbers.end());
+  numbers.resize(static_cast<std::size_t>(content.test.count));
   if (names.empty()) return;
   for (std::string& name : content.class_names) name = names[static_cast<std::size_t>(std::stoll(name))];
 }
@@ -77,15 +87,20 @@ DatasetInfo import_h5(Options& options, bool declare_only) {
   content.target_names = info.target_names;
   content.class_names = info.class_names;
   content.train = whole_rows(data.read_train({0, info.samples}));
-  if (info.test_samples > 0) content.test = whole_rows(data.read_test({0, info.test_samples}));
-  if (info.test_samples > 0 && content.test.count == 0)
-    warn(path + ": every test row has a missing number: the copy has no test set");
+  for (const auto& [prefix, set] :
+       {std::pair("validation_", &content.validation), std::pair("test_", &content.test)}) {
+    const Index rows = set_info(info, prefix).samples;
+    if (rows > 0) *set = whole_rows(data.read({0, rows}, prefix));
+    if (rows > 0 && set->count == 0)
+      warn(fmt::format("{}: every row of /{}features has a missing number: the copy has no such set", path,
+                       prefix));
+  }
   if (content.train.count == 0) throw bad_input(path + ": every training row has a missing number");
-  const Index left_out = info.samples + info.test_samples - content.train.count - content.test.count;
+  const Index rows = info.samples + info.validation_samples + info.test_samples;
+  const Index left_out = rows - content.train.count - content.validation.count - content.test.count;
   if (left_out > 0)
     std::fprintf(stderr, "poise: %s: %lld of %lld rows are left out, for they have missing numbers\n",
-                 path.c_str(), static_cast<long long>(left_out),
-                 static_cast<long long>(info.samples + info.test_samples));
+                 path.c_str(), static_cast<long long>(left_out), static_cast<long long>(rows));
   if (map && !info.classification) throw bad_input(path + ": -map_labels true: it has targets, no labels");
   if (map) map_labels(content);
   if (info.has_teacher) std::fprintf(stderr, "poise: %s: its /teacher is not copied\n", path.c_str());

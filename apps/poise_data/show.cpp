@@ -28,13 +28,13 @@ struct Statistics {
   std::vector<Index> class_counts;
 };
 
-Statistics scan(const Dataset& data, bool test) {
+Statistics scan(const Dataset& data, const std::string& prefix) {
   const DatasetInfo& info = data.info();
   Statistics s;
   s.features.resize(static_cast<std::size_t>(info.inputs));
   s.targets.resize(static_cast<std::size_t>(info.classification ? 0 : info.outputs));
   s.class_counts.resize(static_cast<std::size_t>(info.classification ? info.outputs : 0));
-  const Index n = test ? info.test_samples : info.samples;
+  const Index n = set_info(info, prefix).samples;
   constexpr Index block_values = 1 << 20;
   const Index block_rows = std::max<Index>(1, block_values / (info.inputs + info.outputs));
   const auto add = [](std::vector<Column>& columns, const std::vector<double>& values) {
@@ -42,7 +42,7 @@ Statistics scan(const Dataset& data, bool test) {
   };
   for (Index begin = 0; begin < n; begin += block_rows) {
     const Range rows{begin, std::min(begin + block_rows, n)};
-    const SampleBlock block = test ? data.read_test(rows) : data.read_train(rows);
+    const SampleBlock block = data.read(rows, prefix);
     add(s.features, block.features);
     if (info.has_answers && !info.classification) add(s.targets, block.targets);
     for (const Index label : block.labels) ++s.class_counts[static_cast<std::size_t>(label)];
@@ -92,23 +92,24 @@ void show_packing(std::ostream& out, const Packing& packing) {
   if (packing.add_offset != 0.0) out << " + " << packing.add_offset;
 }
 
-/// Returns the samples of each class.
-std::vector<Index> show_set(std::ostream& out, const Dataset& data, bool test) {
+/// Returns the samples of each class; empty for a regression, or if there is no such set.
+std::vector<Index> show_set(std::ostream& out, const Dataset& data, const std::string& prefix) {
   const DatasetInfo& info = data.info();
-  const Index rows = test ? info.test_samples : info.samples;
-  const std::string prefix = test ? "/test_" : "/";
-  const Statistics statistics = scan(data, test);
-  out << "  " << prefix << "features [" << rows << ", " << info.inputs << "] " << info.feature_type;
-  show_packing(out, test ? info.test_features_packing : info.features_packing);
+  const SetInfo set = set_info(info, prefix);
+  const Index rows = set.samples;
+  if (rows == 0) return {};
+  const Statistics statistics = scan(data, prefix);
+  out << "  /" << prefix << "features [" << rows << ", " << info.inputs << "] " << info.feature_type;
+  show_packing(out, set.features);
   out << "\n";
   show_features(out, info, statistics.features, rows);
   if (!info.has_answers) {
     out << "  no labels or targets\n";
   } else if (info.classification) {
-    out << "  " << prefix << "labels [" << rows << "], " << plural(info.outputs, "class") << "\n";
+    out << "  /" << prefix << "labels [" << rows << "], " << plural(info.outputs, "class") << "\n";
   } else {
-    out << "  " << prefix << "targets [" << rows << ", " << info.outputs << "]";
-    show_packing(out, test ? info.test_answers_packing : info.answers_packing);
+    out << "  /" << prefix << "targets [" << rows << ", " << info.outputs << "]";
+    show_packing(out, set.answers);
     out << "\n";
   }
   show_answers(out, info, statistics, rows);
@@ -131,9 +132,9 @@ std::string show_dataset(const std::string& path) {
       out << (j == 0 ? "" : ", ") << info.input_names[j];
     out << (info.input_names.size() > most ? ", ...\n" : "\n");
   }
-  const std::vector<Index> train = show_set(out, data, false);
-  std::vector<Index> test;
-  if (info.test_samples > 0) test = show_set(out, data, true);
+  const std::vector<Index> train = show_set(out, data, "");
+  (void)show_set(out, data, "validation_");
+  const std::vector<Index> test = show_set(out, data, "test_");
   for (const std::string& warning : class_warnings(train, test, info.class_names))
     out << "  warning: " << warning << "\n";
   return out.str();

@@ -3,14 +3,14 @@ weights of another run (-start_from)."""
 
 import os
 import shutil
+import subprocess
 import unittest
 
 import h5py
 import numpy as np
 
 from audited import AuditTest
-from training import (DONE, WORK, RefusalTest, attributes, checkpoints, history, parameters,
-                      train)
+from training import (DATA, DONE, WORK, RefusalTest, attributes, checkpoints, history, parameters, patience, train)
 from test_predict import predict, printed_quality
 
 ROUNDING = 1e-11  # sums in a different order
@@ -86,6 +86,23 @@ class Sets(ValidationTest):
         text = train("-data", self.classes, *options, "-run", self.new_run(), ranks=2).stdout
         self.assertRegex(text, r"data .*: 3\d training samples, 1\d validation samples, 6 test samples")
         self.assertRegex(text, r" +train +valid +test +left\n")
+
+    def test_copies_of_a_data_file_keep_its_validation_set(self):
+        labelled = shutil.copy(self.classes, self.path("labelled.h5"))
+        with h5py.File(labelled, "r+") as file:
+            file["validation_features"], file["validation_labels"] = file["features"][3:20], file["labels"][3:20]
+            file["validation_features"][4, 2] = np.nan
+        for source, options, kept in ((self.rising, [], slice(0, 40)), (labelled, ["-drop_missing", "true", "-map_labels", "true"],
+                                                                        [k for k in range(17) if k != 4])):
+            copy = self.new_run() + ".h5"
+            subprocess.run([DATA, "import", "-h5", source, *options, "-out", copy], check=True, capture_output=True, timeout=patience(60))
+            with h5py.File(source) as old, h5py.File(copy) as new:
+                answers = "validation_labels" if "validation_labels" in old else "validation_targets"
+                for data_set in ("validation_features", answers):
+                    np.testing.assert_array_equal(new[data_set][:], old[data_set][:][kept])
+                self.assertEqual(new[answers].attrs["dims"].split()[0], b"validation_sample")
+            shown = subprocess.run([DATA, "show", copy], check=True, capture_output=True, text=True, timeout=patience(60)).stdout
+            self.assertIn(f"/validation_features [{40 if answers.endswith('targets') else 16}, ", shown)
 
     def test_without_validation_samples_nothing_is_reported(self):
         run = self.new_run()

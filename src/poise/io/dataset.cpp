@@ -116,22 +116,12 @@ std::vector<double> Dataset::read_teacher() const {
   return teacher;
 }
 
-namespace {
-
-/// What the header says of the set with a prefix: "", "validation_" or "test_".
-struct SetInfo {
-  Index samples;
-  const Packing &features, &answers;
-};
-
 SetInfo set_info(const DatasetInfo& info, const std::string& prefix) {
   if (prefix == "test_") return {info.test_samples, info.test_features_packing, info.test_answers_packing};
   if (prefix == "validation_")
     return {info.validation_samples, info.validation_features_packing, info.validation_answers_packing};
   return {info.samples, info.features_packing, info.answers_packing};
 }
-
-}  // namespace
 
 SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   static const LogEvent event("DataRead");

@@ -58,6 +58,14 @@ struct DatasetInfo {
   bool has_teacher = false;  ///< /teacher, the linear map that made the targets or labels
 };
 
+/// What the header says of one set of a data file.
+struct SetInfo {
+  Index samples;
+  const Packing &features, &answers;
+};
+/// The set with a prefix: "" for training, "validation_" or "test_". Refers to `info`.
+[[nodiscard]] SetInfo set_info(const DatasetInfo& info, const std::string& prefix);
+
 /// Samples [begin, begin + count) of the training, validation or test set.
 struct SampleBlock {
   Index begin = 0, count = 0;
@@ -97,6 +105,7 @@ class Dataset {
   /// Collective. Every rank passes its own rows, which may be empty. Throws bad_input, the same on every
   /// rank, for rows outside the set, values that are not finite, and labels outside [0, classes): the message
   /// names the data set and the first such row over all ranks.
+  [[nodiscard]] SampleBlock read(Range rows, const std::string& prefix) const;  ///< prefix: see set_info
   [[nodiscard]] SampleBlock read_train(Range rows) const { return read(rows, ""); }
   [[nodiscard]] SampleBlock read_validation(Range rows) const { return read(rows, "validation_"); }
   [[nodiscard]] SampleBlock read_test(Range rows) const { return read(rows, "test_"); }
@@ -107,7 +116,6 @@ class Dataset {
   [[nodiscard]] std::vector<double> read_teacher() const;
 
  private:
-  [[nodiscard]] SampleBlock read(Range rows, const std::string& prefix) const;
   void read_numbers(const H5File& file, Range rows, const std::string& name, const Packing& packing,
                     Index columns, std::vector<double>& values) const;
   void read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,

@@ -24,7 +24,8 @@ H5File create_for(MPI_Comm comm, const std::string& path) {
 
 /// For one rank. Finds a full disk before a collective write fails on some ranks only.
 void require_room(const DatasetInfo& info, const std::string& temporary) {
-  const Index values = (info.samples + info.test_samples) * (info.inputs + info.outputs);
+  const Index values =
+      (info.samples + info.validation_samples + info.test_samples) * (info.inputs + info.outputs);
   if (info.feature_type == "uint8") return;  // deflated, so of unknown size
   require_space(temporary, sizeof(double) * static_cast<std::uint64_t>(values));
 }
@@ -54,6 +55,7 @@ DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info)
   write_names("/target_names", info_.target_names, "target");
   write_names("/class_names", info_.class_names, "class");
   create_sets(info_.samples, "/");
+  if (info_.validation_samples > 0) create_sets(info_.validation_samples, "/validation_");
   if (info_.test_samples > 0) create_sets(info_.test_samples, "/test_");
 }
 
@@ -68,7 +70,7 @@ void DatasetWriter::write_names(const std::string& name, const std::vector<std::
 
 void DatasetWriter::create_sets(Index rows, const std::string& prefix) {
   H5File& file = state_->file;
-  const std::string sample = prefix == "/" ? "sample" : "test_sample";
+  const std::string sample = prefix.substr(1) + "sample";  // the prefix is /, /validation_ or /test_
   const bool bytes = info_.feature_type == "uint8";
   file.create_rows(prefix + "features", {rows, info_.inputs}, bytes ? H5Kind::byte : H5Kind::real,
                    bytes ? byte_compression : 0);
@@ -127,6 +129,7 @@ DatasetInfo write_dataset(const std::string& path, const DatasetContent& content
   info.source = content.source;
   info.license = content.license;
   info.samples = content.train.count;
+  info.validation_samples = content.validation.count;
   info.test_samples = content.test.count;
   info.inputs = content.train.inputs;
   info.outputs = content.train.outputs;
@@ -139,9 +142,11 @@ DatasetInfo write_dataset(const std::string& path, const DatasetContent& content
   const auto all_bytes = [&](const SampleBlock& block) {
     return std::all_of(block.features.begin(), block.features.end(), is_byte);
   };
-  info.feature_type = all_bytes(content.train) && all_bytes(content.test) ? "uint8" : "float64";
+  const bool bytes = all_bytes(content.train) && all_bytes(content.validation) && all_bytes(content.test);
+  info.feature_type = bytes ? "uint8" : "float64";
   DatasetWriter writer(MPI_COMM_SELF, info);
   writer.write_train(content.train);
+  if (content.validation.count > 0) writer.write_validation(content.validation);
   if (content.test.count > 0) writer.write_test(content.test);
   writer.commit();
   return info;

@@ -28,6 +28,7 @@ class DatasetWriter {
   /// are stored as passed: with a scale factor other than 1 pass them before scaling. For a classification
   /// the labels are written.
   void write_train(const SampleBlock& block) { write(block, "/"); }
+  void write_validation(const SampleBlock& block) { write(block, "/validation_"); }
   void write_test(const SampleBlock& block) { write(block, "/test_"); }
   /// Collective. Writes a matrix [rows, columns], row-major, into its own data set; rank 0's values count.
   /// `axes`: see axes_attribute.
@@ -50,7 +51,7 @@ class DatasetWriter {
 struct DatasetContent {
   std::string name, source, license;
   std::vector<std::string> input_names, target_names, class_names;  ///< empty: not written
-  SampleBlock train, test;  ///< outputs of `train` is the number of targets or classes
+  SampleBlock train, validation, test;  ///< outputs of `train` is the number of targets or classes
 };
 
 /// Not collective: only the calling rank writes. Features are written as uint8 if all of them are integers in

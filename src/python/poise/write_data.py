@@ -85,7 +85,8 @@ def write_sets(file, path, sets, classes):
             raise Error(f"data file '{path}': /{key} holds neither reals nor integers: store numbers") from error
         if key.endswith("labels"):
             written.attrs["classes"] = int(classes)
-        words = ["test_sample" if key.startswith("test_") else "sample", COLUMNS[key.removeprefix("test_")]]
+        prefix, _, answers = key.rpartition("_")
+        words = [f"{prefix}_sample" if prefix else "sample", COLUMNS[answers]]
         write_axes(written, words[:values.ndim])
 
 
