@@ -13,6 +13,7 @@
 #include "poise/io/hdf5.hpp"
 #include "poise/run/provenance.hpp"
 #include "poise/run/report.hpp"
+#include "poise/run/study_run.hpp"
 
 namespace poise::compare {
 namespace {
@@ -156,29 +157,21 @@ std::string depth_table(const Study& study) {
 
 std::string failures_of(const Study& study) {
   std::string text;
-  for (std::size_t model = 0; model < study.models.size(); ++model)
-    for (Index seed = 0; seed < study.seeds; ++seed)
-      if (const std::string& error = study.errors[study.member(model, seed)]; !error.empty())
-        text += fmt::format("{}{}, seed {}: {}", text.empty() ? "" : "\n", study.models[model].name(),
-                            study.first_seed + seed, error);
+  for (std::size_t place = 0; place < study.errors.size(); ++place)
+    if (const std::string& error = study.errors[place]; !error.empty())
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", study.label(place), error);
   return text;
 }
 
-StudyDirectory::StudyDirectory(MPI_Comm comm, std::string path)
-    : comm_(comm), path_(std::move(path)), lock_(make_study_directory(comm, path_)) {}
-
-void StudyDirectory::write_options(const Config& resolved) const {
-  std::string text = "# poise-compare -options_file THIS_FILE repeats the study\n";
-  for (const auto& [name, value] : resolved)
-    if (name != "run" && name != "options_file" && !value.empty()) text += "-" + name + " " + value + "\n";
-  on_root(comm_, [&] { replace_file(path_ + "/options.txt", text); });
-}
-
-void StudyDirectory::write(const Study& study, const Config& config, bool weights) const {
-  RunFile::Named made_by = provenance(comm_);
+void write_compare(MPI_Comm comm, const std::string& path, const Study& study, const RunFile::Config& config,
+                   bool weights) {
+  RunFile::Named made_by = provenance(comm);
   made_by.back() = {"finished", date("%Y-%m-%dT%H:%M:%SZ")};  // instead of "started"
-  on_root(comm_, [&] {
-    const std::string path = path_ + "/compare.h5";
+  const auto failed = std::count_if(study.errors.begin(), study.errors.end(),
+                                    [](const std::string& error) { return !error.empty(); });
+  for (auto& attribute : study_outcome(static_cast<std::size_t>(failed), true))
+    made_by.push_back(std::move(attribute));
+  on_root(comm, [&] {
     H5File file = H5File::create_in_memory(path);
     file.set_attribute("/", "schema", std::string("poise-compare-1"));
     for (const auto& [name, value] : made_by) file.set_attribute("/", name, value);

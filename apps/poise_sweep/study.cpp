@@ -94,10 +94,8 @@ std::size_t Table::failures() const {
 }
 
 std::string Table::label(std::size_t row) const {
-  std::string text;
-  for (std::size_t c = 0; c < parameters_; ++c)
-    text += fmt::format("{}{} = {}", c == 0 ? "" : ", ", columns_[c].name, to_text(values_[row][c]));
-  return text;
+  return label_of({columns_.begin(), columns_.begin() + static_cast<std::ptrdiff_t>(parameters_)},
+                  values_[row]);
 }
 
 std::vector<std::vector<std::size_t>> Table::groups(const std::string& ignored) const {
@@ -123,6 +121,22 @@ std::size_t Table::count(const std::string& name) const {
   const std::vector<double> values = column(name);
   return static_cast<std::size_t>(
       std::count_if(values.begin(), values.end(), [](double v) { return !std::isnan(v) && v != 0.0; }));
+}
+
+std::string label_of(const std::vector<Column>& parameters, const std::vector<double>& values) {
+  std::string text;
+  for (std::size_t c = 0; c < parameters.size(); ++c)
+    text += fmt::format("{}{} = {}", c == 0 ? "" : ", ", parameters[c].name, to_text(values[c]));
+  return text;
+}
+
+std::string result_text(const Study& study, const std::vector<double>& results) {
+  std::string text;
+  for (const std::string& name : study.shown)
+    for (std::size_t c = 0; c < study.results.size() && c < results.size(); ++c)
+      if (study.results[c].name == name && !std::isnan(results[c]))
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, brief(results[c], 3));
+  return text;
 }
 
 std::string of_members(std::size_t some, std::size_t all) {
