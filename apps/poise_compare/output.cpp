@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/clock.hpp"
@@ -18,15 +19,26 @@
 namespace poise::compare {
 namespace {
 
+/// `scales`: the data sets that say what the indices count, one per dimension.
 void write_array(H5File& file, const std::string& name, const std::vector<Index>& dims,
-                 const std::vector<double>& values) {
+                 const std::vector<std::string>& scales, const std::vector<double>& values) {
   file.write_rows(name, dims, {0, dims.front()}, std::span<const double>(values));
+  file.set_dimensions(name, scales);
+}
+
+/// A dimension scale of the numbers 0, 1, ….
+void write_counting(H5File& file, const std::string& name, Index count) {
+  std::vector<double> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0.0);
+  write_array(file, name, {count}, {name}, numbers);
 }
 
 /// W as [q, m] row-major at every time, seed after seed; NaN for seeds that failed.
 void write_weights(H5File& file, const Study& s) {
   const auto times = static_cast<Index>(s.times.size());
   file.create_group("/weights");
+  write_counting(file, "/outputs", s.outputs);
+  write_counting(file, "/features", s.features);
   for (std::size_t model = 0; model < s.models.size(); ++model) {
     if (!s.models[model].linear()) continue;
     std::vector<double> values;
@@ -40,19 +52,22 @@ void write_weights(H5File& file, const Study& s) {
           for (Index j = 0; j < s.features; ++j)
             values.push_back(w[static_cast<std::size_t>(j * s.outputs + i)]);
     }
-    write_array(file, fmt::format("/weights/{}", model), {s.seeds, times, s.outputs, s.features}, values);
+    write_array(file, fmt::format("/weights/{}", model), {s.seeds, times, s.outputs, s.features},
+                {"/seeds", "/times", "/outputs", "/features"}, values);
   }
 }
 
 void write_study(H5File& file, const Study& s) {
-  std::string names;
+  std::string joined;
+  std::vector<std::string> names;
   std::vector<double> depths, seeds;
   for (const ModelSpec& model : s.models) {
-    names += (names.empty() ? "" : ";") + model.name();
+    names.push_back(model.name());
+    joined += (joined.empty() ? "" : ";") + names.back();
     depths.push_back(static_cast<double>(model.depth));
   }
   for (Index seed = 0; seed < s.seeds; ++seed) seeds.push_back(static_cast<double>(s.first_seed + seed));
-  file.set_attribute("/", "models", names);
+  file.set_attribute("/", "models", joined);
   file.set_attribute("/", "gamma", s.gamma);
   file.set_attribute("/", "samples", s.samples);
   file.set_attribute("/", "test_samples", s.test_samples);
@@ -60,12 +75,14 @@ void write_study(H5File& file, const Study& s) {
   file.set_attribute("/", "q", s.outputs);
   file.set_attribute("/", "failed", failures_of(s));
   const auto models = static_cast<Index>(s.models.size()), times = static_cast<Index>(s.times.size());
-  write_array(file, "/times", {times}, s.times);
-  write_array(file, "/seeds", {s.seeds}, seeds);
-  write_array(file, "/model_depth", {models}, depths);
+  write_array(file, "/times", {times}, {"/times"}, s.times);
+  write_array(file, "/seeds", {s.seeds}, {"/seeds"}, seeds);
+  file.write_texts("/models", names);
+  write_array(file, "/model_depth", {models}, {"/models"}, depths);
   for (const auto& [name, values] : s.paths)
-    write_array(file, "/paths/" + name, {models, s.seeds, times}, values);
-  for (const auto& [name, values] : s.work) write_array(file, "/costs/" + name, {models, s.seeds}, values);
+    write_array(file, "/paths/" + name, {models, s.seeds, times}, {"/models", "/seeds", "/times"}, values);
+  for (const auto& [name, values] : s.work)
+    write_array(file, "/costs/" + name, {models, s.seeds}, {"/models", "/seeds"}, values);
 }
 
 std::string number(double value) {

@@ -10,10 +10,11 @@
 namespace poise::compare {
 
 /// Collective. Rank 0 writes its study to compare.h5, atomically. Schema "poise-compare-1": /times [K],
-/// /seeds [S], /model_depth [M] (0: it has none), /paths/<name> [M, S, K], /costs/<name> [M, S], with
-/// `weights` /weights/<k> [S, K, q, m] of model k if it is linear; attributes of the root: `models` (their
-/// names, separated by ';'), gamma, samples, m, q, `failed` (one line per failed member with its name and the
-/// reason), study_outcome, and version, git, petsc, … as in run.h5; /config: the resolved options.
+/// /seeds [S], /models [M] (their names), which are dimension scales, /model_depth [M] (0: it has none),
+/// /paths/<name> [M, S, K], /costs/<name> [M, S], with `weights` /weights/<k> [S, K, q, m] of model k if it
+/// is linear; attributes of the root: `models` (their names, separated by ';'), gamma, samples, m, q,
+/// `failed` (one line per failed member with its name and the reason), study_outcome, and version, git,
+/// petsc, … as in run.h5; /config: the resolved options.
 void write_compare(MPI_Comm comm, const std::string& path, const Study& study, const RunFile::Config& config,
                    bool weights);
 

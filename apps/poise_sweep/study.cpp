@@ -131,10 +131,12 @@ std::string label_of(const std::vector<Column>& parameters, const std::vector<do
 }
 
 std::string result_text(const Study& study, const std::vector<double>& results) {
+  constexpr int most = 4;
   std::string text;
+  int count = 0;
   for (const std::string& name : study.shown)
     for (std::size_t c = 0; c < study.results.size() && c < results.size(); ++c)
-      if (study.results[c].name == name && !std::isnan(results[c]))
+      if (study.results[c].name == name && !std::isnan(results[c]) && count++ < most)
         text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, brief(results[c], 3));
   return text;
 }
@@ -196,11 +198,13 @@ void write_sweep(const std::string& path, const Table& table, const RunFile::Nam
   for (const auto& [name, value] : config) file.set_attribute("/config", name, value);
   file.create_group("/members");
   const auto rows = static_cast<Index>(table.rows());
+  file.write_rows("/member", {rows}, {0, rows}, counting(table.rows()));
   for (const Column& column : table.columns()) {
     const std::string name = "/members/" + column.name;
     const std::vector<double> values = table.column(column.name);
     file.write_rows(name, {rows}, {0, rows}, values);
     file.set_attribute(name, "meaning", column.meaning);
+    file.set_dimensions(name, {"/member"});
   }
   file.create_group("/errors");
   for (std::size_t row = 0; row < table.rows(); ++row)

@@ -95,13 +95,14 @@ struct Study {
 /// [smallest, largest] of each shown column; then the failed members with their messages.
 [[nodiscard]] std::string table_text(const Study& study, const Table& table);
 
-/// "reached 1, excess_ratio 9.2e-07, steps 40": the results of a member that the table on the terminal shows.
+/// "reached 1, excess_ratio 9.2e-07, tightness 1.1": the first of the results that the table on the terminal
+/// shows.
 [[nodiscard]] std::string result_text(const Study& study, const std::vector<double>& results);
 
 /// Not collective: call it on one rank. Writes DIR/sweep.h5, schema "poise-sweep-1", atomically: per column a
-/// 1-D data set /members/<column> with one entry per member and the attribute "meaning"; /errors with an
-/// attribute "member-K" per failed member K; /config with the resolved options; the given root attributes.
-/// Throws failure if the file cannot be written.
+/// 1-D data set /members/<column> with one entry per member and the attribute "meaning", over the dimension
+/// scale /member; /errors with an attribute "member-K" per failed member K; /config with the resolved
+/// options; the given root attributes. Throws failure if the file cannot be written.
 void write_sweep(const std::string& path, const Table& table, const RunFile::Named& attributes,
                  const RunFile::Config& config);
 

@@ -65,6 +65,9 @@ Axis parse_axis(const std::string& part) {
     add_values(part, list.substr(begin, end - begin), axis.values);
     begin = end + 1;
   }
+  for (auto value = axis.values.begin(); value != axis.values.end(); ++value)
+    if (std::find(axis.values.begin(), value, *value) != value)
+      throw refuse(part, "has the value " + *value + " twice");
   return axis;
 }
 
