@@ -11,6 +11,7 @@
 #include "poise/dynamics/flow.hpp"
 #include "poise/linalg/blas.hpp"
 #include "poise/objective/collapsed_model.hpp"
+#include "poise/run/members.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise_compare/weight.hpp"
 
@@ -88,7 +89,7 @@ class MemberRecorder {
 
 /// Not by an Experiment, which has one end: this flow ends a step at every recorded time.
 void follow_flow(MemberNetwork& network, const CompareSettings& settings, MemberRecorder& recorder,
-                 MemberRecord& record) {
+                 MemberRecord& record, Interruptions& requests) {
   const std::vector<double> times = settings.times();
   const VecHandle theta = network.layout().create();
   network.initialise(theta.get());
@@ -96,14 +97,18 @@ void follow_flow(MemberNetwork& network, const CompareSettings& settings, Member
   flow.scale_tolerances(network.layout());
   DynamicsState state;
   Evaluation last;
+  bool stopped = false;
   const Observer keep = [&](const DynamicsState&, Vec, Vec, const Evaluation& evaluation) {
     last = evaluation;
-    return true;
+    stopped = requests.poll().stop != Interruptions::Stop::no;
+    return !stopped;
   };
   for (const double time : times) {
     const double start = steady_seconds();
     flow.set_end_time(time);
-    if (flow.run(theta.get(), state, keep) != StopReason::reached_time)
+    const StopReason reason = flow.run(theta.get(), state, keep);
+    if (stopped) throw MemberStopped();
+    if (reason != StopReason::reached_time)
       throw Error(ExitCode::failed,
                   fmt::format("the flow is at t = {} after {} steps, but must reach t = {}: raise -steps, or "
                               "end earlier (-time)",
@@ -193,7 +198,7 @@ MemberRecord MemberRecord::unpacked(const std::vector<double>& values, std::size
 }
 
 MemberRecord run_member(MPI_Comm comm, const CompareSettings& settings, const ModelSpec& spec,
-                        std::uint64_t seed) {
+                        std::uint64_t seed, Interruptions& requests) {
   const ProcessGrid grid(comm);
   const TrainingData data(grid, settings.problem, nullptr);
   const MemberInput input{grid, data.problem(), data.features().width(), seed};
@@ -202,7 +207,7 @@ MemberRecord run_member(MPI_Comm comm, const CompareSettings& settings, const Mo
   MemberNetwork network(input, settings, spec);
   record.parameters = static_cast<double>(network.layout().width() * network.layout().row_length());
   MemberRecorder recorder(grid, data, network, record);
-  follow_flow(network, settings, recorder, record);
+  follow_flow(network, settings, recorder, record, requests);
   return record;
 }
 

@@ -65,9 +65,9 @@ struct MemberRecord {
 
 /// Collective on `comm`. Reads the data, trains the model by gradient flow (THEORY.md 4) and records it at
 /// every time of the study exactly: the integrator ends a step there. Throws failure if the integrator or a
-/// solve fails, or if the flow takes more than -steps.
+/// solve fails, or if the flow takes more than -steps; MemberStopped on request.
 [[nodiscard]] MemberRecord run_member(MPI_Comm comm, const CompareSettings& settings, const ModelSpec& spec,
-                                      std::uint64_t seed);
+                                      std::uint64_t seed, Interruptions& requests);
 
 /// Collective on the world of the grid. Loss and accuracy of f = W φ(x) (W: q x m, column-major, m = the
 /// local rows of the features) over a set of samples.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/clock.hpp"
@@ -13,19 +14,31 @@
 #include "poise/io/hdf5.hpp"
 #include "poise/run/provenance.hpp"
 #include "poise/run/report.hpp"
+#include "poise/run/study_run.hpp"
 
 namespace poise::compare {
 namespace {
 
+/// `scales`: the data sets that say what the indices count, one per dimension.
 void write_array(H5File& file, const std::string& name, const std::vector<Index>& dims,
-                 const std::vector<double>& values) {
+                 const std::vector<std::string>& scales, const std::vector<double>& values) {
   file.write_rows(name, dims, {0, dims.front()}, std::span<const double>(values));
+  file.set_dimensions(name, scales);
+}
+
+/// A dimension scale of the numbers 0, 1, ….
+void write_counting(H5File& file, const std::string& name, Index count) {
+  std::vector<double> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0.0);
+  write_array(file, name, {count}, {name}, numbers);
 }
 
 /// W as [q, m] row-major at every time, seed after seed; NaN for seeds that failed.
 void write_weights(H5File& file, const Study& s) {
   const auto times = static_cast<Index>(s.times.size());
   file.create_group("/weights");
+  write_counting(file, "/outputs", s.outputs);
+  write_counting(file, "/features", s.features);
   for (std::size_t model = 0; model < s.models.size(); ++model) {
     if (!s.models[model].linear()) continue;
     std::vector<double> values;
@@ -39,19 +52,22 @@ void write_weights(H5File& file, const Study& s) {
           for (Index j = 0; j < s.features; ++j)
             values.push_back(w[static_cast<std::size_t>(j * s.outputs + i)]);
     }
-    write_array(file, fmt::format("/weights/{}", model), {s.seeds, times, s.outputs, s.features}, values);
+    write_array(file, fmt::format("/weights/{}", model), {s.seeds, times, s.outputs, s.features},
+                {"/seeds", "/times", "/outputs", "/features"}, values);
   }
 }
 
 void write_study(H5File& file, const Study& s) {
-  std::string names;
+  std::string joined;
+  std::vector<std::string> names;
   std::vector<double> depths, seeds;
   for (const ModelSpec& model : s.models) {
-    names += (names.empty() ? "" : ";") + model.name();
+    names.push_back(model.name());
+    joined += (joined.empty() ? "" : ";") + names.back();
     depths.push_back(static_cast<double>(model.depth));
   }
   for (Index seed = 0; seed < s.seeds; ++seed) seeds.push_back(static_cast<double>(s.first_seed + seed));
-  file.set_attribute("/", "models", names);
+  file.set_attribute("/", "models", joined);
   file.set_attribute("/", "gamma", s.gamma);
   file.set_attribute("/", "samples", s.samples);
   file.set_attribute("/", "test_samples", s.test_samples);
@@ -59,12 +75,14 @@ void write_study(H5File& file, const Study& s) {
   file.set_attribute("/", "q", s.outputs);
   file.set_attribute("/", "failed", failures_of(s));
   const auto models = static_cast<Index>(s.models.size()), times = static_cast<Index>(s.times.size());
-  write_array(file, "/times", {times}, s.times);
-  write_array(file, "/seeds", {s.seeds}, seeds);
-  write_array(file, "/model_depth", {models}, depths);
+  write_array(file, "/times", {times}, {"/times"}, s.times);
+  write_array(file, "/seeds", {s.seeds}, {"/seeds"}, seeds);
+  file.write_texts("/models", names);
+  write_array(file, "/model_depth", {models}, {"/models"}, depths);
   for (const auto& [name, values] : s.paths)
-    write_array(file, "/paths/" + name, {models, s.seeds, times}, values);
-  for (const auto& [name, values] : s.work) write_array(file, "/costs/" + name, {models, s.seeds}, values);
+    write_array(file, "/paths/" + name, {models, s.seeds, times}, {"/models", "/seeds", "/times"}, values);
+  for (const auto& [name, values] : s.work)
+    write_array(file, "/costs/" + name, {models, s.seeds}, {"/models", "/seeds"}, values);
 }
 
 std::string number(double value) {
@@ -156,29 +174,21 @@ std::string depth_table(const Study& study) {
 
 std::string failures_of(const Study& study) {
   std::string text;
-  for (std::size_t model = 0; model < study.models.size(); ++model)
-    for (Index seed = 0; seed < study.seeds; ++seed)
-      if (const std::string& error = study.errors[study.member(model, seed)]; !error.empty())
-        text += fmt::format("{}{}, seed {}: {}", text.empty() ? "" : "\n", study.models[model].name(),
-                            study.first_seed + seed, error);
+  for (std::size_t place = 0; place < study.errors.size(); ++place)
+    if (const std::string& error = study.errors[place]; !error.empty())
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", study.label(place), error);
   return text;
 }
 
-StudyDirectory::StudyDirectory(MPI_Comm comm, std::string path)
-    : comm_(comm), path_(std::move(path)), lock_(make_study_directory(comm, path_)) {}
-
-void StudyDirectory::write_options(const Config& resolved) const {
-  std::string text = "# poise-compare -options_file THIS_FILE repeats the study\n";
-  for (const auto& [name, value] : resolved)
-    if (name != "run" && name != "options_file" && !value.empty()) text += "-" + name + " " + value + "\n";
-  on_root(comm_, [&] { replace_file(path_ + "/options.txt", text); });
-}
-
-void StudyDirectory::write(const Study& study, const Config& config, bool weights) const {
-  RunFile::Named made_by = provenance(comm_);
+void write_compare(MPI_Comm comm, const std::string& path, const Study& study, const RunFile::Config& config,
+                   bool weights) {
+  RunFile::Named made_by = provenance(comm);
   made_by.back() = {"finished", date("%Y-%m-%dT%H:%M:%SZ")};  // instead of "started"
-  on_root(comm_, [&] {
-    const std::string path = path_ + "/compare.h5";
+  const auto failed = std::count_if(study.errors.begin(), study.errors.end(),
+                                    [](const std::string& error) { return !error.empty(); });
+  for (auto& attribute : study_outcome(static_cast<std::size_t>(failed), true))
+    made_by.push_back(std::move(attribute));
+  on_root(comm, [&] {
     H5File file = H5File::create_in_memory(path);
     file.set_attribute("/", "schema", std::string("poise-compare-1"));
     for (const auto& [name, value] : made_by) file.set_attribute("/", name, value);

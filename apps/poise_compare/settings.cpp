@@ -90,8 +90,8 @@ double ModelSpec::cost() const {
   return 1.0 + static_cast<double>(depth);
 }
 
-CompareSettings CompareSettings::from(Options& o) {
-  const Options::Category category(o, "study");
+CompareSettings CompareSettings::from(Options& o, const std::vector<std::string>& recalled) {
+  const Options::Category category(o, "study", fixes_study());
   CompareSettings s;
   s.problem.read_data(o);
   // Declared before read_loss, with a different default than in poise-train: the study compares the W of the
@@ -103,7 +103,8 @@ CompareSettings CompareSettings::from(Options& o) {
   s.problem.network.objective = "collapsed";
   s.read_models(o);
   s.read_study(o);
-  require_effect(o, compare_rules());
+  s.invocation = StudyInvocation::from(o, "directory of the study; if empty: runs/compare-DATA-DATE-TIME");
+  require_effect(o, compare_rules(), recalled);
   if (!s.matched &&
       std::find(s.activations.begin(), s.activations.end(), Activation::identity) == s.activations.end())
     throw usage(
@@ -146,16 +147,13 @@ void CompareSettings::read_study(Options& o) {
                     "largest number of integrator steps of a flow; a flow that needs more has failed");
   seeds = o.integer("seeds", 3, {1, 1e6},
                     "seeds per model: the initial weights of -seed and of the seeds after it");
-  member_ranks = static_cast<int>(
-      o.integer("member_ranks", 1, {1, 1e6},
-                "ranks per member, a divisor of the number of ranks; members run at the same time"));
   panel =
       o.integer("eq_panel", 0, {0, 1e6},
                 "number of samples that pass through a network at once; 0: as many as fit into the cache");
   save_weights =
-      o.flag("save_weights", false, "store W of every linear model at all recorded times in compare.h5");
+      o.flag("save_weights", false, "store W of every linear model at all recorded times in compare.h5",
+             Role{Role::free});
   problem.matrix_type = matrix_type_option(o);
-  run = o.text("run", "", "directory of the study; if empty: runs/compare-DATA-DATE-TIME");
   if (first_time >= time && points > 2)
     throw usage(
         fmt::format("-first_time {} is not before the end, -time {}", to_text(first_time), to_text(time)));

@@ -8,6 +8,7 @@
 #include "poise/base/process_grid.hpp"
 #include "poise/model/activation.hpp"
 #include "poise/run/settings.hpp"
+#include "poise/run/study_run.hpp"
 
 namespace poise::compare {
 
@@ -43,12 +44,11 @@ struct CompareSettings {
   double feedforward_scale = 1.0;
   double time = 10.0, first_time = 0.01;
   Index points = 41, steps = 0, seeds = 3, panel = 0;
-  int member_ranks = 1;
   bool save_weights = false;
-  std::string run;
+  StudyInvocation invocation;  ///< directory, ranks per member, -resume and -deadline
 
-  /// Declares and reads them all. Throws bad_input.
-  static CompareSettings from(Options& options);
+  /// Declares and reads them all. Throws bad_input. `recalled`: see require_effect.
+  static CompareSettings from(Options& options, const std::vector<std::string>& recalled = {});
 
   [[nodiscard]] std::uint64_t seed(Index s) const { return problem.seed + static_cast<std::uint64_t>(s); }
   /// The settings with which the engine builds the network of a model on `features` features.

@@ -1,5 +1,7 @@
 #include "poise_compare/study.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -184,6 +186,12 @@ void measure_paths(Study& study, const CompareReference& reference) {
           put(name, value);
       }
     }
+}
+
+std::string Study::label(std::size_t place) const {
+  const auto count = static_cast<std::size_t>(seeds);
+  return fmt::format("{}, seed {}", models[place / count].name(),
+                     first_seed + static_cast<Index>(place % count));
 }
 
 std::vector<double> Study::path_values(const std::string& name, std::size_t model, std::size_t time) const {

@@ -44,6 +44,8 @@ struct Study {
   [[nodiscard]] std::size_t member(std::size_t model, Index seed) const {
     return model * static_cast<std::size_t>(seeds) + static_cast<std::size_t>(seed);
   }
+  /// "depth 4, seed 1": a member, by its place in [models, seeds].
+  [[nodiscard]] std::string label(std::size_t place) const;
   /// One number per seed, without NaN: of `paths` at a time, or of `work`.
   [[nodiscard]] std::vector<double> path_values(const std::string& name, std::size_t model,
                                                 std::size_t time) const;

@@ -121,9 +121,8 @@ Errors errors_at_start(const SweepSettings& sweep, MPI_Comm comm, const std::vec
           inner / size / norm(gradient.get())};
 }
 
-const Observer no_observer = [](const DynamicsState&, Vec, Vec, const Evaluation&) { return true; };
-
-std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p) {
+std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p,
+                        Interruptions& requests) {
   const double gamma = p[1];
   const auto depth = static_cast<Index>(p[4]);
   Limit limit(comm, implicit_settings(sweep, p));
@@ -136,9 +135,9 @@ std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::ve
   const bool held = weight <= bound + rounding_share * (1.0 + gamma) / (1.0 - gamma);
 
   Experiment network(comm, network_settings(sweep, p, p[4]), nullptr);
-  (void)network.advance(no_observer);
+  run_to_end(network, requests);
   Experiment& implicit = limit.experiment();
-  (void)implicit.advance(no_observer);
+  run_to_end(implicit, requests);
   const double moved = distance(implicit.theta(), limit.start());
   return {here.loss,
           here.gradient,
@@ -190,10 +189,13 @@ Study depth_study(const SweepSettings& sweep) {
       {"excess_as_implicit", "excess of the implicit model with the parameters trained at depth H, likewise"},
       {"excess_network", "excess of the network of depth H with its own parameters, likewise"},
       {"steps", "steps of the flow of the network"}};
-  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
+  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p, Interruptions& requests) {
+    return run(sweep, comm, p, requests);
+  };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
     const Experiment implicit(comm, implicit_settings(sweep, p), nullptr);
     const Experiment network(comm, network_settings(sweep, p, p[4]), nullptr);
+    return implicit.data().fingerprint();
   };
   study.shown = {"loss_error",     "gradient_error",  "weight_error",       "weight_bound",  "weight_ratio",
                  "theta_distance", "excess_implicit", "excess_as_implicit", "excess_network"};

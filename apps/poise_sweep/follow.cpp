@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "poise/base/check.hpp"
+#include "poise/run/members.hpp"
 
 namespace poise::sweep {
 namespace {
@@ -31,15 +32,33 @@ bool goes_on(FollowSettings::Stop stop, const AuditPoint& point, const Followed&
   return stop == FollowSettings::Stop::never || result.held;
 }
 
+/// Collective. The observer may stop a run, but must not throw into the integrator because of a request.
+bool asked_to_stop(Interruptions& requests) {
+  return requests.poll().stop != Interruptions::Stop::no;
+}
+
 }  // namespace
 
-Followed follow(Experiment& experiment, const FollowSettings& settings, const Inspect& inspect) {
+void run_to_end(Experiment& experiment, Interruptions& requests) {
+  bool stopped = false;
+  (void)experiment.advance([&](const DynamicsState&, Vec, Vec, const Evaluation&) {
+    stopped = asked_to_stop(requests);
+    return !stopped;
+  });
+  if (stopped) throw MemberStopped();
+}
+
+Followed follow(Experiment& experiment, Interruptions& requests, const FollowSettings& settings,
+                const Inspect& inspect) {
   const LiveAudit& audit = *experiment.audit();
   const double rounding = audit.constants().excess_rounding;
   Followed result;
+  bool stopped = false;
   result.kappa = audit.constants().kappa;
   result.lambda_floor = audit.constants().lambda_floor;
   const auto observe = [&](const DynamicsState& state, Vec, Vec gradient, const Evaluation& evaluation) {
+    stopped = asked_to_stop(requests);
+    if (stopped) return false;
     double norm = 0.0;
     check(VecNorm(gradient, NORM_2, &norm));
     const AuditPoint point = experiment.audit_here(state, norm);
@@ -54,6 +73,7 @@ Followed follow(Experiment& experiment, const FollowSettings& settings, const In
   };
   try {
     (void)experiment.advance(observe);
+    if (stopped) throw MemberStopped();
   } catch (const Error& error) {
     if (!settings.allow_divergence || !is_failed_evaluation(error)) throw;
     result.diverged = true;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "poise/run/experiment.hpp"
+#include "poise/run/interruptions.hpp"
 
 namespace poise::sweep {
 
@@ -38,8 +39,11 @@ struct FollowSettings {
 /// Collective. Runs an experiment that has an audit to its end and audits every step. The loop and the audit
 /// are the engine's (Experiment::advance, Experiment::audit_here). A Run is not used: a member has no
 /// directory, history or checkpoints, test losses at every step would cost more than the steps, and some
-/// studies go on after a violation, which ends a Run.
-[[nodiscard]] Followed follow(Experiment& experiment, const FollowSettings& settings,
+/// studies go on after a violation, which ends a Run. Throws MemberStopped on request.
+[[nodiscard]] Followed follow(Experiment& experiment, Interruptions& requests, const FollowSettings& settings,
                               const Inspect& inspect = {});
+
+/// Collective. Runs an experiment to its end, without an audit. Throws MemberStopped on request.
+void run_to_end(Experiment& experiment, Interruptions& requests);
 
 }  // namespace poise::sweep

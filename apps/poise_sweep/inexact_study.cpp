@@ -115,14 +115,16 @@ class Watch {
   bool fixed_ = false;
 };
 
-std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p) {
+std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p,
+                        Interruptions& requests) {
   const double eta = step_size(sweep, comm, p);
   const MemberSolvers solvers(p);
   Experiment experiment(comm, settings_of(sweep, p, eta), nullptr);
   Watch watch(experiment);
-  const Followed done = follow(
-      experiment, {.target = sweep.target, .stop = FollowSettings::Stop::never, .allow_divergence = true},
-      std::ref(watch));
+  const Followed done =
+      follow(experiment, requests,
+             {.target = sweep.target, .stop = FollowSettings::Stop::never, .allow_divergence = true},
+             std::ref(watch));
   return {eta,
           watch.first_cosine,
           watch.first_error,
@@ -209,11 +211,13 @@ Study inexact_study(const SweepSettings& sweep) {
       {"diverged", "1: the loss was no longer finite"},
       {"steps", "steps of the descent"},
       {"iterations", "iterations of all equilibrium and adjoint solves"}};
-  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
+  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p, Interruptions& requests) {
+    return run(sweep, comm, p, requests);
+  };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
     (void)step_size(sweep, comm, p);
     const MemberSolvers solvers(p);
-    const Experiment experiment(comm, settings_of(sweep, p, 1.0), nullptr);
+    return Experiment(comm, settings_of(sweep, p, 1.0), nullptr).data().fingerprint();
   };
   study.shown = {"gradient_cosine", "gradient_error", "rate_relative", "held",      "held_integrated",
                  "tightness",       "floor",          "steps",         "iterations"};

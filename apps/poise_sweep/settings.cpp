@@ -78,8 +78,8 @@ std::vector<double> read_integers(Options& options, const std::string& name, con
   return read(options, name, initial, bounds, true, help);
 }
 
-SweepSettings SweepSettings::from(Options& o) {
-  const Options::Category category(o, "study");
+SweepSettings SweepSettings::from(Options& o, const std::vector<std::string>& recalled) {
+  const Options::Category category(o, "study", fixes_study());
   SweepSettings s;
   s.study = o.choice(
       "study", "width", {"width", "step_size", "inexact", "depth"},
@@ -90,15 +90,15 @@ SweepSettings SweepSettings::from(Options& o) {
   s.read_base(o);
   s.read_lists(o);
   s.read_study(o);
-  require_effect(o, sweep_rules());
+  s.invocation = StudyInvocation::from(
+      o, "directory for sweep.h5, options.txt and figures; if empty: runs/sweep-STUDY-DATE-TIME");
+  require_effect(o, sweep_rules(), recalled);
   return s;
 }
 
 void SweepSettings::read_base(Options& o) {
-  base.data =
-      o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given");
-  base.run = o.text("run", "",
-                    "directory for sweep.h5, options.txt and figures; if empty: runs/sweep-STUDY-DATE-TIME");
+  base.data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given",
+                     Role{Role::free});
   base.train_samples =
       o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
   base.seed = static_cast<std::uint64_t>(
@@ -120,9 +120,6 @@ void SweepSettings::read_base(Options& o) {
                          {1, 2e9}, "largest number of steps of a member");
   target = o.real("target", study == "inexact" ? 1e-8 : 1e-6, {0, 1},
                   "a member has reached L* if its excess is this share of its initial excess");
-  member_ranks = static_cast<int>(
-      o.integer("member_ranks", 1, {1, 1e6},
-                "ranks per member, a divisor of the number of ranks; members run at the same time"));
   base.matrix_type = matrix_type_option(o);
   base.network.objective = "collapsed";  // studies need losses and bounds of many members, quickly
 }

@@ -5,6 +5,7 @@
 
 #include "poise/base/options.hpp"
 #include "poise/run/settings.hpp"
+#include "poise/run/study_run.hpp"
 
 namespace poise::sweep {
 
@@ -19,11 +20,12 @@ struct SweepSettings {
   Index bisections = 0, limit_every = 1;
   double step_share = 0.5;
   double target = 1e-6;
-  int member_ranks = 1;
-  TrainSettings base;  ///< data, features, loss, limits and all else that members share
+  TrainSettings base;          ///< data, features, loss, limits and all else that members share
+  StudyInvocation invocation;  ///< directory, ranks per member, -resume and -deadline
 
-  /// Declares and reads them all. Throws bad_input, also if they do not go together. Not collective.
-  static SweepSettings from(Options& options);
+  /// Declares and reads them all. Throws bad_input, also if they do not go together. `recalled`: see
+  /// require_effect. Not collective.
+  static SweepSettings from(Options& options, const std::vector<std::string>& recalled = {});
 
   /// The settings of one member. `width`: m with the constant feature; 0: the width of the data. `seed`
   /// counts from 0.

@@ -59,7 +59,8 @@ struct FactorCheck {
   double smallest_local = smallest_guaranteed;
 };
 
-Followed descend(LimitedDescent& descent, const SweepSettings& sweep, double eta, FactorCheck& check) {
+Followed descend(LimitedDescent& descent, Interruptions& requests, const SweepSettings& sweep, double eta,
+                 FactorCheck& check) {
   const AuditConstants& constants = descent.experiment.audit()->constants();
   double before = 0.0;
   std::optional<double> factor;  // of the step that ends at the inspected point
@@ -83,43 +84,46 @@ Followed descend(LimitedDescent& descent, const SweepSettings& sweep, double eta
     if (eta < limit.guaranteed) factor = limit.factor(eta, constants.kappa, point.sample.lambda_min);
     return true;
   };
-  return follow(descent.experiment,
+  return follow(descent.experiment, requests,
                 {.target = sweep.target, .stop = FollowSettings::Stop::at_bound, .allow_divergence = true},
                 inspect);
 }
 
-bool rate_holds(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p, double eta) {
+bool rate_holds(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p, double eta,
+                Interruptions& requests) {
   Experiment experiment(comm, settings_of(sweep, p, eta), nullptr);
-  const Followed run = follow(
-      experiment, {.target = sweep.target, .stop = FollowSettings::Stop::at_bound, .allow_divergence = true});
+  const Followed run =
+      follow(experiment, requests,
+             {.target = sweep.target, .stop = FollowSettings::Stop::at_bound, .allow_divergence = true});
   return run.held;
 }
 
 /// The largest step size found at which the rate held; 0 if it held at none.
-double bisect(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p,
-              const StepLimit& limit) {
+double bisect(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p, const StepLimit& limit,
+              Interruptions& requests) {
   double low = low_start * limit.guaranteed;
   double high = high_start * limit.local;
-  if (!rate_holds(sweep, comm, p, low)) return 0.0;
-  if (rate_holds(sweep, comm, p, high)) return high;
+  if (!rate_holds(sweep, comm, p, low, requests)) return 0.0;
+  if (rate_holds(sweep, comm, p, high, requests)) return high;
   for (Index k = 0; k < sweep.bisections; ++k) {
     const double middle = std::sqrt(low * high);
-    (rate_holds(sweep, comm, p, middle) ? low : high) = middle;
+    (rate_holds(sweep, comm, p, middle, requests) ? low : high) = middle;
   }
   return low;
 }
 
-std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p) {
+std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p,
+                        Interruptions& requests) {
   const double base = p[4];
   const StepLimit start = limit_at_start(sweep, comm, p);
   const double eta = base == of_guaranteed ? p[5] * start.guaranteed
                      : base == of_local    ? p[5] * start.local
-                                           : bisect(sweep, comm, p, start);
+                                           : bisect(sweep, comm, p, start, requests);
   FactorCheck check;
   Followed done;
   if (eta > 0.0) {
     LimitedDescent descent(comm, settings_of(sweep, p, eta));
-    done = descend(descent, sweep, eta, check);
+    done = descend(descent, requests, sweep, eta, check);
   }
   return {eta,
           start.guaranteed,
@@ -233,9 +237,11 @@ Study step_size_study(const SweepSettings& sweep) {
       const bool searched = step[0] == largest;
       study.costs.push_back(searched ? 2.0 + static_cast<double>(sweep.bisections) : 1.0 + 1.0 / step[1]);
     }
-  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
+  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p, Interruptions& requests) {
+    return run(sweep, comm, p, requests);
+  };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
-    const LimitedDescent descent(comm, settings_of(sweep, p, 1.0));
+    return LimitedDescent(comm, settings_of(sweep, p, 1.0)).experiment.data().fingerprint();
   };
   study.verdict = judge;
   return study;

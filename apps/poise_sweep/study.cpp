@@ -94,10 +94,8 @@ std::size_t Table::failures() const {
 }
 
 std::string Table::label(std::size_t row) const {
-  std::string text;
-  for (std::size_t c = 0; c < parameters_; ++c)
-    text += fmt::format("{}{} = {}", c == 0 ? "" : ", ", columns_[c].name, to_text(values_[row][c]));
-  return text;
+  return label_of({columns_.begin(), columns_.begin() + static_cast<std::ptrdiff_t>(parameters_)},
+                  values_[row]);
 }
 
 std::vector<std::vector<std::size_t>> Table::groups(const std::string& ignored) const {
@@ -123,6 +121,24 @@ std::size_t Table::count(const std::string& name) const {
   const std::vector<double> values = column(name);
   return static_cast<std::size_t>(
       std::count_if(values.begin(), values.end(), [](double v) { return !std::isnan(v) && v != 0.0; }));
+}
+
+std::string label_of(const std::vector<Column>& parameters, const std::vector<double>& values) {
+  std::string text;
+  for (std::size_t c = 0; c < parameters.size(); ++c)
+    text += fmt::format("{}{} = {}", c == 0 ? "" : ", ", parameters[c].name, to_text(values[c]));
+  return text;
+}
+
+std::string result_text(const Study& study, const std::vector<double>& results) {
+  constexpr int most = 4;
+  std::string text;
+  int count = 0;
+  for (const std::string& name : study.shown)
+    for (std::size_t c = 0; c < study.results.size() && c < results.size(); ++c)
+      if (study.results[c].name == name && !std::isnan(results[c]) && count++ < most)
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, brief(results[c], 3));
+  return text;
 }
 
 std::string of_members(std::size_t some, std::size_t all) {
@@ -182,11 +198,13 @@ void write_sweep(const std::string& path, const Table& table, const RunFile::Nam
   for (const auto& [name, value] : config) file.set_attribute("/config", name, value);
   file.create_group("/members");
   const auto rows = static_cast<Index>(table.rows());
+  file.write_rows("/member", {rows}, {0, rows}, counting(table.rows()));
   for (const Column& column : table.columns()) {
     const std::string name = "/members/" + column.name;
     const std::vector<double> values = table.column(column.name);
     file.write_rows(name, {rows}, {0, rows}, values);
     file.set_attribute(name, "meaning", column.meaning);
+    file.set_dimensions(name, {"/member"});
   }
   file.create_group("/errors");
   for (std::size_t row = 0; row < table.rows(); ++row)

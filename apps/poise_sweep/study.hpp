@@ -7,6 +7,7 @@
 
 #include "poise/base/ensemble.hpp"
 #include "poise/io/run_file.hpp"
+#include "poise/run/interruptions.hpp"
 #include "poise_sweep/settings.hpp"
 
 namespace poise::sweep {
@@ -36,7 +37,7 @@ class Table {
   /// Why a member failed; empty if it did not.
   [[nodiscard]] const std::string& error(std::size_t row) const { return errors_[row]; }
   [[nodiscard]] std::size_t failures() const;
-  /// "m = 8, gamma = 0.5, seed = 1"
+  /// label_of its parameters
   [[nodiscard]] std::string label(std::size_t row) const;
   /// Groups of rows whose parameters are equal except `ignored`, in the order of their first rows.
   [[nodiscard]] std::vector<std::vector<std::size_t>> groups(const std::string& ignored) const;
@@ -49,6 +50,9 @@ class Table {
   std::vector<std::vector<double>> values_;
   std::vector<std::string> errors_;
 };
+
+/// "m = 8, gamma = 0.5, seed = 1": the parameters of a member.
+[[nodiscard]] std::string label_of(const std::vector<Column>& parameters, const std::vector<double>& values);
 
 /// "3 of 5 members"
 [[nodiscard]] std::string of_members(std::size_t some, std::size_t all);
@@ -65,10 +69,12 @@ struct Study {
   std::vector<std::vector<double>> members;  ///< their values
   std::vector<Column> results;               ///< the measurements of a member
   std::vector<double> costs;                 ///< relative cost of every member
-  /// Collective on its communicator. Takes the parameters of a member, returns its results.
-  std::function<std::vector<double>(MPI_Comm, const std::vector<double>&)> run;
-  /// Collective. Makes the solvers of a member, so that every solver has asked for its options.
-  std::function<void(MPI_Comm, const std::vector<double>&)> rehearse;
+  /// Collective on its communicator. Takes the parameters of a member, returns its results. Throws
+  /// MemberStopped on request.
+  std::function<std::vector<double>(MPI_Comm, const std::vector<double>&, Interruptions&)> run;
+  /// Collective. Makes the solvers of a member, so that every solver has asked for its options. Returns the
+  /// fingerprint of the samples.
+  std::function<std::string(MPI_Comm, const std::vector<double>&)> rehearse;
   std::vector<std::string> shown;                       ///< result columns of the table on the terminal
   std::function<void(Table&)> compare = [](Table&) {};  ///< fills columns that need several members
   std::function<Verdict(const Table&)> verdict;
@@ -89,10 +95,14 @@ struct Study {
 /// [smallest, largest] of each shown column; then the failed members with their messages.
 [[nodiscard]] std::string table_text(const Study& study, const Table& table);
 
+/// "reached 1, excess_ratio 9.2e-07, tightness 1.1": the first of the results that the table on the terminal
+/// shows.
+[[nodiscard]] std::string result_text(const Study& study, const std::vector<double>& results);
+
 /// Not collective: call it on one rank. Writes DIR/sweep.h5, schema "poise-sweep-1", atomically: per column a
-/// 1-D data set /members/<column> with one entry per member and the attribute "meaning"; /errors with an
-/// attribute "member-K" per failed member K; /config with the resolved options; the given root attributes.
-/// Throws failure if the file cannot be written.
+/// 1-D data set /members/<column> with one entry per member and the attribute "meaning", over the dimension
+/// scale /member; /errors with an attribute "member-K" per failed member K; /config with the resolved
+/// options; the given root attributes. Throws failure if the file cannot be written.
 void write_sweep(const std::string& path, const Table& table, const RunFile::Named& attributes,
                  const RunFile::Config& config);
 

@@ -12,9 +12,10 @@ TrainSettings settings_of(const SweepSettings& sweep, const std::vector<double>&
   return sweep.member(p[0], p[1], p[2], p[3]);
 }
 
-std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p) {
+std::vector<double> run(const SweepSettings& sweep, MPI_Comm comm, const std::vector<double>& p,
+                        Interruptions& requests) {
   Experiment experiment(comm, settings_of(sweep, p), nullptr);
-  const Followed run = follow(experiment, {.target = sweep.target});
+  const Followed run = follow(experiment, requests, {.target = sweep.target});
   return {static_cast<double>(experiment.layout().width()),
           static_cast<double>(experiment.layout().outputs()),
           static_cast<double>(experiment.problem().train.total),
@@ -79,9 +80,11 @@ Study width_study(const SweepSettings& sweep) {
       {"time", "end time of the flow"},
       {"steps", "steps of the integrator"},
       {"gradients", "evaluations of the gradient"}};
-  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p) { return run(sweep, comm, p); };
+  study.run = [sweep](MPI_Comm comm, const std::vector<double>& p, Interruptions& requests) {
+    return run(sweep, comm, p, requests);
+  };
   study.rehearse = [sweep](MPI_Comm comm, const std::vector<double>& p) {
-    const Experiment experiment(comm, settings_of(sweep, p), nullptr);
+    return Experiment(comm, settings_of(sweep, p), nullptr).data().fingerprint();
   };
   study.shown = {"reached",  "excess_ratio",      "tightness", "tightness_integrated",
                  "lambda_T", "lambda_over_floor", "steps",     "seconds"};

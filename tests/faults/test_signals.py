@@ -71,12 +71,25 @@ class Signals(CrashTest):
         self.go_on(run, self.options, 2)
         self.assert_same_run(self.straight[2], run)
 
+    def test_a_study_keeps_its_members_and_goes_on(self):
+        studies = {"poise-sweep": ["-study", "width", "-widths", "3,5"], "poise-compare": ["-time", 1, "-points", 3]}
+
+        def check(case):
+            name, kind = case
+            run = self.path(f"{name}-{kind}")
+            code, text = self.run_program(program(name), "-data", self.regression, *studies[name], "-run", run, ranks=2,
+                                          fault=f"call=MPI_Allreduce nth=3000 rank=1 do={kind}")
+            self.injected[kind] += 1
+            self.assertEqual(code, REQUEUE, text)
+            self.assertIn(f"to go on: {name} -run {run} -resume", text)
+            code, text = self.run_program(program(name), "-run", run, "-resume", ranks=2)
+            self.assertEqual(code, DONE, text)
+
+        self.all_of([(name, kind) for name in studies for kind in ("TERM", "INT", "USR1")], check)
+
     def test_the_other_programs_end_and_leave_all_as_it_was(self):
         run = self.straight[2]
-        programs = {"poise-audit": ["-run", run], "poise-spectrum": ["-run", run],
-                    "poise-sweep": ["-data", self.regression, "-study", "width", "-widths", "3,5",
-                                    "-run", self.path("sweep")],
-                    "poise-compare": ["-data", self.regression, "-run", self.path("compare")]}
+        programs = {"poise-audit": ["-run", run], "poise-spectrum": ["-run", run]}
 
         def check(case):
             name, kind = case

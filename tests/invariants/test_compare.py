@@ -2,6 +2,7 @@
 
 import glob
 import os
+import random
 import subprocess
 import sys
 import unittest
@@ -9,8 +10,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, DATA, files,
-                      patience, synthetic)
+from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, REQUEUE, SOURCE, TrainingTest, DATA,
+                      StudyProcess, files, finished_members, patience, synthetic)
 
 COMPARE = os.environ.get("POISE_COMPARE", os.path.join(SOURCE, "build", "apps", "poise-compare"))
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
@@ -235,6 +236,63 @@ class OtherStudies(CompareTest):
         done = compare("-data", self.teacher, *STUDY, *SHORT, "-steps", 3, "-run", self.new_run())
         self.assertEqual(done.returncode, FAILED)
         self.assertIn("raise -steps", done.stderr)
+
+
+class Restarts(CompareTest):
+    """Like the restarts of poise-sweep, whose mechanism this is."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.options = ["-data", DIGITS, "-train_samples", 300, "-depths", "4,16", "-seeds", 2, "-time", 2, "-points", 5,
+                       "-save_weights", "-feedforward_activation", "identity,tanh"]
+        cls.straight = cls.new_run()
+        done = compare(*cls.options, "-run", cls.straight, ranks=2)
+        assert done.returncode == DONE, done.stdout + done.stderr
+
+    def resume(self, run):
+        done = compare("-run", run, "-resume", ranks=2)
+        self.assertEqual(done.returncode, DONE, done.stdout + done.stderr)
+        return done.stdout
+
+    def assert_equal(self, run):
+        left, right = arrays(self.straight), arrays(run)
+        self.assertEqual(set(left), set(right))
+        for name in set(left) - {"costs/seconds", "costs/working_bytes", "attributes", "models"}:
+            np.testing.assert_array_equal(left[name], right[name], name)
+        self.assertEqual(sorted(files(run)), [".lock", "compare.h5", "options.txt"])
+
+    def test_a_killed_study_goes_on_to_the_results_of_the_straight_one(self):
+        study = StudyProcess(COMPARE, *self.options, "-run", self.new_run())
+        study.wait_for(random.randint(1, 6))
+        study.kill()
+        kept = len(finished_members(study.run))
+        self.assertFalse(os.path.exists(os.path.join(study.run, "compare.h5")))
+        self.assertIn(f"{kept} member{'' if kept == 1 else 's'} done already", self.resume(study.run))
+        self.assert_equal(study.run)
+        self.assertIn("all members of the study are done", self.resume(study.run))
+
+    def test_a_signal_and_a_deadline_stop_a_study(self):
+        study = StudyProcess(COMPARE, *self.options, "-run", self.new_run())
+        study.wait_for(1)
+        code, text = study.stop()
+        self.assertEqual(code, REQUEUE, text)
+        self.assertIn(f"to go on: poise-compare -run {study.run} -resume", text)
+        done = compare("-run", study.run, "-resume", "-deadline", 1e-9, ranks=2)
+        self.assertEqual(done.returncode, REQUEUE, done.stdout + done.stderr)
+        done = compare("-run", study.run, "-resume", "-gamma", 0.5, ranks=2)
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn("-gamma is 0.5, but in the study it is 0.8", done.stderr)
+        self.resume(study.run)
+        self.assert_equal(study.run)
+
+    def test_arrays_name_their_dimensions(self):
+        names = {"paths/train_loss": ["models", "seeds", "times"], "costs/steps": ["models", "seeds"],
+                 "model_depth": ["models"], "weights/0": ["seeds", "times", "outputs", "features"]}
+        with h5py.File(os.path.join(self.straight, "compare.h5"), "r") as file:
+            for name, expected in names.items():
+                self.assertEqual([dimension[0].name for dimension in file[name].dims], ["/" + scale for scale in expected])
+            self.assertEqual([name.decode() for name in file["models"]], file.attrs["models"].split(";"))
 
 
 class OptionsFiles(CompareTest):

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import unittest
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, patience
+from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, REQUEUE, SOURCE, StudyProcess, files,
+                      finished_members, patience)
 
 SWEEP = os.environ.get("POISE_SWEEP", os.path.join(SOURCE, "build", "apps", "poise-sweep"))
 PLOT = os.path.join(SOURCE, "apps", "plot_run.py")
@@ -148,6 +150,13 @@ class Studies(SweepTest):
             for name in ("loss_error", "gradient_error", "theta_distance"):
                 self.assertTrue((np.diff(table[name][chosen]) < 0).all(), name)
 
+    def test_the_columns_name_their_dimension(self):
+        run, _ = self.sweep(*DEPTH)
+        with h5py.File(os.path.join(run, "sweep.h5"), "r") as file:
+            np.testing.assert_array_equal(file["member"][:], np.arange(6))
+            for values in file["members"].values():
+                self.assertEqual([dimension[0].name for dimension in values.dims], ["/member"])
+
     def test_options_files_run_on_two_ranks(self):
         files = sorted(glob.glob(os.path.join(SOURCE, "petsc_opts", "sweep_*.opts")))
         self.assertEqual([os.path.basename(name) for name in files],
@@ -155,6 +164,127 @@ class Studies(SweepTest):
         for name in files:
             with self.subTest(file=name):
                 self.sweep("-options_file", name, "-data", DIGITS, "-seeds", 1, "-train_samples", 100, "-steps", 300)
+
+
+class Restarts(SweepTest):
+    """12 members of 0.1 to 0.5 s."""
+    options = ["-data", DIGITS, "-study", "width", "-widths", "8,16", "-gammas", 0.9, "-init_scales", "0.1,2", "-seeds", 3]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.straight = cls.new_run()
+        done = sweep(*cls.options, "-run", cls.straight, ranks=2)
+        assert done.returncode == DONE, done.stdout + done.stderr
+        assert sorted(files(cls.straight)) == [".lock", "options.txt", "sweep.h5"]
+
+    def begin(self, members):
+        """A sweep of which so many members have ended."""
+        study = StudyProcess(SWEEP, *self.options, "-run", self.new_run())
+        self.addCleanup(study.process.kill)
+        study.wait_for(members)
+        return study
+
+    def resume(self, run, *options, ranks=2, code=DONE):
+        done = sweep("-run", run, "-resume", *options, ranks=ranks)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def test_a_killed_sweep_goes_on_to_the_table_of_the_straight_one(self):
+        choose = random.Random()
+        study = self.begin(choose.randint(1, 5))
+        study.kill()
+        kept = len(finished_members(study.run))
+        self.assertFalse(os.path.exists(os.path.join(study.run, "sweep.h5")))
+        with open(finished_members(study.run)[0], encoding="ascii") as file:
+            member = file.read().splitlines()[2].removeprefix("member ")
+        again = StudyProcess(SWEEP, "-run", study.run, "-resume")
+        again.wait_for(choose.randint(kept + 1, kept + 3))
+        again.kill()
+        self.assertGreater(len(finished_members(study.run)), kept)
+        done = self.resume(study.run)
+        self.assertIn("members done already", done.stdout)
+        self.assertNotIn(f"done     {member}:", done.stdout)
+        self.assert_same(self.straight, study.run)
+        self.assertEqual(sorted(files(study.run)), [".lock", "options.txt", "sweep.h5"])
+        self.assertIn("all members of the study are done", self.resume(study.run, ranks=1).stdout)
+
+    def test_a_signal_stops_a_sweep_and_its_message_says_how_to_go_on(self):
+        study = self.begin(1)
+        code, text = study.stop()
+        self.assertEqual(code, REQUEUE, text)
+        kept = len(finished_members(study.run))
+        self.assertTrue(1 <= kept < 12)
+        self.assertIn(f"to go on: poise-sweep -run {study.run} -resume", text)
+        self.assertRegex(text, rf"\n{kept} done, \d stopped, 0 failed, \d+ waiting")
+        self.assertEqual(text.count("done     width = "), kept)
+        self.resume(study.run, ranks=3)
+        self.assert_same(self.straight, study.run)
+
+    def test_at_the_deadline_every_group_ends_its_first_member(self):
+        run = self.new_run()
+        for kept in (2, 4):
+            done = sweep(*(["-run", run, "-resume"] if kept > 2 else [*self.options, "-run", run]), "-deadline", 1e-9, ranks=2)
+            self.assertEqual(done.returncode, REQUEUE, done.stdout + done.stderr)
+            self.assertEqual(len(finished_members(run)), kept)
+        self.resume(run)
+        self.assert_same(self.straight, run)
+
+    def test_a_damaged_result_is_named_and_computed_again(self):
+        run = self.new_run()
+        self.assertEqual(sweep(*self.options, "-run", run, "-deadline", 1e-9, ranks=2).returncode, REQUEUE)
+        short, changed = finished_members(run)
+        with open(short, "r+b") as file:
+            file.truncate(100)
+        with open(changed, "r+b") as file:
+            content = file.read()
+            file.seek(content.index(b"values"))
+            file.write(content[file.tell():].replace(b"0", b"1", 1))
+        done = self.resume(run)
+        for path in (short, changed):
+            self.assertIn(f"{path} is damaged", done.stderr)
+        self.assert_same(self.straight, run)
+
+    def test_other_options_and_other_samples_are_refused(self):
+        data = os.path.join(self.scratch, "data.h5")
+        shutil.copy(DIGITS, data)
+        run = self.new_run()
+        options = [*self.options, "-data", data, "-flow_ts_rtol", "1e-6"]
+        self.assertEqual(sweep(*options, "-run", run, "-deadline", 1e-9, ranks=2).returncode, REQUEUE)
+        before = files(run)
+        moved = os.path.join(self.scratch, "moved.h5")
+        os.rename(data, moved)
+        for given, words in ((["-widths", "8,24"], ["-widths is 8,24", "8,16"]),
+                             (["-study", "depth"], ["-study is depth", "width"]),
+                             (["-features_constant", "no"], ["-features_constant is no", "true"]),
+                             (["-flow_ts_rtol", "1e-5"], ["-flow_ts_rtol is 1e-5", "1e-6"]),
+                             (["-flow_ts_atol", "1e-5"], ["-flow_ts_atol is 1e-5", "not given"]),
+                             (["-sed", "1"], ["-sed is unknown", "-seed"])):
+            done = sweep("-run", run, "-resume", "-data", moved, *given, ranks=2)
+            self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+            for word in words:
+                self.assertIn(word, done.stderr)
+        with h5py.File(moved, "r+") as file:
+            file["features"][3, 5] += 1
+        done = sweep("-run", run, "-resume", "-data", moved, ranks=2)
+        self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+        self.assertIn("was made with other samples or options", done.stderr)
+        with h5py.File(moved, "r+") as file:
+            file["features"][3, 5] -= 1
+        self.assertEqual({name: text for name, text in files(run).items() if name != "options.txt"},
+                         {name: text for name, text in before.items() if name != "options.txt"})
+        # The same values in other words, and options that results do not depend on.
+        self.resume(run, "-data", moved, "-gammas", "0.9", "-flow_ts_rtol", "0.000001", "-features_constant", "-member_ranks", 2)
+
+    def test_a_study_in_progress_is_not_begun_anew_and_no_other_program_takes_it(self):
+        run = self.new_run()
+        self.assertEqual(sweep(*self.options, "-run", run, "-deadline", 1e-9, ranks=2).returncode, REQUEUE)
+        done = sweep(*self.options, "-run", run)
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn("already holds a study (members): go on with it by -resume", done.stderr)
+        done = sweep("-resume", "-run", os.path.join(self.scratch, "nowhere"))
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn("nowhere/options.txt", done.stderr)
 
 
 class Failures(SweepTest):
@@ -220,6 +350,13 @@ class Failures(SweepTest):
             self.assertIn("2 of 4 members failed", text.splitlines()[-1])
             with h5py.File(os.path.join(run, "sweep.h5"), "r") as file:
                 self.assertEqual(sorted(file["errors"].attrs), ["member-2", "member-3"])
+            # Failed members are tried again, the others stay.
+            again = sweep("-run", run, "-resume", ranks=ranks)
+            self.assertEqual(again.returncode, FAILED)
+            self.assertIn("2 members done already", again.stdout)
+            self.assertEqual(again.stdout.count("failed   width = 60"), 2)
+            self.assertEqual(again.stdout.splitlines()[-1], text.splitlines()[-1])
+            np.testing.assert_array_equal(columns(run)["seconds"][~failed], table["seconds"][~failed])
 
     def test_a_solver_that_fails_fails_its_member(self):
         _, text = self.sweep(*STEPS, "-limit_lambda_eps_max_it", 1, "-limit_lambda_eps_ncv", 2,

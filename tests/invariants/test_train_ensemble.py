@@ -266,7 +266,8 @@ class Ensembles(TrainingTest):
         # The first member of each group has made a step.
         self.assertEqual(list(self.statuses(run).values()), 2 * ["stopped"] + 3 * ["waiting"])
         self.assertIn("0 done, 2 stopped, 0 failed, 3 waiting", done.stdout)
-        self.assertEqual(sorted(set(os.listdir(run)) - {"ensemble.h5", "ensemble.txt", ".lock"}), ["seed-0", "seed-1"])
+        self.assertEqual(sorted(set(os.listdir(run)) - {"ensemble.h5", "ensemble.txt", "options.txt", ".lock"}),
+                         ["seed-0", "seed-1"])
         for ranks, group, code in ((3, 3, REQUEUE), (2, 1, DONE)):
             self.ensemble(lines, "-resume", *(["-deadline", AT_ONCE] if code else []), run=run, ranks=ranks, group=group,
                           code=code)
@@ -329,6 +330,65 @@ class Ensembles(TrainingTest):
             alone = self.alone(lines, name, *options, ranks=2)
             self.assert_same_history(member, alone)
             self.assert_same_parameters(member, alone)
+
+    def test_a_grid_is_an_ensemble_of_all_combinations(self):
+        run = self.new_run()
+        grid = ["-grid", "gamma=0.5,0.9 seed=0:2", "-ensemble_ranks", 2, "-data", self.regression, *DESCENT.split()]
+        done = train(*grid, "-run", run, "-deadline", AT_ONCE, ranks=2)
+        self.assertEqual(done.returncode, REQUEUE, done.stderr)
+        self.assertIn(f"to go on: poise-train -run {run} -resume", done.stdout)
+        lines = {f"gamma-{gamma}_seed-{seed}": f"-gamma {gamma} -seed {seed}" for gamma in (0.5, 0.9) for seed in (0, 1)}
+        with open(os.path.join(run, "ensemble.txt"), encoding="utf-8") as file:
+            self.assertEqual(file.read().splitlines(),
+                             ['# -grid "gamma=0.5,0.9 seed=0:2"', *(f"{name}: {text}" for name, text in lines.items())])
+        # That command is enough: the table and the options of all members are in the directory.
+        done = train("-run", run, "-resume", ranks=2)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        for name in lines:
+            self.assert_same_history(os.path.join(run, name), self.alone(lines, name, *DESCENT.split(), ranks=2))
+        done = train(*grid, "-run", run, "-resume", ranks=2)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertIn("4 members done already", done.stdout)
+        self.rank(run, lines)
+
+    def rank(self, run, lines):
+        """gather_runs.py names the best run by any column."""
+        script = os.path.join(SOURCE, "apps", "gather_runs.py")
+
+        def gather(*options):
+            return subprocess.run([sys.executable, script, run, *options], capture_output=True, text=True,
+                                  timeout=patience(100), check=False)
+        last = {name: {column: values[-1] for column, values in history(os.path.join(run, name)).items()} for name in lines}
+        for column, greatest in (("loss", False), ("test_loss", False), ("lambda_min", True)):
+            order = sorted(lines, key=lambda name: last[name][column], reverse=greatest)
+            done = gather("--rank-by", column, *(["--order", "descending"] if greatest else []))
+            self.assertEqual(done.returncode, DONE, done.stderr)
+            rows = [line.split() for line in done.stdout.splitlines() if line.split()[-1:] and line.split()[-1] in lines]
+            self.assertEqual([row[-1] for row in rows], order)
+            self.assertEqual([row[0] for row in rows], ["1", "2", "3", "4"])
+            self.assertIn(f"best: {os.path.join(run, order[0])} ({column} = {last[order[0]][column]:.6g})", done.stdout)
+        done = gather("--rank-by", "test_los")
+        self.assertEqual(done.returncode, BAD_INPUT)
+        self.assertIn("no column 'test_los'; did you mean 'test_loss'?", done.stderr)
+        self.assertEqual(gather("--order", "descending").returncode, BAD_INPUT)
+        self.assertIn("no run that is done has a number in 'test_accuracy'", gather("--rank-by", "test_accuracy").stderr)
+
+    def test_a_grid_that_makes_no_sense_is_refused(self):
+        for grid, words in (("gama=0.5", "option -gama is unknown, the nearest is -gamma"), ("gamma=", "'gamma=' has no values"),
+                            ("gamma=0.5 gamma=0.6", "gamma is given twice"), ("gamma=0.5,0.5", "has the value 0.5 twice"),
+                            ("gamma", "'gamma' is not NAME=VALUES"), ("-gamma=0.5", "begins with a dash"),
+                            ("seed=3:3", "the empty range 3:3"), ("seed=1,,2", "has an empty value"),
+                            ("seed=0:200 gamma=0.1,0.2,0.3 train_samples=1:101", "60000 members are more than 10000"),
+                            ("seed=0:1000000000000", "1000000000000 members are more than 10000"),
+                            ("gamma=2", "-gamma: value '2' is not allowed"), ("run=a,b", "-run is not for a single member")):
+            run = self.new_run()
+            done = train("-grid", grid, "-data", self.regression, "-run", run, ranks=2)
+            with self.subTest(grid=grid):
+                self.assertEqual(done.returncode, BAD_INPUT, done.stdout + done.stderr)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stderr.count("poise: error:"), 1)
+                self.assertFalse(os.path.exists(run))
+        self.refuse("-data", self.regression, "-grid", "gamma=0.5", words=["-ensemble and -grid both give a table"])
 
     def refuse(self, *options, lines=None, words=(), ranks=1, run=None):
         run = run or self.new_run()

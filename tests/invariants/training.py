@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 import h5py
@@ -70,6 +71,44 @@ def rank_processes(process):
         if is_rank and state != "Z":
             found.append(pid)
     return [pid for pid in found if process.pid in (parents[pid], parents.get(parents[pid]))]
+
+
+def finished_members(run):
+    """The files of members that a study keeps until it is complete."""
+    folder = os.path.join(run, "members")
+    return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name[0] != ".") if os.path.isdir(folder) else []
+
+
+class StudyProcess:
+    """A study (poise-sweep, poise-compare) on two ranks that is to be interrupted."""
+
+    def __init__(self, program, *options):
+        self.run = str(options[options.index("-run") + 1])
+        self.process = subprocess.Popen([MPIEXEC, "-n", "2", program, *map(str, options)], env=ENVIRONMENT, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def wait_for(self, count):
+        """Waits until `count` members have ended."""
+        limit = time.monotonic() + patience(60)
+        while len(finished_members(self.run)) < count:
+            if self.process.poll() is not None or time.monotonic() > limit:
+                raise AssertionError(f"{count} members were not seen to end: {self.process.communicate()[0]}")
+            time.sleep(0.002)
+
+    def kill(self):
+        """kill -9 of the launcher and all ranks, at once."""
+        ranks = rank_processes(self.process)
+        for pid in [self.process.pid, *ranks]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.communicate(timeout=patience(60))
+        while any(os.path.exists(f"/proc/{pid}") for pid in ranks):
+            time.sleep(0.01)
+
+    def stop(self, number=signal.SIGUSR1):
+        """Asks the study to stop; returns its exit code and output."""
+        ask_to_stop(self.process, number)
+        output = self.process.communicate(timeout=patience(60))[0]
+        return self.process.returncode, output
 
 
 @functools.lru_cache

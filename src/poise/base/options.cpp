@@ -400,12 +400,24 @@ std::vector<std::string> Options::known_names() const {
   return known;
 }
 
-/// Why no code has read an option with a known name. Prefixes overlap: the longest matching prefix decides.
-std::string Options::unused_reason(const std::string& name) const {
+const Options::Solver* Options::owner_of(const std::string& name) const {
   const Solver* owner = nullptr;
   for (const auto& solver : solvers_)
     if (name.starts_with(solver.prefix) && (owner == nullptr || solver.prefix.size() > owner->prefix.size()))
       owner = &solver;
+  return owner;
+}
+
+bool Options::configures_solver(const std::string& name) const {
+  const Solver* owner = owner_of(name);
+  if (owner == nullptr) return false;
+  const std::vector<std::string> printing = diagnostic_names(owner->kind);
+  return std::find(printing.begin(), printing.end(), name.substr(owner->prefix.size())) == printing.end();
+}
+
+/// Why no code has read an option with a known name.
+std::string Options::unused_reason(const std::string& name) const {
+  const Solver* owner = owner_of(name);
   if (owner == nullptr) return " has no effect in this run";
   const std::string object = object_of(owner->kind, name.substr(owner->prefix.size()));
   const std::string solver = "the solver " + owner->prefix + " (" + owner->kind + ")";

@@ -146,6 +146,9 @@ class Options {
   [[nodiscard]] std::string misspelt() const;
 
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
+  /// Whether an option configures a declared solver, so that results may depend on it. Options that only make
+  /// a solver print do not.
+  [[nodiscard]] bool configures_solver(const std::string& name) const;
   /// Names of the options with this role.
   [[nodiscard]] std::vector<std::string> names(Role::Kind kind) const;
   /// Names and values of the declared options, then of the user's options for PETSc's solvers. As an
@@ -178,6 +181,9 @@ class Options {
   struct Solver {
     std::string prefix, kind, defaults;
   };
+  /// The solver that an option belongs to: prefixes overlap, and the longest one counts. Null if there is
+  /// none.
+  [[nodiscard]] const Solver* owner_of(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> categories() const;
   [[nodiscard]] std::string solvers_help() const;
   std::vector<Setting> settings_;

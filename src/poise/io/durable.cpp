@@ -77,14 +77,30 @@ void sync_path(const std::string& path) {
   if (::fsync(file.get()) != 0 && errno != EINVAL) throw system_error("cannot write to disk", path);
 }
 
+namespace {
+
+/// The directory that a file lies in.
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+}  // namespace
+
 void rename_durably(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw system_error("cannot create", to);
-  const std::string folder = std::filesystem::path(to).parent_path().string();
   try {
-    sync_path(folder.empty() ? "." : folder);
+    sync_path(folder_of(to));
   } catch (const Error& error) {
     throw failure("cannot be sure of '" + to + "': " + error.what());
   }
+}
+
+void remove_durably(const std::string& path) {
+  if (::unlink(path.c_str()) == 0)
+    sync_path(folder_of(path));
+  else if (errno != ENOENT)
+    throw system_error("cannot remove", path);
 }
 
 void require_space(const std::string& path, std::uint64_t bytes) {

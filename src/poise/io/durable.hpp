@@ -20,6 +20,9 @@ void sync_path(const std::string& path);
 /// Renames a file (replacing an old `to`) and waits until its directory is on the disk.
 void rename_durably(const std::string& from, const std::string& to);
 
+/// Removes a file, if it is there, and waits until its directory is on the disk.
+void remove_durably(const std::string& path);
+
 /// Creates an empty `path` and throws if `bytes` cannot be stored there (disk full, quota). Does not throw on
 /// file systems that cannot reserve space. Together with `reserve_space` and `require_writable` this finds
 /// the common failures before a collective write meets them on some ranks only.

@@ -165,6 +165,10 @@ class H5File {
   /// A number, or a list of at most 64 numbers.
   [[nodiscard]] std::vector<double> numbers_attribute(const std::string& object,
                                                       const std::string& name) const;
+  /// Says what the indices of a data set count, axis by axis: every entry of `scales` is a 1-D data set with
+  /// the values along that axis. It becomes a dimension scale, so that netCDF and xarray call the dimension
+  /// by its name.
+  void set_dimensions(const std::string& data_set, const std::vector<std::string>& scales);
   /// Every rank passes the same value; replaces an old value.
   void set_attribute(const std::string& object, const std::string& name, const H5Value& value);
 

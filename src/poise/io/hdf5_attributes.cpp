@@ -1,4 +1,5 @@
 #include <hdf5.h>
+#include <hdf5_hl.h>
 
 #include <algorithm>
 
@@ -184,6 +185,21 @@ void H5File::set_attribute(const std::string& object, const std::string& name, c
     if (checked(H5Aexists(holder.get(), name.c_str()), "cannot look for attribute " + name) > 0)
       checked(H5Adelete(holder.get(), name.c_str()), "cannot replace attribute " + name);
     write_value(holder.get(), name, value);
+  });
+}
+
+void H5File::set_dimensions(const std::string& data_set, const std::vector<std::string>& scales) {
+  together([&] {
+    const H5Handle set = open_data_set(data_set);
+    for (std::size_t axis = 0; axis < scales.size(); ++axis) {
+      const H5Handle scale = open_data_set(scales[axis]);
+      const std::string name = scales[axis].substr(scales[axis].rfind('/') + 1);
+      if (checked(H5DSis_scale(scale.get()), "cannot look at " + scales[axis]) == 0)
+        checked(H5DSset_scale(scale.get(), name.c_str()), "cannot make a dimension scale of " + scales[axis]);
+      if (scales[axis] != data_set)
+        checked(H5DSattach_scale(set.get(), scale.get(), static_cast<unsigned>(axis)),
+                "cannot attach " + scales[axis] + " to " + data_set);
+    }
   });
 }
 

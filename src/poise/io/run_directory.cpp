@@ -94,11 +94,12 @@ bool holds(const std::string& path, const std::string& name) {
   return exists;
 }
 
-/// For one rank.
-void require_no_study(const std::string& path) {
-  for (const char* name : {"compare.h5", "sweep.h5", "ensemble.txt"})
+/// For one rank. `cure`: what the user can do instead, besides choosing another directory.
+void require_no_study(const std::string& path, const std::string& cure = "") {
+  for (const char* name : {"compare.h5", "sweep.h5", "members", "ensemble.txt"})
     if (holds(path, name))
-      throw bad_input("-run " + path + " already holds a study (" + name + "): choose another directory");
+      throw bad_input("-run " + path + " already holds a study (" + name + "): " + cure +
+                      "choose another directory");
 }
 
 /// For one rank. Prepares the folder for a new run.
@@ -132,10 +133,10 @@ RunDirectory::RunDirectory(MPI_Comm comm, std::string path, Start start)
   });
 }
 
-RunLock make_study_directory(MPI_Comm comm, const std::string& path) {
+RunLock make_study_directory(MPI_Comm comm, const std::string& path, RunDirectory::Start start) {
   RunLock lock(comm, path);
   on_root(comm, [&] {
-    require_no_study(path);
+    if (start == RunDirectory::Start::anew) require_no_study(path, "go on with it by -resume, or ");
     for (const char* name : {"run.h5", "checkpoints"})
       if (holds(path, name))
         throw bad_input("-run " + path + " already holds a run (" + name + "): choose another directory");
@@ -152,11 +153,7 @@ void RunDirectory::mark_done(const std::string& text) const {
 }
 
 void RunDirectory::clear_done() const {
-  on_root(comm_, [&] {
-    std::error_code code;
-    if (std::filesystem::remove(done_file(), code)) sync_path(path_);
-    if (code) throw failure("cannot remove '" + done_file() + "': " + code.message());
-  });
+  on_root(comm_, [&] { remove_durably(done_file()); });
 }
 
 std::string make_dated_directory(MPI_Comm comm, const std::string& name) {

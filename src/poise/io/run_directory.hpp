@@ -60,9 +60,9 @@ class RunDirectory {
 };
 
 /// Collective. Creates the folder of a study if it is missing, and locks it for this program. Throws
-/// bad_input if another program writes there, or if it already holds a run or a study; failure if it cannot
-/// be created.
-[[nodiscard]] RunLock make_study_directory(MPI_Comm comm, const std::string& path);
+/// bad_input if another program writes there, or if it already holds a run, or a study and `start` is anew;
+/// failure if it cannot be created.
+[[nodiscard]] RunLock make_study_directory(MPI_Comm comm, const std::string& path, RunDirectory::Start start);
 
 /// Collective. Creates a new directory runs/NAME-DATE-TIME and returns its path. If several programs start
 /// within a second, the later ones append -2, -3, …. The time is rank 0's (UTC). Throws failure, the same on

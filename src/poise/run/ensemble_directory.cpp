@@ -23,6 +23,7 @@
 #include "poise/io/durable.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise/run/recorder.hpp"
+#include "poise/run/run_options.hpp"
 
 namespace poise {
 inline namespace run {
@@ -117,20 +118,6 @@ double seconds_of(const History& history) {
 
 }  // namespace
 
-std::string to_string(MemberStatus status) {
-  switch (status) {
-    case MemberStatus::done:
-      return "done";
-    case MemberStatus::stopped:
-      return "stopped";
-    case MemberStatus::failed:
-      return "failed";
-    case MemberStatus::waiting:
-      break;
-  }
-  return "waiting";
-}
-
 const std::vector<std::string>& run_numbers() {
   static const std::vector<std::string> names{"seed", "gamma", "m", "q", "parameters", "ranks"};
   return names;
@@ -188,12 +175,6 @@ bool holds_run(const std::string& folder) {
   return exists(folder + "/run.h5") || !list_checkpoints(folder + "/checkpoints").empty();
 }
 
-void remove(const std::string& path) {
-  std::error_code code;
-  std::filesystem::remove(path, code);
-  if (code) throw failure("cannot remove '" + path + "': " + code.message());
-}
-
 std::string value_of(const NamedOptions& options, const std::string& name) {
   const auto found =
       std::find_if(options.begin(), options.end(), [&](const auto& o) { return o.first == name; });
@@ -233,9 +214,13 @@ EnsembleDirectory::EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& sett
   lock_.emplace(comm_, path_);
   on_root(comm_, [&] {
     if (!settings.resume) require_new(plan);
-    for (const char* of_an_end : {"DONE", "ensemble.h5"}) remove(path(of_an_end));
+    for (const char* of_an_end : {"DONE", "ensemble.h5"}) remove_durably(path(of_an_end));
     clear_claims();
     create_directory(claims_);
+    // The options first: without the table, -resume does not take them.
+    NamedOptions common{{"ensemble_ranks", std::to_string(settings.ranks)}};
+    common.insert(common.end(), plan.common.begin(), plan.common.end());
+    replace_file(path("options.txt"), options_text(common, "poise-train", "the options of all members"));
     replace_file(path("ensemble.txt"), plan.text);
     for (std::size_t k = 0; k < done_.size(); ++k)
       done_[k] = is_done(path(plan.members[k].name), plan.members[k]) ? 1 : 0;

@@ -9,13 +9,10 @@
 #include "poise/io/run_directory.hpp"
 #include "poise/io/run_file.hpp"
 #include "poise/run/ensemble_plan.hpp"
+#include "poise/run/members.hpp"
 
 namespace poise {
 inline namespace run {
-
-/// The state of a member at the end of an attempt. `waiting`: this attempt did not begin it.
-enum class MemberStatus { done, stopped, failed, waiting };
-[[nodiscard]] std::string to_string(MemberStatus status);
 
 /// A member's row in the table of results.
 struct MemberRecord {
@@ -43,13 +40,14 @@ struct MemberRecord {
 void write_ensemble(const std::string& path, const std::vector<MemberRecord>& records,
                     const RunFile::Named& attributes);
 
-/// The folder of an ensemble: DIR/NAME/ are run directories, DIR/ensemble.txt is the table, DIR/ensemble.h5
-/// has the results of the last attempt, and DIR/DONE exists once all members are done.
+/// The folder of an ensemble: DIR/NAME/ are run directories, DIR/ensemble.txt is the table, DIR/options.txt
+/// has the options of all members, DIR/ensemble.h5 has the results of the last attempt, and DIR/DONE exists
+/// once all members are done.
 class EnsembleDirectory {
  public:
-  /// Collective. Creates the folder, writes the table, and removes ensemble.h5 and DONE of an earlier
-  /// attempt. Throws bad_input, with nothing changed, if the folder or a member's folder holds a run and
-  /// `resume` is not set, or if there is no ensemble to resume.
+  /// Collective. Creates the folder, writes the table and the options, and removes ensemble.h5 and DONE of an
+  /// earlier attempt. Throws bad_input, with nothing changed, if the folder or a member's folder holds a run
+  /// and `resume` is not set, or if there is no ensemble to resume.
   EnsembleDirectory(MPI_Comm comm, const EnsembleSettings& settings, const EnsemblePlan& plan);
 
   [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -21,9 +23,11 @@ inline namespace run {
 namespace {
 
 /// Options of the ensemble as a whole.
-const std::vector<std::string> not_of_a_member{"ensemble", "ensemble_ranks", "run", "resume", "deadline"};
+const std::vector<std::string> not_of_a_member{"ensemble", "ensemble_ranks", "grid",
+                                               "run",      "resume",         "deadline"};
 /// Names of files in the directory of an ensemble, which no member may have.
-const std::vector<std::string> taken_names{"ensemble.txt", "ensemble.h5", "DONE", "runs.h5", "figures"};
+const std::vector<std::string> taken_names{"ensemble.txt", "ensemble.h5", "options.txt",
+                                           "DONE",         "runs.h5",     "figures"};
 
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -181,11 +185,34 @@ EnsembleSettings EnsembleSettings::from(Options& o) {
       "a table of trainings that run at the same time, one line NAME: OPTIONS per training; NAME is the run "
       "directory below -run; options of the command line apply to all trainings, options of a line override "
       "them");
-  s.ranks = static_cast<int>(o.integer(
-      "ensemble_ranks", 1, {1, 1e6}, "with -ensemble: ranks per training, a divisor of the number of ranks"));
-  if (s.file.empty() && o.settings().back().given)
-    throw usage("-ensemble_ranks is for many trainings at once: give their table with -ensemble FILE");
+  s.grid = o.text("grid", "",
+                  "an ensemble of all combinations of values of options, as in \"gamma=0.5,0.9 width=32,64 "
+                  "seed=0:4\"; 0:4 "
+                  "stands for the integers 0, 1, 2, 3 (the end is left out); the run directories below -run "
+                  "have names as "
+                  "in gamma-0.5_width-32_seed-0");
+  s.ranks = static_cast<int>(
+      o.integer("ensemble_ranks", 1, {1, 1e6},
+                "with -ensemble or -grid: ranks per training, a divisor of the number of ranks"));
+  if (!s.file.empty() && !s.grid.empty())
+    throw usage("-ensemble and -grid both give a table of trainings; give only one of these options");
   return s;
+}
+
+void EnsembleSettings::recall(MPI_Comm comm) {
+  if (given() || !resume || run.empty()) return;
+  int found = 0;
+  on_root(comm, [&] {
+    std::error_code ignored;
+    const bool table = std::filesystem::exists(run + "/ensemble.txt", ignored);
+    found = table && std::filesystem::exists(run + "/options.txt", ignored) ? 1 : 0;
+  });
+  check_mpi(MPI_Bcast(&found, 1, MPI_INT, 0, comm));
+  if (found == 0) return;
+  (void)recall_options(comm);
+  Options again;
+  ranks = from(again).ranks;
+  file = run + "/ensemble.txt";
 }
 
 void EnsembleSettings::read_run(Options& o) {
@@ -201,12 +228,13 @@ EnsemblePlan plan_ensemble(MPI_Comm comm, const EnsembleSettings& settings) {
     throw usage(
         fmt::format("-ensemble_ranks {} does not divide the {} ranks of this run", settings.ranks, ranks));
   EnsemblePlan plan;
-  plan.text = read_table(comm, settings.file);
-  const NamedOptions common = take_unused_options();
+  plan.text = settings.grid.empty() ? read_table(comm, settings.file) : table_of_grid(settings.grid);
+  plan.common = take_unused_options();
   DataFiles data(comm);
-  for (const EnsembleLine& line : parse_ensemble(plan.text, settings.file)) {
+  const std::string table = settings.grid.empty() ? settings.file : "-grid, line of its table";
+  for (const EnsembleLine& line : parse_ensemble(plan.text, table)) {
     try {
-      EnsembleMember member{line.name, given_options(comm, common, line), {}};
+      EnsembleMember member{line.name, given_options(comm, plan.common, line), {}};
       member.resolved = resolve(settings, member.options, data);
       plan.members.push_back(std::move(member));
     } catch (const Error& error) {

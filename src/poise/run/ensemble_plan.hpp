@@ -25,17 +25,30 @@ struct EnsembleLine {
 /// if an option is given twice or is about the ensemble as a whole, or if there is no member.
 [[nodiscard]] std::vector<EnsembleLine> parse_ensemble(const std::string& text, const std::string& path);
 
+/// The table of a grid, the text of -grid: parts NAME=VALUES, separated by blanks; values are separated by
+/// commas, and A:B stands for the integers from A to B - 1. One member per combination, the last part running
+/// fastest, with a name as in gamma-0.5_seed-0. Not collective. Throws bad_input that names the part that
+/// does not have this form, is empty or comes twice, or the number of members if it is too large.
+[[nodiscard]] std::string table_of_grid(const std::string& grid);
+
 /// The options of the ensemble as a whole.
 struct EnsembleSettings {
-  std::string file, run;
+  std::string file, grid, run;
   int ranks = 1;
   double deadline = 0.0;
   bool resume = false;
 
-  /// Declares and reads -ensemble and -ensemble_ranks. Throws bad_input.
+  /// Declares and reads -ensemble, -grid and -ensemble_ranks. Throws bad_input.
   static EnsembleSettings from(Options& options);
   /// Reads -run, -resume and -deadline, which a single run has, too; TrainSettings has their help.
   void read_run(Options& options);
+  /// Collective. With -resume and without a table: if -run is the directory of an ensemble, takes its table,
+  /// and the options that the user has not given from its options.txt. Throws bad_input.
+  void recall(MPI_Comm comm);
+  /// Whether there is a table of trainings.
+  [[nodiscard]] bool given() const { return !file.empty() || !grid.empty(); }
+  /// What makes the table, for people.
+  [[nodiscard]] std::string name() const { return grid.empty() ? file : "-grid \"" + grid + "\""; }
 };
 
 /// One training of an ensemble.
@@ -47,7 +60,8 @@ struct EnsembleMember {
 
 struct EnsemblePlan {
   std::vector<EnsembleMember> members;
-  std::string text;  ///< the table as it was read
+  std::string text;     ///< the table as it was read
+  NamedOptions common;  ///< options of all members, from the command line
 };
 
 /// Collective. Reads the table and checks the options of every member. Options of the command line apply to

@@ -79,14 +79,17 @@ double seconds_to_end_of_job() {
 
 }  // namespace
 
+double seconds_to_deadline(double deadline) {
+  return deadline > 0.0 ? deadline : seconds_to_end_of_job();
+}
+
 Interruptions::Interruptions(MPI_Comm comm, double deadline, double checkpoint_seconds)
     : comm_(comm),
       deadline_(never),
       checkpoint_seconds_(checkpoint_seconds > 0.0 ? checkpoint_seconds : never),
       last_saved_(steady_seconds()),
       last_poll_(never) {
-  on_root(comm_,
-          [&] { deadline_ = steady_seconds() + (deadline > 0.0 ? deadline : seconds_to_end_of_job()); });
+  on_root(comm_, [&] { deadline_ = steady_seconds() + seconds_to_deadline(deadline); });
 }
 
 Interruptions::Request Interruptions::poll() {

@@ -18,6 +18,10 @@ void listen_for_requests();
 /// Not collective. Whether this rank was asked for a checkpoint since the last call.
 [[nodiscard]] bool checkpoint_requested();
 
+/// Not collective. Seconds from now to the deadline of this invocation: `deadline` if it is positive, else
+/// the end of the job (see Interruptions); infinite if there is none. Throws bad_input as Interruptions does.
+[[nodiscard]] double seconds_to_deadline(double deadline);
+
 /// Requests from outside a run: signals, a deadline, and a clock that asks for checkpoints. The ranks agree
 /// on them once per step.
 class Interruptions {

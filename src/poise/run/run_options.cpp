@@ -40,6 +40,27 @@ std::string unquoted_value(const std::string& value) {
   return quoted ? value.substr(1, value.size() - 2) : value;
 }
 
+/// The options in the text of options.txt.
+NamedOptions parse_options(const std::string& text) {
+  NamedOptions options;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto blank = line.find(' ');
+    if (line.empty() || line[0] != '-') continue;
+    options.emplace_back(line.substr(1, blank - 1),
+                         blank == std::string::npos ? "" : unquoted_value(line.substr(blank + 1)));
+  }
+  return options;
+}
+
+/// The program that the first line of options.txt names; empty if it names none.
+std::string program_of(const std::string& text) {
+  std::istringstream words(text.substr(0, text.find('\n')));
+  std::string hash, program;
+  words >> hash >> program;
+  return hash == "#" && program.starts_with("poise-") ? program : "";
+}
+
 bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
   return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
 }
@@ -65,9 +86,9 @@ double deadline_option(Options& options) {
                       Role{Role::invocation});
 }
 
-std::vector<std::string> recall_options(MPI_Comm comm) {
+std::optional<NamedOptions> stored_options(MPI_Comm comm, const std::string& program) {
   Options before;  // options of this invocation; the options of the run are not known yet
-  if (!resume_option(before)) return {};
+  if (!resume_option(before)) return std::nullopt;
   const std::string run = run_option(before);
   const std::string path = run + "/options.txt";
   std::string text;
@@ -78,17 +99,23 @@ std::vector<std::string> recall_options(MPI_Comm comm) {
     } catch (const Error& error) {
       throw bad_input("-resume: " + std::string(error.what()) + "; is -run the directory of an earlier run?");
     }
+    const std::string maker = program_of(text);
+    if (!maker.empty() && maker != program)
+      throw bad_input("-resume: " + path + " is of " + maker + ", not of " + program);
   });
+  return parse_options(broadcast(comm, text));
+}
+
+std::vector<std::string> recall(const NamedOptions& stored) {
   std::vector<std::string> recalled;
-  std::istringstream lines(broadcast(comm, text));
-  for (std::string line; std::getline(lines, line);) {
-    const auto blank = line.find(' ');
-    if (line.empty() || line[0] != '-') continue;
-    const std::string name = line.substr(1, blank - 1);
-    if (set_unless_given(name, blank == std::string::npos ? "" : unquoted_value(line.substr(blank + 1))))
-      recalled.push_back(name);
-  }
+  for (const auto& [name, value] : stored)
+    if (set_unless_given(name, value)) recalled.push_back(name);
   return recalled;
+}
+
+std::vector<std::string> recall_options(MPI_Comm comm) {
+  const std::optional<NamedOptions> stored = stored_options(comm, "poise-train");
+  return stored ? recall(*stored) : std::vector<std::string>{};
 }
 
 std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
@@ -104,16 +131,21 @@ std::vector<std::string> recall_options(const std::vector<std::pair<std::string,
   return recalled;
 }
 
-std::string options_text(const Options& options) {
+std::string options_text(const Options& options, const std::string& program, const std::string& what) {
   const std::vector<std::string> left_out = options.names(Role::invocation);
-  std::string text = "# poise-train -options_file THIS_FILE repeats the run\n";
+  NamedOptions kept;
   for (const auto& [name, value] : options.resolved()) {
-    if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
-    if (!value.empty())
-      text += "-" + name + " " + quoted_value(value) + "\n";
-    else if (!is_one_of(options.settings(), name))
-      text += "-" + name + "\n";
+    const bool invocation = std::find(left_out.begin(), left_out.end(), name) != left_out.end();
+    const bool unset = value.empty() && is_one_of(options.settings(), name);
+    if (!invocation && !unset) kept.emplace_back(name, value);
   }
+  return options_text(kept, program, what);
+}
+
+std::string options_text(const NamedOptions& options, const std::string& program, const std::string& what) {
+  std::string text = "# " + program + " -options_file THIS_FILE repeats " + what + "\n";
+  for (const auto& [name, value] : options)
+    text += "-" + name + (value.empty() ? "" : " " + quoted_value(value)) + "\n";
   return text;
 }
 

@@ -2,11 +2,13 @@
 
 #include <mpi.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "poise/base/options.hpp"
+#include "poise/petsc/options_database.hpp"
 
 namespace poise {
 inline namespace run {
@@ -17,9 +19,13 @@ std::string run_option(Options& options);
 bool resume_option(Options& options);
 double deadline_option(Options& options);
 
-/// Collective. With -resume: sets every option that the user has not given to its value in RUN/options.txt,
-/// and returns the names of these options. Does not set the process grid, which may be different. Throws
-/// bad_input if the file cannot be read.
+/// Collective. The options in RUN/options.txt with -resume; nothing without it. Throws bad_input if the file
+/// cannot be read, or is not a file of `program`.
+[[nodiscard]] std::optional<NamedOptions> stored_options(MPI_Comm comm, const std::string& program);
+/// Not collective. Sets every option that the user has not given to its stored value, and returns the names
+/// of these options. Does not set the process grid, which may be different.
+std::vector<std::string> recall(const NamedOptions& stored);
+/// Collective. Both for poise-train.
 std::vector<std::string> recall_options(MPI_Comm comm);
 
 /// Not collective. Sets every option that the user has not given to its value in `config` (the options of a
@@ -30,8 +36,13 @@ std::vector<std::string> recall_options(MPI_Comm comm);
 std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
                                         const Options& own);
 
-/// The text of options.txt: one option per line, "-name value", or "-name" for a flag of a solver.
-[[nodiscard]] std::string options_text(const Options& options);
+/// The text of options.txt: one option per line, "-name value", or "-name" for a flag of a solver. The first
+/// line is a comment that names `program` and says that it repeats `what` ("the run").
+[[nodiscard]] std::string options_text(const Options& options, const std::string& program,
+                                       const std::string& what);
+/// The same for options that no Options object has declared.
+[[nodiscard]] std::string options_text(const NamedOptions& options, const std::string& program,
+                                       const std::string& what);
 
 }  // namespace run
 }  // namespace poise

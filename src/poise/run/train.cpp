@@ -76,7 +76,7 @@ ExitCode train(Options& options, MPI_Comm comm, bool own_log) {
              "# " + date("%Y-%m-%dT%H:%M:%SZ") + " " + command_line() + "\n");
   // A resumed run writes its options, too, so that the next -resume knows a changed end time. A run that is
   // already past the new end time does not.
-  if (!experiment.at_end()) directory->write_options(options_text(options));
+  if (!experiment.at_end()) directory->write_options(options_text(options, "poise-train", "the run"));
   Run run(experiment, settings, options, *directory, interruptions, past);
   return run.go();
 }
@@ -87,14 +87,19 @@ constexpr const char* train_usage =
     "poise-train: trains a deep equilibrium model and checks Theorem 1 while it runs\n"
     "  mpirun -n 2 poise-train -data data/digits.h5 -gamma 0.8 -time 6 -run runs/digits\n"
     "  mpirun -n 3 poise-train -run runs/digits -resume -time 12\n"
-    "  mpirun -n 4 poise-train -ensemble table.txt -ensemble_ranks 2 -data data/digits.h5 -run runs/many";
+    "  mpirun -n 4 poise-train -ensemble table.txt -ensemble_ranks 2 -data data/digits.h5 -run runs/many\n"
+    "  mpirun -n 4 poise-train -grid \"gamma=0.5,0.9 seed=0:4\" -data data/digits.h5 -run runs/grid";
 
 ExitCode train_one_or_many(Options& options, MPI_Comm comm) {
   Options early;  // of the ensemble; a training declares its own options
   EnsembleSettings ensemble = EnsembleSettings::from(early);
-  if (ensemble.file.empty()) return train(options, comm);
   ensemble.read_run(early);
-  return train_ensemble(comm, ensemble);
+  ensemble.recall(comm);
+  if (ensemble.given()) return train_ensemble(comm, ensemble);
+  if (given_value("ensemble_ranks"))
+    throw usage(
+        "-ensemble_ranks is for many trainings at once: give their table with -ensemble FILE or -grid");
+  return train(options, comm);
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ class TrainingData {
   [[nodiscard]] const std::vector<double>& class_weights() const { return class_weights_; }
   /// The linear map that made the data, [outputs, inputs], row-major; empty if the file does not hold it.
   [[nodiscard]] const std::vector<double>& teacher() const { return teacher_; }
+  /// A fingerprint of the values of all samples; the same on every rank and for every grid.
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
   /// Not collective. Adds the features, the scale of the targets, the names, and the path and fingerprint of
   /// the data; the snapshot borrows from this object.
   void save(Snapshot& snapshot) const;
@@ -94,8 +96,8 @@ class TrainingData {
   TargetScale target_scale_;
   std::vector<Index> train_classes_, test_classes_;
   std::vector<double> class_weights_;
-  std::string data_path_;    ///< absolute
-  std::string fingerprint_;  ///< of the values of all samples; the same on every rank and for every grid
+  std::string data_path_;  ///< absolute
+  std::string fingerprint_;
 };
 
 }  // namespace run

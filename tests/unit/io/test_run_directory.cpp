@@ -29,8 +29,8 @@ class RunDirectoryTest : public testing::Test {
   [[nodiscard]] std::string start(Start how = Start::anew) const {
     return message_of([&] { RunDirectory(MPI_COMM_WORLD, path_, how); });
   }
-  [[nodiscard]] std::string study() const {
-    return message_of([&] { (void)make_study_directory(MPI_COMM_WORLD, path_); });
+  [[nodiscard]] std::string study(Start how = Start::anew) const {
+    return message_of([&] { (void)make_study_directory(MPI_COMM_WORLD, path_, how); });
   }
   static void expect_words(const std::string& message, std::initializer_list<const char*> words) {
     for (const char* word : words) EXPECT_NE(message.find(word), std::string::npos) << message;
@@ -87,10 +87,11 @@ TEST_F(RunDirectoryTest, ANameThatMpiMisreadsIsRefusedBeforeAnythingIsMade) {
 
 TEST_F(RunDirectoryTest, RunsAndStudiesDoNotShareAFolder) {
   EXPECT_EQ(study(), nothing_);
-  for (const char* name : {"compare.h5", "sweep.h5"}) {
+  for (const char* name : {"compare.h5", "sweep.h5", "members"}) {
     put(name);
     expect_words(start(), {"already holds a study", name});
-    expect_words(study(), {"already holds a study", name});
+    expect_words(study(), {"already holds a study", name, "-resume"});
+    EXPECT_EQ(study(Start::resume), nothing_);
     MPI_Barrier(MPI_COMM_WORLD);
     on_root(MPI_COMM_WORLD, [&] { std::filesystem::remove(path_ + "/" + name); });
   }

@@ -5,6 +5,7 @@ last value of every column of the history below /runs/last. Runs that the table 
 DIR/ensemble.txt) and that have no run file are rows, too: not done, and NaN."""
 
 import argparse
+import difflib
 import os
 import sys
 import textwrap
@@ -166,6 +167,36 @@ class Tuning:
         return "  ·  ".join(parts)
 
 
+def is_better_if_greater(column):
+    """Accuracies, cosines and tightness; losses and everything else are better if they are small."""
+    return any(word in column for word in ("accuracy", "cosine", "tightness"))
+
+
+def ranking(members, column, descending):
+    """The members with a number in the last value of a column, best first."""
+    known = sorted({name for member in members for name in member.columns})
+    if column not in known:
+        near = difflib.get_close_matches(column, known, 1)
+        raise Error(f"--rank-by {column}: the histories have no column '{column}'"
+                    + (f"; did you mean '{near[0]}'?" if near else f"; they have {', '.join(known)}"))
+    ranked = [member for member in members if np.isfinite(member.last(column))]
+    return sorted(ranked, key=lambda member: -member.last(column) if descending else member.last(column))
+
+
+def print_ranking(members, arguments):
+    """Ranks the runs that are done, with --partial all runs."""
+    column = arguments.rank_by
+    descending = {"ascending": False, "descending": True, None: is_better_if_greater(column)}[arguments.order]
+    ranked = [member for member in ranking(members, column, descending) if member.done or arguments.partial]
+    if not ranked:
+        raise Error(f"--rank-by {column}: no run {'' if arguments.partial else 'that is done '}has a number in '{column}'")
+    print(f"\nrank  {column:>14}  run")
+    for place, member in enumerate(ranked, 1):
+        print(f"{place:4}  {member.last(column):14.6g}  {member.name}{'' if member.done else '  (not done)'}")
+    best = ranked[0]
+    print(f"best: {os.path.join(arguments.directory, best.name)} ({column} = {best.last(column):.6g})\n")
+
+
 def panel_curves(axes, members, column, tuning):
     for member in members:
         curve = member.curve(column, positive=True)
@@ -231,9 +262,16 @@ def figure_of(members):
 def main():
     parser = argparse.ArgumentParser(prog=program_name(), description=__doc__)
     parser.add_argument("directory", metavar="DIR", help="of the sweep: its runs are DIR/*")
-    parser.add_argument("--partial", action="store_true", help="do not fail where runs are not done")
+    parser.add_argument("--partial", action="store_true",
+                        help="do not fail where runs are not done; the ranking then has them, too")
+    parser.add_argument("--rank-by", metavar="COLUMN",
+                        help="rank the runs by the last value of a column of their histories and name the best one")
+    parser.add_argument("--order", choices=("ascending", "descending"),
+                        help="of the ranking (default: descending for accuracies, cosines and tightness, else ascending)")
     add_output_options(parser, "DIR/figures/runs.png, .pdf")
     arguments = parser.parse_args()
+    if arguments.order and not arguments.rank_by:
+        parser.error("--order is for a ranking: give --rank-by COLUMN")
 
     begin_command()
     members = find_members(arguments.directory)
@@ -241,6 +279,8 @@ def main():
     table = os.path.join(arguments.directory, "runs.h5")
     write_table(members, table)
     print(table)
+    if arguments.rank_by:
+        print_ranking(members, arguments)
     drawn = [member for member in members if len(member.columns["t"])]
     if not drawn:
         raise Error(f"{arguments.directory}: nothing has been recorded yet")
