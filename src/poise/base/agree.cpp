@@ -8,6 +8,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 inline namespace base {
@@ -65,6 +66,7 @@ void abort_world(const std::exception_ptr& error) noexcept {
   } catch (...) {
     print("unknown exception");
   }
+  wait_until_read();
   MPI_Abort(MPI_COMM_WORLD, code);
   std::abort();  // never reached
 }
