@@ -52,19 +52,31 @@ script() {
   echo "$path"
 }
 
+# Whether mpirun belongs to MPICH.
+has_mpich() { [[ $(mpirun --version 2>/dev/null) == *HYDRA* ]]; }
+
 # set_launch RANKS NODES: sets the array `launch`, the command that starts a program on RANKS ranks, spread evenly over
 # the first NODES nodes of the job.
 set_launch() {
-  local ranks=$1 nodes=$2 threads=${SLURM_CPUS_PER_TASK:-1}
+  local ranks=$1 nodes=$2 threads=${SLURM_CPUS_PER_TASK:-1} mpich=false
+  if has_mpich; then mpich=true; fi
   [ $((ranks % nodes)) -eq 0 ] || nodes=0  # not even: the launcher chooses the nodes
   case ${POISE_LAUNCH:-mpirun} in
     mpirun)
       launch=(mpirun -n "$ranks")
-      if [ "$nodes" -gt 0 ]; then launch+=(--map-by "ppr:$((ranks / nodes)):node:PE=$threads"); fi
+      if [ "$nodes" -eq 0 ]; then
+        :
+      elif [ "$mpich" = true ]; then
+        launch+=(-ppn $((ranks / nodes)))  # MPICH binds no rank to a core unless it is told to
+      else
+        launch+=(--map-by "ppr:$((ranks / nodes)):node:PE=$threads")
+      fi
       ;;
     srun)
+      local pmi=pmix
+      if [ "$mpich" = true ]; then pmi=pmi2; fi
       # --wait: when one rank has ended, the others have 60 s, so that each rank returns its own exit code.
-      launch=(srun --mpi=pmix --ntasks="$ranks" --cpus-per-task="$threads" --wait=60)
+      launch=(srun --mpi="${SLURM_MPI_TYPE:-$pmi}" --ntasks="$ranks" --cpus-per-task="$threads" --wait=60)
       if [ "$nodes" -gt 0 ]; then launch+=(--nodes="$nodes" --ntasks-per-node=$((ranks / nodes))); fi
       ;;
     *) die "POISE_LAUNCH is '$POISE_LAUNCH': give mpirun or srun" ;;
@@ -225,8 +237,9 @@ run_training() {
     log "done: $run"
     exit 0
   fi
-  # 138: USR1 came before the ranks had a handler, so there was nothing to save.
-  if [ "$code" -eq 75 ] || { [ "$code" -eq 138 ] && [ -n "$stop_reason" ]; }; then requeue "$restarts"; fi
+  # After a signal, three other codes stand for a stop. 138, and 10 with MPICH's mpirun: USR1 came before the ranks had a
+  # handler, so there was nothing to save. 0: MPICH's mpirun returns it in 1 of 8 runs that it hands a signal to.
+  if [ "$code" -eq 75 ] || { [ -n "$stop_reason" ] && [[ $code =~ ^(138|10|0)$ ]]; }; then requeue "$restarts"; fi
   if [ "$code" -eq 0 ]; then
     log "FAILED: the launcher returned 0, but the run has not reached its end: was a node lost?"
     exit 70

@@ -44,6 +44,24 @@ int mpi_failure(const char* name, MPI_File file, const char* path = "") {
 /// are loaded.
 bool started = false;
 
+/// Readings of the clock count from the end of MPI_Init on: UCX (of MPICH), while it is loaded, measures the
+/// speed of the processor's counter by the time of day, and would wait until the lag has passed.
+bool clock_counts = false;
+
+void read_clock() {
+  if (clock_counts) (void)outcome("clock");
+}
+
+/// MPI_Init or MPI_Init_thread; `init` is the original.
+template <class Init>
+int start_mpi(Init&& init) {
+  started = true;
+  if (outcome("MPI_Init") > 0) return MPI_ERR_OTHER;
+  const int code = init();
+  clock_counts = true;
+  return code;
+}
+
 PetscClassId poise_class = 0;
 int wanted[64], wanted_count = 0;  // PETSc's numbers of the events
 
@@ -103,12 +121,10 @@ MPI_CALL(MPI_File_set_size, (MPI_File file, MPI_Offset size), (file, size))
 MPI_CALL(MPI_File_sync, (MPI_File file), (file))
 
 int MPI_Init(int* argc, char*** argv) {
-  started = true;
-  return outcome("MPI_Init") > 0 ? MPI_ERR_OTHER : PMPI_Init(argc, argv);
+  return start_mpi([&] { return PMPI_Init(argc, argv); });
 }
 int MPI_Init_thread(int* argc, char*** argv, int required, int* provided) {
-  started = true;
-  return outcome("MPI_Init") > 0 ? MPI_ERR_OTHER : PMPI_Init_thread(argc, argv, required, provided);
+  return start_mpi([&] { return PMPI_Init_thread(argc, argv, required, provided); });
 }
 int MPI_Finalize() {
   return outcome("MPI_Finalize") > 0 ? MPI_ERR_OTHER : PMPI_Finalize();
@@ -117,6 +133,12 @@ int MPI_Finalize() {
 int(MPI_Allreduce)(const void* in, void* out, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
   return outcome("MPI_Allreduce") > 0 ? MPI_ERR_OTHER : PMPI_Allreduce(in, out, count, type, op, comm);
 }
+#if MPI_VERSION >= 4  // PETSc then calls the variant for large counts
+int(MPI_Allreduce_c)(const void* in, void* out, MPI_Count count, MPI_Datatype type, MPI_Op op,
+                     MPI_Comm comm) {
+  return outcome("MPI_Allreduce") > 0 ? MPI_ERR_OTHER : PMPI_Allreduce_c(in, out, count, type, op, comm);
+}
+#endif
 
 PetscErrorCode PetscInitialize(int* argc, char*** argv, const char* file, const char* help) {
   REAL(PetscInitialize);
@@ -150,27 +172,27 @@ PetscErrorCode PetscMallocAlign(size_t size, PetscBool clear, int line, const ch
 // The wall clock; MPI_Wtime goes with it.
 int clock_gettime(clockid_t clock, timespec* now) noexcept {
   REAL(clock_gettime);
-  if (clock == CLOCK_REALTIME) (void)outcome("clock");
+  if (clock == CLOCK_REALTIME) read_clock();
   const int code = real(clock, now);
   if (clock == CLOCK_REALTIME) now->tv_sec -= static_cast<time_t>(clock_lag());
   return code;
 }
 int gettimeofday(timeval* now, void* zone) noexcept {
   REAL(gettimeofday);
-  (void)outcome("clock");
+  read_clock();
   const int code = real(now, zone);
   now->tv_sec -= static_cast<time_t>(clock_lag());
   return code;
 }
 time_t time(time_t* out) noexcept {
   REAL(time);
-  (void)outcome("clock");
+  read_clock();
   const time_t now = real(nullptr) - static_cast<time_t>(clock_lag());
   if (out != nullptr) *out = now;
   return now;
 }
 double MPI_Wtime() {
-  (void)outcome("clock");
+  read_clock();
   return PMPI_Wtime() - clock_lag();
 }
 

@@ -19,6 +19,13 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 JOBS = ("train", "preemptible", "ensemble", "sweep", "gather", "scaling", "audit")
 
 
+def stand_in(path, text, version=""):
+    """Writes a program in the place of another. The jobs ask mpirun for its version, to know which MPI it belongs to."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/bash\n[ "$1" != --version ] || exec echo "{version}"\n{text}\n')
+    os.chmod(path, 0o755)
+
+
 def run(*command, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
     return subprocess.run(command, cwd=SOURCE, env={**clean, **environment}, text=True, capture_output=True, timeout=30,
@@ -92,12 +99,10 @@ class WhereSlurmFails(unittest.TestCase):
         self.program("mpirun", "exit 75")  # stopped with a checkpoint
         self.program("scontrol", "echo JobId=7 JobState=RUNNING Restarts=0")
 
-    def program(self, name, text):
+    def program(self, name, text, version=""):
         """Makes a program that records its command line."""
         path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/bash\necho "$*" >>{path}.calls\n{text}\n')
-        os.chmod(path, 0o755)
+        stand_in(path, f'echo "$*" >>{path}.calls\n{text}', version)
 
     def calls(self, name):
         path = os.path.join(self.folder, f"{name}.calls")
@@ -200,6 +205,29 @@ class WhereSlurmFails(unittest.TestCase):
         for setting in ("SLURM_EXPORT_ENV=ALL", "OPENBLAS_NUM_THREADS=1", "HDF5_USE_FILE_LOCKING=FALSE"):
             self.assertIn(setting, found)
 
+    def test_the_launcher_gets_the_options_of_its_mpi(self):
+        self.program("srun", "exit 75")
+        for version, mpirun, pmi in (("mpirun (Open MPI) 4.1.4", "--map-by ppr:2:node:PE=1", "pmix"),
+                                     ("HYDRA build details:", "-ppn 2", "pmi2")):
+            self.program("mpirun", "exit 75", version)
+            self.run_job("train.sbatch", "-time", "1")
+            self.assertTrue(self.calls("mpirun")[-1].startswith(f"-n 2 {mpirun} {self.folder}/poise-train "))
+            for chosen in ("", "cray"):
+                self.run_job("train.sbatch", "-time", "1", POISE_LAUNCH="srun", SLURM_MPI_TYPE=chosen)
+                self.assertIn(f"--mpi={chosen or pmi} ", self.calls("srun")[-1])
+
+    def test_a_stop_on_request_is_known_whatever_the_launcher_returns(self):
+        for code, returned in ((0, 75), (10, 75), (138, 75), (1, 1)):
+            self.program("mpirun", f"trap 'exit {code}' USR1; touch {self.folder}/up; while :; do sleep 0.1; done")
+            job = self.start("train.sbatch", "-time", "1")
+            while not os.path.exists(os.path.join(self.folder, "up")):
+                self.assertIsNone(job.poll(), "it ended before the program began")
+                time.sleep(0.05)
+            job.send_signal(signal.SIGUSR1)
+            out, err = job.communicate(timeout=30)
+            self.assertEqual(job.returncode, returned, out + err)
+            os.remove(os.path.join(self.folder, "up"))
+
 
 class StandIns(unittest.TestCase):
     """Jobs with stand-ins for SLURM, mpirun and the programs."""
@@ -215,9 +243,7 @@ class StandIns(unittest.TestCase):
         return os.path.join(self.scratch, *parts)
 
     def program(self, name, text):
-        with open(self.path("bin", name), "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/bash\n{text}\n")
-        os.chmod(self.path("bin", name), 0o755)
+        stand_in(self.path("bin", name), text)
 
     def content(self, name):
         with open(os.path.join(self.directory, name), encoding="utf-8") as file:

@@ -59,6 +59,7 @@ void abort_world(const std::exception_ptr& error) noexcept {
   } catch (...) {
     print("unknown exception");
   }
+  wait_until_read();
   MPI_Abort(MPI_COMM_WORLD, code);
   std::abort();  // never reached
 }

@@ -1,6 +1,8 @@
 #include "poise/base/output.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
 #include "poise/base/check.hpp"
 
@@ -122,6 +125,26 @@ void warn(MPI_Comm comm, const std::string& message) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(comm, &rank));
   if (rank == 0) warn(message);
+}
+
+namespace {
+
+bool holds_unread_bytes(int descriptor) noexcept {
+  struct stat file {};
+  int bytes = 0;
+  return ::fstat(descriptor, &file) == 0 && S_ISFIFO(file.st_mode) &&
+         ::ioctl(descriptor, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+}  // namespace
+
+void wait_until_read() noexcept {
+  constexpr int patience = 1000;  // milliseconds
+  const timespec millisecond{0, 1'000'000};
+  for (int waited = 0; waited < patience; ++waited) {
+    if (!holds_unread_bytes(STDOUT_FILENO) && !holds_unread_bytes(STDERR_FILENO)) return;
+    ::nanosleep(&millisecond, nullptr);
+  }
 }
 
 namespace {

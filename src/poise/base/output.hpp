@@ -28,6 +28,12 @@ void flush_output();
 /// and the log ends there.
 void keep_log(MPI_Comm comm, const std::string& path, const std::string& head);
 
+/// Not collective. Returns when the reader of standard output and standard error has taken all that this
+/// process wrote, or after a second; at once if both are no pipes. Call before MPI_Abort: MPICH's mpiexec
+/// ends as soon as it hears of the abort, and drops output that it has not read by then. Allocates nothing; a
+/// signal handler may call it.
+void wait_until_read() noexcept;
+
 /// Not collective; call on all ranks of `comm`. Solvers on this communicator, or on a later duplicate of it,
 /// then print nothing: other ranks do the same computation at the same time and print it.
 void silence(MPI_Comm comm);

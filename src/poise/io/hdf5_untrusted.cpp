@@ -14,6 +14,7 @@
 #include <set>
 
 #include "poise/base/error.hpp"
+#include "poise/base/output.hpp"
 
 namespace poise {
 inline namespace io {
@@ -192,6 +193,7 @@ void end_program(int signal) {
   std::signal(SIGALRM, SIG_DFL);
   ::alarm(5);
   constexpr int code = static_cast<int>(ExitCode::bad_input);
+  wait_until_read();
   MPI_Abort(MPI_COMM_WORLD, code);
   ::_exit(code);
 }
