@@ -87,5 +87,25 @@ TEST(EnsembleTable, ATableWithoutMembersIsRefused) {
     EXPECT_NE(refusal(text).find("table.txt has no member"), std::string::npos) << text;
 }
 
+TEST(EnsembleGrid, ItIsATableOfAllCombinations) {
+  EXPECT_EQ(table_of_grid("gamma=0.5,0.9  seed=0:2"),
+            "# -grid \"gamma=0.5,0.9  seed=0:2\"\n"
+            "gamma-0.5_seed-0: -gamma 0.5 -seed 0\n"
+            "gamma-0.5_seed-1: -gamma 0.5 -seed 1\n"
+            "gamma-0.9_seed-0: -gamma 0.9 -seed 0\n"
+            "gamma-0.9_seed-1: -gamma 0.9 -seed 1\n");
+  const auto lines = parse_ensemble(table_of_grid("data=a/b.h5,c:d.h5 shift=-2:1,7"), "grid");
+  ASSERT_EQ(lines.size(), 8U);
+  EXPECT_EQ(lines[0].name, "data-a-b.h5_shift--2");
+  EXPECT_EQ(lines[7].options, (NamedOptions{{"data", "c:d.h5"}, {"shift", "7"}}));
+}
+
+TEST(EnsembleGrid, PartsThatMakeNoSenseAreRefused) {
+  for (const char* grid : {"", " ", "gamma", "=1", "gamma=", "gamma=1,", "gamma=,1", "-gamma=1", "seed=2:2",
+                           "seed=3:1", "seed=1:3,2", "a=1 a=2", "seed=0:10001", "a=0:101 b=0:100"})
+    EXPECT_THROW((void)table_of_grid(grid), Error) << grid;
+  EXPECT_EQ(parse_ensemble(table_of_grid("a=0:100 b=0:100"), "grid").size(), 10000U);
+}
+
 }  // namespace
 }  // namespace poise
