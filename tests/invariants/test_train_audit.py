@@ -193,7 +193,7 @@ class Files(TrainingTest):
 
     def test_a_reader_can_apply_a_checkpoint(self):
         for kind in ("whiten", "identity"):
-            settings = {"gamma": "0.7", "features": kind, "data": self.regression, "seed": "5"}
+            settings = {"gamma": 0.7, "features": kind, "data": self.regression, "seed": 5}
             options = [word for name, value in settings.items() for word in ("-" + name, value)]
             run = self.train(*options, "-time", 0.3, "-grid_feature_ranks", 2, ranks=4)
             self.check(run, self.regression, settings)
