@@ -9,7 +9,7 @@ import unittest
 import h5py
 import numpy as np
 
-from audited import AuditTest
+from audited import AuditTest, seal_again
 from training import (DATA, DONE, WORK, RefusalTest, attributes, checkpoints, history, parameters, patience, train)
 from test_predict import predict, printed_quality
 
@@ -206,6 +206,10 @@ class Best(ValidationTest):
             run = self.train("-data", data, *options, *FLOW, "-checkpoint_every", 3)
             found = self.audit(run, ranks=2)
             self.assertEqual(self.failed(found), set())
+            with h5py.File(os.path.join(run, "run.h5"), "r+") as file:
+                file["history/validation_loss"][-1] *= 1.001
+            seal_again(os.path.join(run, "run.h5"))
+            self.assertEqual(self.failed(self.audit(run, code=1)), {"history"})
 
 
 class StartFrom(ValidationTest):

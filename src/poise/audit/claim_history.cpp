@@ -13,7 +13,7 @@ inline namespace audit {
 namespace {
 
 /// People read the history in run.h5, but no checkpoint depends on it. At every step that both have, the
-/// history's time, loss and gradient norm must equal the values at the checkpoint.
+/// history's time, losses and gradient norm must equal the values at the checkpoint.
 class HistoryClaim final : public Claim {
  public:
   HistoryClaim(Subject& subject, const std::string& run) : subject_(subject) {
@@ -32,6 +32,7 @@ class HistoryClaim final : public Claim {
       times_ = history_.column("t");
       losses_ = history_.column("loss");
       norms_ = history_.column("grad_norm");
+      if (subject.problem().validation.total > 0) validation_ = history_.column("validation_loss");
     } catch (const Error& error) {
       damage_ = first_line(error.what());
     }
@@ -43,6 +44,7 @@ class HistoryClaim final : public Claim {
     if (row == steps_.end()) return;
     const auto k = static_cast<std::size_t>(row - steps_.begin());
     compare(times_[k], point.t, 1e-14, point);
+    compare_validation(k, point);
     if (subject_.settings().batch > 0) return;  // the history is about the samples of a batch
     compare(losses_[k], subject_.problem().loss_unit * point.loss, tolerance(point), point);
     compare(norms_[k], point.gradient_norm, tolerance(point), point);
@@ -57,11 +59,18 @@ class HistoryClaim final : public Claim {
       row.note = damage_;
     }
     if (row.state == RowState::not_held && damage_.empty())
-      row.note = "t, loss or grad_norm of that step, relative difference";
+      row.note = "t, loss, validation_loss or grad_norm of that step, relative difference";
     table.add(row);
   }
 
  private:
+  void compare_validation(std::size_t row, const RunPoint& point) {
+    if (validation_.empty()) return;
+    const Problem& problem = subject_.problem();
+    const Score score = subject_.experiment().objective().score(point.theta, problem.validation);
+    compare(validation_[row], problem.loss_unit * score.loss, tolerance(point), point);
+  }
+
   void compare(double stored, double measured, double allowed, const RunPoint& point) {
     const double distance = std::abs(stored - measured);  // NaN fails
     const double size = std::max(std::abs(stored), std::abs(measured));
@@ -79,7 +88,7 @@ class HistoryClaim final : public Claim {
 
   Subject& subject_;
   History history_;
-  std::vector<double> steps_, times_, losses_, norms_;
+  std::vector<double> steps_, times_, losses_, norms_, validation_;
   std::string missing_, damage_;
   Worst worst_;
 };

@@ -49,6 +49,8 @@ std::vector<Index> match_names(const std::vector<std::string>& wanted, const std
   return found;
 }
 
+namespace {
+
 const char* prefix(NewSampleReader::Set set) {
   switch (set) {
     case NewSampleReader::Set::test:
