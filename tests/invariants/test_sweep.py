@@ -249,7 +249,7 @@ class Restarts(SweepTest):
         data = os.path.join(self.scratch, "data.h5")
         shutil.copy(DIGITS, data)
         run = self.new_run()
-        options = [*self.options, "-data", data, "-flow_ts_rtol", "1e-6"]
+        options = [*self.options, "-data", data, "-flow_ts_rtol", "1e-6", "-log_view", f":{self.scratch}/log"]
         self.assertEqual(sweep(*options, "-run", run, "-deadline", 1e-9, ranks=2).returncode, REQUEUE)
         before = files(run)
         moved = os.path.join(self.scratch, "moved.h5")

@@ -123,7 +123,11 @@ std::vector<std::string> recall_study(MPI_Comm comm, const std::string& program,
   }
   for (const auto& [name, value] : all_options())
     if (fixes_results(declared, name)) require_same(declared, *stored, name, value);
-  return recall(*stored);
+  NamedOptions again;  // without what only made PETSc print something
+  for (const auto& option : *stored)
+    if (setting_of(declared, option.first) != nullptr || declared.configures_solver(option.first))
+      again.push_back(option);
+  return recall(again);
 }
 
 StudyRun::StudyRun(MPI_Comm comm, const StudyInvocation& invocation, const Options& options, About about)

@@ -36,9 +36,9 @@ struct StudyInvocation {
 };
 
 /// Collective. With -resume: compares the options that the user has given with those of the study,
-/// RUN/options.txt, sets the others to their values there, and returns their names. Call it before the
-/// options are read. `declare` declares all options of the program. Throws bad_input that names the option
-/// and both values if one with Role::identity or of a solver differs.
+/// RUN/options.txt, sets the others (but not PETSc's own, such as -log_view) to their values there, and
+/// returns their names. Call it before the options are read. `declare` declares all options of the program.
+/// Throws bad_input that names the option and both values if one with Role::identity or of a solver differs.
 std::vector<std::string> recall_study(MPI_Comm comm, const std::string& program,
                                       const std::function<void(Options&)>& declare);
 
