@@ -100,12 +100,12 @@ class Runs(TrainingTest):
         with h5py.File(self.regression) as file:
             sets = {name: file[name][:] for name in ("features", "targets", "test_features", "test_targets")}
         data = self.path("validated.h5")
-        poise.write_data(data, **sets, validation_features=sets["features"], validation_targets=0.6 * sets["targets"])
-        path = self.train("-data", data, "-dynamics", "descent", "-step_size", 0.1, "-steps", 30)
+        poise.write_data(data, **sets, validation_features=sets["features"], validation_targets=0.3 * sets["targets"])
+        path = self.train("-data", data, "-dynamics", "descent", "-step_size", 0.02, "-steps", 100)
         run = poise.open_run(path)
         losses = run.history["validation_loss"]
         best = int(np.argmin(losses))
-        self.assertTrue(0 < best < 30)
+        self.assertTrue(0 < best < 100)
         self.assertEqual(run.best, {"step": best, "t": run.history["t"][best], "validation_loss": losses[best]})
         model = run.model("best")
         self.assertEqual(model.checkpoint.step, best)

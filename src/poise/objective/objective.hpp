@@ -31,9 +31,10 @@ struct Problem {
   bool mean = true;
   Index outputs = 0;  ///< q
   SampleSet train = {};
-  SampleSet validation = {}, test = {};  ///< may be empty
+  SampleSet test = {};  ///< may be empty
   /// σ² of the TargetScale: the loss in the units of the data is this times the loss of the problem.
   double loss_unit = 1.0;
+  SampleSet validation = {};  ///< may be empty
 
   /// s for a set of n samples.
   [[nodiscard]] double scale(Index n) const { return mean && n > 0 ? 1.0 / static_cast<double>(n) : 1.0; }

@@ -47,15 +47,6 @@ struct PredictOptions {
   NewSampleReader::BadRows bad_rows = NewSampleReader::BadRows::refuse;
 
   static PredictOptions from(Options& options) {
-    PredictOptions own = from_own(options);
-    own.foreign = ForeignSamples::from(options);
-    return own;
-  }
-  /// The file that the user has named.
-  [[nodiscard]] const std::string& source() const { return foreign.are_given() ? foreign.path() : data; }
-
- private:
-  static PredictOptions from_own(Options& options) {
     const Options::Category category(options, "predict");
     PredictOptions own;
     own.data =
@@ -71,8 +62,22 @@ struct PredictOptions {
             "skip_bad_rows", false,
             "leave out samples with missing or infinite inputs; if false, such a sample is an error"))
       own.bad_rows = NewSampleReader::BadRows::skip;
+    own.foreign = ForeignSamples::from(options);
     return own;
   }
+  /// Throws bad_input unless one file of samples and one of predictions are named.
+  void require_complete() const {
+    if (source().empty())
+      throw usage(
+          "give -data FILE, -csv FILE or -npy_features FILE, the new samples (-help lists all options)");
+    if (foreign.are_given() && !data.empty())
+      throw usage("-data and " + source() + " are two files of samples; give only one of them");
+    if (foreign.are_given() && set != NewSampleReader::Set::train)
+      throw usage("-set belongs to -data: a table has one set of samples; leave it out");
+    if (out.empty()) throw usage("give -out FILE, the file of predictions: FILE.h5 or FILE.csv");
+  }
+  /// The file that the user has named.
+  [[nodiscard]] const std::string& source() const { return foreign.are_given() ? foreign.path() : data; }
 };
 
 /// Rows of the data file that have no prediction, with a reason: their number, and the first of them.
@@ -209,14 +214,7 @@ void copy_samples(MPI_Comm comm, const PredictOptions& own, const Checkpoint& ch
 
 ExitCode run_predict(Options& options, MPI_Comm comm) {
   const PredictOptions own = PredictOptions::from(options);
-  if (own.source().empty())
-    throw usage(
-        "give -data FILE, -csv FILE or -npy_features FILE, the new samples (-help lists all options)");
-  if (own.foreign.are_given() && !own.data.empty())
-    throw usage("-data and " + own.source() + " are two files of samples; give only one of them");
-  if (own.foreign.are_given() && own.set != NewSampleReader::Set::train)
-    throw usage("-set test belongs to -data: a table has one set of samples; leave it out");
-  if (own.out.empty()) throw usage("give -out FILE, the file of predictions: FILE.h5 or FILE.csv");
+  own.require_complete();
   on_root(comm, [&] {
     require_output_path("out", own.out);
     std::error_code code;
