@@ -198,7 +198,7 @@ class Tables(PredictTest):
                                (["-csv", self.table, "-npy_features", array], ["give only one"]),
                                (["-data", self.animals, "-label_column", "kind"], ["-label_column belongs to -csv"]),
                                (["-csv", self.table, "-npy_labels", array], ["-npy_labels belongs to -npy_features"]),
-                               (["-csv", self.table, "-set", "test"], ["-set test belongs to -data"]),
+                               (["-csv", self.table, "-set", "test"], ["-set belongs to -data"]),
                                (["-csv", self.table, "-label_column", 0, "-target_columns", 1], ["exclude each other"])):
             self.refused(run, *options, words=words)
         done = predict("-run", run, "-csv", self.table, "-out", self.table)
