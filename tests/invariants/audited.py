@@ -38,6 +38,8 @@ def sign_again(path):
                     continue
                 if isinstance(value, (str, bytes)):
                     text = "text " + (value.decode() if isinstance(value, bytes) else value)
+                elif np.asarray(value).dtype == bool:
+                    text = f"flag {int(value)}"
                 elif np.issubdtype(np.asarray(value).dtype, np.integer):
                     text = f"integer {int(value)}"
                 else:
