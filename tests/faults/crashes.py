@@ -17,7 +17,7 @@ from training import (DONE, ENVIRONMENT, FAILED, BAD_INPUT, REQUEUE, TrainingTes
 
 # Sums in a different order on a different number of ranks: as in test_train_resume.py.
 ROUNDING = 1e-12
-HANG = 90  # seconds; these runs take 1 s, on a loaded machine 10 s
+HANG = training.patience(90)  # seconds; these runs take 1 s, on a loaded machine 10 s
 INJECTOR = os.environ.get("POISE_INJECTOR", os.path.join(training.SOURCE, "build", "tests", "libpoise_faults.so"))
 
 DESCENT = ["-features", "whiten", "-dynamics", "descent", "-step_size", 0.01, "-checkpoint_every", 1]

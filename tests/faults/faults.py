@@ -15,10 +15,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "invariants"))
 
-from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest, preloading  # noqa: E402
+from training import ENVIRONMENT, MPIEXEC, SOURCE, TrainingTest, patience, preloading  # noqa: E402
 
 LIBRARY = os.environ.get("POISE_FAULTS", os.path.join(SOURCE, "build", "tests", "libpoise_faults.so"))
-HANG = 40.0  # seconds; these programs take at most 2 s on a quiet machine
+HANG = patience(40)  # seconds; these programs take at most 2 s on a quiet machine
 AT_ONCE = 2  # programs at a time
 SEED = 1
 

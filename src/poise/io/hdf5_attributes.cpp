@@ -49,7 +49,7 @@ std::vector<std::string> H5File::attributes(const std::string& object) const {
       return 0;
     };
     hsize_t position = 0;
-    checked(H5Aiterate2(holder.get(), H5_INDEX_NAME, H5_ITER_INC, &position, append, &names),
+    checked(H5Aiterate2(holder.get(), H5_INDEX_NAME, H5_ITER_NATIVE, &position, append, &names),
             "cannot list the attributes of " + object);
   });
   std::sort(names.begin(), names.end());

@@ -125,9 +125,12 @@ std::vector<std::string> walk_objects(std::int64_t file) {
     groups.pop_back();
     std::vector<std::string> links;
     hsize_t position = 0;
-    if (H5Literate_by_name(file, (group + "/").c_str(), H5_INDEX_NAME, H5_ITER_INC, &position, append, &links,
-                           H5P_DEFAULT) < 0)
+    // Not H5_ITER_INC: HDF5 1.10 then fills a table first, and frees entries that it has not filled if a read
+    // fails.
+    if (H5Literate_by_name(file, (group + "/").c_str(), H5_INDEX_NAME, H5_ITER_NATIVE, &position, append,
+                           &links, H5P_DEFAULT) < 0)
       throw bad_input("cannot list the contents of " + group + "/");
+    std::sort(links.begin(), links.end());
     for (const auto& link : links) {
       const std::string name = group + "/" + link;
       if (link.size() > longest_name) throw bad_input("a name of more than 1024 characters");
