@@ -144,7 +144,7 @@ class Ensembles(TrainingTest):
             self.assertNotIn("audit", done.stdout)
             rows = self.rows(run)
             self.assertEqual(rows["gamma"], [0.5] + 5 * [0.7])
-            self.assertEqual(rows["options/flow_ts_rtol"], ["1e-5"] + 5 * [""])
+            self.assertEqual(rows["options/flow_ts_rtol"], ["1e-05"] + 5 * [""])
             self.assertEqual(rows["last/loss"], [history(os.path.join(run, name))["loss"][-1] for name in rows["name"]])
 
     @staticmethod
