@@ -97,20 +97,37 @@ void RunCheckpoints::read(Index step) {
   }
 }
 
+namespace {
+
+/// The value of an option in a checkpoint. An older version of Poise did not have every option: the run was
+/// then made as with the default.
+std::string value_in(const StoredPoint& point, const Setting& setting) {
+  const auto stored = std::find_if(point.config.begin(), point.config.end(),
+                                   [&](const auto& option) { return option.first == setting.name; });
+  return stored == point.config.end() ? setting.initial : stored->second;
+}
+
+/// "0.5", or "empty".
+std::string shown(const std::string& value) {
+  return value.empty() ? "empty" : value;
+}
+
+}  // namespace
+
 void RunCheckpoints::require_one_run() {
   // The newest undamaged checkpoint identifies the run.
   const auto whole = std::find_if(points_.rbegin(), points_.rend(),
                                   [](const StoredPoint& point) { return point.damage.empty(); });
   if (whole == points_.rend()) return;
   const StoredPoint newest = *whole;
-  const std::vector<std::string> names = identity_options();
+  const Options declared = train_declarations();
   for (std::size_t k = points_.size(); k-- > 0;) {
-    for (const std::string& name : names) {
-      const std::string mine = points_[k].option(name), theirs = newest.option(name);
-      if (mine == theirs) continue;
-      const std::string what = "option -" + name + " is " + (mine.empty() ? "not there" : mine) + " in " +
-                               points_[k].name + " but " + (theirs.empty() ? "not there" : theirs) + " in " +
-                               newest.name;
+    for (const Setting& setting : declared.settings()) {
+      if (setting.role.kind != Role::identity) continue;
+      const std::string mine = value_in(points_[k], setting), theirs = value_in(newest, setting);
+      if (same_value(mine, theirs)) continue;
+      const std::string what = fmt::format("option -{} is {} in {} but {} in {}", setting.name, shown(mine),
+                                           points_[k].name, shown(theirs), newest.name);
       if (points_[k].damage.empty())
         throw usage(folder_ + " mixes checkpoints of different runs: " + what +
                     "; move the checkpoints of one run into a different directory");

@@ -186,10 +186,6 @@ Options train_declarations() {
   return options;
 }
 
-std::vector<std::string> identity_options() {
-  return train_declarations().names(Role::identity);
-}
-
 void declare_train_solvers(Options& options) {
   const DynamicsKinds kinds;
   for (const auto& kind : kinds.all()) declare_solver(options, *kind);

@@ -56,9 +56,6 @@ std::string matrix_type_option(Options& options);
 
 /// Not collective. All options of poise-train with their defaults, whatever the user has given.
 [[nodiscard]] Options train_declarations();
-/// Names of the options that identify a run, including options of all dynamics and of registered models and
-/// feature maps.
-[[nodiscard]] std::vector<std::string> identity_options();
 
 /// Declares the prefixes of PETSc's and SLEPc's solvers that poise-train uses.
 void declare_train_solvers(Options& options);

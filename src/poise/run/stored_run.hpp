@@ -41,7 +41,7 @@ void declare_stored_run(Options& options);
 [[nodiscard]] Checkpoint open_stored_run(MPI_Comm comm, Options& options);
 
 /// Collective. The settings that the run of a checkpoint was made with. Options of this program override the
-/// run's options if they do not identify the run (see identity_options): -data, which may have moved, the
+/// run's options if they do not identify the run (Role::identity): -data, which may have moved, the
 /// process grid, solvers. Throws bad_input for an option that identifies the run and has a different value.
 /// Options of the run's solvers count as used, so that Options::reject_unknown finds misspelt options of this
 /// command line only.
