@@ -72,13 +72,15 @@ class Signals(CrashTest):
         self.assert_same_run(self.straight[2], run)
 
     def test_a_study_keeps_its_members_and_goes_on(self):
-        studies = {"poise-sweep": ["-study", "width", "-widths", "3,5"], "poise-compare": ["-time", 1, "-points", 3]}
+        # One group of both ranks, because a signal to one rank stops the group of this rank alone.
+        studies = {"poise-sweep": ["-study", "width", "-widths", "3,5", "-gammas", 0.5, "-init_scales", 1, "-member_ranks", 2],
+                   "poise-compare": ["-time", 0.1, "-points", 3, "-seeds", 1, "-member_ranks", 2]}
 
         def check(case):
             name, kind = case
             run = self.path(f"{name}-{kind}")
             code, text = self.run_program(program(name), "-data", self.regression, *studies[name], "-run", run, ranks=2,
-                                          fault=f"call=MPI_Allreduce nth=3000 rank=1 do={kind}")
+                                          fault=f"call=MPI_Allreduce nth=30 rank=1 do={kind}")
             self.injected[kind] += 1
             self.assertEqual(code, REQUEUE, text)
             self.assertIn(f"to go on: {name} -run {run} -resume", text)

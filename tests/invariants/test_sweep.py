@@ -249,12 +249,12 @@ class Restarts(SweepTest):
         data = os.path.join(self.scratch, "data.h5")
         shutil.copy(DIGITS, data)
         run = self.new_run()
-        options = [*self.options, "-data", data, "-flow_ts_rtol", "1e-6", "-log_view", f":{self.scratch}/log"]
+        options = [*WIDTH, "-data", data, "-flow_ts_rtol", "1e-6", "-log_view", f":{self.scratch}/log"]
         self.assertEqual(sweep(*options, "-run", run, "-deadline", 1e-9, ranks=2).returncode, REQUEUE)
         before = files(run)
         moved = os.path.join(self.scratch, "moved.h5")
         os.rename(data, moved)
-        for given, words in ((["-widths", "8,24"], ["-widths is 8,24", "8,16"]),
+        for given, words in ((["-widths", "2,4"], ["-widths is 2,4", "2,5"]),
                              (["-study", "depth"], ["-study is depth", "width"]),
                              (["-features_constant", "no"], ["-features_constant is no", "true"]),
                              (["-flow_ts_rtol", "1e-5"], ["-flow_ts_rtol is 1e-5", "1e-6"]),
@@ -274,7 +274,8 @@ class Restarts(SweepTest):
         self.assertEqual({name: text for name, text in files(run).items() if name != "options.txt"},
                          {name: text for name, text in before.items() if name != "options.txt"})
         # The same values in other words, and options that results do not depend on.
-        self.resume(run, "-data", moved, "-gammas", "0.9", "-flow_ts_rtol", "0.000001", "-features_constant", "-member_ranks", 2)
+        self.resume(run, "-data", moved, "-init_scale_b", "1.0", "-flow_ts_rtol", "0.000001", "-features_constant",
+                    "-member_ranks", 2)
 
     def test_a_study_in_progress_is_not_begun_anew_and_no_other_program_takes_it(self):
         run = self.new_run()
