@@ -137,7 +137,7 @@ class Diagnostics(TrainingTest):
     def test_the_help_is_by_category_and_fits_the_terminal(self):
         whole = launch("train", "-help")
         shown = re.findall(r"^(\w+):$", whole.stdout, re.MULTILINE)
-        self.assertEqual(shown, ["data", "features", "model", "objective", "loss", "dynamics", "run", "ensemble"])
+        self.assertEqual(shown, ["data", "features", "model", "objective", "loss", "validation", "dynamics", "run", "ensemble"])
         for category, option, other in (("model", "  -gamma (0.8; a number in (0, 1))", "-time"),
                                         ("solvers", "  -eq_*", "-gamma ("), ("run", "  -resume (", "-gamma (")):
             part = launch("train", "-help", category)

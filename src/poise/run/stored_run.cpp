@@ -77,7 +77,8 @@ Checkpoint open_step(MPI_Comm comm, const std::string& run, const std::string& s
   const std::string folder = run + "/checkpoints";
   on_root(comm, [&] {
     if (!std::filesystem::is_directory(run))
-      throw bad_input(fmt::format("{}: there is no such directory as {}", option, run));
+      throw bad_input(
+          fmt::format("{} {}: there is no such directory", option == "-step" ? "-run" : option, run));
   });
   if (number) return open_number(comm, folder, *number, fmt::format("{} {}", option, *number));
   FoundCheckpoint found = find_latest_valid(comm, folder);
