@@ -107,7 +107,7 @@ std::string value_in(const StoredPoint& point, const Setting& setting) {
   return stored == point.config.end() ? setting.initial : stored->second;
 }
 
-/// "0.5", or "empty".
+/// The value, or "empty", for a message.
 std::string shown(const std::string& value) {
   return value.empty() ? "empty" : value;
 }
