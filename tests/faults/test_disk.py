@@ -92,7 +92,8 @@ class Disk(CrashTest):
     def test_no_room_for_the_history(self):
         def check(case):
             ranks, fault = case
-            run = self.path(f"history-{ranks}-{fault.replace(' ', '-')}")
+            # Without the path of the fault, which would match other files in this directory.
+            run = self.path(f"history-{ranks}-{fault.split()[0].removeprefix('call=')}")
             code, text = self.run_train(*self.options, run=run, ranks=ranks, fault=f"{fault} rank=0 do=ENOSPC")
             self.injected["ENOSPC"] += 1
             self.fail_with(["run.h5", "No space left on device"], code, text)
