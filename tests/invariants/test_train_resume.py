@@ -64,6 +64,13 @@ class Resume(TrainingTest):
             with self.subTest(loss=loss, objective=objective, dynamics=dynamics, grids=(before, after)):
                 self.check(self.settings(loss, objective, dynamics), before, after)
 
+    def test_options_of_petsc_that_only_print_belong_to_one_attempt(self):
+        options = ["-data", self.regression, "-dynamics", "descent", "-step_size", 0.01]
+        straight = self.train(*options, "-steps", 4)
+        run = self.train(*options, "-steps", 2, "-log_view", ":" + self.path("log"), "-malloc_dump", "false")
+        self.train("-resume", "-steps", 4, run=run)
+        self.assert_same_history(straight, run)
+
     def test_a_run_stopped_by_a_signal_goes_on(self):
         options = ["-data", self.regression, "-features", "whiten", "-dynamics", "descent", "-step_size", 1e-3,
                    "-time", 1.5, "-checkpoint_every", 50]

@@ -305,6 +305,17 @@ class Refused(RefusalTest):
         self.refuse("-start_from", source, "-bias", "false", *here, words=["has the parameters b", "does not have"])
         self.refuse("-start_from", source, "-init_scale_b", 2, *here, words=["-init_scale_b"])
         self.refuse("-start_from", source, *here, "-loss", "cross_entropy", data=self.classes, words=["-data", "5"])
+        labelled = shutil.copy(self.regression, self.path("two_classes.h5"))
+        with h5py.File(labelled, "r+") as file:
+            for prefix in ("", "test_"):
+                file[prefix + "labels"] = (file[prefix + "targets"][:, 0] > 0).astype(int)
+                file[prefix + "labels"].attrs["classes"] = 2
+                del file[prefix + "targets"]
+        for loss in ([], ["-loss", "cross_entropy"]):
+            self.refuse("-start_from", source, *here, *loss, data=labelled, words=["scaled targets of a regression", labelled])
+        # The same number in another form is the same feature map.
+        self.train("-data", self.regression, "-start_from", self.train("-data", self.regression, *DESCENT, "-steps", 1, "-features_rank_cut",
+                                                                       "0.0010"), "-features_rank_cut", "1e-3", *here, "-steps", 1)
         named = shutil.copy(self.regression, self.path("named.h5"))
         with h5py.File(named, "r+") as file:
             file["input_names"] = [f"x{j}" for j in range(6)]

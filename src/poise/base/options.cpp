@@ -261,13 +261,23 @@ std::optional<Number> whole_text(const std::string& text) {
   return value;
 }
 
+/// The value of a flag; nothing for a word that is none.
+std::optional<bool> flag_of(const std::string& text) {
+  for (const char* word : {"", "true", "1", "yes", "on"})
+    if (text == word) return true;
+  for (const char* word : {"false", "0", "no", "off"})
+    if (text == word) return false;
+  return {};
+}
+
 }  // namespace
 
 OptionValue typed_value(const std::string& name, const std::string& text, const OptionKinds& kinds) {
   const auto found = kinds.find(name);
   const auto kind = found == kinds.end() ? std::nullopt : std::optional(found->second);
   if (kind == OptionKind::text) return text;
-  if ((!kind || kind == OptionKind::flag) && (text == "true" || text == "false")) return text == "true";
+  if (const auto flag = flag_of(text); flag && kind == OptionKind::flag) return *flag;
+  if (!kind && (text == "true" || text == "false")) return text == "true";
   const auto integer = whole_text<Index>(text);
   if (integer && kind == OptionKind::integer) return *integer;
   if (integer && !kind) {  // 007 may be a name
@@ -339,11 +349,10 @@ Index Options::integer(const std::string& name, Index initial, Bounds bounds, co
 bool Options::flag(const std::string& name, bool initial, const std::string& help,
                    const std::optional<Role>& role) {
   Setting& setting = declare(name, initial ? "true" : "false", "true or false", help, role, OptionKind::flag);
-  for (const char* word : {"", "true", "1", "yes", "on"})
-    if (setting.value == word) return setting.value = "true", true;
-  for (const char* word : {"false", "0", "no", "off"})
-    if (setting.value == word) return setting.value = "false", false;
-  throw bad_value(setting);
+  const std::optional<bool> value = flag_of(setting.value);
+  if (!value) throw bad_value(setting);
+  setting.value = *value ? "true" : "false";
+  return *value;
 }
 
 std::string Options::text(const std::string& name, const std::string& initial, const std::string& help,
@@ -398,6 +407,16 @@ std::vector<std::string> Options::known_names() const {
   for (const auto& solver : solvers_)
     for (const auto& name : names_of(solver.kind)) known.push_back(solver.prefix + name);
   return known;
+}
+
+const Setting* Options::find(const std::string& name) const {
+  const auto found =
+      std::find_if(settings_.begin(), settings_.end(), [&](const Setting& s) { return s.name == name; });
+  return found == settings_.end() ? nullptr : &*found;
+}
+
+bool Options::knows(const std::string& name) const {
+  return find(name) != nullptr || owner_of(name) != nullptr;
 }
 
 const Options::Solver* Options::owner_of(const std::string& name) const {
@@ -499,9 +518,7 @@ std::vector<std::pair<std::string, std::string>> Options::resolved() const {
   std::vector<std::pair<std::string, std::string>> resolved;
   for (const auto& setting : settings_) resolved.emplace_back(setting.name, setting.value);
   for (auto& option : all_options())  // declared options are in the list with the values that this run uses
-    if (std::none_of(settings_.begin(), settings_.end(),
-                     [&](const auto& s) { return s.name == option.first; }))
-      resolved.push_back(std::move(option));
+    if (find(option.first) == nullptr) resolved.push_back(std::move(option));
   return resolved;
 }
 

@@ -146,6 +146,11 @@ class Options {
   [[nodiscard]] std::string misspelt() const;
 
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
+  /// The declared option with this name; null if there is none.
+  [[nodiscard]] const Setting* find(const std::string& name) const;
+  /// Whether an option is declared or belongs to a declared solver. The others are PETSc's own, such as
+  /// -log_view.
+  [[nodiscard]] bool knows(const std::string& name) const;
   /// Whether an option configures a declared solver, so that results may depend on it. Options that only make
   /// a solver print do not.
   [[nodiscard]] bool configures_solver(const std::string& name) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "poise/base/check.hpp"
@@ -11,6 +12,12 @@
 
 namespace poise {
 inline namespace base {
+
+std::vector<Index> indices(Range range) {
+  std::vector<Index> all(static_cast<std::size_t>(range.size()));
+  std::iota(all.begin(), all.end(), range.begin);
+  return all;
+}
 
 Range block_range(Index n, int parts, int part) {
   const Index base = n / parts;

@@ -18,6 +18,9 @@ struct Range {
   [[nodiscard]] bool contains(Index i) const { return begin <= i && i < end; }
 };
 
+/// The indices begin, begin + 1, …, end - 1.
+[[nodiscard]] std::vector<Index> indices(Range range);
+
 /// Piece `part` of [0, n) split into `parts` contiguous pieces whose sizes differ by at most one; the first
 /// pieces are the larger ones.
 [[nodiscard]] Range block_range(Index n, int parts, int part);

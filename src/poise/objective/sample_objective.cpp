@@ -1,7 +1,6 @@
 #include "poise/objective/sample_objective.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "poise/base/check.hpp"
 #include "poise/base/mpi_count.hpp"
@@ -10,16 +9,6 @@
 
 namespace poise {
 inline namespace objective {
-namespace {
-
-/// 0, 1, 2, …
-std::vector<Index> counted(Index count) {
-  std::vector<Index> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
-
-}  // namespace
 
 SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& problem, Index state_rows,
                                  Index feature_rows, Index panel)
@@ -31,7 +20,7 @@ SampleObjective::SampleObjective(const ParameterLayout& layout, const Problem& p
       readout_(static_cast<std::size_t>(layout.block().size() * layout.outputs())),
       readout_gradient_(readout_.size()),
       slice_(static_cast<std::size_t>(layout.slice().size() * layout.outputs())),
-      all_train_(counted(problem.train.count)) {}
+      all_train_(indices({0, problem.train.count})) {}
 
 namespace {
 
@@ -160,7 +149,7 @@ Score SampleObjective::score(Vec theta, const SampleSet& samples) {
   Evaluation result;
   load_parameters(theta);
   Panel panel{samples, nullptr, 0, 0, false, problem_.scale(samples.total), {}, {}, {}};
-  return scaled(samples.total, pass(panel, counted(samples.count), false, result));
+  return scaled(samples.total, pass(panel, indices({0, samples.count}), false, result));
 }
 
 void SampleObjective::predict(Index count, const double* features, Prediction& prediction) {
@@ -169,7 +158,7 @@ void SampleObjective::predict(Index count, const double* features, Prediction& p
   prediction.residuals.resize(static_cast<std::size_t>(count));
   prediction.solved.resize(static_cast<std::size_t>(count));
   const Index width = equal_width(count, panel_width(problem_.train.count));
-  const std::vector<Index> numbers = counted(count);
+  const std::vector<Index> numbers = indices({0, count});
   Panel panel{problem_.train, nullptr, 0, 0, false, 1.0, {}, {}, {}};
   Evaluation ignored;  // its outcome is that of the worst sample; here every sample counts by itself
   for (Index first = 0; first < count; first += width) {

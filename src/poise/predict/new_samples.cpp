@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,19 +14,10 @@
 
 namespace poise {
 inline namespace predict {
-namespace {
-
-std::vector<Index> counted(Index count) {
-  std::vector<Index> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
-}
-
-}  // namespace
 
 std::vector<Index> match_names(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
                                const std::string& where, const std::string& what) {
-  if (wanted == names) return counted(static_cast<Index>(names.size()));
+  if (wanted == names) return indices({0, static_cast<Index>(names.size())});
   std::unordered_map<std::string, std::vector<Index>> known;
   for (std::size_t k = 0; k < names.size(); ++k) known[names[k]].push_back(static_cast<Index>(k));
   std::unordered_set<std::string> seen;
@@ -92,7 +82,7 @@ void NewSampleReader::match_columns(const DataNames& network, Index inputs) {
     throw usage(fmt::format("{} has {} columns of features, but the network was trained on {}", where,
                             info().inputs, inputs));
   columns_ = by_name_ ? match_names(network.inputs, info().input_names, where, "column of features named")
-                      : counted(inputs);
+                      : indices({0, inputs});
 }
 
 void NewSampleReader::match_classes(const DataNames& network, Index classes, Index outputs) {
@@ -125,7 +115,7 @@ void NewSampleReader::match_classes(const DataNames& network, Index classes, Ind
   if (info().outputs > classes)
     throw usage(
         fmt::format("{} has {} classes, but the network was trained on {}", where, info().outputs, classes));
-  classes_ = counted(info().outputs);
+  classes_ = indices({0, info().outputs});
 }
 
 std::string NewSampleReader::matching() const {

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "poise/base/agree.hpp"
@@ -187,16 +188,31 @@ EnsembleSettings EnsembleSettings::from(Options& o) {
       "them");
   s.grid = o.text("grid", "",
                   "an ensemble of all combinations of values of options, as in \"gamma=0.5,0.9 width=32,64 "
-                  "seed=0:4\"; 0:4 "
-                  "stands for the integers 0, 1, 2, 3 (the end is left out); the run directories below -run "
-                  "have names as "
-                  "in gamma-0.5_width-32_seed-0");
+                  "seed=0:4\"; 0:4 stands for the integers 0, 1, 2, 3 (the end is left out); the run "
+                  "directories below -run have names as in gamma-0.5_width-32_seed-0");
   s.ranks = static_cast<int>(
       o.integer("ensemble_ranks", 1, {1, 1e6},
                 "with -ensemble or -grid: ranks per training, a divisor of the number of ranks"));
   if (!s.file.empty() && !s.grid.empty())
     throw usage("-ensemble and -grid both give a table of trainings; give only one of these options");
   return s;
+}
+
+void declare_train_program(Options& options) {
+  (void)TrainSettings::from(options);
+  (void)EnsembleSettings::from(options);
+  declare_train_solvers(options);
+}
+
+std::vector<std::string> recall_options(MPI_Comm comm) {
+  const std::optional<NamedOptions> stored = stored_options(comm, "poise-train");
+  if (!stored) return {};
+  Options declared;
+  {
+    const OwnOptions defaults({});
+    declare_train_program(declared);
+  }
+  return poise::recall(*stored, declared);
 }
 
 void EnsembleSettings::recall(MPI_Comm comm) {

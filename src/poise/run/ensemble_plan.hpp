@@ -51,6 +51,13 @@ struct EnsembleSettings {
   [[nodiscard]] std::string name() const { return grid.empty() ? file : "-grid \"" + grid + "\""; }
 };
 
+/// Not collective. Declares all options of the program poise-train: of a training, of an ensemble, and the
+/// prefixes of the solvers.
+void declare_train_program(Options& options);
+/// Collective. With -resume: sets the options of poise-train that the user has not given to their values in
+/// RUN/options.txt, and returns their names. Throws bad_input if the file cannot be read.
+std::vector<std::string> recall_options(MPI_Comm comm);
+
 /// One training of an ensemble.
 struct EnsembleMember {
   std::string name;

@@ -61,10 +61,6 @@ std::string program_of(const std::string& text) {
   return hash == "#" && program.starts_with("poise-") ? program : "";
 }
 
-bool is_one_of(const std::vector<Setting>& settings, const std::string& name) {
-  return std::any_of(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
-}
-
 }  // namespace
 
 std::string run_option(Options& options) {
@@ -106,16 +102,11 @@ std::optional<NamedOptions> stored_options(MPI_Comm comm, const std::string& pro
   return parse_options(broadcast(comm, text));
 }
 
-std::vector<std::string> recall(const NamedOptions& stored) {
+std::vector<std::string> recall(const NamedOptions& stored, const Options& declared) {
   std::vector<std::string> recalled;
   for (const auto& [name, value] : stored)
-    if (set_unless_given(name, value)) recalled.push_back(name);
+    if (declared.knows(name) && set_unless_given(name, value)) recalled.push_back(name);
   return recalled;
-}
-
-std::vector<std::string> recall_options(MPI_Comm comm) {
-  const std::optional<NamedOptions> stored = stored_options(comm, "poise-train");
-  return stored ? recall(*stored) : std::vector<std::string>{};
 }
 
 std::vector<std::string> recall_options(const std::vector<std::pair<std::string, std::string>>& config,
@@ -124,7 +115,7 @@ std::vector<std::string> recall_options(const std::vector<std::pair<std::string,
   left_out.emplace_back("options_file");  // an option of PETSc
   for (const auto& [name, value] : config) {
     if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
-    if ((!value.empty() || !is_one_of(own.settings(), name)) && set_unless_given(name, value))
+    if ((!value.empty() || own.find(name) == nullptr) && set_unless_given(name, value))
       recalled.push_back(name);
     (void)is_set(name);  // PETSc counts an option as used once it was asked for
   }
@@ -136,7 +127,7 @@ std::string options_text(const Options& options, const std::string& program, con
   NamedOptions kept;
   for (const auto& [name, value] : options.resolved()) {
     const bool invocation = std::find(left_out.begin(), left_out.end(), name) != left_out.end();
-    const bool unset = value.empty() && is_one_of(options.settings(), name);
+    const bool unset = value.empty() && options.find(name) != nullptr;
     if (!invocation && !unset) kept.emplace_back(name, value);
   }
   return options_text(kept, program, what);

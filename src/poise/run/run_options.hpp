@@ -23,10 +23,10 @@ double deadline_option(Options& options);
 /// cannot be read, or is not a file of `program`.
 [[nodiscard]] std::optional<NamedOptions> stored_options(MPI_Comm comm, const std::string& program);
 /// Not collective. Sets every option that the user has not given to its stored value, and returns the names
-/// of these options. Does not set the process grid, which may be different.
-std::vector<std::string> recall(const NamedOptions& stored);
-/// Collective. Both for poise-train.
-std::vector<std::string> recall_options(MPI_Comm comm);
+/// of these options. Does not set the process grid, which may be different, nor options that belong neither
+/// to the program nor to its solvers (-log_view), which no code would read. `declared`: all options of the
+/// program.
+std::vector<std::string> recall(const NamedOptions& stored, const Options& declared);
 
 /// Not collective. Sets every option that the user has not given to its value in `config` (the options of a
 /// stored run, Checkpoint::config), and returns the names of these options. Does not set the options of one

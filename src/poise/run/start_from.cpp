@@ -46,10 +46,8 @@ std::string advice(const Checkpoint& start) {
 std::string start_from_option(Options& options) {
   return options.text("start_from", "",
                       "DIR or DIR:STEP: begin a new run with the weights, the features and the scale of the "
-                      "targets of the run "
-                      "in DIR; STEP: a number, last (default) or best; options of model, features and loss "
-                      "that are not given "
-                      "have their values of that run",
+                      "targets of the run in DIR; STEP: a number, last (default) or best; options of model, "
+                      "features and loss that are not given have their values of that run",
                       Role{Role::identity, "the run began with these weights"});
 }
 
@@ -65,9 +63,8 @@ std::vector<std::string> recall_network(const Checkpoint& start) {
   const Options own = train_declarations();
   Config config;
   for (const auto& option : start.config()) {
-    const auto setting = std::find_if(own.settings().begin(), own.settings().end(),
-                                      [&](const Setting& s) { return s.name == option.first; });
-    if (setting == own.settings().end()) continue;  // of a solver
+    const Setting* setting = own.find(option.first);
+    if (setting == nullptr) continue;  // of a solver
     if (is_one_of(setting->category, {"model", "features", "loss"}) || setting->name == "depth")
       config.push_back(option);
   }
@@ -80,7 +77,7 @@ void require_same_network(const Checkpoint& start, const Options& options) {
     if (!fixes_the_network(setting)) continue;
     const auto old =
         std::find_if(config.begin(), config.end(), [&](const auto& o) { return o.first == setting.name; });
-    if (old != config.end() && old->second != setting.value)
+    if (old != config.end() && !same_value(old->second, setting.value))
       throw usage(fmt::format("-start_from: option -{} is {}, but {} was trained with {}{}", setting.name,
                               setting.value, start.path(), old->second, advice(start)));
   }

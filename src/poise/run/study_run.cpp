@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
-#include <initializer_list>
 #include <limits>
-#include <string_view>
 
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
@@ -21,43 +18,24 @@ namespace poise {
 inline namespace run {
 namespace {
 
-bool is_one_of(std::initializer_list<std::string_view> words, const std::string& word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-/// The same text for values that mean the same: 0.50 and 0.5, and for a flag "" and true. `initial`: the
-/// default of the option.
-std::string canonical(const std::string& value, const std::string& initial) {
-  if (initial == "true" || initial == "false") {
-    if (is_one_of({"", "true", "1", "yes", "on"}, value)) return "true";
-    if (is_one_of({"false", "0", "no", "off"}, value)) return "false";
-  }
-  double number = 0.0;
-  const char* end = value.data() + value.size();
-  const auto [stop, code] = std::from_chars(value.data(), end, number);
-  return code == std::errc() && stop == end ? to_text(number) : value;
-}
-
-const Setting* setting_of(const Options& options, const std::string& name) {
-  const auto& all = options.settings();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Setting& s) { return s.name == name; });
-  return found == all.end() ? nullptr : &*found;
+/// The same text for values that mean the same: 0.50 and 0.5, and for a flag yes and true.
+std::string canonical(const Options& options, const std::string& name, const std::string& value) {
+  const Setting* setting = options.find(name);
+  const bool flag = setting != nullptr && setting->kind == OptionKind::flag;
+  return text_of(typed_value(name, value, flag ? options.kinds() : OptionKinds{}));
 }
 
 /// Whether the results of a study depend on an option.
 bool fixes_results(const Options& options, const std::string& name) {
-  const Setting* setting = setting_of(options, name);
+  const Setting* setting = options.find(name);
   return setting != nullptr ? setting->role.kind == Role::identity : options.configures_solver(name);
 }
 
 /// All that the results depend on.
 std::string identity_text(const Options& options, const std::string& data_fingerprint) {
   std::vector<std::string> lines{"samples " + data_fingerprint};
-  for (const auto& [name, value] : options.resolved()) {
-    const Setting* setting = setting_of(options, name);
-    if (fixes_results(options, name))
-      lines.push_back(name + " " + canonical(value, setting != nullptr ? setting->initial : ""));
-  }
+  for (const auto& [name, value] : options.resolved())
+    if (fixes_results(options, name)) lines.push_back(name + " " + canonical(options, name, value));
   std::sort(lines.begin(), lines.end());  // PETSc's own options come in any order
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
@@ -71,12 +49,10 @@ std::string value_text(const std::optional<std::string>& value) {
 
 void require_same(const Options& declared, const NamedOptions& stored, const std::string& name,
                   const std::string& value) {
-  const Setting* setting = setting_of(declared, name);
-  const std::string initial = setting != nullptr ? setting->initial : "";
   std::optional<std::string> before;
   for (const auto& [other, old] : stored)
     if (other == name) before = old;
-  if (before && canonical(*before, initial) == canonical(value, initial)) return;
+  if (before && canonical(declared, name, *before) == canonical(declared, name, value)) return;
   throw usage(fmt::format(
       "-resume: option -{} is {}, but in the study it is {}: all members of a study have the same settings; "
       "leave the option out, or begin a new study in a different directory",
@@ -99,12 +75,10 @@ StudyInvocation StudyInvocation::from(Options& o, const std::string& run_help) {
                     Role{Role::invocation});
   s.deadline = o.real("deadline", 0.0, {.low = 0, .high = 1e9, .unit = "seconds"},
                       "wall-clock limit of this invocation: stop with code 75 before a step that would "
-                      "exceed it; members that "
-                      "are done are kept, members that run are lost, except that the first member of a group "
-                      "always runs to its "
-                      "end, so that every invocation comes further; 0: in a SLURM job, end before "
-                      "SLURM_JOB_END_TIME by a tenth "
-                      "of the time left, at most by 60 s; otherwise no limit",
+                      "exceed it; members that are done are kept, members that run are lost, except that the "
+                      "first member of a group always runs to its end, so that every invocation comes "
+                      "further; 0: in a SLURM job, end before SLURM_JOB_END_TIME by a tenth of the time "
+                      "left, at most by 60 s; otherwise no limit",
                       Role{Role::invocation});
   s.member_ranks = static_cast<int>(o.integer(
       "member_ranks", 1, {1, 1e6},
@@ -123,11 +97,7 @@ std::vector<std::string> recall_study(MPI_Comm comm, const std::string& program,
   }
   for (const auto& [name, value] : all_options())
     if (fixes_results(declared, name)) require_same(declared, *stored, name, value);
-  NamedOptions again;  // without what only made PETSc print something
-  for (const auto& option : *stored)
-    if (setting_of(declared, option.first) != nullptr || declared.configures_solver(option.first))
-      again.push_back(option);
-  return recall(again);
+  return recall(*stored, declared);
 }
 
 StudyRun::StudyRun(MPI_Comm comm, const StudyInvocation& invocation, const Options& options, About about)

@@ -12,6 +12,7 @@
 #include "poise/linalg/blas.hpp"
 #include "poise/petsc/session.hpp"
 #include "poise/run/ensemble.hpp"
+#include "poise/run/ensemble_plan.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/run/interruptions.hpp"
 #include "poise/run/provenance.hpp"
@@ -106,14 +107,7 @@ ExitCode train_one_or_many(Options& options, MPI_Comm comm) {
 
 int train_main(int argc, char** argv) {
   listen_for_requests();
-  return run_options_program(
-      argc, argv, train_usage,
-      [](Options& options) {
-        (void)TrainSettings::from(options);
-        (void)EnsembleSettings::from(options);
-        declare_train_solvers(options);
-      },
-      train_one_or_many);
+  return run_options_program(argc, argv, train_usage, declare_train_program, train_one_or_many);
 }
 
 }  // namespace run

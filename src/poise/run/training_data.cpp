@@ -96,9 +96,8 @@ Index outputs_for(const Loss& loss, const DatasetInfo& info) {
 
 /// All rows of a set that this rank holds, which is not divided further.
 SplitSamples whole(SampleBlock block) {
-  SplitSamples samples{std::move(block), {}};
-  for (Index i = 0; i < samples.block.count; ++i) samples.rows.push_back(samples.block.begin + i);
-  return samples;
+  const Range rows{block.begin, block.begin + block.count};
+  return {std::move(block), indices(rows)};
 }
 
 /// Makes a number of the values and the row of every sample and sums these numbers modulo 2^64. The sum over
@@ -332,6 +331,10 @@ void TrainingData::set_target_scale(const TrainSettings& settings, const SampleB
                                     const Checkpoint* checkpoint) {
   if (checkpoint != nullptr) {
     target_scale_ = stored_target_scale(*checkpoint, problem_.outputs);
+    if (target_scale_.is_set() && (info_.classification || !problem_.loss->least_squares()))
+      throw usage(checkpoint->path() + ": its weights were trained on scaled targets of a regression, but " +
+                  info_.path + " with -loss " + problem_.loss->name() +
+                  " is none; begin a new run without it");
   } else if (settings.scale_targets && problem_.loss->least_squares() && !info_.classification) {
     target_scale_ =
         TargetScale::fit(grid_, problem_.outputs, train.count, train.targets.data(), features_->constant());
