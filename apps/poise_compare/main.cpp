@@ -32,11 +32,7 @@ void require_fitting(MPI_Comm comm, const CompareSettings& settings) {
     throw usage(
         "-data FILE is missing; data/digits.h5 comes with Poise, poise-data makes others (-help lists all "
         "options)");
-  int ranks = 1;
-  check_mpi(MPI_Comm_size(comm, &ranks));
-  if (const int member_ranks = settings.invocation.member_ranks; ranks % member_ranks != 0)
-    throw usage(fmt::format("-member_ranks {} does not divide the {} ranks of this run; choose a divisor",
-                            member_ranks, ranks));
+  (void)settings.invocation.require_fitting(comm);
 }
 
 void require_fitting_width(const CompareSettings& settings, Index features) {

@@ -76,15 +76,6 @@ void declare(Options& options) {
   declare_sweep_solvers(options);
 }
 
-int require_fitting_ranks(MPI_Comm comm, int member_ranks) {
-  int ranks = 1;
-  check_mpi(MPI_Comm_size(comm, &ranks));
-  if (ranks % member_ranks != 0)
-    throw usage(fmt::format("-member_ranks {} does not divide the {} ranks of this run; choose a divisor",
-                            member_ranks, ranks));
-  return ranks;
-}
-
 std::vector<std::string> labels_of(const Study& study) {
   std::vector<std::string> labels;
   for (const auto& parameters : study.members) labels.push_back(label_of(study.parameters, parameters));
@@ -129,7 +120,7 @@ ExitCode run_sweep(Options& options, MPI_Comm comm) {
   if (const auto code = study_is_done(comm, settings.invocation, options, "poise-sweep", "sweep.h5"))
     return *code;
   require_fitting_data(comm, settings);
-  const int ranks = require_fitting_ranks(comm, settings.invocation.member_ranks);
+  const int ranks = settings.invocation.require_fitting(comm);
   const Study study = make_study(settings);
   const std::string fingerprint = rehearse(comm, study);
   options.reject_unknown();

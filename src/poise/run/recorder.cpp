@@ -175,15 +175,15 @@ void Recorder::measure_held_out(HistoryRow& row) {
   static const LogEvent event("TestEvaluation");
   const auto scope = event.begin();
   const Problem& problem = experiment_.problem();
-  validation_ = score(problem.validation);
-  test_ = score(problem.test);
   if (problem.validation.total > 0) {
-    row.validation_loss = validation_.loss;
-    row.validation_accuracy = validation_.accuracy;
+    const Score found = score(problem.validation);
+    row.validation_loss = found.loss;
+    row.validation_accuracy = found.accuracy;
   }
   if (problem.test.total > 0) {
-    row.test_loss = test_.loss;
-    row.test_accuracy = test_.accuracy;
+    const Score found = score(problem.test);
+    row.test_loss = found.loss;
+    row.test_accuracy = found.accuracy;
   }
 }
 

@@ -30,6 +30,9 @@ struct HistoryRow {
   double gradient_cosine = none, gradient_error = none;           ///< against the exact gradient
   double wall_seconds = 0;
 
+  [[nodiscard]] Score validation() const { return {validation_loss, validation_accuracy}; }
+  [[nodiscard]] Score test() const { return {test_loss, test_accuracy}; }
+
   [[nodiscard]] static const std::vector<std::string>& columns();
   /// What every column means.
   [[nodiscard]] static std::map<std::string, ColumnMeaning> meanings();
@@ -50,9 +53,6 @@ class Recorder {
   HistoryRow measure(const DynamicsState& state, Vec gradient, const Evaluation& evaluation);
   /// Whether the audit's bounds held at the last recorded step.
   [[nodiscard]] bool held() const { return held_; }
-  /// Scores of the validation and test samples at the last recorded step, in the unit of the data.
-  [[nodiscard]] const Score& validation() const { return validation_; }
-  [[nodiscard]] const Score& test() const { return test_; }
   /// Number of samples that needed the ladder of solvers, and of gradients with such samples, in this
   /// attempt.
   [[nodiscard]] const WatchedObjective::Tally& fallbacks() const { return fallbacks_; }
@@ -69,7 +69,6 @@ class Recorder {
   Experiment& experiment_;
   const TrainSettings& settings_;
   bool held_ = true;
-  Score validation_, test_;
   double last_contraction_ = 0.0;
   WatchedObjective::Tally fallbacks_;
   VecHandle exact_;  // the exact gradient, for -gradient_check

@@ -266,7 +266,7 @@ void Run::forget(Index step, Vec theta, Vec gradient) {
 void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& evaluation) {
   const auto stage = Stages::get().recording.begin();
   HistoryRow row = recorder_.measure(state, gradient, evaluation);
-  row.validation_best = experiment_.best_measure(recorder_.validation());
+  row.validation_best = experiment_.best_measure(row.validation());
   row.wall_seconds = seconds_before_ + seconds();
   note_progress();
   file_.append(row.values());
@@ -277,7 +277,7 @@ void Run::record(const DynamicsState& state, Vec gradient, const Evaluation& eva
 
 void Run::watch_validation(const DynamicsState& state, Vec theta) {
   if (!experiment_.validates()) return;
-  if (!experiment_.note_validation(state, recorder_.validation(), recorder_.test())) return;
+  if (!experiment_.note_validation(state, last_.validation(), last_.test())) return;
   best_.keep(experiment_.lasting_point(theta, state));
   note_best();
 }

@@ -86,6 +86,15 @@ StudyInvocation StudyInvocation::from(Options& o, const std::string& run_help) {
   return s;
 }
 
+int StudyInvocation::require_fitting(MPI_Comm comm) const {
+  int ranks = 1;
+  check_mpi(MPI_Comm_size(comm, &ranks));
+  if (ranks % member_ranks != 0)
+    throw usage(fmt::format("-member_ranks {} does not divide the {} ranks of this run; choose a divisor",
+                            member_ranks, ranks));
+  return ranks;
+}
+
 std::vector<std::string> recall_study(MPI_Comm comm, const std::string& program,
                                       const std::function<void(Options&)>& declare) {
   const std::optional<NamedOptions> stored = stored_options(comm, program);

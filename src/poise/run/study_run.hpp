@@ -33,6 +33,9 @@ struct StudyInvocation {
 
   /// Declares and reads -run, -resume, -deadline and -member_ranks. `run_help`: the help of -run.
   static StudyInvocation from(Options& options, const std::string& run_help);
+  /// Not collective. The number of ranks of `comm`. Throws bad_input, the same on every rank, unless
+  /// member_ranks divides it.
+  int require_fitting(MPI_Comm comm) const;
 };
 
 /// Collective. With -resume: compares the options that the user has given with those of the study,
