@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "poise/base/agree.hpp"
-#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
+#include "poise/base/pieces.hpp"
 #include "poise/base/random.hpp"
 #include "poise/io/dataset_writer.hpp"
 #include "poise_data/samples.hpp"
@@ -70,21 +70,6 @@ SampleBlock make_block(const SyntheticProblem& p, const std::vector<double>& tea
   return block;
 }
 
-/// Collective. Calls `write` on every rank equally often, with the blocks of its share of n rows.
-template <class Write>
-void for_own_blocks(MPI_Comm comm, Index n, Index block_rows, const Write& write) {
-  int rank = 0;
-  int size = 1;
-  check_mpi(MPI_Comm_rank(comm, &rank));
-  check_mpi(MPI_Comm_size(comm, &size));
-  const Range own = block_range(n, size, rank);
-  const Index longest = block_range(n, size, 0).size();
-  for (Index done = 0; done < longest; done += block_rows) {
-    const Index begin = std::min(own.begin + done, own.end);
-    write(Range{begin, std::min(begin + block_rows, own.end)});
-  }
-}
-
 }  // namespace
 
 DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& p, DatasetInfo info) {
@@ -100,10 +85,10 @@ DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& p, DatasetInf
   DatasetWriter writer(comm, info);
   writer.write_matrix("teacher", p.outputs, p.inputs, teacher, "target input");
   const Index block_rows = std::max<Index>(1, block_values / (p.inputs + p.outputs));
-  for_own_blocks(comm, p.samples, block_rows,
-                 [&](Range rows) { writer.write_train(make_block(p, teacher, rows, 0)); });
-  for_own_blocks(comm, p.test_samples, block_rows,
-                 [&](Range rows) { writer.write_test(make_block(p, teacher, rows, p.samples)); });
+  for_pieces(comm, own_block(comm, p.samples), block_rows,
+             [&](Range rows) { writer.write_train(make_block(p, teacher, rows, 0)); });
+  for_pieces(comm, own_block(comm, p.test_samples), block_rows,
+             [&](Range rows) { writer.write_test(make_block(p, teacher, rows, p.samples)); });
   writer.commit();
   return info;
 }

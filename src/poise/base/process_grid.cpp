@@ -26,6 +26,14 @@ Range block_range(Index n, int parts, int part) {
   return {begin, begin + base + (part < extra ? 1 : 0)};
 }
 
+Range own_block(MPI_Comm comm, Index n) {
+  int rank = 0;
+  int size = 1;
+  check_mpi(MPI_Comm_rank(comm, &rank));
+  check_mpi(MPI_Comm_size(comm, &size));
+  return block_range(n, size, rank);
+}
+
 ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(feature_ranks) {
   int size = 0;
   check_mpi(MPI_Comm_size(world, &size));

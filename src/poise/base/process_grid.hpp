@@ -25,6 +25,9 @@ struct Range {
 /// pieces are the larger ones.
 [[nodiscard]] Range block_range(Index n, int parts, int part);
 
+/// Not collective. The piece of this rank if [0, n) is split over the ranks of `comm`.
+[[nodiscard]] Range own_block(MPI_Comm comm, Index n);
+
 /// The grid of P = P_f x P_s ranks (src/README.md "Process grid"): world rank = f * P_s + s.
 ///  - `feature()`: the P_f ranks that together hold one copy of the weights, as row blocks of the state width
 ///  m; they share one block of samples. Solves use this communicator; with P_f = 1 they do not communicate.

@@ -21,6 +21,11 @@ enum class Stream : std::uint32_t {
   minibatch = 21,
   probe = 22,
   validation_split = 23,
+  graph_edges = 24,
+  graph_order = 25,
+  graph_split = 26,
+  graph_features = 27,
+  graph_labels = 28,
   weights_more = 64,  // and all numbers above: see more_weights
 };
 
