@@ -15,22 +15,21 @@ set_tests_properties(plot_run PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS 
 
 add_test(NAME import_arrays COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_import_arrays.py)
 set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-  ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_DATA=$<TARGET_FILE:poise-data>")
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
 # poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
   interruptions dynamics provenance phases ensemble real_data validation log)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
-  set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
-    MPIEXEC=${MPIEXEC})
-  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants ENVIRONMENT "${environment}")
+  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endforeach()
 
 # The Python package. Code 77 if this Python lacks the modules of a test.
 foreach(name python python_models python_torch python_xarray python_notebook python_install)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   set_tests_properties(${name} PROPERTIES PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_PREDICT=$<TARGET_FILE:poise-predict>;MPIEXEC=${MPIEXEC}")
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endforeach()
 
 add_test(NAME build_info COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_build_info.py)
@@ -43,21 +42,14 @@ set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 # The programs that study runs, in the same way. predict_tables is a test of poise-predict.
 foreach(name spectrum sweep compare audit predict predict_tables)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
-  string(REGEX REPLACE "_.*" "" program ${name})
-  string(TOUPPER ${program} upper)
   set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_${upper}=$<TARGET_FILE:poise-${program}>;POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endforeach()
 
 # The diagnostics of solvers, in all programs.
-set(environment ${POISE_TEST_ENVIRONMENT} MPIEXEC=${MPIEXEC})
-foreach(name train audit spectrum compare sweep bench data)
-  string(TOUPPER ${name} upper)
-  list(APPEND environment POISE_${upper}=$<TARGET_FILE:poise-${name}>)
-endforeach()
 add_test(NAME diagnostics COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_diagnostics.py)
 set_tests_properties(diagnostics PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-  ENVIRONMENT "${environment}")
+  ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
@@ -69,9 +61,8 @@ if(NOT POISE_SANITIZE)
   add_executable(crash_while_reading invariants/crash_while_reading.cpp)
   target_link_libraries(crash_while_reading PRIVATE poise_io poise_compile_options)
   add_test(NAME crash_guard COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_crash_guard.py)
-  set(environment ${POISE_TEST_ENVIRONMENT} CRASH_WHILE_READING=$<TARGET_FILE:crash_while_reading>
-    POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data> MPIEXEC=${MPIEXEC})
-  set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants ENVIRONMENT "${environment}")
+  set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};CRASH_WHILE_READING=$<TARGET_FILE:crash_while_reading>")
 endif()
 
 # The readers of untrusted files under libFuzzer, in a separate build; code 77 if clang lacks libFuzzer.
@@ -84,10 +75,8 @@ endif()
 # have time limits.
 if(NOT POISE_SANITIZE)
   add_test(NAME slurm_jobs COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_jobs.py)
-  set(environment ${POISE_TEST_ENVIRONMENT} POISE_TRAIN=$<TARGET_FILE:poise-train> POISE_DATA=$<TARGET_FILE:poise-data>
-    MPIEXEC=${MPIEXEC})
   set_tests_properties(slurm_jobs PROPERTIES RUN_SERIAL TRUE SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS slurm
-    ENVIRONMENT "${environment}")
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endif()
 add_test(NAME job_scripts COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/slurm/test_scripts.py)
 set_tests_properties(job_scripts PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS slurm)

@@ -16,9 +16,7 @@ target_include_directories(test_callbacks PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 foreach(name io callbacks memory solvers)
   add_test(NAME faults_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/faults/test_faults_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_FAULTS=$<TARGET_FILE:poise_faults>
-    POISE_CALLBACKS=$<TARGET_FILE:test_callbacks> POISE_TRAIN=$<TARGET_FILE:poise-train>
-    POISE_DATA=$<TARGET_FILE:poise-data> POISE_AUDIT=$<TARGET_FILE:poise-audit>
-    POISE_SPECTRUM=$<TARGET_FILE:poise-spectrum> MPIEXEC=${MPIEXEC})
+    POISE_CALLBACKS=$<TARGET_FILE:test_callbacks>)
   set_tests_properties(faults_${name} PROPERTIES PROCESSORS 4 TIMEOUT 900 LABELS faults ENVIRONMENT "${environment}")
 endforeach()
 
@@ -26,5 +24,5 @@ endforeach()
 foreach(name kill signals clock lock disk)
   add_test(NAME faults_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/faults/test_${name}.py)
   set_tests_properties(faults_${name} PROPERTIES PROCESSORS 2 TIMEOUT 600 SKIP_RETURN_CODE 77 LABELS faults
-    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_TRAIN=$<TARGET_FILE:poise-train>;POISE_DATA=$<TARGET_FILE:poise-data>;POISE_INJECTOR=$<TARGET_FILE:poise_faults>;MPIEXEC=${MPIEXEC}")
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_INJECTOR=$<TARGET_FILE:poise_faults>")
 endforeach()
