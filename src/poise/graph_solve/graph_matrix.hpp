@@ -1,0 +1,69 @@
+#pragma once
+
+#include <vector>
+
+#include "poise/base/process_grid.hpp"
+#include "poise/graph/graph_rows.hpp"
+#include "poise/petsc/handle.hpp"
+
+namespace poise {
+inline namespace graph_solve {
+
+/// THEORY.md 8.2, -graph_normalise: symmetric D^-1/2 (E + I) D^-1/2; walk (E + I) D^-1, by which a node takes
+/// the mean over itself and its neighbours; none: E.
+enum class Normalisation { symmetric, walk, none };
+
+/// The matrix S (n x n) by which the states of neighbours reach a node: (ZS)_j = Σ_i s_ij z_i. Distributed by
+/// nodes over grid.sample(): PETSc's MPIAIJ, and for blocks of states MAIJ, whose products exchange the
+/// states of all neighbours on other ranks in one message to each rank, while the own nodes are multiplied.
+/// A block of states is m_f x n_r, column-major, one column a node of this rank.
+class GraphMatrix {
+ public:
+  /// Collective on the grid. `states`: m_f, rows of a block on this rank. Throws bad_input, on all ranks, if
+  /// a directed graph is to be normalised symmetrically, or if n m does not fit PETSc's integers.
+  GraphMatrix(const ProcessGrid& grid, const GraphRows& rows, Normalisation normalisation, Index states);
+
+  [[nodiscard]] Index nodes() const { return nodes_; }
+  [[nodiscard]] Range own() const { return own_; }
+  [[nodiscard]] Index local_nodes() const { return own_.size(); }
+  [[nodiscard]] Index states() const { return states_; }
+  /// ‖S‖ is at most 1 for symmetric (2-norm) and for walk, whose columns sum to 1.
+  [[nodiscard]] Normalisation normalisation() const { return normalisation_; }
+  /// Number of neighbours of the own nodes.
+  [[nodiscard]] const std::vector<Index>& degrees() const { return degrees_; }
+  /// The largest degree of all nodes.
+  [[nodiscard]] Index largest_degree() const { return largest_degree_; }
+
+  /// Collective on grid.sample(). out = Z S, or Z Sᵀ; z and out must not overlap.
+  void multiply(const double* z, double* out) const;
+  void multiply_transpose(const double* z, double* out) const;
+
+  /// Sᵀ, one row a node, over grid.sample(): (ZS)_j = Σ_i Sᵀ_ji z_i.
+  [[nodiscard]] Mat transpose() const { return matrix_.get(); }
+  /// If C^-1 S_sym C = Sᵀ with a symmetric S_sym and a diagonal C > 0: C of the own nodes, empty if C = I.
+  [[nodiscard]] bool symmetrisable() const { return symmetrisable_; }
+  [[nodiscard]] const std::vector<double>& symmetriser() const { return symmetriser_; }
+
+  /// Products of Z with S or its transpose so far.
+  [[nodiscard]] Index products() const { return products_; }
+  /// Nodes of other ranks whose states a product brings to this rank.
+  [[nodiscard]] Index halo() const;
+
+ private:
+  void assemble(const ProcessGrid& grid, const GraphRows& rows);
+  void normalise(MPI_Comm comm, const GraphRows& rows);
+
+  Index nodes_, states_;
+  Range own_;
+  Normalisation normalisation_;
+  bool symmetrisable_;
+  std::vector<Index> degrees_;
+  Index largest_degree_ = 0;
+  std::vector<double> symmetriser_;
+  MatHandle matrix_, blocks_;
+  VecHandle in_, out_;
+  mutable Index products_ = 0;
+};
+
+}  // namespace graph_solve
+}  // namespace poise

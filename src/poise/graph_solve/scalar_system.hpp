@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "poise/graph_solve/graph_matrix.hpp"
+
+namespace poise {
+inline namespace graph_solve {
+
+/// A system of one unknown a node, which preconditions the equilibrium of a graph (THEORY.md 8.5 to 8.7):
+///   c_j − t d_j Σ_i Sᵀ_ji c_i = r_j,   or its transpose, c − t S (d ∘ c) = r.
+/// If S can be symmetrised, one symmetric positive definite matrix I − t D^½ S_sym D^½ serves both, also
+/// where a d_j is 0, and the default is CG; for directed graphs it is GMRES. The default preconditioner is
+/// hypre's BoomerAMG, or GAMG if PETSc has no hypre. Options have the prefix given, for example
+/// `eq_scalar_ksp_rtol`.
+class ScalarSystem {
+ public:
+  /// Collective on grid.sample(). `matrix` must outlive it.
+  ScalarSystem(const ProcessGrid& grid, const GraphMatrix& matrix, const std::string& prefix,
+               bool transposed);
+
+  /// Collective on grid.sample(). `factor`: t, |t| < 1; `slopes`: d ≥ 0 of the own nodes, null for ones.
+  void update(double factor, const double* slopes);
+  /// Collective on grid.sample(), after `update`. Numbers of the own nodes; r and c must not overlap. Throws
+  /// failure if the solver breaks down; a solve that only reaches its largest number of iterations is no
+  /// error of a preconditioner.
+  void solve(const double* r, double* c);
+
+  [[nodiscard]] KSP ksp() const { return ksp_.get(); }
+  /// Iterations of all solves so far.
+  [[nodiscard]] Index iterations() const { return iterations_; }
+
+ private:
+  void run();
+  /// out = S_sym x, where x is overwritten.
+  void multiply_symmetric(double* x, double* out);
+  /// The scaling of node k by which Sᵀ, or S if transposed, becomes S_sym.
+  [[nodiscard]] double scale(Index k) const;
+
+  const GraphMatrix& matrix_;
+  bool transposed_;
+  std::string prefix_;
+  double factor_ = 0.0;
+  std::vector<double> roots_;  // D^½; empty: ones
+  std::vector<double> scaled_, work_;
+  MatHandle system_;
+  KspHandle ksp_;
+  VecHandle right_, solution_;
+  Index iterations_ = 0;
+};
+
+}  // namespace graph_solve
+}  // namespace poise
