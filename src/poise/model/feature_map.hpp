@@ -155,7 +155,7 @@ struct Whitening {
 ///  identity        φ = x
 ///  whiten          T = Λ^{-1/2}VᵀD⁻¹ (PCA) or VΛ^{-1/2}VᵀD⁻¹ (ZCA), D = diag(σ_j) the standard deviations of
 ///                  the inputs and VΛVᵀ their correlation matrix, so that ΦΦᵀ = n I on the kept directions
-///                  (THEORY.md 8: this makes the rate of Theorem 1 useful), and the units of the inputs do
+///                  (THEORY.md 5.5: this makes the rate of Theorem 1 useful), and the units of the inputs do
 ///                  not decide which directions are kept. Without `standardise`: D = max σ_j, VΛVᵀ the
 ///                  covariance
 ///  random_relu     a = max(0, ·), T_ij ~ N(0, 2/d)/σ_j: Gaussian features of standardised inputs
