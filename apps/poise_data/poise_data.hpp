@@ -22,8 +22,9 @@ DatasetInfo import_npz(Options& options, bool declare_only = false);
 /// Copies a data file with packed numbers unpacked, and on request without rows with missing numbers.
 DatasetInfo import_h5(Options& options, bool declare_only = false);
 
-/// `poise-data import`: runs the importer that -csv, -images, -npy_features, -npz or -h5 chooses.
-DatasetInfo import_dataset(Options& options, bool declare_only = false);
+/// `poise-data import`: runs the importer that -csv, -images, -npy_features, -npz, -h5 or -npz_graph chooses.
+/// Returns a line about the file.
+std::string import_dataset(Options& options, bool declare_only = false);
 
 /// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1). A teacher of
 /// rank r is W = G H / sqrt(r d), G (q x r) and H (r x d) ~ N(0, 1): entries of the same variance.
@@ -43,6 +44,9 @@ DatasetInfo write_synthetic(MPI_Comm comm, const SyntheticProblem& problem, Data
 
 /// Collective on `comm`. `poise-data synthetic`: declares its options and writes the file.
 DatasetInfo synthetic_dataset(MPI_Comm comm, Options& options, bool declare_only = false);
+
+/// Name, source and licence, each on a line, behind the line of the path.
+[[nodiscard]] std::string describe_source(const DatasetInfo& info);
 
 /// The content of a data file as text: name, source, licence, shapes, types, range and mean of the features,
 /// constant columns, counts of the classes or range of the targets. Serial; reads the file block by block and

@@ -118,13 +118,17 @@ std::vector<Index> show_set(std::ostream& out, const Dataset& data, const std::s
 
 }  // namespace
 
+std::string describe_source(const DatasetInfo& info) {
+  return info.path + "\n  name: " + info.name +
+         "\n  source: " + (info.source.empty() ? "not stated" : info.source) +
+         "\n  licence: " + (info.license.empty() ? "not stated" : info.license) + "\n";
+}
+
 std::string show_dataset(const std::string& path) {
   const Dataset data(MPI_COMM_SELF, path, Missing::refuse, Answers::optional);
   const DatasetInfo& info = data.info();
   std::ostringstream out;
-  out << path << "\n  name: " << info.name << "\n";
-  out << "  source: " << (info.source.empty() ? "not stated" : info.source) << "\n";
-  out << "  licence: " << (info.license.empty() ? "not stated" : info.license) << "\n";
+  out << describe_source(info);
   if (!info.input_names.empty()) {
     constexpr std::size_t most = 50;
     out << "  inputs: ";

@@ -13,6 +13,7 @@
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
 #include "poise/io/dataset_header.hpp"
+#include "poise/io/defect.hpp"
 #include "poise/io/hdf5.hpp"
 
 namespace poise {
@@ -29,26 +30,6 @@ H5File open_for(MPI_Comm comm, const std::string& path) {
   return size_of(comm) == 1 ? H5File::open_alone(path) : H5File::open(comm, path);
 }
 
-/// The first thing wrong with the values this rank has read.
-struct Defect {
-  static constexpr Index none = std::numeric_limits<Index>::max();
-  Index row = none;
-  std::string message;
-};
-
-/// Collective. Throws the defect of the lowest row over all ranks, on every rank.
-void throw_first(MPI_Comm comm, const Defect& defect) {
-  Index row = defect.row;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &row, 1, MPI_INT64_T, MPI_MIN, comm));
-  if (row == Defect::none) return;
-  int owner = 0;
-  check_mpi(MPI_Comm_rank(comm, &owner));
-  if (defect.row != row) owner = size_of(comm);
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &owner, 1, MPI_INT, MPI_MIN, comm));
-  const std::string message = broadcast(comm, defect.message, owner);
-  agree(comm, [&] { throw bad_input(message); });  // rank 0 throws, too, so the message names no rank
-}
-
 /// The first stored number that means a missing value.
 Defect find_missing(const std::string& name, const Packing& packing, const std::vector<double>& stored,
                     Index width, Index begin, const std::string& cure) {
@@ -63,12 +44,6 @@ Defect find_missing(const std::string& name, const Packing& packing, const std::
                         name, row, static_cast<Index>(place) % width, to_text(stored[place]), why, cure)};
   }
   return {};
-}
-
-/// How a user can remove missing values.
-std::string cure_of(const std::string& path) {
-  return "fill it in, or write a copy without such rows: poise-data import -h5 " + path +
-         " -drop_missing true -out NEW.h5";
 }
 
 Defect find_not_finite(const std::string& name, const std::vector<double>& values, Index width, Index begin,
@@ -100,11 +75,18 @@ void set_one_hot(SampleBlock& block) {
 
 }  // namespace
 
-Dataset::Dataset(MPI_Comm comm, const std::string& path, Missing missing, Answers answers)
-    : comm_(comm), missing_(missing) {
+Dataset::Dataset(MPI_Comm comm, const std::string& path, Missing missing, Answers answers,
+                 const std::string& schema)
+    : comm_(comm), missing_(missing), schema_(schema) {
   const H5File file = open_for(comm, path);
   const DatasetHeader header = read_dataset_header(file);
-  agree(comm, [&] { info_ = validated(header, answers); });
+  agree(comm, [&] { info_ = validated(header, answers, schema_); });
+}
+
+std::string Dataset::cure() const {
+  if (schema_ == graph_schema) return "fill it in";
+  return "fill it in, or write a copy without such rows: poise-data import -h5 " + info_.path +
+         " -drop_missing true -out NEW.h5";
 }
 
 std::vector<double> Dataset::read_teacher() const {
@@ -140,14 +122,16 @@ SampleBlock Dataset::read(Range rows, const std::string& prefix) const {
   if (available == 0) return block;
 
   const H5File file = open_for(comm_, info_.path);
-  read_numbers(file, rows, "/" + prefix + "features", set.features, block.inputs, block.features);
+  read_numbers(file, rows, "/" + prefix + "features", set.features, block.inputs, missing_ == Missing::keep,
+               block.features);
   if (!info_.has_answers) return block;
   if (!info_.classification) {
-    read_numbers(file, rows, "/" + prefix + "targets", set.answers, block.outputs, block.targets);
+    read_numbers(file, rows, "/" + prefix + "targets", set.answers, block.outputs, keeps_answers(),
+                 block.targets);
     return block;
   }
   read_labels(file, rows, "/" + prefix + "labels", set.answers, block);
-  if (missing_ == Missing::refuse) set_one_hot(block);
+  if (!keeps_answers()) set_one_hot(block);
   return block;
 }
 
@@ -160,15 +144,14 @@ std::vector<Index> Dataset::read_train_labels(Range rows) const {
 }
 
 void Dataset::read_numbers(const H5File& file, Range rows, const std::string& name, const Packing& packing,
-                           Index columns, std::vector<double>& values) const {
+                           Index columns, bool keep, std::vector<double>& values) const {
   const std::string where = "data file '" + info_.path + "': " + name;
   file.read_rows(name, rows, values);
-  if (missing_ == Missing::refuse)
-    throw_first(comm_, find_missing(where, packing, values, columns, rows.begin, cure_of(info_.path)));
+  if (!keep) throw_first(comm_, find_missing(where, packing, values, columns, rows.begin, cure()));
   for (double& value : values) value = packing.unpacked(value);
-  if (missing_ == Missing::refuse)
+  if (!keep)
     throw_first(comm_, find_not_finite(packing.scales() ? where + " x scale_factor + add_offset" : where,
-                                       values, columns, rows.begin, cure_of(info_.path)));
+                                       values, columns, rows.begin, cure()));
 }
 
 void Dataset::read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,
@@ -176,12 +159,11 @@ void Dataset::read_labels(const H5File& file, Range rows, const std::string& nam
   const std::string where = "data file '" + info_.path + "': " + name;
   std::vector<double> stored(static_cast<std::size_t>(block.count));
   file.read_rows(name, rows, stored);  // integers beyond 2^53 are not valid classes, so doubles suffice
-  if (missing_ == Missing::refuse)
-    throw_first(comm_, find_missing(where, packing, stored, 1, rows.begin, cure_of(info_.path)));
+  if (!keeps_answers()) throw_first(comm_, find_missing(where, packing, stored, 1, rows.begin, cure()));
   Defect broken;
   for (std::size_t i = 0; i < stored.size(); ++i) {
     const double label = packing.unpacked(stored[i]);
-    const bool missing = missing_ == Missing::keep && std::isnan(label);
+    const bool missing = keeps_answers() && std::isnan(label);
     if (!missing && !(std::floor(label) == label && std::abs(label) < 0x1p53)) {
       broken = {
           rows.begin + static_cast<Index>(i),

@@ -37,6 +37,9 @@ struct Packing {
 
 /// The data schema this version reads and writes (root attribute `schema`).
 inline constexpr const char* data_schema = "poise-data-1";
+/// The schema of graphs: /features, /labels and /targets are as in the data schema, one row a node, and the
+/// label -1 means that a node has none (poise/graph/graph_dataset.hpp reads the rest).
+inline constexpr const char* graph_schema = "poise-graph-1";
 /// More classes than this are treated as a mistake, because each class becomes a one-hot column.
 inline constexpr Index most_classes = 1'000'000;
 
@@ -76,8 +79,9 @@ struct SampleBlock {
   std::vector<Index> labels = {};    ///< count, empty for regression
 };
 
-/// What a reader does about missing numbers (NaN, _FillValue and so on, see Packing).
-enum class Missing { refuse, keep };
+/// What a reader does about missing numbers (NaN, _FillValue and so on, see Packing). `keep_answers`: it
+/// refuses missing features alone.
+enum class Missing { refuse, keep, keep_answers };
 /// Whether a data file needs /targets or /labels. Data that a trained model is applied to may have none: then
 /// `outputs` is 0.
 enum class Answers { required, optional };
@@ -97,8 +101,9 @@ class Dataset {
   ///
   /// Missing::keep: missing numbers are read as NaN, missing labels as missing_label, and no one-hot targets
   /// are made. Labels outside [0, classes) are still refused.
+  /// `schema`: data_schema or graph_schema.
   Dataset(MPI_Comm comm, const std::string& path, Missing missing = Missing::refuse,
-          Answers answers = Answers::required);
+          Answers answers = Answers::required, const std::string& schema = data_schema);
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
 
@@ -117,11 +122,15 @@ class Dataset {
 
  private:
   void read_numbers(const H5File& file, Range rows, const std::string& name, const Packing& packing,
-                    Index columns, std::vector<double>& values) const;
+                    Index columns, bool keep, std::vector<double>& values) const;
   void read_labels(const H5File& file, Range rows, const std::string& name, const Packing& packing,
                    SampleBlock& block) const;
+  [[nodiscard]] bool keeps_answers() const { return missing_ != Missing::refuse; }
+  /// How a user can remove missing values.
+  [[nodiscard]] std::string cure() const;
   MPI_Comm comm_;
   Missing missing_;
+  std::string schema_;
   DatasetInfo info_;
 };
 

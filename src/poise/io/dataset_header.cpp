@@ -123,7 +123,8 @@ std::string dims_text(const H5Shape& shape) {
 
 class Validator {
  public:
-  Validator(const DatasetHeader& header, Answers answers) : header_(header), answers_(answers) {}
+  Validator(const DatasetHeader& header, Answers answers, const std::string& schema)
+      : header_(header), answers_(answers), schema_(schema) {}
 
   [[nodiscard]] DatasetInfo info() const {
     const SetHeader& train = header_.train;
@@ -150,6 +151,7 @@ class Validator {
             info.validation_answers_packing);
     add_set(header_.test, info, info.test_samples, info.test_features_packing, info.test_answers_packing);
     if (info.classification) require_proportion(info);
+    if (info.classification && schema_ == graph_schema) info.answers_packing.missing.push_back(-1);
     info.has_teacher = info.has_answers && header_.teacher;
     if (info.has_teacher) require_teacher(info);
     info.input_names = names("/input_names", header_.input_names, info.inputs, "column of /features");
@@ -167,9 +169,9 @@ class Validator {
   }
 
   void require_schema() const {
-    if (!header_.schema.empty() && header_.schema != data_schema)
-      fail("its attribute 'schema' is '" + header_.schema + "', this program reads '" +
-           std::string(data_schema) + "' (a run or a checkpoint is not a data file)");
+    if (!header_.schema.empty() && header_.schema != schema_)
+      fail("its attribute 'schema' is '" + header_.schema + "', where '" + schema_ +
+           "' is read (a run or a checkpoint is not a data file, and a graph is not a table of samples)");
   }
 
   [[nodiscard]] std::string contents() const {
@@ -289,6 +291,7 @@ class Validator {
 
   const DatasetHeader& header_;
   Answers answers_;
+  const std::string& schema_;
 };
 
 }  // namespace
@@ -314,8 +317,8 @@ DatasetHeader read_dataset_header(const H5File& file) {
   return header;
 }
 
-DatasetInfo validated(const DatasetHeader& header, Answers answers) {
-  return Validator(header, answers).info();
+DatasetInfo validated(const DatasetHeader& header, Answers answers, const std::string& schema) {
+  return Validator(header, answers, schema).info();
 }
 
 }  // namespace io

@@ -34,8 +34,9 @@ struct DatasetHeader {
 [[nodiscard]] DatasetHeader read_dataset_header(const H5File& file);
 
 /// Not collective. Throws bad_input, naming data set, cause and cure, unless the header conforms to the
-/// schema.
-[[nodiscard]] DatasetInfo validated(const DatasetHeader& header, Answers answers = Answers::required);
+/// schema. Of a graph file it looks at the nodes alone.
+[[nodiscard]] DatasetInfo validated(const DatasetHeader& header, Answers answers = Answers::required,
+                                    const std::string& schema = data_schema);
 
 }  // namespace io
 }  // namespace poise

@@ -43,11 +43,14 @@ struct DatasetWriter::State {
   H5File file;
 };
 
-DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info)
-    : comm_(comm), info_(std::move(info)), state_(std::make_unique<State>(comm, info_)) {
+DatasetWriter::DatasetWriter(MPI_Comm comm, DatasetInfo info, std::string schema)
+    : comm_(comm),
+      info_(std::move(info)),
+      schema_(std::move(schema)),
+      state_(std::make_unique<State>(comm, info_)) {
   H5File& file = state_->file;
   file.write_texts_in_place();  // so that HDF5 checks every byte that is read
-  file.set_attribute("/", "schema", std::string(data_schema));
+  file.set_attribute("/", "schema", schema_);
   for (const auto& [name, text] : {std::pair("name", &info_.name), std::pair("source", &info_.source),
                                    std::pair("license", &info_.license)})
     if (!text->empty()) file.set_attribute("/", name, *text);
@@ -70,7 +73,9 @@ void DatasetWriter::write_names(const std::string& name, const std::vector<std::
 
 void DatasetWriter::create_sets(Index rows, const std::string& prefix) {
   H5File& file = state_->file;
-  const std::string sample = prefix.substr(1) + "sample";  // the prefix is /, /validation_ or /test_
+  const std::string sample = schema_ == graph_schema
+                                 ? "node"
+                                 : prefix.substr(1) + "sample";  // the prefix is /, /validation_ or /test_
   const bool bytes = info_.feature_type == "uint8";
   file.create_rows(prefix + "features", {rows, info_.inputs}, bytes ? H5Kind::byte : H5Kind::real,
                    bytes ? byte_compression : 0);
@@ -114,6 +119,10 @@ void DatasetWriter::write_matrix(const std::string& name, Index rows, Index colu
   const std::span<const double> own(values.data(), static_cast<std::size_t>(mine.size() * columns));
   state_->file.write_rows("/" + name, {rows, columns}, mine, own);
   state_->file.set_attribute("/" + name, axes_attribute, axes);
+}
+
+H5File& DatasetWriter::file() {
+  return state_->file;
 }
 
 void DatasetWriter::commit() {

@@ -18,7 +18,8 @@ class DatasetWriter {
   /// Collective on `comm`. `info` gives the shapes, name, source and licence (empty texts are left out);
   /// `feature_type` is "uint8" (deflated) or "float64". Both have checksums. Throws bad_input if the file
   /// cannot be created.
-  DatasetWriter(MPI_Comm comm, DatasetInfo info);
+  /// `schema`: data_schema, or graph_schema, whose rows are nodes.
+  DatasetWriter(MPI_Comm comm, DatasetInfo info, std::string schema = data_schema);
   /// Removes the temporary file unless committed.
   ~DatasetWriter();
   DatasetWriter(const DatasetWriter&) = delete;
@@ -34,6 +35,8 @@ class DatasetWriter {
   /// `axes`: see axes_attribute.
   void write_matrix(const std::string& name, Index rows, Index columns, const std::vector<double>& values,
                     const std::string& axes);
+  /// The file, for data sets of its schema that this class does not know.
+  [[nodiscard]] H5File& file();
   /// Collective. Flushes to disk and gives the file its name, replacing an older file.
   void commit();
 
@@ -44,6 +47,7 @@ class DatasetWriter {
   void write(const SampleBlock& block, const std::string& prefix);
   MPI_Comm comm_;
   DatasetInfo info_;
+  std::string schema_;
   std::unique_ptr<State> state_;
 };
 

@@ -147,6 +147,8 @@ class H5File {
   /// Creates a `rows` x `columns` data set. Each rank writes its own columns `mine`, row-major.
   void write_columns(const std::string& name, Index rows, Index columns, Range mine,
                      std::span<const double> data);
+  void write_columns(const std::string& name, Index rows, Index columns, Range mine,
+                     std::span<const std::uint8_t> data, int deflate = 0);
 
   /// A whole list of texts of at most 4096 bytes, the same on every rank. It is written in place with fixed
   /// length (UTF-8); lists with fixed or variable length can be read. Blanks at the end of a text are

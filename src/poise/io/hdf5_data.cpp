@@ -262,6 +262,11 @@ void H5File::write_columns(const std::string& name, Index rows, Index columns, R
   write_block(name, {rows, columns}, 1, mine, H5Kind::real, data.data(), data.size(), 0);
 }
 
+void H5File::write_columns(const std::string& name, Index rows, Index columns, Range mine,
+                           std::span<const std::uint8_t> data, int deflate) {
+  write_block(name, {rows, columns}, 1, mine, H5Kind::byte, data.data(), data.size(), deflate);
+}
+
 namespace {
 
 /// Longer texts are not names; this limits the memory that a damaged header can make us request.

@@ -1,16 +1,30 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <set>
 
 #include "poise/base/error.hpp"
+#include "poise/base/random.hpp"
 #include "poise/graph/entry_exchange.hpp"
 #include "poise/graph/graph_generators.hpp"
 #include "unit/graph/graph_fixture.hpp"
 
 namespace poise {
 namespace {
+
+/// Three features of a node: of few values, so that many distances are equal, or of any.
+std::vector<double> points(Range nodes, bool ties) {
+  const CounterRandom random(1, Stream::graph_features);
+  std::vector<double> features;
+  for (Index i = nodes.begin; i < nodes.end; ++i)
+    for (Index j = 0; j < 3; ++j) {
+      const double u = random.uniform(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j));
+      features.push_back(ties ? std::floor(4 * u) : u);
+    }
+  return features;
+}
 
 void expect_sound(const GraphRows& own) {
   const GraphRows all = gathered(own);
@@ -40,6 +54,51 @@ TEST(Generators, GraphsDoNotDependOnTheNumberOfRanks) {
   expect_same_on_any_number_of_ranks([](MPI_Comm comm) { return grid(comm, 5, 4); });
   expect_same_on_any_number_of_ranks([](MPI_Comm comm) { return grid(comm, 1, 2); });
   expect_same_on_any_number_of_ranks([](MPI_Comm comm) { return rmat(comm, 300, 1000, 7); });
+  expect_same_on_any_number_of_ranks([](MPI_Comm comm) {
+    return stochastic_blocks(comm, {100, 3, 6.0, 1.5, 2});
+  });
+  for (const bool ties : {true, false})
+    expect_same_on_any_number_of_ranks([&](MPI_Comm comm) {
+      return nearest_neighbours(comm, points(own_nodes(comm, 700), ties), 3, 700, 4);
+    });
+}
+
+TEST(Generators, NearestNeighboursAreThoseOfAllPairs) {
+  constexpr Index nodes = 90, k = 5;
+  const std::vector<double> all = points({0, nodes}, true);
+  std::set<std::pair<Index, Index>> expected, found;
+  for (Index i = 0; i < nodes; ++i) {
+    std::vector<std::pair<double, Index>> others;
+    for (Index j = 0; j < nodes; ++j) {
+      double squares = 0.0;
+      for (Index c = 0; c < 3; ++c) squares += std::pow(all[3 * i + c] - all[3 * j + c], 2);
+      if (j != i) others.emplace_back(squares, j);
+    }
+    std::sort(others.begin(), others.end());
+    for (Index n = 0; n < k; ++n) {
+      expected.insert({i, others[n].second});
+      expected.insert({others[n].second, i});
+    }
+  }
+  const GraphRows graph = gathered(
+      nearest_neighbours(MPI_COMM_WORLD, points(own_nodes(MPI_COMM_WORLD, nodes), true), 3, nodes, k));
+  for (Index i = 0; i < nodes; ++i)
+    for (Index p = graph.starts[i]; p < graph.starts[i + 1]; ++p) found.insert({i, graph.neighbours[p]});
+  EXPECT_EQ(found, expected);
+}
+
+TEST(Generators, BlocksHaveTheExpectedNeighbours) {
+  constexpr Index nodes = 4000, blocks = 4;
+  const GraphRows graph = gathered(stochastic_blocks(MPI_COMM_WORLD, {nodes, blocks, 8.0, 2.0, 5}));
+  double inside = 0.0, between = 0.0;
+  for (Index i = 0; i < nodes; ++i)
+    for (Index p = graph.starts[i]; p < graph.starts[i + 1]; ++p)
+      (block_of(i, nodes, blocks) == block_of(graph.neighbours[p], nodes, blocks) ? inside : between) += 1.0;
+  constexpr double five_deviations = 5.0;  // of a number of edges, each of which counts twice
+  EXPECT_NEAR(inside, 8.0 * nodes, five_deviations * 2.0 * std::sqrt(4.0 * nodes));
+  EXPECT_NEAR(between, 2.0 * nodes, five_deviations * 2.0 * std::sqrt(1.0 * nodes));
+  const GraphRows full = gathered(stochastic_blocks(MPI_COMM_WORLD, {10, 2, 4.0, 5.0, 0}));
+  EXPECT_EQ(full.entries(), 10 * 9);
 }
 
 TEST(Generators, AChainHasTwoEndsAndNoEdgeToTheNext) {
@@ -97,8 +156,11 @@ TEST(Generators, AnRmatGraphIsSkewedAndDependsOnItsSeed) {
 TEST(Generators, WrongSizesAreRefused) {
   for (const auto& make : std::vector<std::function<void()>>{
            [] { (void)chains(MPI_COMM_WORLD, 0, 3); }, [] { (void)grid(MPI_COMM_WORLD, 3, 0); },
-           [] { (void)grid(MPI_COMM_WORLD, Index{1} << 40, 2); },
-           [] { (void)rmat(MPI_COMM_WORLD, 1, 2, 0); }})
+           [] { (void)grid(MPI_COMM_WORLD, Index{1} << 40, 2); }, [] { (void)rmat(MPI_COMM_WORLD, 1, 2, 0); },
+           [] {
+             (void)stochastic_blocks(MPI_COMM_WORLD, {3, 2, 1.0, 1.0, 0});
+           },
+           [] { (void)nearest_neighbours(MPI_COMM_WORLD, {}, 3, 4, 4); }})
     EXPECT_NE(message_of(make).find("at least"), std::string::npos) << message_of(make);
 }
 

@@ -1,3 +1,4 @@
+#include "poise/graph/graph_dataset.hpp"
 #include "unit/poise_data/importer_fixture.hpp"
 
 namespace poise::data {
@@ -27,6 +28,21 @@ TEST_F(ShippedDataTest, TheShippedFilesAreWhatTheScriptMakes) {
     EXPECT_EQ(shipped.read_test(test).features, made.read_test(test).features);
     EXPECT_EQ(shipped.read_test(test).targets, made.read_test(test).targets);
   }
+}
+
+TEST_F(ShippedDataTest, TheShippedGraphIsWhatTheScriptMakes) {
+  const GraphDataset shipped(MPI_COMM_WORLD, shipped_ + "digits_graph.h5");
+  const GraphDataset made(MPI_COMM_WORLD, made_ + "digits_graph.h5");
+  EXPECT_EQ(shipped.info().nodes, 1500);
+  EXPECT_EQ(shipped.info().splits, 10);
+  EXPECT_EQ(shipped.info().source, made.info().source);
+  const GraphRows rows = shipped.read_own_rows();
+  EXPECT_EQ(rows.starts, made.read_own_rows().starts);
+  EXPECT_EQ(rows.neighbours, made.read_own_rows().neighbours);
+  EXPECT_EQ(shipped.read_nodes(rows.own).features, made.read_nodes(rows.own).features);
+  EXPECT_EQ(shipped.read_nodes(rows.own).labels, made.read_nodes(rows.own).labels);
+  for (Index split = 0; split < shipped.info().splits; ++split)
+    EXPECT_EQ(shipped.read_masks(split, rows.own), made.read_masks(split, rows.own));
 }
 
 TEST_F(ShippedDataTest, TheShippedFilesHaveTheirDocumentedShapes) {
