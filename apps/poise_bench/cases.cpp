@@ -7,6 +7,7 @@
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/petsc/options_database.hpp"
 #include "poise/theory/dynamics_eigenvalues.hpp"
+#include "poise_bench/graph_case.hpp"
 
 namespace poise::bench {
 namespace {
@@ -117,7 +118,12 @@ double gradient_flops(const Workload& workload, double columns, double outer) {
          6.0 * rows * static_cast<double>(workload.layout.outputs()) * samples;
 }
 
-/// The work of a gradient without flops and solves.
+}  // namespace
+
+double product_flops(const RowBlockMatrix& matrix, double columns) {
+  return 2.0 * static_cast<double>(matrix.local_rows() * matrix.width()) * columns;
+}
+
 Work work_of_products(const Workload& workload, const ProductCount& before, const ProductCount& after) {
   Work work;
   work.columns = after.columns - before.columns;
@@ -130,12 +136,6 @@ Work work_of_products(const Workload& workload, const ProductCount& before, cons
   work.bytes_model =
       8.0 * static_cast<double>(workload.layout.width()) * work.columns * (ranks - 1.0) / ranks;
   return work;
-}
-
-}  // namespace
-
-double product_flops(const RowBlockMatrix& matrix, double columns) {
-  return 2.0 * static_cast<double>(matrix.local_rows() * matrix.width()) * columns;
 }
 
 Work Work::over(MPI_Comm comm) const {
@@ -153,6 +153,7 @@ std::unique_ptr<BenchCase> make_case(const std::string& name, Workload& workload
   if (name == "product") return std::make_unique<ProductCase>(workload);
   if (name == "collapsed") return std::make_unique<CollapsedCase>(workload, settings);
   if (name == "lambda_min") return std::make_unique<SmallestEigenvalueCase>(workload, settings);
+  if (name == "graph") return std::make_unique<GraphCase>(workload, settings);
   if (name == "equilibrium_gmres") return make_krylov(workload, settings);
   return std::make_unique<EquilibriumCase>(workload, settings);
 }

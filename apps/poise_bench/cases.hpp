@@ -48,7 +48,7 @@ class BenchCase {
 
 /// Collective. `name`: product (S times q columns, then its transpose), collapsed, equilibrium,
 /// equilibrium_gmres, tanh_cold, tanh_warm or hard (loss and gradient), lambda_min (D's factors and its
-/// smallest eigenvalue from a cold start). `workload` must outlive it.
+/// smallest eigenvalue from a cold start), graph. `workload` must outlive it.
 [[nodiscard]] std::unique_ptr<BenchCase> make_case(const std::string& name, Workload& workload,
                                                    const BenchSettings& settings);
 
@@ -57,6 +57,10 @@ struct ProductCount {
   double columns = 0.0, bytes = 0.0, messages = 0.0;
   void add(const RowBlockMatrix& matrix);
 };
+
+/// The work between two counts of products with the weights, without flops and solves. Not collective.
+[[nodiscard]] Work work_of_products(const Workload& workload, const ProductCount& before,
+                                    const ProductCount& after);
 
 /// Loss and gradient by equilibria and adjoints, from a cold start or along steps of descent (Recipe::warm).
 class EquilibriumCase final : public BenchCase {

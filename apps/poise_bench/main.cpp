@@ -6,6 +6,7 @@
 #include "poise/linalg/blas.hpp"
 #include "poise/petsc/session.hpp"
 #include "poise_bench/cases.hpp"
+#include "poise_bench/graph_case.hpp"
 #include "poise_bench/report.hpp"
 #include "poise_bench/scaling.hpp"
 #include "poise_bench/workload.hpp"
@@ -17,6 +18,7 @@ constexpr const char* bench_usage =
     "poise-bench: times products, gradients and eigenvalues beside a large dgemm of the same run\n"
     "  mpirun -n 2 poise-bench -case collapsed -m 512 -n 4096\n"
     "  mpirun -n 2 poise-bench -case scaling -scaling_of equilibrium -m 2048 -grid_feature_ranks 2\n"
+    "  mpirun -n 2 poise-bench -case graph -graph grid -nodes 1000000 -gamma 0.999\n"
     "  mpirun -n 2 poise-bench -case all -out results.h5    (then: plot_bench.py results.h5)";
 
 using Reports = std::vector<BenchReport>;
@@ -94,6 +96,7 @@ void measure_single(const std::string& name, const BenchSettings& general, MPI_C
   const Timing timing = measure(comm, *bench_case, probe, settings.repeat);
   BenchReport report(comm, name, settings, settings.n, workload.grid, timing);
   if (name == "collapsed") add_floor(report, workload, timing);
+  if (auto* graph = dynamic_cast<GraphCase*>(bench_case.get())) graph->add_to(report, settings);
   if (name == "hard") add_plain_iteration(report, settings, comm, timing);
   if (gradient) add_gradients(report, settings, comm, *bench_case, *gradient);
   reports.push_back(std::move(report));

@@ -12,6 +12,7 @@
 #include "poise/run/settings.hpp"
 #include "poise/run/solvers.hpp"
 #include "poise/run/usage.hpp"
+#include "poise_bench/graph_case.hpp"
 
 namespace poise::bench {
 namespace {
@@ -19,7 +20,8 @@ namespace {
 constexpr double most = 1e9;
 
 const std::vector<std::string> single_cases = {"product",   "collapsed", "equilibrium", "equilibrium_gmres",
-                                               "tanh_cold", "tanh_warm", "hard",        "lambda_min"};
+                                               "tanh_cold", "tanh_warm", "hard",        "lambda_min",
+                                               "graph"};
 
 /// "1,4,16" as ascending numbers.
 std::vector<Index> parse_depths(const std::string& text) {
@@ -60,6 +62,20 @@ void read_cases(Options& o, BenchSettings& s) {
                            "-case tanh_warm: |step| between two gradients, relative to |theta|");
 }
 
+void read_graph(Options& o, BenchSettings& s) {
+  s.graph = o.choice("graph", "grid", {"grid", "chain", "rmat"},
+                     "-case graph: a square grid, chains of 1000 nodes, or R-MAT");
+  s.nodes = o.integer("nodes", s.nodes, {2, most},
+                      "-case graph: nodes; of a grid the next smaller square; with -scaling weak per rank");
+  s.degree = o.real("degree", 49, {0, 1e6},
+                    "-graph rmat: mean number of neighbours, before doubles and self-loops are removed");
+  s.activation = parse_activation(o.choice("activation", "identity", {"identity", "tanh", "relu"},
+                                           "-case graph: activation; the injection is N(0,1), or 0.05 N(0,1) "
+                                           "if it is not the identity"));
+  s.plain_factor = o.real("plain_factor", 60, {0, 1e9},
+                          "-case graph: plain iteration stops at this many times the seconds of the solve");
+}
+
 /// Options that have an effect in one case only; -case scaling runs the case -scaling_of.
 std::vector<OptionRule> bench_rules() {
   const OptionCondition scaling{"case", {"scaling"}};
@@ -67,7 +83,13 @@ std::vector<OptionRule> bench_rules() {
   const auto case_or_scaling_of = [](const std::string& name) -> std::vector<OptionCondition> {
     return {{"case", {name, "all"}}, {"scaling_of", {name}}};
   };
-  return {{"scaling_of", {scaling}},
+  const std::vector<OptionCondition> graph{{"case", {"graph"}}, {"scaling_of", {"graph"}}};
+  return {{"graph", graph},
+          {"nodes", graph},
+          {"degree", {{"graph", {"rmat"}}}},
+          {"activation", graph},
+          {"plain_factor", {{"case", {"graph"}}}},
+          {"scaling_of", {scaling}},
           {"scaling", {scaling}},
           {"depths", {depth}},
           {"recompute_every", {depth}},
@@ -116,13 +138,16 @@ BenchSettings BenchSettings::from(Options& o) {
   const Options::Category category(o, "bench");
   BenchSettings s;
   read_cases(o, s);
-  s.m = o.integer("m", 0, {0, most}, "state width; 0: 512, for hard 256");
+  read_graph(o, s);
+  s.m = o.integer("m", 0, {0, most}, "state width; 0: 512, for hard 256, for graph 16");
   s.n = o.integer("n", s.n, {1, most}, "number of samples; with -case memory and -scaling weak per rank");
   s.q = o.integer("q", s.q, {1, most}, "number of outputs");
-  s.gamma = o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0 means 0.9, for hard 0.99");
+  s.gamma =
+      o.real("gamma", 0.0, {0, 1}, "factor of the recurrent weights; 0 means 0.9, for hard and graph 0.99");
   s.repeat = o.integer(
       "repeat", 0, {0, most},
-      "number of measured runs, after warm-up runs; 0 means 15, for tanh_warm 20, for depth_memory 3");
+      "number of measured runs, after warm-up runs; 0 means 15, for tanh_warm 20, for depth_memory and "
+      "graph 3");
   s.seed = static_cast<std::uint64_t>(o.integer("seed", 0, {0, most}, "seed of weights and samples"));
   s.init_scale_a = o.real("init_scale_a", 1.0, {0, 1e6},
                           "weights A: this factor times N(0,1), in the tanh cases times N(0,1)/(2 sqrt(m))");
@@ -144,9 +169,11 @@ BenchSettings BenchSettings::from(Options& o) {
 BenchSettings BenchSettings::of(const std::string& case_name) const {
   BenchSettings s = *this;
   const bool hard = case_name == "hard";
-  if (s.m == 0) s.m = hard ? 256 : 512;
-  if (s.gamma == 0.0) s.gamma = hard ? 0.99 : 0.9;
-  const Index runs = case_name == "tanh_warm" ? 20 : case_name == "depth_memory" ? 3 : 15;
+  const bool graph = case_name == "graph";
+  if (s.m == 0) s.m = hard ? 256 : graph ? 16 : 512;
+  if (s.gamma == 0.0) s.gamma = hard || graph ? 0.99 : 0.9;
+  if (graph) s.n = graph_nodes(s);
+  const Index runs = case_name == "tanh_warm" ? 20 : case_name == "depth_memory" || graph ? 3 : 15;
   if (s.repeat == 0) s.repeat = runs;
   return s;
 }
@@ -154,7 +181,8 @@ BenchSettings BenchSettings::of(const std::string& case_name) const {
 void declare_bench_solvers(Options& options) {
   declare_equilibrium_solvers(options,
                               "tolerance of the worst sample 1e-10, in the tanh cases and hard 1e-8");
-  declare_solvers(options, {{"collapsed_", "here 1e-10"}, {"spec_"}, {"spec_state_"}});
+  declare_solvers(
+      options, {{"eq_scalar_"}, {"adj_scalar_"}, {"collapsed_", "here 1e-10"}, {"spec_"}, {"spec_state_"}});
 }
 
 Recipe Recipe::of(const std::string& case_name, const BenchSettings& settings) {
@@ -167,6 +195,11 @@ Recipe Recipe::of(const std::string& case_name, const BenchSettings& settings) {
   if (tanh || case_name == "hard") recipe.rtol = 1e-8;
   if (case_name == "hard") recipe.feature_scale = 0.02;
   recipe.warm = case_name == "tanh_warm";
+  if (case_name == "graph") {
+    recipe.shape.activation = settings.activation;
+    recipe.rtol = 1e-8;
+    recipe.feature_scale = settings.activation == Activation::identity ? 1.0 : 0.05;
+  }
   return recipe;
 }
 

@@ -14,10 +14,13 @@ namespace poise::bench {
 
 /// All options of poise-bench except PETSc's. Zero stands for the default of the case, see `of`.
 struct BenchSettings {
-  std::string name, scaling_of, out, matrix_type;
+  std::string name, scaling_of, out, matrix_type, graph;
   bool weak = false;
   Index m = 0, n = 4096, q = 10, repeat = 0, panel = 0, dgemm_size = 1024;
   Index plain_samples = 512, recompute_every = 0;
+  Index nodes = 10000;                           ///< of -case graph; `of` makes n of them
+  double degree = 0.0, plain_factor = 0.0;       ///< of -case graph
+  Activation activation = Activation::identity;  ///< of -case graph
   std::vector<Index> depths;
   int feature_ranks = 1;
   std::uint64_t seed = 0;

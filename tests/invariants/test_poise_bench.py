@@ -23,10 +23,13 @@ SOLVES = {"products_per_sample", "equilibrium_iterations", "adjoint_iterations",
 TRAFFIC = {"comm_bytes", "comm_messages", "comm_bytes_model"}
 TINY = ["-m", "24", "-n", "30", "-q", "3", "-repeat", "2", "-dgemm_size", "32"]
 ALL = ["product", "collapsed", "equilibrium", "tanh_cold", "tanh_warm", "hard", "lambda_min"]
-GRADIENTS = {"equilibrium", "equilibrium_gmres", "tanh_cold", "tanh_warm", "hard"}
+GRADIENTS = {"equilibrium", "equilibrium_gmres", "tanh_cold", "tanh_warm", "hard", "graph"}
+GRAPH = ["-case", "graph", "-nodes", "900", "-plain_factor", "1e6"]
 ALSO = {"collapsed": {"floor_bytes_seconds", "floor_flops_seconds", "share_of_floor"},
         "lambda_min": {"collapsed_gradients"},
         "hard": {"plain_products", "plain_seconds", "plain_samples", "products_ratio", "seconds_ratio"},
+        "graph": {"graph", "gamma", "activation", "edges", "bytes_per_node", "bytes_per_edge", "halo_bytes", "solve_seconds",
+                  "plain_iterations", "plain_seconds", "plain_converged", "plain_difference", "seconds_ratio"},
         "memory": {"rank0_growth_mb"},
         "depth_memory": {"working_mb", "network"},
         "scaling": {"one_rank_seconds", "speedup", "efficiency", "scaling", "scaling_of"}}
@@ -37,6 +40,10 @@ RUNS = [
     (["-case", "equilibrium_gmres", "-eq_panel", "7"], ["equilibrium_gmres"]),
     (["-case", "hard", "-plain_samples", "5"], ["hard"]),
     (["-case", "memory"], ["memory"]),
+    (GRAPH, ["graph"]),
+    ([*GRAPH, "-graph", "chain", "-activation", "tanh"], ["graph"]),
+    ([*GRAPH, "-graph", "rmat", "-degree", "8"], ["graph"]),
+    (["-case", "scaling", "-scaling_of", "graph", "-nodes", "400", "-scaling", "weak"], ["scaling"]),
     (["-case", "depth_memory", "-depths", "1,5"], DEPTHS),
     (["-case", "depth_memory", "-depths", "1,5", "-recompute_every", "2"], DEPTHS),
     (["-case", "scaling", "-scaling_of", "collapsed"], ["scaling"]),
@@ -80,9 +87,22 @@ def check_line(line, ranks):
         assert abs(line["comm_bytes"] / line["comm_bytes_model"] - 1) < 0.01, line
         # In a product every rank of a group sends a message to every other rank of the group.
         assert line["comm_messages"] >= ranks, line
+    if name == "graph":
+        check_graph(line)
     if name == "hard":  # a factor of 0.99 takes log(1e-8) / log(0.99) steps, once forward and once backward
         assert 300 < line["plain_products"] < 8000 and line["products_ratio"] > 10, line
         assert line["seconds_ratio"] > 0 and 0 < line["plain_residual"] <= 2e-8, line
+
+
+def check_graph(line):
+    """Plain iteration needs log(1e-8) / log(0.99) steps and finds the same states; graphperron needs a few products."""
+    assert line["plain_converged"] == 1 and 0 < line["plain_difference"] < 1e-4, line
+    if line["activation"] == "identity":
+        assert line["equilibrium_iterations"] <= 15 and line["plain_iterations"] > 1000, line
+    assert line["equilibrium_iterations"] < line["plain_iterations"] / 5, line
+    if line["graph"] == "grid":
+        assert line["edges"] == 2 * 30 * 29, line
+        assert line["halo_bytes_model"] <= line["halo_bytes"] <= 1.1 * line["halo_bytes_model"], line
 
 
 def check_costs(lines):

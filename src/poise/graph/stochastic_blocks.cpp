@@ -39,7 +39,8 @@ Index block_of(Index node, Index nodes, Index blocks) {
 }
 
 GraphRows stochastic_blocks(MPI_Comm comm, const BlockModel& model) {
-  const auto [nodes, blocks, inside, between, seed] = model;
+  const Index nodes = model.nodes, blocks = model.blocks;
+  const double inside = model.inside, between = model.between;
   if (blocks < 1 || nodes < 2 * blocks || nodes / blocks - 1 < inside || nodes - nodes / blocks < between)
     throw Error(
         ExitCode::bad_input,
@@ -50,7 +51,7 @@ GraphRows stochastic_blocks(MPI_Comm comm, const BlockModel& model) {
   const double size = static_cast<double>(nodes) / static_cast<double>(blocks);
   const double near = inside / (size - 1.0);
   const double far = blocks == 1 ? 0.0 : between / (static_cast<double>(nodes) - size);
-  const CounterRandom random(seed, Stream::graph_edges);
+  const CounterRandom random(model.seed, Stream::graph_edges);
   RowBuilder builder(comm, nodes);
   std::vector<GraphEntry> entries;
   const auto rows = static_cast<Index>(static_cast<double>(builder.round()) / (inside + between + 2.0));

@@ -156,12 +156,13 @@ Outcome GraphEquilibrium::solve(const double* injection, double* z, double* slop
   equation_.linearise(z, h_.data(), slopes);
   const bool converged = reason > 0 && ratio <= 1.0;
   return {.solve = "equilibrium of the graph (eq_)",
-          .reason = converged ? text : fmt::format("{}, worst at {}", text, equation_.describe(worst_.node)),
+          .reason = text,
           .converged = converged,
           .iterations = std::max(iterations, linear),
           .products = products_ + operator_.products() - before,
           .residual = largest_ > 0.0 ? worst_.norm / largest_ : worst_.norm,
-          .worst_sample = worst_.node};
+          .worst_sample = worst_.node,
+          .place = converged ? "" : equation_.describe(worst_.node)};
 }
 
 GraphAdjoint::GraphAdjoint(const GraphEquation& equation, std::shared_ptr<PerronVector> perron,
@@ -220,7 +221,7 @@ Outcome GraphAdjoint::solve(const double* slopes, const double* rhs, double* lam
     for (Index i = 0; i < size; ++i) lambda[i] += correction[i];
     if (reason < 0 && reason != KSP_DIVERGED_ITS) break;
   }
-  if (!outcome.converged) outcome.reason += ", worst at " + equation_.describe(outcome.worst_sample);
+  if (!outcome.converged) outcome.place = equation_.describe(outcome.worst_sample);
   outcome.products = operator_.products() - before;
   return outcome;
 }

@@ -1,7 +1,5 @@
 #include "poise/objective/collapsed_model.hpp"
 
-#include <petsc/private/petscimpl.h>  // PetscObjectStateGet
-
 #include <algorithm>
 
 #include "poise/base/log_event.hpp"
@@ -43,11 +41,7 @@ CollapsedModel::CollapsedModel(const ParameterLayout& layout, double gamma, doub
 
 const Outcome& CollapsedModel::set_parameters(Vec theta) {
   static const LogEvent event("CollapsedSolve");
-  PetscObjectId id = 0;
-  PetscObjectState state = 0;
-  check(PetscObjectGetId(reinterpret_cast<PetscObject>(theta), &id));
-  check(PetscObjectStateGet(reinterpret_cast<PetscObject>(theta), &state));
-  if (id == theta_id_ && state == theta_state_) return forward_;
+  if (solved_for_.matches(theta)) return forward_;
   const auto scope = event.begin();
 
   const Index rows = layout_.slice().size();
@@ -59,11 +53,10 @@ const Outcome& CollapsedModel::set_parameters(Vec theta) {
     for (Index i = 0; i < rows; ++i)
       for (Index c = 0; c < q; ++c) b_[c * rows + i] = values[i * layout_.row_length() + m + c];
   }
-  theta_state_ = -1;  // a failed solve must not leave a W that looks current
+  solved_for_.forget();  // a failed solve must not leave a W that looks current
   forward_ = solve_transpose(b_.data(), w_.data());
   for (std::size_t i = 0; i < w_.size(); ++i) image_w_[i] = w_[i] - transposed_solver_->image()[i];
-  theta_id_ = id;
-  theta_state_ = state;
+  solved_for_.remember(theta);
   return forward_;
 }
 

@@ -7,6 +7,7 @@
 #include "poise/model/parameter_layout.hpp"
 #include "poise/objective/objective.hpp"
 #include "poise/objective/shallow_loss.hpp"
+#include "poise/petsc/vec_state.hpp"
 #include "poise/solve/column_solver.hpp"
 
 namespace poise {
@@ -58,8 +59,7 @@ class CollapsedModel {
   std::vector<double> scaled_w_, sums_;  // work arrays of write_gradient_a
   std::unique_ptr<ColumnSolver> solver_, transposed_solver_;
   Outcome forward_;
-  PetscObjectId theta_id_ = 0;
-  PetscObjectState theta_state_ = -1;
+  VecState solved_for_;
 };
 
 /// Loss and gradient of the softmax-linear model through its shallow equivalent (THEORY.md 3.1): 2q solves of

@@ -18,6 +18,9 @@ struct SampleSet {
   std::vector<double> features;   ///< Φ: m_f x count, column-major
   std::vector<double> targets;    ///< Y: outputs x count, column-major
   std::vector<double> weights{};  ///< ω_i > 0 of each sample (-class_weight): count numbers; empty: all 1
+  /// Of a graph, whose samples are the labelled nodes: the node of each sample, by its number among the nodes
+  /// of this rank. Then `features` is empty, because all nodes have features (GraphObjective).
+  std::vector<Index> nodes{};
 
   /// The weights from sample `first` on; null if all weights are 1.
   [[nodiscard]] const double* weights_from(Index first) const {

@@ -33,6 +33,11 @@ constexpr std::array known{
                 "the meanfield or corrected neumann iteration of adj_ with Anderson mixing, for samples that "
                 "adj_ did not solve"},
     KnownSolver{"adj_gmres_", "KSP", "gmres, for samples that adj_ and adj_mixed_ did not solve"},
+    KnownSolver{
+        "eq_scalar_", "KSP",
+        "cg with BoomerAMG (gmres for directed graphs, jacobi for nodes with over 100 neighbours), 1e-3: "
+        "the scalar systems inside of graphperron"},
+    KnownSolver{"adj_scalar_", "KSP", "as eq_scalar_, for the adjoint"},
     KnownSolver{"collapsed_", "KSP", "gmres for the systems with U, tolerance of the worst output 1e-13"},
     KnownSolver{"svd_", "EPS", "krylovschur, squared norms of spectral and free weights, 1e-12"},
     // Theorem 1 and the step size

@@ -13,16 +13,25 @@
 namespace poise {
 inline namespace solve {
 
+namespace {
+
+std::string place_of(const Outcome& outcome) {
+  if (!outcome.place.empty()) return "at worst at " + outcome.place;
+  return fmt::format("worst sample {} of this rank{}", outcome.worst_sample,
+                     outcome.panel < 0 ? "" : fmt::format(", in panel {}", outcome.panel));
+}
+
+}  // namespace
+
 const Outcome& require(const Outcome& outcome, bool world) {
   if (outcome.converged) [[likely]]
     return outcome;
   throw Error(
       ExitCode::failed,
-      fmt::format("the {} solve failed: {} after {} iterations, relative residual {} (worst sample {} of "
-                  "this rank{}); allow more "
+      fmt::format("the {} solve failed: {} after {} iterations, relative residual {} ({}); allow more "
                   "iterations, loosen the tolerance, or choose another solver by its prefix",
                   outcome.solve, outcome.reason, outcome.iterations, to_text(outcome.residual),
-                  outcome.worst_sample, outcome.panel < 0 ? "" : fmt::format(", in panel {}", outcome.panel)),
+                  place_of(outcome)),
       world);
 }
 

@@ -23,6 +23,7 @@ struct [[nodiscard]] Outcome {
   Index fallbacks = 0;      ///< number of samples that were left to the ladder of other solvers
   Index worst_sample = -1;  ///< index of the worst sample on this rank
   Index panel = -1;         ///< index on this rank of the worst sample's panel; -1: there is only one panel
+  std::string place = {};   ///< the worst sample in words, where its index alone says little
 
   /// Whether nothing has failed: true also for a network without solves.
   [[nodiscard]] bool usable() const { return converged || solve.empty(); }
@@ -40,6 +41,7 @@ struct [[nodiscard]] Outcome {
       residual = other.residual;
       worst_sample = first + other.worst_sample;
       panel = other.panel;
+      place = other.place;
     }
   }
 };

@@ -1,0 +1,203 @@
+// Loss and gradient of the labelled nodes of a graph, on every grid of ranks.
+#include <gtest/gtest.h>
+
+#include "graph_on_grid.hpp"
+#include "poise/base/error.hpp"
+#include "poise/graph_solve/graph_objective.hpp"
+#include "support/gradients.hpp"
+
+namespace poise {
+namespace {
+
+using testing_support::all_entries;
+using testing_support::feature_rank_choices;
+using testing_support::GivenOptions;
+using testing_support::gradient_of;
+using testing_support::OptionList;
+using testing_support::relative_distance;
+using testing_support::taylor_order;
+
+constexpr Index nodes = 40;
+
+/// A graph whose nodes with a number below `labelled` train, so that ranks have none, and the next 10 test.
+struct LabelledGraph {
+  struct Case {
+    Pointwise::Shape shape = {
+        .activation = Activation::tanh, .gamma = 0.9, .input_weights = true, .bias = true};
+    const Loss* loss = cross_entropy_loss();
+    Index labelled = 6;
+    bool warm_start = false;
+  };
+  static constexpr Index m = 5, q = 3, inputs = 7;
+
+  LabelledGraph(int feature_ranks, const Case& c)
+      : grid(MPI_COMM_WORLD, feature_ranks),
+        shape(with_features(c.shape)),
+        layout(grid, m, q, Pointwise::blocks(shape, m)),
+        map(layout, shape),
+        graph(WholeGraph::random(nodes, 0.08)),
+        matrix(grid, graph.rows(grid.samples(nodes)), Normalisation::symmetric, layout.block().size()),
+        problem{.loss = c.loss,
+                .outputs = q,
+                .train = labels(c.loss, {0, c.labelled}),
+                .test = labels(c.loss, {c.labelled, c.labelled + 10})},
+        objective(layout, map, matrix, features(), problem, {.rtol = 1e-13, .warm_start = c.warm_start}),
+        theta(layout.create()) {
+    layout.initialise(theta.get(), 3, 1.0, 1.0);
+  }
+  static Pointwise::Shape with_features(Pointwise::Shape shape) {
+    shape.features = inputs;
+    return shape;
+  }
+  [[nodiscard]] SampleSet labels(const Loss* loss, Range set) const {
+    const CounterRandom random(9, Stream::synthetic_noise);
+    const Range own = grid.samples(nodes);
+    SampleSet samples{.total = set.size(), .features = {}, .targets = {}};
+    for (Index n = std::max(own.begin, set.begin); n < std::min(own.end, set.end); ++n) {
+      ++samples.count;
+      samples.nodes.push_back(n - own.begin);
+      for (Index k = 0; k < q; ++k)
+        samples.targets.push_back(loss == squared_loss() ? random.normal(n, k) : (n % q == k ? 1.0 : 0.0));
+    }
+    return samples;
+  }
+  [[nodiscard]] std::vector<double> features() const {
+    const Range rows = shape.input_weights ? testing_support::local_rows(grid, inputs) : layout.block();
+    const CounterRandom random(7, Stream::synthetic_inputs);
+    std::vector<double> block;
+    for (Index n = grid.samples(nodes).begin; n < grid.samples(nodes).end; ++n)
+      for (Index i = rows.begin; i < rows.end; ++i) block.push_back(random.normal(n, i));
+    return block;
+  }
+
+  ProcessGrid grid;
+  Pointwise::Shape shape;
+  ParameterLayout layout;
+  Pointwise map;
+  WholeGraph graph;
+  GraphMatrix matrix;
+  Problem problem;
+  GraphObjective objective;
+  VecHandle theta;
+};
+
+TEST(GraphObjective, ItsGradientHasATaylorRemainderOfSecondOrder) {
+  std::vector<LabelledGraph::Case> cases(3);
+  cases[1].loss = squared_loss();
+  cases[2].shape = {.activation = Activation::identity, .gamma = 0.9};
+  for (const int f : feature_rank_choices())
+    for (const auto& c : cases) {
+      LabelledGraph model(f, c);
+      EXPECT_NEAR(taylor_order(model.objective, model.layout, model.theta.get(), 2e-4), 2.0, 0.1)
+          << f << " feature ranks, " << c.loss->name() << to_string(c.shape.activation);
+    }
+}
+
+TEST(GraphObjective, LossAndGradientDoNotDependOnTheGridOfRanks) {
+  LabelledGraph::Case c;
+  std::vector<double> first;
+  double loss = 0.0;
+  for (const int f : feature_rank_choices()) {
+    LabelledGraph model(f, c);
+    const auto found = gradient_of(model.objective, model.theta.get());
+    if (first.empty()) {
+      first = found.entries;
+      loss = found.loss;
+    }
+    EXPECT_NEAR(found.loss, loss, 1e-11);
+    EXPECT_LT(relative_distance(found.entries, first), 1e-10);
+  }
+}
+
+TEST(GraphObjective, ALossOfOneLabelIsTheLossOfItsOutputs) {
+  LabelledGraph::Case c;
+  c.labelled = 1;
+  c.loss = squared_loss();
+  for (const int f : feature_rank_choices()) {
+    LabelledGraph model(f, c);
+    const double loss = model.objective.score(model.theta.get(), model.problem.train).loss;
+    // f = Bz of node 0, by every rank that has a part of it.
+    const std::vector<double> theta = all_entries(model.theta.get());
+    std::vector<double> outputs(LabelledGraph::q, 0.0);
+    const Range rows = model.layout.block();
+    if (model.matrix.own().contains(0))
+      for (Index i = 0; i < rows.size(); ++i)
+        for (Index k = 0; k < LabelledGraph::q; ++k)
+          outputs[k] +=
+              theta[(rows.begin + i) * model.layout.row_length() + model.layout.readout_offset() + k] *
+              model.objective.states()[i];
+    MPI_Allreduce(MPI_IN_PLACE, outputs.data(), LabelledGraph::q, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    const CounterRandom random(9, Stream::synthetic_noise);
+    double expected = 0.0;
+    for (Index k = 0; k < LabelledGraph::q; ++k) expected += std::pow(outputs[k] - random.normal(0, k), 2);
+    EXPECT_NEAR(loss, expected, 1e-10);
+  }
+}
+
+TEST(GraphObjective, MinibatchesOfTheLabelsAddUpToTheWhole) {
+  LabelledGraph model(1, {});
+  const auto whole = gradient_of(model.objective, model.theta.get());
+  std::vector<double> sum(whole.entries.size(), 0.0);
+  double loss = 0.0;
+  for (const Index begin : {Index{0}, Index{2}, Index{4}}) {
+    Batch batch{.all = false, .total = 2, .local = {}};
+    for (Index k = 0; k < model.problem.train.count; ++k) {
+      const Index node = model.matrix.own().begin + model.problem.train.nodes[k];
+      if (begin <= node && node < begin + 2) batch.local.push_back(k);
+    }
+    const auto part = gradient_of(model.objective, model.theta.get(), batch);
+    loss += part.loss / 3.0;
+    for (std::size_t e = 0; e < sum.size(); ++e) sum[e] += part.entries[e] / 3.0;
+  }
+  EXPECT_NEAR(loss, whole.loss, 1e-12);
+  EXPECT_LT(relative_distance(sum, whole.entries), 1e-10);
+}
+
+TEST(GraphObjective, TestNodesAreScoredByTheSameEquilibriumWithoutAnotherSolve) {
+  LabelledGraph model(1, {});
+  (void)model.objective.score(model.theta.get(), model.problem.train);
+  const Index products = model.matrix.products();
+  const double loss = model.objective.score(model.theta.get(), model.problem.test).loss;
+  EXPECT_EQ(model.matrix.products(), products);
+  EXPECT_GT(loss, 0.0);
+  check(VecScale(model.theta.get(), 1.5));
+  EXPECT_NE(model.objective.score(model.theta.get(), model.problem.test).loss, loss);
+  EXPECT_GT(model.matrix.products(), products);
+}
+
+TEST(GraphObjective, WarmStartsNeedFewerProductsForTheSameGradient) {
+  LabelledGraph::Case warm;
+  warm.warm_start = true;
+  LabelledGraph model(1, {}), other(1, warm);
+  Index products[2] = {0, 0};
+  for (int step = 0; step < 3; ++step) {
+    const Index before[2] = {model.matrix.products(), other.matrix.products()};
+    const auto cold = gradient_of(model.objective, model.theta.get());
+    const auto from_before = gradient_of(other.objective, other.theta.get());
+    EXPECT_LT(relative_distance(from_before.entries, cold.entries), 1e-9);
+    products[0] = model.matrix.products() - before[0];
+    products[1] = other.matrix.products() - before[1];
+    for (LabelledGraph* one : {&model, &other}) check(VecScale(one->theta.get(), 1.0 + 1e-6));
+  }
+  EXPECT_LT(products[1], products[0]);
+  other.objective.forget();
+  const Index before = other.matrix.products();
+  (void)gradient_of(other.objective, other.theta.get());
+  EXPECT_GE(other.matrix.products() - before, products[0]);
+}
+
+TEST(GraphObjective, AFailedEquilibriumIsAnErrorThatNamesTheNode) {
+  const GivenOptions given(OptionList{{"eq_snes_max_it", "1"}, {"eq_ksp_max_it", "1"}});
+  LabelledGraph model(1, {});
+  try {
+    (void)model.objective.score(model.theta.get(), model.problem.train);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("at worst at node "), std::string::npos) << error.what();
+  }
+  // A solve that failed is not taken for a solution the next time.
+  EXPECT_THROW((void)model.objective.score(model.theta.get(), model.problem.train), Error);
+}
+
+}  // namespace
+}  // namespace poise
