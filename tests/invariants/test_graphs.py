@@ -2,24 +2,15 @@
 
 import os
 import subprocess
-import tempfile
 import unittest
 
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DATA, DONE, ENVIRONMENT, MPIEXEC, patience
+from training import BAD_INPUT, DATA, DONE, ENVIRONMENT, MPIEXEC, ScratchTest, patience
 
 
-class Graphs(unittest.TestCase):
-    def setUp(self):
-        scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(scratch.cleanup)
-        self.scratch = scratch.name
-
-    def path(self, name):
-        return os.path.join(self.scratch, name)
-
+class Graphs(ScratchTest):
     def data(self, *words, code=DONE, ranks=1):
         launcher = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
         done = subprocess.run(launcher + [DATA, *map(str, words)], capture_output=True, text=True, timeout=patience(60),

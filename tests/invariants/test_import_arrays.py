@@ -1,14 +1,12 @@
 """Arrays of numpy and h5py through poise-data import: the data file has the same numbers, or the array is refused by name."""
 
-import os
 import subprocess
-import tempfile
 import unittest
 
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DATA, DONE, patience
+from training import BAD_INPUT, DATA, DONE, ScratchTest, patience
 
 RANDOM = np.random.default_rng(5)
 ROWS, COLUMNS = 30, 4
@@ -16,15 +14,7 @@ X = RANDOM.normal(size=(ROWS, COLUMNS)).round(2)
 LABELS = np.arange(ROWS) % 3
 
 
-class Arrays(unittest.TestCase):
-    def setUp(self):
-        scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(scratch.cleanup)
-        self.scratch = scratch.name
-
-    def path(self, name):
-        return os.path.join(self.scratch, name)
-
+class Arrays(ScratchTest):
     def run_import(self, *options, code=DONE):
         command = [DATA, "import", *map(str, options), "-out", self.path("out.h5"), "-force"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=patience(60), check=False)

@@ -180,6 +180,18 @@ def synthetic(path, samples, inputs, outputs, classes=False, test_samples=0, see
     return path
 
 
+class ScratchTest(unittest.TestCase):
+    """A scratch folder per test."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = scratch.name
+
+    def path(self, name):
+        return os.path.join(self.scratch, name)
+
+
 class TrainingTest(unittest.TestCase):
     """A scratch folder per test class, with data sets, and comparisons of runs."""
 

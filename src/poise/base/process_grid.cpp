@@ -26,12 +26,16 @@ Range block_range(Index n, int parts, int part) {
   return {begin, begin + base + (part < extra ? 1 : 0)};
 }
 
+int size_of(MPI_Comm comm) {
+  int size = 1;
+  check_mpi(MPI_Comm_size(comm, &size));
+  return size;
+}
+
 Range own_block(MPI_Comm comm, Index n) {
   int rank = 0;
-  int size = 1;
   check_mpi(MPI_Comm_rank(comm, &rank));
-  check_mpi(MPI_Comm_size(comm, &size));
-  return block_range(n, size, rank);
+  return block_range(n, size_of(comm), rank);
 }
 
 ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(feature_ranks) {

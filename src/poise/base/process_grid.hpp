@@ -25,6 +25,9 @@ struct Range {
 /// pieces are the larger ones.
 [[nodiscard]] Range block_range(Index n, int parts, int part);
 
+/// Not collective. The number of ranks.
+[[nodiscard]] int size_of(MPI_Comm comm);
+
 /// Not collective. The piece of this rank if [0, n) is split over the ranks of `comm`.
 [[nodiscard]] Range own_block(MPI_Comm comm, Index n);
 

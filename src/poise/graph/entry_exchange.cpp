@@ -15,12 +15,6 @@ namespace poise {
 inline namespace graph {
 namespace {
 
-int size_of(MPI_Comm comm) {
-  int size = 1;
-  check_mpi(MPI_Comm_size(comm, &size));
-  return size;
-}
-
 /// Entries of a round over all ranks: in the worst case one rank receives them all.
 constexpr Index round_of_all = Index{1} << 20;
 constexpr Index smallest_round = 1 << 10;

@@ -26,9 +26,7 @@ std::string where_of(const GraphInfo& info, const std::string& data_set) {
 
 /// Collective. The offsets of the ranges if these are all nodes in the order of the ranks, else nothing.
 std::vector<Index> offsets_of(MPI_Comm comm, Range own, Index nodes) {
-  int size = 1;
-  check_mpi(MPI_Comm_size(comm, &size));
-  std::vector<Range> all(static_cast<std::size_t>(size));
+  std::vector<Range> all(static_cast<std::size_t>(size_of(comm)));
   check_mpi(MPI_Allgather(&own, 2, MPI_INT64_T, all.data(), 2, MPI_INT64_T, comm));
   std::vector<Index> offsets{0};
   for (const Range& range : all) {
@@ -104,8 +102,7 @@ std::string why_one_way(const GraphRows& rows, const GraphEntry& other) {
 GraphDataset::GraphDataset(MPI_Comm comm, const std::string& path)
     : comm_(comm), nodes_(comm, path, Missing::keep_answers, Answers::optional, graph_schema) {
   info_ = read_graph_header(H5File::open(comm, path), nodes_.info());
-  int size = 1;
-  check_mpi(MPI_Comm_size(comm, &size));
+  const int size = size_of(comm);
   agree(comm, [&] {
     if (size > info_.nodes)
       throw bad_input(fmt::format("data file '{}': a graph of {} is too small for {} ranks: use at most {}",

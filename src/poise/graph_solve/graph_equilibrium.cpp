@@ -185,41 +185,37 @@ GraphAdjoint::GraphAdjoint(const GraphEquation& equation, std::shared_ptr<Perron
   check(KSPSetTolerances(ksp_.get(), 1e-15, petsc_unchanged, divergence, most));
 }
 
+GraphEquation::Worst GraphAdjoint::compute_residual(const double* rhs, const double* lambda) {
+  WriteArray residual(right_.get());
+  operator_.apply(false, lambda, residual.data());
+  for (Index i = 0; i < equation_.local_size(); ++i) residual[i] = rhs[i] - residual[i];
+  return equation_.worst(residual.data());
+}
+
 Outcome GraphAdjoint::solve(const double* slopes, const double* rhs, double* lambda) {
   const Index before = operator_.products();
-  const Index size = equation_.local_size();
   const double given = equation_.worst(rhs).norm;
   Outcome outcome{.solve = "adjoint of the graph (adj_)", .reason = "CONVERGED_AT_START"};
   operator_.linearise(slopes);
+  // KSP sees the norm over all nodes, so a solve may have to be repeated for the worst node.
   constexpr int attempts = 5;
+  bool failed = false;
   for (int attempt = 0; attempt <= attempts; ++attempt) {
-    GraphEquation::Worst worst;
-    double norm = 0.0;
-    {
-      WriteArray residual(right_.get());
-      operator_.apply(false, lambda, residual.data());
-      for (Index i = 0; i < size; ++i) residual[i] = rhs[i] - residual[i];
-      worst = equation_.worst(residual.data());
-      norm = equation_.norm(residual.data());
-    }
+    const GraphEquation::Worst worst = compute_residual(rhs, lambda);
+    const double norm = equation_.norm(ReadArray(right_.get()).data());
     const double tolerance = rtol_ * given + attainable_residual * equation_.worst(lambda).norm;
     outcome.residual = given > 0.0 ? worst.norm / given : worst.norm;
     outcome.worst_sample = worst.node;
     outcome.converged = std::isfinite(norm) && worst.norm <= tolerance;
-    if (outcome.converged || attempt == attempts || !std::isfinite(norm)) break;
+    if (outcome.converged || failed || !std::isfinite(norm)) break;
     set_target(ksp_.get(), norm_for(tolerance, norm, worst.norm));
     check(KSPSolve(ksp_.get(), right_.get(), correction_.get()));
-    KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
-    PetscInt iterations = 0;
-    const char* text = nullptr;
-    check(KSPGetConvergedReason(ksp_.get(), &reason));
-    check(KSPGetConvergedReasonString(ksp_.get(), &text));
-    check(KSPGetIterationNumber(ksp_.get(), &iterations));
-    outcome.iterations += iterations;
-    outcome.reason = text;
+    const KspResult result = result_of(ksp_.get());
+    outcome.iterations += result.iterations;
+    outcome.reason = result.text;
+    failed = result.reason < 0;
     const ReadArray correction(correction_.get());
-    for (Index i = 0; i < size; ++i) lambda[i] += correction[i];
-    if (reason < 0 && reason != KSP_DIVERGED_ITS) break;
+    for (Index i = 0; i < equation_.local_size(); ++i) lambda[i] += correction[i];
   }
   if (!outcome.converged) outcome.place = equation_.describe(outcome.worst_sample);
   outcome.products = operator_.products() - before;

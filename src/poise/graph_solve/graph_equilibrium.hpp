@@ -62,6 +62,9 @@ class GraphAdjoint {
   [[nodiscard]] KSP ksp() const { return ksp_.get(); }
 
  private:
+  /// right_ = R − Op Λ; its worst node.
+  GraphEquation::Worst compute_residual(const double* rhs, const double* lambda);
+
   const GraphEquation& equation_;
   GraphOperator operator_;
   VecHandle right_, correction_;

@@ -23,12 +23,7 @@ GraphMatrix::GraphMatrix(const ProcessGrid& grid, const GraphRows& rows, Normali
   if (rows.directed && normalisation == Normalisation::symmetric)
     throw Error(ExitCode::bad_input,
                 "a symmetric normalisation needs an undirected graph; give -graph_normalise walk", true);
-  if (nodes_ > largest_petsc_int / std::max<Index>(1, states))
-    throw Error(ExitCode::bad_input,
-                fmt::format("{} nodes with {} states are more numbers than this PETSc can count; build PETSc "
-                            "with 64-bit integers",
-                            nodes_, states),
-                true);
+  require_countable(grid, rows);
   assemble(grid, rows);
   for (const Index degree : degrees_) largest_degree_ = std::max(largest_degree_, degree);
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest_degree_, 1, MPI_INT64_T, MPI_MAX, grid.sample()));
@@ -36,6 +31,20 @@ GraphMatrix::GraphMatrix(const ProcessGrid& grid, const GraphRows& rows, Normali
   check(MatCreateMAIJ(matrix_.get(), static_cast<PetscInt>(states), blocks_.out()));
   in_ = create_vec(grid.sample(), states * own_.size());
   out_ = duplicate(in_.get());
+}
+
+// The Vecs of states have n m entries over all ranks, and a rank counts the entries of its rows.
+void GraphMatrix::require_countable(const ProcessGrid& grid, const GraphRows& rows) const {
+  Index width = states_;
+  Index entries = rows.entries() + own_.size();
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &width, 1, MPI_INT64_T, MPI_SUM, grid.feature()));
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &entries, 1, MPI_INT64_T, MPI_MAX, grid.sample()));
+  if (nodes_ <= largest_petsc_int / std::max<Index>(1, width) && entries <= largest_petsc_int) return;
+  throw Error(ExitCode::bad_input,
+              fmt::format("{} nodes with {} states, or {} entries of the graph on a rank, are more than this "
+                          "PETSc can count; build PETSc with 64-bit integers, or use more ranks",
+                          nodes_, width, entries),
+              true);
 }
 
 // Row j of Sᵀ has the neighbours of node j, and j itself unless the weights are used as they are.

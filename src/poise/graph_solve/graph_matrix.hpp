@@ -50,6 +50,7 @@ class GraphMatrix {
   [[nodiscard]] Index halo() const;
 
  private:
+  void require_countable(const ProcessGrid& grid, const GraphRows& rows) const;
   void assemble(const ProcessGrid& grid, const GraphRows& rows);
   void normalise(MPI_Comm comm, const GraphRows& rows);
 

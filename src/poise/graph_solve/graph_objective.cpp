@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "poise/base/check.hpp"
+#include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 
 namespace poise {
@@ -39,6 +40,10 @@ void GraphObjective::forget() {
   map_.forget();
   solved_for_.forget();
   warm_states_ = warm_adjoint_ = false;
+}
+
+void GraphObjective::predict(Index /*count*/, const double* /*features*/, Prediction& /*prediction*/) {
+  throw Error(ExitCode::failed, "nodes of a graph have no outputs apart from the graph", true);
 }
 
 void GraphObjective::load_network(Vec theta) {

@@ -25,6 +25,8 @@ class GraphObjective final : public SampleObjective {
   GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
                  std::vector<double> features, const Problem& problem, const Settings& settings);
   void forget() override;
+  /// Throws failure: a node has no output apart from the graph. `states` has the states of all nodes.
+  void predict(Index count, const double* features, Prediction& prediction) override;
 
   [[nodiscard]] const GraphEquation& equation() const { return equation_; }
   /// z of the last evaluation, m_f x n_r.

@@ -55,6 +55,9 @@ ScalarSystem::ScalarSystem(const ProcessGrid& grid, const GraphMatrix& matrix, c
 }
 
 void ScalarSystem::update(double factor, const double* slopes) {
+  const bool constant = slopes == nullptr;
+  if (constant && constant_ && factor == factor_) return;  // a linear map: multigrid is set up once
+  constant_ = constant;
   factor_ = factor;
   const Index n = matrix_.local_nodes();
   const bool symmetric = matrix_.symmetrisable();
@@ -105,16 +108,13 @@ void ScalarSystem::multiply_symmetric(double* x, double* out) {
 
 void ScalarSystem::run() {
   check(KSPSolve(ksp_.get(), right_.get(), solution_.get()));
-  KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
-  PetscInt iterations = 0;
-  check(KSPGetConvergedReason(ksp_.get(), &reason));
-  check(KSPGetIterationNumber(ksp_.get(), &iterations));
-  iterations_ += iterations;
-  if (reason >= 0 || reason == KSP_DIVERGED_ITS) return;
-  const char* text = nullptr;
-  check(KSPGetConvergedReasonString(ksp_.get(), &text));
-  throw failure(fmt::format("the scalar system of the graph ({}) failed: {}; try -{}pc_type jacobi", prefix_,
-                            text, prefix_));
+  const KspResult result = result_of(ksp_.get());
+  iterations_ += result.iterations;
+  if (result.reason >= 0 || result.reason == KSP_DIVERGED_ITS) return;
+  throw Error(ExitCode::failed,
+              fmt::format("the scalar system of the graph ({}) failed: {}; try -{}pc_type jacobi", prefix_,
+                          result.text, prefix_),
+              true);  // all ranks have the same nodes' systems, and so the same reason
 }
 
 // Scaled to S_sym, with R = D^½ and K = I − t R S_sym R:

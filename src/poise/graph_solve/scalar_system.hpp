@@ -42,6 +42,7 @@ class ScalarSystem {
   bool transposed_;
   std::string prefix_;
   double factor_ = 0.0;
+  bool constant_ = false;      // whether the system of factor_ and slopes 1 is set up
   std::vector<double> roots_;  // D^½; empty: ones
   std::vector<double> scaled_, work_;
   MatHandle system_;

@@ -20,12 +20,6 @@ namespace poise {
 inline namespace io {
 namespace {
 
-int size_of(MPI_Comm comm) {
-  int size = 1;
-  check_mpi(MPI_Comm_size(comm, &size));
-  return size;
-}
-
 H5File open_for(MPI_Comm comm, const std::string& path) {
   return size_of(comm) == 1 ? H5File::open_alone(path) : H5File::open(comm, path);
 }

@@ -32,7 +32,7 @@ class SampleObjective : public Objective {
   /// Collective on grid.feature(). Applies the network to `count` samples, whose features are d_f x count,
   /// column-major: at most as many as the training samples of this rank in the problem. An equilibrium that
   /// does not converge is no error here: see Prediction.
-  void predict(Index count, const double* features, Prediction& prediction);
+  virtual void predict(Index count, const double* features, Prediction& prediction);
 
  protected:
   /// `layout` and `problem` must outlive it. `state_rows`: m_f, the rows of z on this rank; `feature_rows`:

@@ -334,6 +334,16 @@ void reserve_types(const std::vector<const char*>& names, const char* purpose) {
   reserved() = {{names.begin(), names.end()}, purpose};
 }
 
+KspResult result_of(KSP ksp) {
+  KspResult result;
+  const char* text = nullptr;
+  check(KSPGetConvergedReason(ksp, &result.reason));
+  check(KSPGetConvergedReasonString(ksp, &text));
+  check(KSPGetIterationNumber(ksp, &result.iterations));
+  result.text = text;
+  return result;
+}
+
 std::vector<SNES> inner_solvers(SNES snes) {
   std::vector<SNES> inner;
   PetscBool has_npc = PETSC_FALSE;

@@ -32,6 +32,14 @@ template <class Solver>
   return type_option(reinterpret_cast<PetscObject>(solver));
 }
 
+/// How the last solve of a KSP ended. Not collective.
+struct KspResult {
+  KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
+  std::string text;  ///< of the reason, as PETSc names it
+  PetscInt iterations = 0;
+};
+[[nodiscard]] KspResult result_of(KSP ksp);
+
 /// Not collective. The solvers inside a SNES: its nonlinear preconditioner and the members of a composite.
 [[nodiscard]] std::vector<SNES> inner_solvers(SNES snes);
 

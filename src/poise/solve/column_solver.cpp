@@ -101,15 +101,10 @@ bool ColumnSolver::is_solved(const double* x, double factor) {
 
 void ColumnSolver::run(Outcome& outcome) {
   check(KSPSolve(ksp_.get(), rhs_.get(), correction_.get()));
-  KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
-  PetscInt iterations = 0;
-  const char* text = nullptr;
-  check(KSPGetConvergedReason(ksp_.get(), &reason));
-  check(KSPGetConvergedReasonString(ksp_.get(), &text));
-  check(KSPGetIterationNumber(ksp_.get(), &iterations));
-  outcome.reason = text;
-  outcome.iterations += iterations;
-  outcome.converged = reason > 0;
+  const KspResult result = result_of(ksp_.get());
+  outcome.reason = result.text;
+  outcome.iterations += result.iterations;
+  outcome.converged = result.reason > 0;
 }
 
 Outcome ColumnSolver::solve_by_columns(const double* rhs, double* x, bool warm) {

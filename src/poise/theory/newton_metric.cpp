@@ -189,17 +189,12 @@ void MetricInverse::apply(const double* r, double* out) {
 }
 
 void MetricInverse::require_converged() {
-  KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
-  PetscInt iterations = 0;
-  const char* text = nullptr;
-  check(KSPGetConvergedReason(ksp_.get(), &reason));
-  check(KSPGetConvergedReasonString(ksp_.get(), &text));
-  check(KSPGetIterationNumber(ksp_.get(), &iterations));
-  iterations_ += iterations;
+  const KspResult result = result_of(ksp_.get());
+  iterations_ += result.iterations;
   ++solves_;
-  if (reason > 0) [[likely]]
+  if (result.reason > 0) [[likely]]
     return;
-  if (reason == KSP_DIVERGED_INDEFINITE_MAT)
+  if (result.reason == KSP_DIVERGED_INDEFINITE_MAT)
     throw Error(
         ExitCode::failed,
         fmt::format("G is not positive definite: delta = {} is not below the largest allowed delta, so "
@@ -211,7 +206,7 @@ void MetricInverse::require_converged() {
       ExitCode::failed,
       fmt::format("the solve with the metric of the trust region failed: {} after {} iterations; raise "
                   "-tr_inner_ksp_max_it or loosen -tr_inner_ksp_rtol",
-                  text, iterations),
+                  result.text, result.iterations),
       true);
 }
 

@@ -205,18 +205,13 @@ void TrustRegionSolver::solve_by_lanczos(const TrustRegionProblem& problem, Pets
   const KspHandle ksp = create(dimension);
   check(KSPCGSetRadius(ksp.get(), problem.radius));
   check(KSPSolve(ksp.get(), rhs_.get(), step.direction.get()));
-  KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
-  const char* text = nullptr;
-  PetscInt products = 0;
-  check(KSPGetConvergedReason(ksp.get(), &reason));
-  check(KSPGetConvergedReasonString(ksp.get(), &text));
-  check(KSPGetIterationNumber(ksp.get(), &products));
+  const KspResult result = result_of(ksp.get());
   check(KSPGLTRGetLambda(ksp.get(), &step.multiplier));
-  reason_ = text;
+  reason_ = result.text;
   step.multiplier -= shift_;
   step.iterations = static_cast<int>(
-      (products + 1) / 2);  // the basis is computed twice, the second time without its last vector
-  if (reason != negative_curvature)
+      (result.iterations + 1) / 2);  // the basis is computed twice, the second time without its last vector
+  if (result.reason != negative_curvature)
     throw Error(
         ExitCode::failed,
         fmt::format("the trust-region solver stopped with {}, although its matrix must be negative definite: "

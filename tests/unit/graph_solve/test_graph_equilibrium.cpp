@@ -287,6 +287,17 @@ TEST(GraphEquilibrium, AFailedSolveNamesTheWorstNodeAndItsDegree) {
   EXPECT_TRUE(outcome.place.ends_with(" neighbours")) << outcome.place;
 }
 
+TEST(GraphEquilibrium, AnAdjointStopsAtItsLargestNumberOfIterations) {
+  const GivenOptions given({{"adj_ksp_max_it", "2"}, {"adj_pc_type", "none"}});
+  GraphOnGrid model(1, WholeGraph::random(40, 0.08), {});
+  ASSERT_TRUE(model.solve(model.random(7)).converged);
+  Block lambda = model.empty();
+  const Outcome outcome = model.adjoint.solve(model.slopes.data(), model.random(9).data(), lambda.data());
+  EXPECT_FALSE(outcome.converged);
+  EXPECT_EQ(outcome.iterations, 2);
+  EXPECT_EQ(outcome.reason, "DIVERGED_ITS");
+}
+
 TEST(GraphEquilibrium, UnsuitedChoicesAreRefused) {
   const WholeGraph graph = WholeGraph::random(20, 0.2);
   {

@@ -186,6 +186,12 @@ TEST(GraphObjective, WarmStartsNeedFewerProductsForTheSameGradient) {
   EXPECT_GE(other.matrix.products() - before, products[0]);
 }
 
+TEST(GraphObjective, ANodeHasNoOutputApartFromTheGraph) {
+  LabelledGraph model(1, {});
+  Prediction prediction;
+  EXPECT_THROW(model.objective.predict(1, std::vector<double>(7, 1.0).data(), prediction), Error);
+}
+
 TEST(GraphObjective, AFailedEquilibriumIsAnErrorThatNamesTheNode) {
   const GivenOptions given(OptionList{{"eq_snes_max_it", "1"}, {"eq_ksp_max_it", "1"}});
   LabelledGraph model(1, {});
