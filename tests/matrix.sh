@@ -95,6 +95,8 @@ test_stack() {
   say "Building Poise for $1 (warnings are errors)"
   (cd "$POISE_ROOT" && cmake --preset release -B "$folder" -DPOISE_WERROR=ON -DPOISE_TESTS=ON)
   cmake --build "$folder" --parallel "$(processors)"
+  local test_slots
+  [ "$1" != mpich ] || test_slots=$(processors)  # ranks of MPICH that wait keep their processor busy
   run_suite "$folder" "${@:2}"
 }
 

@@ -25,7 +25,7 @@ set_tests_properties(graphs PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEO
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
   interruptions dynamics provenance phases ensemble real_data validation log)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
-  set_tests_properties(train_${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+  set_tests_properties(train_${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endforeach()
 
@@ -46,13 +46,13 @@ set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 # The programs that study runs, in the same way. predict_tables is a test of poise-predict.
 foreach(name spectrum sweep compare audit predict predict_tables)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
-  set_tests_properties(${name} PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+  set_tests_properties(${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 endforeach()
 
 # The diagnostics of solvers, in all programs.
 add_test(NAME diagnostics COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_diagnostics.py)
-set_tests_properties(diagnostics PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+set_tests_properties(diagnostics PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
@@ -65,7 +65,7 @@ if(NOT POISE_SANITIZE)
   add_executable(crash_while_reading invariants/crash_while_reading.cpp)
   target_link_libraries(crash_while_reading PRIVATE poise_io poise_compile_options)
   add_test(NAME crash_guard COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_crash_guard.py)
-  set_tests_properties(crash_guard PROPERTIES PROCESSORS 4 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+  set_tests_properties(crash_guard PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT};CRASH_WHILE_READING=$<TARGET_FILE:crash_while_reading>")
 endif()
 

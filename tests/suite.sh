@@ -26,12 +26,13 @@ configure_and_build() {
 }
 
 # run_suite BUILD_DIRECTORY [arguments of ctest]: the last line is "N passed, N failed"; returns 0 only if tests ran
-# and none failed.
+# and none failed. A test takes as many slots as it has ranks at a time (PROCESSORS of ctest). There are two slots for
+# a processor, because most of a test's time is mpirun's start. `test_slots`, if set, is their number.
 run_suite() {
   say "Testing"
   local results=$1/test-results.xml code=0 total passed=0 failed=0 skipped=0
   rm -f "$results"
-  ctest --test-dir "$1" --parallel "$(processors)" --output-on-failure --no-tests=error \
+  ctest --test-dir "$1" --parallel "${test_slots:-$((2 * $(processors)))}" --output-on-failure --no-tests=error \
     --output-junit "$results" "${@:2}" || code=$?
 
   # Every test that did not pass counts as failed: failed, timed out, not run. A skipped test has said itself that it

@@ -17,7 +17,7 @@ foreach(name io callbacks memory solvers)
   add_test(NAME faults_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/faults/test_faults_${name}.py)
   set(environment ${POISE_TEST_ENVIRONMENT} POISE_FAULTS=$<TARGET_FILE:poise_faults>
     POISE_CALLBACKS=$<TARGET_FILE:test_callbacks>)
-  set_tests_properties(faults_${name} PROPERTIES PROCESSORS 4 TIMEOUT 900 LABELS faults ENVIRONMENT "${environment}")
+  set_tests_properties(faults_${name} PROPERTIES PROCESSORS 2 TIMEOUT 900 LABELS faults ENVIRONMENT "${environment}")
 endforeach()
 
 # Crashes, full disks, damaged files, two processes, clocks, signals; each test is a file of Python's unittest.

@@ -184,7 +184,6 @@ std::string write_checkpoint(MPI_Comm comm, const std::string& folder, Index ste
     on_root(comm, [&] { require_space(temporary, bytes); });
     agree(comm, [&] { require_writable(temporary, bytes); });  // fails if ranks do not share the folder
     H5File file = H5File::create(comm, temporary);
-    file.write_texts_in_place();
     on_root(comm, [&] { reserve_space(temporary, bytes); });
     write_content(file, snapshot);
     file.close();

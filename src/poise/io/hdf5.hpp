@@ -56,8 +56,7 @@ struct H5Shape {
 using H5Value = OptionValue;
 
 /// The attribute of a data set that says what its indices count, one word for each, such as "sample input".
-/// Dimension scales of netCDF would say it by references, which HDF5 keeps in a heap without checksums: see
-/// H5File::write_texts_in_place.
+/// It is a text and no dimension scale of netCDF, which would need a data set for every dimension.
 inline constexpr const char* axes_attribute = "dims";
 
 /// Throws bad_input if `path` has a colon, because MPI-IO then does not take it as the name of a file. Not
@@ -75,7 +74,8 @@ void require_parallel_name(const std::string& path);
 /// Data sets are row-major with one or more dimensions; "rows" are indices of the first dimension. Data sets
 /// are written in chunks with fletcher32 checksums, which HDF5 verifies when it reads them. File locks are
 /// not used. Files have the format of HDF5 1.10, whose own structures have checksums, too (files in memory:
-/// the oldest format).
+/// the oldest format). Texts of attributes have variable length, so that h5py reads them as str; `close` adds
+/// the checksums of their heaps, which HDF5 itself does not have, and `open` verifies them (hdf5_heaps.hpp).
 ///
 /// Files that are read are not trusted. Links to other files are not followed. A data set is an error if its
 /// data are in other files, if it has filters other than deflate, shuffle and fletcher32, or if it claims
@@ -94,11 +94,6 @@ class H5File {
   [[nodiscard]] static H5File create_alone(const std::string& path);
   /// Not collective. A file in memory; `path` is only for error messages. `image` returns its bytes.
   [[nodiscard]] static H5File create_in_memory(const std::string& path);
-  /// By default texts are written with variable length, which h5py and others read as str. HDF5 stores them
-  /// in a heap without checksums, and damage there can end the program that reads it. After this call texts
-  /// are written in place with fixed length (bytes for h5py). Use it for files that must survive any damage:
-  /// data and checkpoints.
-  void write_texts_in_place() { fixed_text_ = true; }
   [[nodiscard]] std::string image() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -208,7 +203,6 @@ class H5File {
   std::string path_;
   bool writing_;
   bool parallel_;
-  bool fixed_text_ = false;
   H5Handle file_;
   H5Handle links_;  // how links are followed
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "poise/io/hdf5.hpp"
+#include "poise/io/hdf5_heaps.hpp"
 
 namespace poise {
 inline namespace io {
@@ -52,6 +53,7 @@ std::vector<std::string> H5File::attributes(const std::string& object) const {
     checked(H5Aiterate2(holder.get(), H5_INDEX_NAME, H5_ITER_NATIVE, &position, append, &names),
             "cannot list the attributes of " + object);
   });
+  if (object == "/") std::erase(names, heaps_attribute);  // H5File's own
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -158,10 +160,10 @@ void H5File::write_value(std::int64_t object, const std::string& name, const H5V
   H5Handle type;
   if (const auto* text = std::get_if<std::string>(&value)) {
     type = H5Handle(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(type.get(), fixed_text_ ? text->size() + 1 : H5T_VARIABLE);
+    H5Tset_size(type.get(), H5T_VARIABLE);
     H5Tset_cset(type.get(), H5T_CSET_UTF8);
     characters = text->c_str();
-    data = fixed_text_ ? static_cast<const void*>(characters) : &characters;
+    data = &characters;
   } else if (const auto* real = std::get_if<double>(&value)) {
     type = H5Handle(H5Tcopy(H5T_NATIVE_DOUBLE), H5Tclose);
     data = real;

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import zlib
 
 import h5py
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .errors import Error
 
 LARGEST_EXPANSION = 1032  # of the deflate filter
+HEAPS = "text_heaps"  # attribute of the root group: offset, bytes and CRC-32 of every heap, where HDF5 keeps texts
 
 
 def text(value):
@@ -29,7 +31,18 @@ def plain(value):
 
 def attributes(item):
     """The attributes of a group or data set, as a dictionary of Python values."""
-    return {name: plain(value) for name, value in item.attrs.items()}
+    return {name: plain(value) for name, value in item.attrs.items() if name != HEAPS}
+
+
+def require_sealed_texts(file, path):
+    """HDF5 may crash on damaged texts, so they must have their checksums, as in the programs."""
+    with open(path, "rb") as stream:
+        for begin, length, crc in file.attrs.get(HEAPS, ()):
+            stream.seek(begin)
+            if zlib.crc32(stream.read(length)) != crc:
+                raise Error(f"the texts of file '{path}' do not have their checksum: the file is damaged; remove it, or "
+                            "make it again (if you changed its attributes yourself, delete the attribute "
+                            f"'{HEAPS}' of its root group)")
 
 
 @contextlib.contextmanager
@@ -44,6 +57,7 @@ def open_file(path):
         raise Error(f"file '{path}' is not an HDF5 file")
     try:
         with h5py.File(path, "r", locking=False) as file:
+            require_sealed_texts(file, path)
             yield file
     except (OSError, RuntimeError, KeyError) as error:  # h5py raises all of these for damaged files
         raise Error(f"file '{path}' cannot be read: {error}") from error

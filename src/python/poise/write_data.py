@@ -91,8 +91,8 @@ def write_sets(file, path, sets, classes):
 
 
 def write_axes(data_set, words):
-    """What the indices count, as a text of fixed length, as the programs write it."""
-    data_set.attrs[AXES] = np.bytes_(" ".join(words).encode())
+    """What the indices count."""
+    data_set.attrs[AXES] = " ".join(words)
 
 
 def write_texts(file, key, values):

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 #include <numeric>
 
 #include "poise/io/hdf5.hpp"
@@ -107,6 +108,26 @@ TEST_F(H5FileTest, AttributesOfAllTypesComeBackAndAreReplaced) {
             std::string::npos);
   EXPECT_NE(message_of([&] { (void)in.attribute("/", "zzz"); }).find("'zzz' of / is missing"),
             std::string::npos);
+}
+
+TEST_F(H5FileTest, ADamagedByteOfATextIsRefusedBeforeHdf5ReadsTheText) {
+  auto out = H5File::create(MPI_COMM_WORLD, path_);
+  out.set_attribute("/", "name", std::string("a text with a marked word"));
+  out.set_attribute("/", "long", std::string(100000, 'x'));
+  out.close();
+  EXPECT_EQ(H5File::open(MPI_COMM_WORLD, path_).text_attribute("/", "name"), "a text with a marked word");
+  std::stringstream stream;
+  stream << std::ifstream(path_, std::ios::binary).rdbuf();
+  const std::string good = stream.str();
+  for (const std::string& part : {std::string("marked"), std::string(50000, 'x'), std::string("GCOL")}) {
+    std::string bad = good;
+    bad[good.find(part) + 1] ^= 1;
+    MPI_Barrier(MPI_COMM_WORLD);
+    on_root(MPI_COMM_WORLD, [&] { std::ofstream(path_, std::ios::binary | std::ios::trunc) << bad; });
+    const std::string message = message_of([&] { (void)H5File::open(MPI_COMM_WORLD, path_); });
+    EXPECT_NE(message.find("the texts of file '" + path_ + "' do not have their checksum"), std::string::npos)
+        << message;
+  }
 }
 
 TEST_F(H5FileTest, MissingFolderAndForeignFilesAreToldApart) {
