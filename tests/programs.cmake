@@ -23,7 +23,7 @@ set_tests_properties(graphs PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEO
 
 # poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
-  interruptions dynamics provenance phases ensemble real_data validation log)
+  interruptions dynamics provenance phases ensemble real_data validation log graph)
   add_test(NAME train_${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_train_${name}.py)
   set_tests_properties(train_${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")

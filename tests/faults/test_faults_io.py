@@ -25,7 +25,7 @@ def content(path):
     """Content of a checkpoint, without the settings that differ between these runs. (The bytes of the file also depend on
     the time of writing.)"""
     found = {}
-    own = ("config@run", "config@steps", "config@resume", "@checksum")
+    own = ("config@run", "config@steps", "config@resume", "@checksum", "@text_heaps")
 
     def add(name, item):
         found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items() if f"{name}@{key}" not in own})
@@ -257,7 +257,7 @@ class Programs(Faults):
             self.assertFalse(os.path.exists(out + ".tmp"))
 
         def named(out):
-            return {**content(sound), "@name": str(os.path.basename(out)[:-3].encode())}
+            return {**content(sound), "@name": os.path.basename(out)[:-3]}
 
         self.in_parallel(check, list(enumerate(cases)))
 

@@ -100,7 +100,7 @@ class Sets(ValidationTest):
                 answers = "validation_labels" if "validation_labels" in old else "validation_targets"
                 for data_set in ("validation_features", answers):
                     np.testing.assert_array_equal(new[data_set][:], old[data_set][:][kept])
-                self.assertEqual(new[answers].attrs["dims"].split()[0], b"validation_sample")
+                self.assertEqual(new[answers].attrs["dims"].split()[0], "validation_sample")
             shown = subprocess.run([DATA, "show", copy], check=True, capture_output=True, text=True, timeout=patience(60)).stdout
             self.assertIn(f"/validation_features [{40 if answers.endswith('targets') else 16}, ", shown)
 

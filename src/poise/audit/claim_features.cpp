@@ -88,7 +88,7 @@ class FeaturesClaim final : public Claim {
   double compare_with_data(const StoredMap& stored) {
     if (!map().depends_on_data() || !subject_.settings().start_from.empty()) return 0.0;
     if (!fitted_) {
-      const SampleBlock block = subject_.experiment().data().read_train();
+      const SampleBlock block = subject_.experiment().data().read_fitted();
       fitted_.emplace(subject_.settings().features.fit(subject_.grid(), features().inputs(), block.count,
                                                        block.features.data(),
                                                        features().numbers().standardised));

@@ -13,6 +13,18 @@
 namespace poise {
 inline namespace graph_solve {
 
+Normalisation parse_normalisation(const std::string& name) {
+  for (const Normalisation one : {Normalisation::symmetric, Normalisation::walk, Normalisation::none})
+    if (name == to_string(one)) return one;
+  throw Error(ExitCode::bad_input, "unknown normalisation '" + name + "': choose symmetric, walk or none",
+              true);
+}
+
+std::string to_string(Normalisation normalisation) {
+  if (normalisation == Normalisation::symmetric) return "symmetric";
+  return normalisation == Normalisation::walk ? "walk" : "none";
+}
+
 GraphMatrix::GraphMatrix(const ProcessGrid& grid, const GraphRows& rows, Normalisation normalisation,
                          Index states)
     : nodes_(rows.nodes),

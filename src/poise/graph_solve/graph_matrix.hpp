@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
@@ -12,6 +13,9 @@ inline namespace graph_solve {
 /// THEORY.md 8.2, -graph_normalise: symmetric D^-1/2 (E + I) D^-1/2; walk (E + I) D^-1, by which a node takes
 /// the mean over itself and its neighbours; none: E.
 enum class Normalisation { symmetric, walk, none };
+/// By the names of the values. Throws bad_input for another name.
+[[nodiscard]] Normalisation parse_normalisation(const std::string& name);
+[[nodiscard]] std::string to_string(Normalisation normalisation);
 
 /// The matrix S (n x n) by which the states of neighbours reach a node: (ZS)_j = Σ_i s_ij z_i. Distributed by
 /// nodes over grid.sample(): PETSc's MPIAIJ, and for blocks of states MAIJ, whose products exchange the

@@ -277,6 +277,7 @@ void Checkpoint::verify() const {
       if (!good) throw bad_input("checkpoint '" + path() + "' " + what);
     });
   };
+  require(file_.has_sealed_texts(), "is damaged: its texts do not have their checksum");
   const std::string schema = file_.text_attribute("/", "schema");
   require(schema == checkpoint_schema,
           "has schema '" + schema + "', this program reads '" + checkpoint_schema + "'");

@@ -12,9 +12,11 @@
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
 #include "poise/base/options.hpp"
+#include "poise/base/output.hpp"
 #include "poise/io/dataset_header.hpp"
 #include "poise/io/defect.hpp"
 #include "poise/io/hdf5.hpp"
+#include "poise/io/hdf5_heaps.hpp"
 
 namespace poise {
 inline namespace io {
@@ -22,6 +24,15 @@ namespace {
 
 H5File open_for(MPI_Comm comm, const std::string& path) {
   return size_of(comm) == 1 ? H5File::open_alone(path) : H5File::open(comm, path);
+}
+
+/// Only a warning: people change names and attributes of their data by h5py.
+void warn_of_changed_texts(MPI_Comm comm, const H5File& file) {
+  if (file.has_sealed_texts()) return;
+  warn(comm, fmt::format("data file '{}': its texts (names, attributes) have changed since Poise wrote it: "
+                         "another program has changed them, or the file is damaged; if you changed them, "
+                         "delete the attribute '{}' of the root group",
+                         file.path(), heaps_attribute));
 }
 
 /// The first stored number that means a missing value.
@@ -73,6 +84,7 @@ Dataset::Dataset(MPI_Comm comm, const std::string& path, Missing missing, Answer
                  const std::string& schema)
     : comm_(comm), missing_(missing), schema_(schema) {
   const H5File file = open_for(comm, path);
+  warn_of_changed_texts(comm, file);
   const DatasetHeader header = read_dataset_header(file);
   agree(comm, [&] { info_ = validated(header, answers, schema_); });
 }

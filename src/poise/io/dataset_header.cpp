@@ -171,7 +171,8 @@ class Validator {
   void require_schema() const {
     if (!header_.schema.empty() && header_.schema != schema_)
       fail("its attribute 'schema' is '" + header_.schema + "', where '" + schema_ +
-           "' is read (a run or a checkpoint is not a data file, and a graph is not a table of samples)");
+           "' is read (a run or a checkpoint is not a data file, and a graph is not a table of samples: "
+           "poise-train takes graphs with -model graph alone, and nothing else with it)");
   }
 
   [[nodiscard]] std::string contents() const {

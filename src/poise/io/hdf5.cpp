@@ -15,7 +15,6 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
-#include "poise/io/hdf5_heaps.hpp"
 #include "poise/io/hdf5_untrusted.hpp"
 
 #ifndef H5_HAVE_PARALLEL
@@ -102,14 +101,6 @@ void create_empty(const std::string& path) {
   const H5Handle access = access_list(MPI_COMM_SELF, false);
   const H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), close_file);
   if (!file) throw failure("cannot create file '" + path + "':" + error_stack());
-}
-
-/// For one rank, after all ranks closed the file.
-void seal(const std::string& path) {
-  const H5Handle access = access_list(MPI_COMM_SELF, false);
-  const H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, access.get()), close_file);
-  if (!file) throw failure("cannot open file '" + path + "' again:" + error_stack());
-  seal_text_heaps(file.get(), path);
 }
 
 /// Files that an exception left open while all ranks wrote them. These are plain identifiers: HDF5 closes the
@@ -253,7 +244,6 @@ H5File H5File::begin(MPI_Comm comm, const std::string& path, bool writing, bool 
     const hid_t id = H5Fopen(path.c_str(), writing ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access.get());
     file.file_ = H5Handle(file.checked(id, "cannot open the root"), close_file);
     file.links_ = links_of_this_file();
-    if (!writing) require_sealed_text_heaps(id, path);
   });
   return file;
 }
@@ -301,9 +291,15 @@ std::string H5File::image() const {
 void H5File::close() {
   if (!file_) return;
   // Flush and close are collective inside HDF5: a rank whose flush fails must not close without the others.
-  if (writing_) together([&] { checked(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL), "cannot flush the data"); });
+  const auto flush = [&] {
+    together([&] { checked(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL), "cannot flush the data"); });
+  };
+  if (writing_) {
+    flush();
+    seal_texts();
+    flush();
+  }
   together([&] { close_file(file_.release()); });
-  if (writing_) on_root(comm_, [&] { seal(path_); });
 }
 
 bool H5File::exists(const std::string& name) const {

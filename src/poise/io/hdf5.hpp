@@ -75,7 +75,7 @@ void require_parallel_name(const std::string& path);
 /// are written in chunks with fletcher32 checksums, which HDF5 verifies when it reads them. File locks are
 /// not used. Files have the format of HDF5 1.10, whose own structures have checksums, too (files in memory:
 /// the oldest format). Texts of attributes have variable length, so that h5py reads them as str; `close` adds
-/// the checksums of their heaps, which HDF5 itself does not have, and `open` verifies them (hdf5_heaps.hpp).
+/// checksums of their heaps, which HDF5 itself does not have (hdf5_heaps.hpp).
 ///
 /// Files that are read are not trusted. Links to other files are not followed. A data set is an error if its
 /// data are in other files, if it has filters other than deflate, shuffle and fletcher32, or if it claims
@@ -98,6 +98,10 @@ class H5File {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] MPI_Comm comm() const { return comm_; }
+  /// Whether the texts of attributes are the ones that `close` left. If not, the file is damaged, or a
+  /// program such as h5py has changed its texts. True for files of other programs. Ask before reading texts:
+  /// a damaged text can make HDF5 crash.
+  [[nodiscard]] bool has_sealed_texts() const;
   /// Size of the file in bytes.
   [[nodiscard]] std::uint64_t size() const;
   H5File(H5File&&) = default;
@@ -174,6 +178,7 @@ class H5File {
       : comm_(comm), path_(std::move(path)), writing_(writing), parallel_(parallel) {}
   static H5File begin(MPI_Comm comm, const std::string& path, bool writing, bool parallel);
   [[nodiscard]] Error error(const std::string& what) const;
+  void seal_texts();
   /// Calls HDF5 in `body` with `agree`. While reading, `body` may take at most `seconds` of computing time.
   void together(const std::function<void()>& body, int seconds = 30) const;
   template <class Result>

@@ -1,19 +1,23 @@
 #include "poise/io/hdf5_heaps.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <hdf5.h>
+#include <mpi.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <string_view>
 #include <vector>
 
+#include "poise/base/agree.hpp"
+#include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/io/checksum.hpp"
-#include "poise/io/hdf5_untrusted.hpp"
 
 namespace poise {
 inline namespace io {
@@ -48,13 +52,8 @@ void append_entries(std::vector<Extent>& extents, hid_t data_set) {
   }
 }
 
-/// The parts of a file of `size` bytes that hold no entries of data sets, in their order.
-std::vector<Extent> gaps_between_entries(hid_t file, std::uint64_t size) {
-  std::vector<Extent> entries;
-  for (const std::string& name : walk_objects(file)) {
-    const H5Handle object(H5Oopen(file, name.c_str(), H5P_DEFAULT), H5Oclose);
-    if (object && H5Iget_type(object.get()) == H5I_DATASET) append_entries(entries, object.get());
-  }
+/// The parts of a file of `size` bytes between the entries of data sets, in their order.
+std::vector<Extent> gaps_between(std::vector<Extent> entries, std::uint64_t size) {
   std::sort(entries.begin(), entries.end(), [](auto a, auto b) { return a.begin < b.begin; });
   entries.push_back({size, 0});
   std::vector<Extent> gaps;
@@ -66,16 +65,42 @@ std::vector<Extent> gaps_between_entries(hid_t file, std::uint64_t size) {
   return gaps;
 }
 
-std::string bytes_at(std::ifstream& stream, Extent extent) {
+/// Empty if the file cannot be read; errno says why.
+std::string bytes_at(int descriptor, Extent extent) {
   std::string bytes(extent.bytes, '\0');
-  stream.seekg(static_cast<std::streamoff>(extent.begin));
-  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  return stream ? bytes : std::string();
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t count = ::pread(descriptor, bytes.data() + done, bytes.size() - done,
+                                  static_cast<off_t>(extent.begin + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return {};
+    done += static_cast<std::size_t>(count);
+  }
+  return bytes;
 }
 
-/// Appends offset, size and CRC-32 of every heap in the part of the file.
-void append_heaps(std::vector<std::int64_t>& rows, std::ifstream& stream, Extent part) {
-  const std::string bytes = bytes_at(stream, part);
+/// Owner of a file descriptor.
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~Reader() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  /// 0 if the file cannot be read.
+  [[nodiscard]] std::uint64_t size() const {
+    const off_t end = descriptor_ < 0 ? 0 : ::lseek(descriptor_, 0, SEEK_END);
+    return end < 0 ? 0 : static_cast<std::uint64_t>(end);
+  }
+
+ private:
+  int descriptor_;
+};
+
+/// Appends offset, size and CRC-32 of every heap in these bytes of the file.
+void append_heaps(std::vector<std::int64_t>& rows, const std::string& bytes, std::uint64_t begin) {
   std::size_t at = 0;
   while ((at = bytes.find(heap_signature, at)) != std::string::npos) {
     std::uint64_t size = 0;
@@ -86,24 +111,29 @@ void append_heaps(std::vector<std::int64_t>& rows, std::ifstream& stream, Extent
       continue;
     }
     const std::uint32_t crc = crc32_of(std::string_view(bytes).substr(at, size));
-    rows.insert(rows.end(),
-                {static_cast<std::int64_t>(part.begin + at), static_cast<std::int64_t>(size), crc});
+    rows.insert(rows.end(), {static_cast<std::int64_t>(begin + at), static_cast<std::int64_t>(size), crc});
     at += size;
   }
 }
 
-/// The rows of `heaps_attribute` for this file.
-std::vector<std::int64_t> find_heaps(hid_t file, const std::string& path) {
-  std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  const auto size = static_cast<std::uint64_t>(stream.tellg());
+/// The rows of `heaps_attribute`. `entries`: of all data sets.
+std::vector<std::int64_t> find_heaps(const std::string& path, const std::vector<Extent>& entries) {
+  const Reader reader(path);
   std::vector<std::int64_t> rows;
-  for (const Extent& gap : gaps_between_entries(file, size)) append_heaps(rows, stream, gap);
-  if (!stream) throw failure("cannot read file '" + path + "' to compute the checksums of its texts");
+  bool good = reader.size() > 0;
+  for (const Extent& gap : gaps_between(entries, reader.size())) {
+    const std::string bytes = bytes_at(reader.descriptor(), gap);
+    good = good && bytes.size() == gap.bytes;
+    append_heaps(rows, bytes, gap.begin);
+  }
+  if (!good)
+    throw failure(
+        fmt::format("cannot read file '{}' for the checksums of its texts: {}", path, std::strerror(errno)));
   return rows;
 }
 
 /// The rows of `heaps_attribute`; false if it is no table with three columns.
-bool read_rows(hid_t root, std::vector<std::int64_t>& rows) {
+bool read_heaps(hid_t root, std::vector<std::int64_t>& rows) {
   constexpr hssize_t most = 3 << 16;
   const H5Handle attribute(H5Aopen(root, heaps_attribute, H5P_DEFAULT), H5Aclose);
   const H5Handle space(H5Aget_space(attribute.get()), H5Sclose);
@@ -116,36 +146,49 @@ bool read_rows(hid_t root, std::vector<std::int64_t>& rows) {
 
 }  // namespace
 
-void seal_text_heaps(std::int64_t file, const std::string& path) {
-  const std::vector<std::int64_t> rows = find_heaps(file, path);
-  if (rows.empty()) return;
-  const std::array<hsize_t, 2> dims{rows.size() / 3, 3};
-  const H5Handle space(H5Screate_simple(2, dims.data(), nullptr), H5Sclose);
-  const H5Handle attribute(
-      H5Acreate2(file, heaps_attribute, H5T_STD_I64LE, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  if (H5Awrite(attribute.get(), H5T_NATIVE_INT64, rows.data()) < 0 || H5Fflush(file, H5F_SCOPE_GLOBAL) < 0)
-    throw failure("cannot write the checksums of the texts of file '" + path + "'");
+void H5File::seal_texts() {
+  const std::vector<std::string> names = objects();
+  std::vector<Extent> entries;
+  together([&] {
+    for (const std::string& name : names) {
+      const H5Handle object = open_object(name);
+      if (H5Iget_type(object.get()) == H5I_DATASET) append_entries(entries, object.get());
+    }
+  });
+  std::vector<std::int64_t> rows;
+  on_root(comm_, [&] { rows = find_heaps(path_, entries); });
+  auto count = static_cast<int>(rows.size());
+  check_mpi(MPI_Bcast(&count, 1, MPI_INT, 0, comm_));
+  rows.resize(static_cast<std::size_t>(count));
+  check_mpi(MPI_Bcast(rows.data(), count, MPI_INT64_T, 0, comm_));
+  if (count == 0) return;
+  together([&] {
+    const std::array<hsize_t, 2> dims{rows.size() / 3, 3};
+    const H5Handle space(H5Screate_simple(2, dims.data(), nullptr), H5Sclose);
+    const hid_t id =
+        H5Acreate2(file_.get(), heaps_attribute, H5T_STD_I64LE, space.get(), H5P_DEFAULT, H5P_DEFAULT);
+    const H5Handle attribute(checked(id, "cannot create the checksums of texts"), H5Aclose);
+    checked(H5Awrite(attribute.get(), H5T_NATIVE_INT64, rows.data()), "cannot write the checksums of texts");
+  });
 }
 
-void require_sealed_text_heaps(std::int64_t file, const std::string& path) {
-  if (H5Aexists(file, heaps_attribute) <= 0) return;
-  std::vector<std::int64_t> rows;
-  bool good = read_rows(file, rows);
-  std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  const std::int64_t size = stream.tellg();
-  for (std::size_t k = 0; good && k < rows.size(); k += 3) {
-    const std::int64_t begin = rows[k], bytes = rows[k + 1];
-    good = begin >= 0 && bytes > 0 && begin <= size && bytes <= size - begin;
-    if (!good) break;
-    const std::string heap =
-        bytes_at(stream, {static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(bytes)});
-    good = crc32_of(std::string_view(heap)) == rows[k + 2];
-  }
-  if (!good)
-    throw bad_input(fmt::format(
-        "the texts of file '{}' do not have their checksum: the file is damaged; remove it, or make it again "
-        "(if you changed its attributes yourself, delete the attribute '{}' of its root group)",
-        path, heaps_attribute));
+bool H5File::has_sealed_texts() const {
+  bool good = true;
+  together([&] {
+    if (H5Aexists(file_.get(), heaps_attribute) <= 0) return;
+    std::vector<std::int64_t> rows;
+    good = read_heaps(file_.get(), rows);
+    const Reader reader(path_);
+    const auto size = static_cast<std::int64_t>(reader.size());
+    for (std::size_t k = 0; good && k < rows.size(); k += 3) {
+      const std::int64_t begin = rows[k], bytes = rows[k + 1];
+      good = begin >= 0 && bytes > 0 && begin <= size && bytes <= size - begin;
+      if (!good) break;
+      const Extent extent{static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(bytes)};
+      good = crc32_of(std::string_view(bytes_at(reader.descriptor(), extent))) == rows[k + 2];
+    }
+  });
+  return good;
 }
 
 }  // namespace io

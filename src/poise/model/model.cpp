@@ -11,7 +11,7 @@ std::vector<RegisteredModel>& registered_models() {
 }
 
 void register_model(const std::string& name, const std::string& help, ReadModel read) {
-  bool taken = name == "softmax_linear" || name == "pointwise" || name == "monotone";
+  bool taken = name == "softmax_linear" || name == "pointwise" || name == "monotone" || name == "graph";
   for (const auto& model : registered_models()) taken = taken || model.name == name;
   if (taken) throw Error(ExitCode::bad_input, "a model with the name '" + name + "' is known already", true);
   registered_models().push_back({name, help, std::move(read)});

@@ -10,13 +10,8 @@
 namespace poise {
 inline namespace objective {
 
-Minibatches::Minibatches(const ProcessGrid& grid, Index n, Index batch, std::uint64_t seed,
-                         bool keep_remainder)
-    : own_(grid.samples(n)),
-      n_(n),
-      batch_(batch),
-      keep_remainder_(keep_remainder),
-      order_(n, seed, Stream::minibatch) {
+Minibatches::Minibatches(Range own, Index n, Index batch, std::uint64_t seed, bool keep_remainder)
+    : own_(own), n_(n), batch_(batch), keep_remainder_(keep_remainder), order_(n, seed, Stream::minibatch) {
   if (batch < 1 || batch > n)
     throw Error(ExitCode::bad_input,
                 fmt::format("option -batch {}: a batch has at least 1 and at most n = {} samples", batch, n),

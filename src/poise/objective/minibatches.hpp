@@ -16,13 +16,13 @@ inline namespace objective {
 /// the same on any process grid, and no rank holds the whole order.
 class Minibatches {
  public:
-  /// Not collective. `grid` must outlive it; `n`: training samples. `batch`: samples per batch (option
-  /// -batch). Throws bad_input, on every rank, unless 1 <= batch <= n.
-  Minibatches(const ProcessGrid& grid, Index n, Index batch, std::uint64_t seed, bool keep_remainder = false);
+  /// Not collective. `own`: the samples of this rank among the `n` training samples (own_samples). `batch`:
+  /// samples per batch (option -batch). Throws bad_input, on every rank, unless 1 <= batch <= n.
+  Minibatches(Range own, Index n, Index batch, std::uint64_t seed, bool keep_remainder = false);
 
-  /// The batch of a step; steps count from 0. The batch lists the samples of this rank, which owns
-  /// grid.samples(n); the list may be empty. Not collective. The first step of a new epoch costs O(samples of
-  /// this rank), every later step O(samples of this rank in the batch).
+  /// The batch of a step; steps count from 0. The batch lists the samples of this rank; the list may be
+  /// empty. Not collective. The first step of a new epoch costs O(samples of this rank), every later step
+  /// O(samples of this rank in the batch).
   [[nodiscard]] Batch at(Index step) const;
   [[nodiscard]] Index batches_per_epoch() const {
     return n_ / batch_ + (keep_remainder_ && remainder() > 0 ? 1 : 0);

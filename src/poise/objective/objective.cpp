@@ -9,6 +9,12 @@
 namespace poise {
 inline namespace objective {
 
+Range own_samples(const ProcessGrid& grid, const SampleSet& samples) {
+  Index end = samples.count;
+  check_mpi(MPI_Scan(MPI_IN_PLACE, &end, 1, MPI_INT64_T, MPI_SUM, grid.sample()));
+  return {end - samples.count, end};
+}
+
 LossSum sum_over_samples(const ProcessGrid& grid, const LossSum& local) {
   static const LogEvent event("LossReduce");
   const auto scope = event.begin();

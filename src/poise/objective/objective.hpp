@@ -28,6 +28,10 @@ struct SampleSet {
   }
 };
 
+/// Collective on the world. The numbers of this rank's samples among all samples of the set. They are
+/// grid.samples(total), but not for the labelled nodes of a graph, of which every rank has its own.
+[[nodiscard]] Range own_samples(const ProcessGrid& grid, const SampleSet& samples);
+
 /// What is minimised: L(A, B) = s Σ_i ω_i ℓ(f(x_i), y_i), s = 1 (sum) or 1/n (mean), option -loss_scale.
 struct Problem {
   const Loss* loss = squared_loss();  ///< not owned; never null

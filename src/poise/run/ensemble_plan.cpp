@@ -16,6 +16,7 @@
 #include "poise/run/run_options.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/train_rules.hpp"
+#include "poise/run/sample_source.hpp"
 #include "poise/run/training_data.hpp"
 #include "poise/run/usage.hpp"
 
@@ -148,7 +149,9 @@ class DataFiles {
   void check(const TrainSettings& settings) {
     auto known = headers_.find(settings.data);
     if (known == headers_.end())
-      known = headers_.emplace(settings.data, Dataset(comm_, find_data(comm_, settings.data, nullptr)).info())
+      known = headers_
+                  .emplace(settings.data,
+                           read_data_header(comm_, settings, find_data(comm_, settings.data, nullptr)))
                   .first;
     require_fitting(settings, known->second);
   }

@@ -48,7 +48,7 @@ Experiment::Experiment(MPI_Comm comm, const TrainSettings& settings, const Check
                        const Checkpoint* start)
     : grid_(comm, settings.feature_ranks),
       data_(grid_, settings, checkpoint, start),
-      network_(grid_, settings, data_.problem(), data_.features().width()),
+      network_(grid_, settings, data_.problem(), data_.features().width(), data_.graph()),
       objective_(network_.objective()),
       theta_(network_.layout().create()) {
   if (settings.audit)
@@ -75,8 +75,8 @@ void Experiment::read_limits(const TrainSettings& settings) {
   patience_ = settings.patience;
   best_by_accuracy_ = settings.validation_by_accuracy;
   if (settings.batch > 0)
-    batches_ = std::make_unique<Minibatches>(grid_, problem().train.total, settings.batch, settings.seed,
-                                             settings.batch_remainder);
+    batches_ = std::make_unique<Minibatches>(own_samples(grid_, problem().train), problem().train.total,
+                                             settings.batch, settings.seed, settings.batch_remainder);
   const Index epoch = batches_ ? batches_->batches_per_epoch() : 1;
   record_every_ = settings.audit_every > 0 ? settings.audit_every : epoch;
   if (settings.epochs > 0) max_steps_ = std::min(max_steps_, settings.epochs * epoch);

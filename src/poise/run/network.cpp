@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "poise/base/check.hpp"
+#include "poise/graph_solve/graph_objective.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/explicit_objectives.hpp"
 #include "poise/run/usage.hpp"
@@ -56,7 +57,7 @@ EquilibriumSettings equilibrium_settings(const TrainSettings& settings, const Pr
 }  // namespace
 
 Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const Problem& problem,
-                 Index features)
+                 Index features, const GraphNodes* graph)
     : settings_(settings.network),
       layout_(grid, state_width(settings_, features), problem.outputs, parameter_blocks(settings_, features),
               settings.matrix_type) {
@@ -68,6 +69,8 @@ Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const P
     map_ = settings_.equilibrium_model()->make_map(layout_, features);
   if (settings_.is_collapsed())
     objective_ = std::make_unique<CollapsedObjective>(*collapsed_, *shallow_loss_);
+  else if (graph != nullptr)
+    objective_ = make_graph_objective(problem, *graph);
   else
     objective_ = make_sample_objective(settings_, layout_, map_.get(), problem, features,
                                        equilibrium_settings(settings, grid));
@@ -94,6 +97,15 @@ std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings
   return std::make_unique<UnrolledObjective>(layout, *map, problem, panel, unrolled);
 }
 
+std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem, const GraphNodes& graph) {
+  if (!settings_.solves_equilibria())
+    throw usage("-objective " + settings_.objective + ": -model graph has the objective equilibrium alone");
+  graph_matrix_ = std::make_unique<GraphMatrix>(layout_.grid(), graph.rows, settings_.normalisation,
+                                                map_->local_states());
+  return std::make_unique<GraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
+                                          GraphObjective::Settings{.warm_start = settings_.warm_start});
+}
+
 std::string Network::gradient_label() const {
   if (equilibrium_ != nullptr) return equilibrium_->gradient_label();
   return settings_.is_unrolled() ? "exact of the unrolled network" : "exact";
@@ -111,6 +123,8 @@ Certificate Network::certificate(Vec theta) {
   if (!remembers()) map_->forget();
   // The certificates of the other weights do not depend on θ.
   if (!settings_.is_pointwise() || settings_.weights == WeightKind::free) map_->set_parameters(theta);
+  // 8.2: it holds for all nodes together, because no node gets more than the mean of its neighbours.
+  if (settings_.is_graph() && settings_.normalisation == Normalisation::none) return {};
   return map_->certificate();
 }
 

@@ -6,6 +6,7 @@
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
 #include "poise/objective/shallow_loss.hpp"
+#include "poise/run/sample_source.hpp"
 #include "poise/run/settings.hpp"
 
 namespace poise {
@@ -25,8 +26,9 @@ inline namespace run {
 class Network {
  public:
   /// Collective on the world. `grid` and `problem` must outlive it. `features`: their number, with the
-  /// constant. Throws bad_input.
-  Network(const ProcessGrid& grid, const TrainSettings& settings, const Problem& problem, Index features);
+  /// constant. `graph`: with -model graph. Throws bad_input.
+  Network(const ProcessGrid& grid, const TrainSettings& settings, const Problem& problem, Index features,
+          const GraphNodes* graph = nullptr);
 
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
   [[nodiscard]] Objective& objective() { return *objective_; }
@@ -44,16 +46,22 @@ class Network {
   /// Whether solves can fail, and so fall back.
   [[nodiscard]] bool solves_equilibria() const { return equilibrium_ != nullptr; }
   /// Whether evaluations remember states for later ones: the same on all ranks, also on one without samples.
-  [[nodiscard]] bool remembers() const { return equilibrium_ != nullptr && settings_.warm_start; }
+  [[nodiscard]] bool remembers() const {
+    return (equilibrium_ != nullptr || graph_matrix_) && settings_.warm_start;
+  }
   /// Collective on the world. Bytes of what they remember, the largest of all ranks.
   [[nodiscard]] double warm_bytes() const;
   /// Collective on the world. What is known at θ of the equilibria; norm "" without an equilibrium model.
   [[nodiscard]] Certificate certificate(Vec theta);
 
  private:
+  [[nodiscard]] std::unique_ptr<Objective> make_graph_objective(const Problem& problem,
+                                                                const GraphNodes& graph);
+
   NetworkSettings settings_;
   ParameterLayout layout_;
   std::unique_ptr<EquilibriumMap> map_;
+  std::unique_ptr<GraphMatrix> graph_matrix_;
   std::unique_ptr<CollapsedModel> collapsed_;
   std::unique_ptr<ShallowLoss> shallow_loss_;
   std::unique_ptr<Objective> objective_;

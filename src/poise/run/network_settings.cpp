@@ -40,11 +40,12 @@ void NetworkSettings::read_own_models(Options& o) {
 
 void NetworkSettings::read_model(Options& o) {
   const Options::Category category(o, "model", fixes_model);
-  std::vector<std::string> names{"softmax_linear", "pointwise", "monotone"};
+  std::vector<std::string> names{"softmax_linear", "pointwise", "monotone", "graph"};
   std::string help =
       "the equilibrium equation for z; the output is B z; softmax_linear: z = gamma softmax(A) z + "
       "features(x); pointwise: z = a(W z + V features(x) + b); monotone: the equation of pointwise with W = "
-      "(1 - margin) I - P'P + Q - Q'";
+      "(1 - margin) I - P'P + Q - Q'; graph: the equation of pointwise for all nodes of a graph at once, "
+      "Z = a(W Z S + V features + b), where S brings the states of neighbours (-graph_normalise)";
   for (const RegisteredModel& own : registered_models()) {
     names.push_back(own.name);
     help += "; " + own.name + ": " + own.help;
@@ -61,23 +62,28 @@ void NetworkSettings::read_model(Options& o) {
                "model, starting at z = 0; without a model: feedforward: a network of -depth layers; shallow: "
                "f = W features(x)",
                fixes_loss);
-  const std::string kind =
-      o.choice("weights", "softmax", {"softmax", "spectral", "free"},
-               "model pointwise; softmax: W = gamma softmax(A); spectral: W = gamma A/max(1, |A|_2); free: W "
-               "= gamma A, for which an equilibrium need not exist");
+  const std::string kind = o.choice("weights", "softmax", {"softmax", "spectral", "free"},
+                                    "models pointwise and graph; softmax: W = gamma softmax(A); spectral: W "
+                                    "= gamma A/max(1, |A|_2); free: W "
+                                    "= gamma A, for which an equilibrium need not exist");
   weights = model == "monotone" ? WeightKind::monotone : parse_weights(kind);
-  activation = parse_activation(
-      o.choice("activation", default_activation(model, objective), activation_names(),
-               "activation a of the models pointwise (default tanh) and monotone (default relu), and of the "
-               "objective feedforward (default relu)"));
+  activation = parse_activation(o.choice(
+      "activation", default_activation(model, objective), activation_names(),
+      "activation a of the models pointwise (default tanh), monotone (default relu) and graph (default "
+      "identity), and of the objective feedforward (default relu)"));
   gamma = o.real("gamma", 0.8, {0, 1, true}, "contraction factor of the model");
   margin = o.real("margin", 0.5, {1e-6, 1},
                   "model monotone: lower bound of the eigenvalues of the symmetric part of I - W");
-  input_weights = o.flag(
-      "input_weights", !linear,
-      "train input weights V (default true for pointwise and monotone); if false, features(x) takes the "
-      "place of V features(x)");
-  bias = o.flag("bias", !linear, "train biases b (default true for pointwise and monotone)");
+  input_weights = o.flag("input_weights", !linear,
+                         "train input weights V (default true for pointwise, monotone and graph); if false, "
+                         "features(x) takes the "
+                         "place of V features(x)");
+  bias = o.flag("bias", !linear, "train biases b (default true for pointwise, monotone and graph)");
+  normalisation = parse_normalisation(
+      o.choice("graph_normalise", "symmetric", {"symmetric", "walk", "none"},
+               "model graph: S of the adjacency matrix E and the degrees D; symmetric: D^-1/2 (E + I) "
+               "D^-1/2, for undirected "
+               "graphs; walk: (E + I) D^-1, the mean over a node and its neighbours; none: E"));
   width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
                     "state width m of models with input weights and of the objective feedforward (default "
                     "128); without input weights m is the number of features (0)");
@@ -129,7 +135,8 @@ std::string NetworkSettings::description() const {
   const std::string layers = plural(depth, "layer");
   if (is_shallow()) return "shallow";
   if (is_feedforward()) return "feedforward, " + layers + ", " + to_string(activation);
-  const std::string text = equilibrium_model()->description();
+  std::string text = equilibrium_model()->description();
+  if (is_graph()) text += ", S " + to_string(normalisation);
   return is_unrolled() ? text + ", unrolled to " + layers : text;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "poise/base/options.hpp"
+#include "poise/graph_solve/graph_matrix.hpp"
 #include "poise/model/pointwise.hpp"
 #include "poise/solve/adjoint_solver.hpp"
 
@@ -24,6 +25,7 @@ struct NetworkSettings {
   double gamma = 0.8;   ///< γ
   double margin = 0.5;  ///< μ of the monotone model
   bool input_weights = false, bias = false;
+  Normalisation normalisation = Normalisation::symmetric;  ///< of the model graph
   // Options of all models and objectives:
   Index width = 0;  ///< state width; 0: the number of features
   double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;
@@ -54,6 +56,8 @@ struct NetworkSettings {
     return is_softmax_linear() && (is_collapsed() || (solves_equilibria() && exact));
   }
   [[nodiscard]] bool is_softmax_linear() const { return model == "softmax_linear"; }
+  /// Whether the samples are nodes of a graph, whose equilibrium couples all nodes.
+  [[nodiscard]] bool is_graph() const { return model == "graph"; }
   /// Whether the equation is z = a(Wz + u), a Pointwise of `shape`: true for all of Poise's own models.
   [[nodiscard]] bool is_pointwise() const { return own_model == nullptr; }
   /// Never null; has no meaning if has_equilibrium_model() is false.

@@ -334,7 +334,10 @@ std::string inputs_text(const std::vector<Index>& inputs, const std::vector<std:
 void Report::print_data() const {
   const DatasetInfo& data = experiment_.data().info();
   const Index held_out = experiment_.problem().validation.total;
-  say_and_log("  data      %s: %s, %s%s, %s, %s\n", data.path.c_str(),
+  const GraphNodes* graph = experiment_.data().graph();
+  const std::string nodes =
+      graph != nullptr ? plural(graph->rows.nodes, "node") + " (split " + to_text(settings_.split) + "), " : "";
+  say_and_log("  data      %s: %s%s, %s%s, %s, %s\n", data.path.c_str(), nodes.c_str(),
               plural(experiment_.problem().train.total, "training sample").c_str(),
               held_out > 0 ? (plural(held_out, "validation sample") + ", ").c_str() : "",
               plural(data.test_samples, "test sample").c_str(), plural(data.inputs, "input").c_str(),

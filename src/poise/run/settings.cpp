@@ -39,6 +39,9 @@ void TrainSettings::read_data(Options& o) {
   data = o.text("data", "", "the data file (HDF5; poise-data makes and shows such files); must be given",
                 Role{Role::free});
   train_samples = o.integer("train_samples", 0, {0, most}, "use only the first N training samples; 0: all");
+  split = o.integer("split", 0, {0, 1e6},
+                    "model graph: which split of the graph file says the training, validation and test nodes "
+                    "(/masks; the first is 0)");
   seed = static_cast<std::uint64_t>(
       o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
   features = FeatureSettings::from(o, seed);

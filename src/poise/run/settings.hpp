@@ -17,6 +17,7 @@ inline namespace run {
 /// Every option of poise-train that is not PETSc's own.
 struct TrainSettings {
   std::string data, run, start_from;
+  Index split = 0;  ///< of a graph, from 0
   Index train_samples = 0, steps = 0, batch = 0, epochs = 0, audit_every = 0, record_every = 0,
         checkpoint_every = -1, checkpoint_keep = 3;
   int feature_ranks = 1;

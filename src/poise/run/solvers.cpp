@@ -100,7 +100,9 @@ void declare_equilibrium_solvers(Options& options, const std::string& note) {
                             {"eq_anderson_"},
                             {"adj_"},
                             {"adj_mixed_"},
-                            {"adj_gmres_"}});
+                            {"adj_gmres_"},
+                            {"eq_scalar_"},
+                            {"adj_scalar_"}});
 }
 
 void declare_solver(Options& options, const DynamicsKind& dynamics) {

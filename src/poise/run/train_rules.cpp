@@ -14,18 +14,20 @@ const OptionCondition with_model{"objective", {"equilibrium", "collapsed", "unro
 const OptionCondition by_samples_of_model{"objective", {"equilibrium", "unrolled"}};
 const OptionCondition by_samples{"objective", {"equilibrium", "unrolled", "feedforward", "shallow"}};
 const OptionCondition by_equilibria{"objective", {"equilibrium"}};
-const OptionCondition with_own_weights{"model", {"pointwise", "monotone"}};
+const OptionCondition with_own_weights{"model", {"pointwise", "monotone", "graph"}};
+const OptionCondition on_graph{"model", {"graph"}};
+const OptionCondition not_on_graph{"model", {"graph"}, true};
 const OptionCondition checked{"gradient_check", {"0"}, true};
 const OptionCondition in_batches{"batch", {"0"}, true};
 
 const Rules of_network{
     {"model", {by_samples_of_model}},
     {"weights", {by_samples_of_model}},
-    {"weights", {{"model", {"pointwise"}}}},
+    {"weights", {{"model", {"pointwise", "graph"}}}},
     {"activation", {with_own_weights, {"objective", {"feedforward"}}}},
     {"activation", {{"objective", {"equilibrium", "unrolled", "feedforward"}}}},
     {"gamma", {with_model}},
-    {"gamma", {{"model", {"softmax_linear", "pointwise"}}}},
+    {"gamma", {{"model", {"softmax_linear", "pointwise", "graph"}}}},
     {"margin", {by_samples_of_model}},
     {"margin", {{"model", {"monotone"}}}},
     {"input_weights", {by_samples_of_model}},
@@ -38,6 +40,12 @@ const Rules of_network{
     {"init_scale_a", {{"start_from", {""}}}},
     {"init_scale_v", {{"start_from", {""}}}},
     {"init_scale_b", {{"start_from", {""}}}},
+};
+
+const Rules of_graph{
+    {"graph_normalise", {on_graph}},         {"split", {on_graph}},        {"train_samples", {not_on_graph}},
+    {"validation_fraction", {not_on_graph}}, {"backward", {not_on_graph}}, {"gradient_check", {not_on_graph}},
+    {"jacobian_weight", {not_on_graph}},     {"eq_panel", {not_on_graph}},
 };
 
 const Rules of_objective{
@@ -76,13 +84,18 @@ Rules joined(std::initializer_list<Rules> parts) {
 std::vector<OptionRule> train_rules(const DynamicsKinds& kinds) {
   // Made in every call, because a program may have registered its own losses in the meantime.
   const Rules of_loss{{"scale_targets", {{"loss", loss_names(&Loss::least_squares)}}}};
-  return joined({of_network, of_objective, of_loss, of_dynamics(kinds), kinds.rules()});
+  return joined({of_network, of_graph, of_objective, of_loss, of_dynamics(kinds), kinds.rules()});
 }
 
 std::vector<OptionRule> train_solver_rules() {
   const OptionCondition exact{"backward", {"exact"}};
   const OptionCondition mean_field{"eq_snes_type", {"", "meanfield", "composite"}};
   Rules rules{{"eq_ladder", {by_equilibria, checked}},
+              {"eq_ladder", {not_on_graph}},
+              {"adj_ladder", {not_on_graph}},
+              {"eq_float32", {not_on_graph}},
+              {"eq_scalar_*", {on_graph}},
+              {"adj_scalar_*", {on_graph}},
               {"eq_float32", {by_equilibria, checked}},
               {"eq_float32",
                {mean_field,

@@ -94,28 +94,16 @@ Index outputs_for(const Loss& loss, const DatasetInfo& info) {
   return info.outputs;
 }
 
-/// All rows of a set that this rank holds, which is not divided further.
-SplitSamples whole(SampleBlock block) {
-  const Range rows{block.begin, block.begin + block.count};
-  return {std::move(block), indices(rows)};
-}
-
-/// Makes a number of the values and the row of every sample and sums these numbers modulo 2^64. The sum over
-/// all ranks then does not depend on which rank holds which samples. `set` of the file: 0 for /features, 1
-/// for /test_features, 2 for /validation_features.
-std::uint64_t sum_of_marks(const SplitSamples& samples, std::uint64_t set) {
+/// The sum of the marks of all samples of this rank modulo 2^64. The sum over all ranks then does not depend
+/// on which rank holds which samples.
+std::uint64_t sum_of_marks(const SplitSamples& samples) {
   const SampleBlock& block = samples.block;
   std::uint64_t sum = 0;
   const std::span<const double> features(block.features), targets(block.targets);
   for (Index i = 0; i < block.count; ++i) {
-    std::uint32_t crc = crc32_of(features.subspan(i * block.inputs, block.inputs));
-    crc = crc32_of(targets.subspan(i * block.outputs, block.outputs), crc);
-    // Mixed (splitmix64), so that two changes do not cancel in the sum.
-    std::uint64_t mark =
-        static_cast<std::uint64_t>(samples.rows[static_cast<std::size_t>(i)]) << 33U | set << 32U | crc;
-    mark = (mark ^ (mark >> 30U)) * 0xbf58476d1ce4e5b9U;
-    mark = (mark ^ (mark >> 27U)) * 0x94d049bb133111ebU;
-    sum += mark ^ (mark >> 31U);
+    const std::uint32_t crc = crc32_of(features.subspan(i * block.inputs, block.inputs));
+    sum += mark_of(samples.rows[static_cast<std::size_t>(i)], samples.set,
+                   crc32_of(targets.subspan(i * block.outputs, block.outputs), crc));
   }
   return sum;
 }
@@ -164,16 +152,23 @@ std::string find_data(MPI_Comm comm, const std::string& path, const Checkpoint* 
   return broadcast(comm, found);
 }
 
+namespace {
+
+void require_batch(const TrainSettings& settings, Index samples) {
+  if (settings.batch > samples)
+    throw usage(fmt::format(
+        "-batch {} is larger than the {} training samples; choose at most this number, or 0 for all",
+        settings.batch, samples));
+}
+
+}  // namespace
+
 Index require_fitting(const TrainSettings& settings, const DatasetInfo& info) {
   const Index outputs = outputs_for(*settings.loss, info);
   if (settings.train_samples > info.samples)
     throw usage(fmt::format("-train_samples {}: {} holds only {}", settings.train_samples, settings.data,
                             info.samples));
-  const Index total = settings.train_samples > 0 ? settings.train_samples : info.samples;
-  if (settings.batch > total)
-    throw usage(fmt::format(
-        "-batch {} is larger than the {} training samples; choose at most this number, or 0 for all",
-        settings.batch, total));
+  require_batch(settings, settings.train_samples > 0 ? settings.train_samples : info.samples);
   return outputs;
 }
 
@@ -230,54 +225,38 @@ DataNames DataNames::of(const Checkpoint& checkpoint) {
 TrainingData::TrainingData(const ProcessGrid& grid, const TrainSettings& settings,
                            const Checkpoint* checkpoint, const Checkpoint* start)
     : grid_(grid),
-      dataset_(grid.world(), find_data(grid.world(), settings.data, checkpoint)),
-      info_(dataset_.info()),
-      problem_{.loss = settings.loss, .mean = settings.mean, .outputs = require_fitting(settings, info_)},
-      split_(split_rows(settings)) {
+      source_(open_samples(grid, settings, find_data(grid.world(), settings.data, checkpoint))),
+      info_(source_->info()),
+      problem_{.loss = settings.loss, .mean = settings.mean, .outputs = require_fitting(settings, info_)} {
   std::error_code code;
   data_path_ = std::filesystem::absolute(info_.path, code).string();
-  teacher_ = dataset_.read_teacher();
-  SplitSamples train_rows = split_.read_train(), validation_rows = read_validation(), test_rows;
-  if (info_.test_samples > 0) test_rows = whole(dataset_.read_test(grid_.samples(info_.test_samples)));
-  take_fingerprint(train_rows, validation_rows, test_rows);
-  SampleBlock &train = train_rows.block, &validation = validation_rows.block, &test = test_rows.block;
+  teacher_ = source_->read_teacher();
+  using Set = SampleSource::Set;
+  require_batch(settings, source_->total(Set::train));
+  info_.test_samples = source_->total(Set::test);
+  SplitSamples train = source_->read(Set::train), validation = source_->read(Set::validation),
+               test = source_->read(Set::test);
+  take_fingerprint({&train, &validation, &test});
   const Checkpoint* fitted = checkpoint != nullptr ? checkpoint : start;
   if (fitted != nullptr)
     restore_features(settings, *fitted);
   else
-    fit_features(settings, train);
+    fit_features(settings, train.block);
   if (checkpoint != nullptr)
     require_same_data(*checkpoint);
   else if (start != nullptr)
     require_same_names(*start, info_);
-  set_target_scale(settings, train, fitted);
-  count_classes(train, test);
+  set_target_scale(settings, train.block, fitted);
+  count_classes(train.block, test.block);
   class_weights_ = parse_class_weights(settings.class_weight, train_classes_);
-  problem_.train = make_samples(std::move(train), split_.train_count());
+  problem_.train = make_samples(std::move(train), source_->total(Set::train));
   problem_.train.weights = sample_weights();
-  const Index held_out = split_.validation_count() + info_.validation_samples;  // one of them is 0
-  if (held_out > 0) problem_.validation = make_samples(std::move(validation), held_out);
-  if (info_.test_samples > 0) problem_.test = make_samples(std::move(test), info_.test_samples);
+  problem_.validation = make_samples(std::move(validation), source_->total(Set::validation));
+  problem_.test = make_samples(std::move(test), info_.test_samples);
+  make_graph();
   require_validation(settings);
   if (problem_.loss->targets() != Targets::binary) return;
   for (const SampleSet* set : {&problem_.train, &problem_.validation, &problem_.test}) require_binary(*set);
-}
-
-ValidationSplit TrainingData::split_rows(const TrainSettings& settings) const {
-  if (settings.validation_fraction > 0.0 && info_.validation_samples > 0)
-    throw usage(
-        fmt::format("-validation_fraction {}: {} has a validation set already "
-                    "(/validation_features); leave the option out",
-                    to_text(settings.validation_fraction), info_.path));
-  const Index rows = settings.train_samples > 0 ? settings.train_samples : info_.samples;
-  return {grid_, dataset_, rows, settings.validation_fraction, settings.seed};
-}
-
-SplitSamples TrainingData::read_validation() const {
-  if (split_.validation_count() > 0) return split_.read_validation();
-  if (info_.validation_samples > 0)
-    return whole(dataset_.read_validation(grid_.samples(info_.validation_samples)));
-  return {};
 }
 
 /// The options that look at the validation samples need such samples.
@@ -287,22 +266,20 @@ void TrainingData::require_validation(const TrainSettings& settings) const {
   const bool by_accuracy = settings.validation_by_accuracy;
   if (settings.patience == 0 && !by_accuracy) return;
   if (problem_.validation.total == 0)
-    throw usage(option +
-                ": the run has no validation samples; give -validation_fraction F, or data with "
-                "/validation_features");
+    throw usage(option + ": the run has no validation samples; give " + source_->way_to_validate());
   if (by_accuracy && !info_.classification && problem_.loss->targets() != Targets::binary)
     throw usage(
         "-validation_measure accuracy: the data have /targets, not classes (/labels), so there is no "
         "accuracy; leave the option out");
 }
 
-void TrainingData::take_fingerprint(const SplitSamples& train, const SplitSamples& validation,
-                                    const SplitSamples& test) {
-  const std::uint64_t set_of_validation = split_.validation_count() > 0 ? 0 : 2;
+void TrainingData::take_fingerprint(std::initializer_list<const SplitSamples*> sets) {
   // Ranks with the same sample index hold the same samples, so only one of these ranks counts them.
   std::uint64_t sum = 0;
-  if (grid_.feature_index() == 0)
-    sum = sum_of_marks(train, 0) + sum_of_marks(test, 1) + sum_of_marks(validation, set_of_validation);
+  if (grid_.feature_index() == 0) {
+    sum = source_->mark();
+    for (const SplitSamples* samples : sets) sum += sum_of_marks(*samples);
+  }
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UINT64_T, MPI_SUM, grid_.world()));
   std::ostringstream text;
   text << std::hex << std::setw(16) << std::setfill('0') << sum;
@@ -345,7 +322,8 @@ void TrainingData::set_target_scale(const TrainSettings& settings, const SampleB
 void TrainingData::count_classes(const SampleBlock& train, const SampleBlock& test) {
   if (!info_.classification) return;
   train_classes_ = poise::count_classes(grid_, info_.outputs, train.labels);
-  if (info_.test_samples > 0) test_classes_ = poise::count_classes(grid_, info_.outputs, test.labels);
+  if (info_.test_samples > 0)
+    test_classes_ = poise::count_classes(grid_, info_.outputs, test.labels);
 }
 
 std::vector<double> TrainingData::sample_weights() const {
@@ -362,10 +340,16 @@ std::vector<double> TrainingData::sample_weights() const {
   return weights;
 }
 
-SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
+SampleSet TrainingData::make_samples(SplitSamples samples, Index total) const {
+  SampleBlock& block = samples.block;
   SampleSet set{total, block.count, {}, {}};
-  set.features.resize(static_cast<std::size_t>(features_->rows().size() * block.count));
-  features_->apply(block.count, block.features.data(), set.features.data());
+  if (total == 0) return set;
+  if (const GraphRows* graph = source_->graph()) {
+    for (const Index node : samples.rows) set.nodes.push_back(node - graph->own.begin);
+  } else {
+    set.features.resize(static_cast<std::size_t>(features_->rows().size() * block.count));
+    features_->apply(block.count, block.features.data(), set.features.data());
+  }
   if (problem_.loss->targets() == Targets::binary && info_.classification) {
     set.targets.assign(block.labels.begin(), block.labels.end());
   } else {
@@ -375,9 +359,20 @@ SampleSet TrainingData::make_samples(SampleBlock block, Index total) const {
   return set;
 }
 
+void TrainingData::make_graph() {
+  const GraphRows* rows = source_->graph();
+  if (rows == nullptr) return;
+  const SampleBlock nodes = source_->read_fitted();
+  graph_ = std::make_unique<GraphNodes>(GraphNodes{.rows = *rows, .features = {}});
+  graph_->features.resize(static_cast<std::size_t>(features_->rows().size() * nodes.count));
+  features_->apply(nodes.count, nodes.features.data(), graph_->features.data());
+}
+
 void TrainingData::fit_features(const TrainSettings& settings, const SampleBlock& train) {
+  const SampleBlock nodes = source_->graph() != nullptr ? source_->read_fitted() : SampleBlock{};
+  const SampleBlock& block = source_->graph() != nullptr ? nodes : train;
   features_ = std::make_unique<Features>(
-      settings.features.fit(grid_, info_.inputs, train.count, train.features.data()));
+      settings.features.fit(grid_, info_.inputs, block.count, block.features.data()));
 }
 
 void TrainingData::restore_features(const TrainSettings& settings, const Checkpoint& checkpoint) {

@@ -1,16 +1,16 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "poise/io/checkpoint.hpp"
-#include "poise/io/dataset.hpp"
 #include "poise/model/feature_map.hpp"
 #include "poise/model/scales.hpp"
 #include "poise/objective/objective.hpp"
+#include "poise/run/sample_source.hpp"
 #include "poise/run/settings.hpp"
-#include "poise/run/validation_split.hpp"
 
 namespace poise {
 inline namespace run {
@@ -52,9 +52,11 @@ class TrainingData {
 
   [[nodiscard]] const DatasetInfo& info() const { return info_; }
   [[nodiscard]] const Problem& problem() const { return problem_; }
-  /// Collective on the world. Reads the training samples of this rank again, without -validation_fraction of
-  /// them.
-  [[nodiscard]] SampleBlock read_train() const { return split_.read_train().block; }
+  /// Collective on the world. Reads the samples that the features are fitted to again: this rank's training
+  /// samples, or its nodes of a graph.
+  [[nodiscard]] SampleBlock read_fitted() const { return source_->read_fitted(); }
+  /// The graph with the features of this rank's nodes; null if the samples are no nodes of a graph.
+  [[nodiscard]] const GraphNodes* graph() const { return graph_.get(); }
   [[nodiscard]] const Features& features() const { return *features_; }
   /// The map from the targets of the data to the targets of the problem.
   [[nodiscard]] const TargetScale& target_scale() const { return target_scale_; }
@@ -76,21 +78,20 @@ class TrainingData {
   void restore_features(const TrainSettings& settings, const Checkpoint& checkpoint);
   void set_target_scale(const TrainSettings& settings, const SampleBlock& train,
                         const Checkpoint* checkpoint);
-  [[nodiscard]] ValidationSplit split_rows(const TrainSettings& settings) const;
-  [[nodiscard]] SplitSamples read_validation() const;
   void require_validation(const TrainSettings& settings) const;
   void count_classes(const SampleBlock& train, const SampleBlock& test);
-  [[nodiscard]] SampleSet make_samples(SampleBlock block, Index total) const;
+  [[nodiscard]] SampleSet make_samples(SplitSamples samples, Index total) const;
+  void make_graph();
   [[nodiscard]] std::vector<double> sample_weights() const;
   void require_binary(const SampleSet& samples) const;
-  void take_fingerprint(const SplitSamples& train, const SplitSamples& validation, const SplitSamples& test);
+  void take_fingerprint(std::initializer_list<const SplitSamples*> sets);
   void require_same_data(const Checkpoint& checkpoint) const;
 
   const ProcessGrid& grid_;
-  Dataset dataset_;
+  std::unique_ptr<SampleSource> source_;
   DatasetInfo info_;
   Problem problem_;
-  ValidationSplit split_;
+  std::unique_ptr<GraphNodes> graph_;
   std::unique_ptr<Features> features_;
   std::vector<double> teacher_;
   TargetScale target_scale_;

@@ -13,6 +13,7 @@ inline namespace run {
 struct SplitSamples {
   SampleBlock block;
   std::vector<Index> rows;
+  std::uint64_t set = 0;  ///< which set of the file: 0 training, 1 test, 2 validation
 };
 
 /// Divides the training rows of a data file into training and validation samples (-validation_fraction F). A

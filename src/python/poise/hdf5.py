@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 import zlib
 
 import h5py
@@ -35,14 +36,17 @@ def attributes(item):
 
 
 def require_sealed_texts(file, path):
-    """HDF5 may crash on damaged texts, so they must have their checksums, as in the programs."""
+    """HDF5 may crash on damaged texts, so the texts of a checkpoint must have their checksums. Of other files, changed texts
+    are a warning: people change names and attributes by h5py."""
     with open(path, "rb") as stream:
         for begin, length, crc in file.attrs.get(HEAPS, ()):
             stream.seek(begin)
             if zlib.crc32(stream.read(length)) != crc:
-                raise Error(f"the texts of file '{path}' do not have their checksum: the file is damaged; remove it, or "
-                            "make it again (if you changed its attributes yourself, delete the attribute "
-                            f"'{HEAPS}' of its root group)")
+                if "complete" in file.attrs:
+                    raise Error(f"checkpoint '{path}' is damaged: its texts do not have their checksum")
+                warnings.warn(f"file '{path}': its texts (names, attributes) have changed since Poise wrote it: another program "
+                              "has changed them, or the file is damaged; if you changed them, delete the attribute "
+                              f"'{HEAPS}' of the root group", stacklevel=4)
 
 
 @contextlib.contextmanager

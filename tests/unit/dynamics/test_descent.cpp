@@ -178,8 +178,8 @@ TEST(DescentTest, TellsTheStepSizeInForceAndSumsItToTheTime) {
 TEST(DescentTest, OnMinibatchesEvaluatesTheBatchOfTheStep) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   const ProcessGrid alone(MPI_COMM_SELF);
-  const Minibatches batches(grid, 20, 3, 7);
-  const Minibatches reference(alone, 20, 3, 7);
+  const Minibatches batches(grid.samples(20), 20, 3, 7);
+  const Minibatches reference(alone.samples(20), 20, 3, 7);
   Quadratic objective;
   objective.first_sample = grid.samples(20).begin;
   const VecHandle theta = ones(7);
@@ -223,7 +223,7 @@ TEST(DescentTest, AResumedRunOnMinibatchesRepeatsTheStraightOneBitByBit) {
     expect_resumed_equals_straight(
         objective,
         [&](Objective& of, Vec theta) {
-          batches.push_back(std::make_unique<Minibatches>(grid, 20, 6, 7));
+          batches.push_back(std::make_unique<Minibatches>(grid.samples(20), 20, 6, 7));
           return std::make_unique<Descent>(of, theta, steps_of(0.1, method), forever, 10,
                                            batches.back().get());
         },

@@ -33,7 +33,7 @@ TEST(MinibatchTest, BatchesOfAnEpochAreDisjointAndCoverAllButTheRemainder) {
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
     for (const auto& [n, b] : {std::pair<Index, Index>{103, 10}, {64, 16}, {7, 1}, {7, 7}, {7, 4}, {1, 1}}) {
-      const Minibatches batches(grid, n, b, 5);
+      const Minibatches batches(grid.samples(n), n, b, 5);
       EXPECT_EQ(batches.batches_per_epoch(), n / b);
       for (Index epoch = 0; epoch < 3; ++epoch) {
         std::set<Index> seen;
@@ -56,7 +56,7 @@ TEST(MinibatchTest, BatchesOfAnEpochAreDisjointAndCoverAllButTheRemainder) {
 TEST(MinibatchTest, WithItsRemainderAnEpochHasEverySampleOnce) {
   const ProcessGrid grid(MPI_COMM_WORLD, 1);
   for (const auto& [n, b] : {std::pair<Index, Index>{103, 10}, {64, 16}, {7, 4}, {7, 7}, {1, 1}}) {
-    const Minibatches batches(grid, n, b, 5, true);
+    const Minibatches batches(grid.samples(n), n, b, 5, true);
     const Index whole = n / b, in_all = whole + (n % b > 0 ? 1 : 0);
     EXPECT_EQ(batches.batches_per_epoch(), in_all);
     for (Index epoch = 0; epoch < 3; ++epoch) {
@@ -80,8 +80,8 @@ TEST(MinibatchTest, BatchesAreTheSameOnEveryGrid) {
   const ProcessGrid alone(MPI_COMM_SELF);
   for (const int feature_ranks : feature_rank_choices()) {
     const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
-    const Minibatches batches(grid, 103, 10, 5);
-    const Minibatches reference(alone, 103, 10, 5);
+    const Minibatches batches(grid.samples(103), 103, 10, 5);
+    const Minibatches reference(alone.samples(103), 103, 10, 5);
     for (Index step = 0; step < 35; ++step)
       EXPECT_EQ(gathered(grid, 103, batches.at(step)), reference.at(step).local);
   }
@@ -89,18 +89,18 @@ TEST(MinibatchTest, BatchesAreTheSameOnEveryGrid) {
 
 TEST(MinibatchTest, AnyStepIsKnownWithoutTheOnesBefore) {
   const ProcessGrid grid(MPI_COMM_WORLD);
-  const Minibatches in_order(grid, 50, 8, 3);
+  const Minibatches in_order(grid.samples(50), 50, 8, 3);
   std::vector<Samples> batches;
   for (Index step = 0; step < 40; ++step) batches.push_back(in_order.at(step).local);
-  const Minibatches jumping(grid, 50, 8, 3);
+  const Minibatches jumping(grid.samples(50), 50, 8, 3);
   for (const Index step : {37, 2, 39, 0, 2, 17})
     EXPECT_EQ(jumping.at(step).local, batches[static_cast<std::size_t>(step)]);
 }
 
 TEST(MinibatchTest, EpochsAndSeedsDiffer) {
   const ProcessGrid alone(MPI_COMM_SELF);
-  const Minibatches one(alone, 100, 20, 1);
-  const Minibatches two(alone, 100, 20, 2);
+  const Minibatches one(alone.samples(100), 100, 20, 1);
+  const Minibatches two(alone.samples(100), 100, 20, 2);
   EXPECT_NE(one.at(0).local, one.at(1).local);
   EXPECT_NE(one.at(0).local, one.at(5).local);
   EXPECT_NE(one.at(0).local, two.at(0).local);
@@ -109,7 +109,7 @@ TEST(MinibatchTest, EpochsAndSeedsDiffer) {
 TEST(MinibatchTest, PlacesAreABijection) {
   const ProcessGrid alone(MPI_COMM_SELF);
   for (Index n = 1; n < 70; ++n) {
-    const Minibatches batches(alone, n, 1, 9);
+    const Minibatches batches(alone.samples(n), n, 1, 9);
     std::set<Index> places;
     for (Index i = 0; i < n; ++i) places.insert(batches.place(4, i));
     EXPECT_EQ(static_cast<Index>(places.size()), n);
@@ -133,7 +133,7 @@ double chi_square(const std::vector<Index>& counts) {
 TEST(MinibatchTest, PlacesAndPairsOfPlacesAreUniform) {
   const ProcessGrid alone(MPI_COMM_SELF);
   for (const Index n : {3, 5, 13}) {
-    const Minibatches batches(alone, n, 1, 17);
+    const Minibatches batches(alone.samples(n), n, 1, 17);
     std::vector<Index> place(static_cast<std::size_t>(n), 0);
     std::vector<Index> distance(static_cast<std::size_t>(n - 1), 0);  // of two neighbours, modulo n
     for (Index epoch = 0; epoch < 4000; ++epoch) {
@@ -155,7 +155,7 @@ TEST(MinibatchTest, ABatchThatTheDataCannotFillIsBadInput) {
   const ProcessGrid grid(MPI_COMM_WORLD);
   for (const Index batch : {Index{0}, Index{-3}, Index{11}}) {
     try {
-      const Minibatches batches(grid, 10, batch, 0);
+      const Minibatches batches(grid.samples(10), 10, batch, 0);
       FAIL() << "nothing was thrown";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::bad_input);

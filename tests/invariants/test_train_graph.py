@@ -1,0 +1,141 @@
+"""-model graph: one equilibrium over all nodes of a graph trains with the same results on every number of ranks and every grid,
+and its labelled nodes are samples like all others: dynamics, checkpoints, validation, ensembles, refusals."""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+import h5py
+import numpy as np
+
+from training import (BAD_INPUT, DATA, ENVIRONMENT, MPIEXEC, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
+                      parameters, patience, train)
+
+DIGITS_GRAPH = os.path.join(SOURCE, "data", "digits_graph.h5")
+GRIDS = [(1, 1), (2, 1), (3, 1), (4, 2)]
+CLASSES = ["-loss", "cross_entropy"]
+DESCENT = ["-dynamics", "descent", "-step_size", 0.1]
+ADAM = ["-dynamics", "descent", "-method", "adam", "-step_size", 0.05]
+SOLVER = 1e-9  # equilibria and adjoints are solved to 1e-12 at the worst node
+
+
+def make(*words):
+    subprocess.run([DATA, "graph", *map(str, words)], check=True, capture_output=True, timeout=patience(60),
+                   env={**os.environ, **ENVIRONMENT})
+
+
+class GraphTest(TrainingTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.chain = cls.path("chain.h5")
+        make("chain", "-chains", 6, "-length", 12, "-node_classes", 2, "-node_inputs", 5, "-train_share", 0.2, "-splits", 2,
+             "-out", cls.chain)
+
+    def graph(self, *options, data=None, **names):
+        return self.train("-model", "graph", "-data", data or self.chain, "-features", "identity", *options, **names)
+
+
+class Graphs(GraphTest):
+    def test_every_number_of_ranks_and_every_grid_gives_the_same_results(self):
+        for options in (["-gamma", 0.9], ["-activation", "tanh", "-graph_normalise", "walk"],
+                        ["-activation", "relu", "-weights", "spectral"]):
+            runs = [self.graph(*CLASSES, *DESCENT, "-width", 6, "-steps", 4, *options, "-grid_feature_ranks", features,
+                               ranks=ranks) for ranks, features in GRIDS]
+            losses = history(runs[0])["loss"]
+            self.assertTrue((np.diff(losses) < 0).all(), losses)
+            for run in runs[1:]:
+                np.testing.assert_allclose(history(run)["loss"], losses, rtol=SOLVER)
+                for name in ("train_accuracy", "validation_loss", "test_loss", "test_accuracy"):
+                    np.testing.assert_allclose(history(run)[name], history(runs[0])[name], rtol=1e-8, err_msg=name)
+                self.assert_same_parameters(run, runs[0], SOLVER)
+
+    def test_minibatches_of_labelled_nodes_are_the_same_on_every_number_of_ranks(self):
+        runs = [self.graph("-dynamics", "descent", "-step_size", 0.0005, "-width", 6, "-batch", 3, "-steps", 12, "-audit_every", 1,
+                           "-grid_feature_ranks", features, ranks=ranks) for ranks, features in GRIDS]
+        for run in runs[1:]:
+            np.testing.assert_allclose(history(run)["loss"], history(runs[0])["loss"], rtol=SOLVER)
+
+    def test_a_run_resumed_on_other_ranks_equals_the_straight_run(self):
+        options = ["-model", "graph", "-data", DIGITS_GRAPH, *CLASSES, *DESCENT, "-width", 8]
+        straight = self.train(*options, "-steps", 8, ranks=3)
+        run = self.train(*options, "-steps", 4, ranks=3)
+        self.assertEqual(len(history(run)["step"]), 5)
+        done = train("-run", run, "-resume", "-steps", 8, "-grid_feature_ranks", 2, ranks=4)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        np.testing.assert_allclose(history(run)["loss"], history(straight)["loss"], rtol=SOLVER)
+        self.assert_same_parameters(run, straight, SOLVER)
+
+    def test_all_dynamics_and_losses_train(self):
+        for options in (["-dynamics", "flow", "-time", 0.5], ["-dynamics", "minimise", "-steps", 4],
+                        ["-dynamics", "descent", "-step_size", 0.0005, "-batch", 9, "-steps", 18, "-audit_every", 18,
+                         "-warm_start", "false"],
+                        ["-loss", "cross_entropy", *DESCENT, "-steps", 3, "-class_weight", "balanced"]):
+            losses = history(self.graph("-width", 6, *options, ranks=2))["loss"]
+            self.assertLess(losses[-1], losses[0], options)
+
+    def test_far_nodes_of_a_chain_are_classified(self):
+        run = self.graph(*CLASSES, "-gamma", 0.95, "-width", 8, *ADAM, "-steps", 60, ranks=2)
+        found = history(run)
+        self.assertEqual(found["test_accuracy"][-1], 1.0)
+        self.assertEqual(attributes(run)["network"], "graph, softmax weights, gamma = 0.95, identity, S symmetric")
+        self.assertEqual({name: block.shape for name, block in parameters(checkpoints(run)[-1]).items()},
+                         {"A": (8, 8), "V": (8, 6), "b": (8, 1), "B": (2, 8)})
+
+    def test_an_ensemble_takes_every_split(self):
+        run = self.new_run()
+        done = train("-model", "graph", "-data", self.chain, *CLASSES, *DESCENT, "-width", 4, "-steps", 2, "-grid", "split=0,1",
+                     "-run", run, ranks=2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        members = sorted(os.path.join(run, name) for name in os.listdir(run) if os.path.isdir(os.path.join(run, name)))
+        members = [member for member in members if os.path.exists(os.path.join(member, "run.h5"))]
+        self.assertEqual(len(members), 2)
+        first, second = (history(member)["loss"] for member in members)
+        self.assertFalse(np.allclose(first, second), "two splits have different training nodes")
+
+    def test_validation_nodes_end_the_run_and_name_the_best_step(self):
+        run = self.graph(*CLASSES, *ADAM, "-width", 6, "-steps", 200, "-patience", 5, "-validation_measure", "accuracy")
+        self.assertLess(history(run)["step"][-1], 200)
+        with open(os.path.join(run, "checkpoints", "best"), encoding="utf-8") as file:
+            self.assertIn(file.read().strip(), [os.path.basename(path) for path in checkpoints(run)])
+
+
+class Refusals(GraphTest, RefusalTest):
+    def test_bad_input_is_named(self):
+        graph = ["-model", "graph"]
+        self.refuse(*graph, "-split", 2, words=["split 2 does not exist", "2 splits"], data=self.chain)
+        self.refuse(*graph, "-objective", "unrolled", words=["-objective unrolled", "equilibrium"], data=self.chain)
+        self.refuse(*graph, words=["poise-graph-1", "-model graph"], data=self.regression)
+        self.refuse(words=["poise-graph-1", "-model graph"], data=self.chain)
+        self.refuse("-split", 1, words=["-split 1", "-model graph"])
+        self.refuse(*graph, "-validation_fraction", 0.2, words=["-validation_fraction"], data=self.chain)
+        self.refuse(*graph, *DESCENT, "-batch", 1000, words=["-batch 1000", "training samples"], data=self.chain)
+
+    def test_a_changed_edge_ends_a_resumed_run(self):
+        data = shutil.copy(self.chain, self.path("changed.h5"))
+        run = self.graph(*DESCENT, "-width", 4, "-steps", 1, data=data)
+        with h5py.File(data, "r+") as file:
+            neighbours = file["graph/indices"]
+            starts = file["graph/indptr"][:]
+            # The two ends of the first chain change their neighbours: 0-1 and 10-11 become 0-10 and 1-11.
+            rows = [neighbours[starts[i]:starts[i + 1]].tolist() for i in range(12)]
+            rows[0], rows[1], rows[10], rows[11] = [10], [2, 11], [0, 9], [1]
+            neighbours[:starts[12]] = np.concatenate(rows)
+        done = train("-run", run, "-resume", "-steps", 2)
+        self.assertEqual(done.returncode, BAD_INPUT, done.stdout)
+        self.assertIn("differ from the samples that the run", done.stderr)
+
+    def test_other_programs_say_that_they_do_not_know_graphs(self):
+        run = self.graph(*DESCENT, "-width", 4, "-steps", 1)
+        for program in ("audit", "spectrum", "predict"):
+            words = [os.environ["POISE_" + program.upper()], "-run", run]
+            words += ["-data", self.chain, "-out", self.path("out.h5")] if program == "predict" else []
+            done = subprocess.run([MPIEXEC, "-n", "2", *words], capture_output=True, text=True, timeout=patience(60), check=False,
+                                  env={**os.environ, **ENVIRONMENT})
+            self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
+            self.assertIn("-model graph", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
