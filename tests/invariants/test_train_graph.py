@@ -83,6 +83,14 @@ class Graphs(GraphTest):
         self.assertEqual({name: block.shape for name, block in parameters(checkpoints(run)[-1]).items()},
                          {"A": (8, 8), "V": (8, 6), "b": (8, 1), "B": (2, 8)})
 
+    def test_an_unrolled_network_does_not_see_far_nodes(self):
+        """In a chain, only the first node says the class: five layers reach the five nodes behind it."""
+        options = [*CLASSES, *ADAM, "-gamma", 0.95, "-width", 8, "-steps", 60]
+        shallow, deep = (self.graph(*options, "-objective", "unrolled", "-depth", depth, ranks=2) for depth in (3, 60))
+        self.assertLess(history(shallow)["test_accuracy"][-1], 0.9)
+        self.assertEqual(history(deep)["test_accuracy"][-1], 1.0)
+        self.assertEqual(attributes(deep)["gradient"], "exact of the unrolled network")
+
     def test_an_ensemble_takes_every_split(self):
         run = self.new_run()
         done = train("-model", "graph", "-data", self.chain, *CLASSES, *DESCENT, "-width", 4, "-steps", 2, "-grid", "split=0,1",
@@ -105,7 +113,7 @@ class Refusals(GraphTest, RefusalTest):
     def test_bad_input_is_named(self):
         graph = ["-model", "graph"]
         self.refuse(*graph, "-split", 2, words=["split 2 does not exist", "2 splits"], data=self.chain)
-        self.refuse(*graph, "-objective", "unrolled", words=["-objective unrolled", "equilibrium"], data=self.chain)
+        self.refuse(*graph, "-objective", "collapsed", words=["-model graph", "-objective"], data=self.chain)
         self.refuse(*graph, words=["poise-graph-1", "-model graph"], data=self.regression)
         self.refuse(words=["poise-graph-1", "-model graph"], data=self.chain)
         self.refuse("-split", 1, words=["-split 1", "-model graph"])

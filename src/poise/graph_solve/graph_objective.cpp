@@ -20,80 +20,131 @@ std::shared_ptr<PerronVector> perron_of(const EquilibriumMap& map) {
 }  // namespace
 
 // All labelled nodes of a rank are one panel without features: the states of all nodes are found before.
-GraphObjective::GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
-                               std::vector<double> features, const Problem& problem, const Settings& settings)
+NodeObjective::NodeObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
+                             std::vector<double> features, const Problem& problem, bool keeps_map)
     : SampleObjective(layout, problem, map.local_states(), 0, std::numeric_limits<Index>::max() / 2),
       map_(map),
-      settings_(settings),
       equation_(layout.grid(), map, matrix),
-      perron_(perron_of(map)),
-      equilibrium_(equation_, perron_, settings.rtol),
-      adjoint_(equation_, perron_, equilibrium_.rtol()),
-      features_(std::move(features)) {
+      features_(std::move(features)),
+      keeps_map_(keeps_map) {
   for (const char* event : {"Equilibrium", "Adjoint"}) (void)LogEvent(event);
-  const auto size = static_cast<std::size_t>(equation_.local_size());
-  for (auto* block : {&injection_, &z_, &cotangent_, &lambda_}) block->resize(size);
-  slopes_.resize(static_cast<std::size_t>(map.slope_rows() * equation_.local_nodes()));
+  for (auto* block : {&injection_, &z_, &cotangent_})
+    block->resize(static_cast<std::size_t>(equation_.local_size()));
 }
 
-void GraphObjective::forget() {
+void NodeObjective::forget() {
   map_.forget();
   solved_for_.forget();
-  warm_states_ = warm_adjoint_ = false;
 }
 
-void GraphObjective::predict(Index /*count*/, const double* /*features*/, Prediction& /*prediction*/) {
+void NodeObjective::predict(Index /*count*/, const double* /*features*/, Prediction& /*prediction*/) {
   throw Error(ExitCode::failed, "nodes of a graph have no outputs apart from the graph", true);
 }
 
-void GraphObjective::load_network(Vec theta) {
+void NodeObjective::load_network(Vec theta) {
   static const LogEvent event("Equilibrium");
   const auto scope = event.begin();
-  if (!settings_.warm_start) map_.forget();
+  if (!keeps_map_) map_.forget();
   map_.set_parameters(theta);
   if (solved_for_.matches(theta)) return;
-  if (perron_) perron_->invalidate();
   map_.inject(equation_.local_nodes(), features_.data(), injection_.data());
-  if (!warm_states_) z_ = injection_;  // a better start than 0: it is h(0)
-  solved_for_.forget();                // unless the solve succeeds
-  forward_ = require(equilibrium_.solve(injection_.data(), z_.data(), slopes_.data()), true);
+  solved_for_.forget();  // unless the states are found
+  forward_ = find_states(z_);
   solved_for_.remember(theta);
-  warm_states_ = settings_.warm_start;
 }
 
-void GraphObjective::clear_network_gradient() {
+void NodeObjective::clear_network_gradient() {
   map_.clear_gradient();
   std::fill(cotangent_.begin(), cotangent_.end(), 0.0);
 }
 
-void GraphObjective::forward(Panel& panel, bool /*with_gradient*/, Evaluation& /*result*/) {
+void NodeObjective::forward(Panel& panel, bool /*with_gradient*/, Evaluation& /*result*/) {
   const Index rows = map_.local_states();
   for (Index c = 0; c < panel.p; ++c)
     std::copy_n(z_.data() + panel.samples.nodes[panel.local[c]] * rows, rows, panel.state.data() + c * rows);
 }
 
-void GraphObjective::backward(Panel& panel, Evaluation& /*result*/) {
+void NodeObjective::backward(Panel& panel, Evaluation& /*result*/) {
   const Index rows = map_.local_states();
   for (Index c = 0; c < panel.p; ++c)
     std::copy_n(panel.cotangent.data() + c * rows, rows,
                 cotangent_.data() + panel.samples.nodes[panel.local[c]] * rows);
 }
 
-void GraphObjective::write_network_gradient(Vec gradient) {
+void NodeObjective::write_network_gradient(Vec gradient) {
   {
     static const LogEvent event("Adjoint");
     const auto scope = event.begin();
-    if (!warm_adjoint_) lambda_ = cotangent_;
-    backward_ = require(adjoint_.solve(slopes_.data(), cotangent_.data(), lambda_.data()), true);
-    warm_adjoint_ = settings_.warm_start;
+    backward_ = add_gradient(cotangent_);
   }
-  equation_.add_gradient(slopes_.data(), z_.data(), features_.data(), lambda_.data());
   map_.write_gradient(gradient);
 }
 
-void GraphObjective::end_pass(Evaluation& result) {
+void NodeObjective::end_pass(Evaluation& result) {
   result.equilibrium = forward_;
   result.adjoint = backward_;
+}
+
+GraphObjective::GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
+                               std::vector<double> features, const Problem& problem, const Settings& settings)
+    : NodeObjective(layout, map, matrix, std::move(features), problem, settings.warm_start),
+      settings_(settings),
+      perron_(perron_of(map)),
+      equilibrium_(equation(), perron_, settings.rtol),
+      adjoint_(equation(), perron_, equilibrium_.rtol()),
+      slopes_(static_cast<std::size_t>(map.slope_rows() * equation().local_nodes())) {}
+
+void GraphObjective::forget() {
+  NodeObjective::forget();
+  warm_states_ = warm_adjoint_ = false;
+}
+
+Outcome GraphObjective::find_states(std::vector<double>& states) {
+  if (perron_) perron_->invalidate();
+  if (!warm_states_) states = injection();  // a better start than 0: it is h(0) of a linear map
+  const Outcome outcome =
+      require(equilibrium_.solve(injection().data(), states.data(), slopes_.data()), true);
+  warm_states_ = settings_.warm_start;
+  return outcome;
+}
+
+Outcome GraphObjective::add_gradient(const std::vector<double>& cotangent) {
+  if (!warm_adjoint_) lambda_ = cotangent;
+  const Outcome outcome = require(adjoint_.solve(slopes_.data(), cotangent.data(), lambda_.data()), true);
+  warm_adjoint_ = settings_.warm_start;
+  equation().add_gradient(slopes_.data(), states().data(), features().data(), lambda_.data());
+  return outcome;
+}
+
+UnrolledGraphObjective::UnrolledGraphObjective(const ParameterLayout& layout, EquilibriumMap& map,
+                                               const GraphMatrix& matrix, std::vector<double> features,
+                                               const Problem& problem, Index depth)
+    : NodeObjective(layout, map, matrix, std::move(features), problem, false),
+      layers_(static_cast<std::size_t>(std::max<Index>(depth, 0)),
+              std::vector<double>(static_cast<std::size_t>(equation().local_size()), 0.0)),
+      slopes_(static_cast<std::size_t>(map.slope_rows() * equation().local_nodes())),
+      next_(static_cast<std::size_t>(equation().local_size())) {
+  if (depth < 1) throw Error(ExitCode::bad_input, "an unrolled network has at least one layer", true);
+}
+
+Outcome UnrolledGraphObjective::find_states(std::vector<double>& states) {
+  for (std::size_t k = 0; k < layers_.size(); ++k)
+    equation().apply(layers_[k].data(), injection().data(),
+                     k + 1 < layers_.size() ? layers_[k + 1].data() : states.data());
+  return {};
+}
+
+Outcome UnrolledGraphObjective::add_gradient(const std::vector<double>& cotangent) {
+  lambda_ = cotangent;
+  for (std::size_t k = layers_.size(); k-- > 0;) {
+    const std::vector<double>& after = k + 1 < layers_.size() ? layers_[k + 1] : states();
+    equation().linearise(layers_[k].data(), after.data(), slopes_.data());
+    equation().add_gradient(slopes_.data(), layers_[k].data(), features().data(), lambda_.data());
+    if (k == 0) break;
+    equation().jacobian_transpose(slopes_.data(), lambda_.data(), next_.data());
+    lambda_.swap(next_);
+  }
+  return {};
 }
 
 }  // namespace graph_solve

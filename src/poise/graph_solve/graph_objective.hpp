@@ -10,20 +10,12 @@
 namespace poise {
 inline namespace graph_solve {
 
-/// Loss and gradient of the labelled nodes of a graph, f_n = B z_n with Z = h(ZS), THEORY.md 8.1 and 8.3. All
-/// nodes have features and states; the samples of the problem are the labelled nodes (SampleSet::nodes). An
-/// evaluation solves one equilibrium and one adjoint over the nodes of all ranks, also for a minibatch, which
-/// only takes some of the labels. Test and validation nodes are scored by the states of the same equilibrium.
-class GraphObjective final : public SampleObjective {
+/// Loss and gradient of the labelled nodes of a graph, f_n = B z_n. All nodes have features and states; the
+/// samples of the problem are the labelled nodes (SampleSet::nodes), also in a minibatch, which only takes
+/// some of the labels. Test and validation nodes are scored by the same states. A subclass finds the states
+/// of all nodes and propagates ∂L/∂Z back.
+class NodeObjective : public SampleObjective {
  public:
-  struct Settings {
-    double rtol = 1e-12;      ///< default of -eq_snes_rtol and -adj_ksp_rtol
-    bool warm_start = false;  ///< solves start from the solution before (-warm_start)
-  };
-  /// Collective on the world. `features`: φ of the own nodes, d_f x n_r, column-major. `layout`, `map`,
-  /// `matrix` and `problem` must outlive it.
-  GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
-                 std::vector<double> features, const Problem& problem, const Settings& settings);
   void forget() override;
   /// Throws failure: a node has no output apart from the graph. `states` has the states of all nodes.
   void predict(Index count, const double* features, Prediction& prediction) override;
@@ -34,6 +26,20 @@ class GraphObjective final : public SampleObjective {
   /// Of the last evaluation: φ through the map's input weights, m_f x n_r.
   [[nodiscard]] const std::vector<double>& injection() const { return injection_; }
 
+ protected:
+  /// Collective on the world. `features`: φ of the own nodes, d_f x n_r, column-major. `layout`, `map`,
+  /// `matrix` and `problem` must outlive it. `keeps_map`: whether the map may remember earlier parameters.
+  NodeObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
+                std::vector<double> features, const Problem& problem, bool keeps_map);
+  /// Collective on the world. Computes `states` from `injection` at the map's parameters.
+  virtual Outcome find_states(std::vector<double>& states) = 0;
+  /// Collective on the world. Adds the gradient to the gradient of the map. `cotangent`: ∂L/∂Z.
+  virtual Outcome add_gradient(const std::vector<double>& cotangent) = 0;
+
+  [[nodiscard]] EquilibriumMap& map() { return map_; }
+  [[nodiscard]] GraphEquation& equation() { return equation_; }
+  [[nodiscard]] const std::vector<double>& features() const { return features_; }
+
  private:
   void load_network(Vec theta) override;
   void clear_network_gradient() override;
@@ -43,15 +49,52 @@ class GraphObjective final : public SampleObjective {
   void end_pass(Evaluation& result) override;
 
   EquilibriumMap& map_;
-  Settings settings_;
   GraphEquation equation_;
+  std::vector<double> features_, injection_, z_, cotangent_;
+  bool keeps_map_;
+  Outcome forward_, backward_;
+  VecState solved_for_;
+};
+
+/// The states are the equilibrium Z = h(ZS), THEORY.md 8.1 and 8.3: an evaluation solves one equilibrium and
+/// one adjoint over the nodes of all ranks.
+class GraphObjective final : public NodeObjective {
+ public:
+  struct Settings {
+    double rtol = 1e-12;      ///< default of -eq_snes_rtol and -adj_ksp_rtol
+    bool warm_start = false;  ///< solves start from the solution before (-warm_start)
+  };
+  /// Collective on the world; see NodeObjective.
+  GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
+                 std::vector<double> features, const Problem& problem, const Settings& settings);
+  void forget() override;
+
+ private:
+  Outcome find_states(std::vector<double>& states) override;
+  Outcome add_gradient(const std::vector<double>& cotangent) override;
+
+  Settings settings_;
   std::shared_ptr<PerronVector> perron_;
   GraphEquilibrium equilibrium_;
   GraphAdjoint adjoint_;
-  std::vector<double> features_, injection_, z_, slopes_, cotangent_, lambda_;
-  Outcome forward_, backward_;
-  VecState solved_for_;
+  std::vector<double> slopes_, lambda_;
   bool warm_states_ = false, warm_adjoint_ = false;
+};
+
+/// The states are those after `depth` layers Z ← h(ZS), from Z = 0 on; the gradient is exact. What is further
+/// away than `depth` edges does not reach a node. Keeps the states of all layers: depth m_f n_r numbers.
+class UnrolledGraphObjective final : public NodeObjective {
+ public:
+  /// Collective on the world; see NodeObjective. Throws bad_input if the depth is below 1.
+  UnrolledGraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
+                         std::vector<double> features, const Problem& problem, Index depth);
+
+ private:
+  Outcome find_states(std::vector<double>& states) override;
+  Outcome add_gradient(const std::vector<double>& cotangent) override;
+
+  std::vector<std::vector<double>> layers_;  ///< Z after 0, 1, …, depth - 1 layers
+  std::vector<double> slopes_, lambda_, next_;
 };
 
 }  // namespace graph_solve

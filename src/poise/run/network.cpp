@@ -98,10 +98,11 @@ std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings
 }
 
 std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem, const GraphNodes& graph) {
-  if (!settings_.solves_equilibria())
-    throw usage("-objective " + settings_.objective + ": -model graph has the objective equilibrium alone");
   graph_matrix_ = std::make_unique<GraphMatrix>(layout_.grid(), graph.rows, settings_.normalisation,
                                                 map_->local_states());
+  if (settings_.is_unrolled())
+    return std::make_unique<UnrolledGraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
+                                                    settings_.depth);
   return std::make_unique<GraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
                                           GraphObjective::Settings{.warm_start = settings_.warm_start});
 }

@@ -46,9 +46,7 @@ class Network {
   /// Whether solves can fail, and so fall back.
   [[nodiscard]] bool solves_equilibria() const { return equilibrium_ != nullptr; }
   /// Whether evaluations remember states for later ones: the same on all ranks, also on one without samples.
-  [[nodiscard]] bool remembers() const {
-    return (equilibrium_ != nullptr || graph_matrix_) && settings_.warm_start;
-  }
+  [[nodiscard]] bool remembers() const { return settings_.solves_equilibria() && settings_.warm_start; }
   /// Collective on the world. Bytes of what they remember, the largest of all ranks.
   [[nodiscard]] double warm_bytes() const;
   /// Collective on the world. What is known at θ of the equilibria; norm "" without an equilibrium model.

@@ -336,7 +336,8 @@ void Report::print_data() const {
   const Index held_out = experiment_.problem().validation.total;
   const GraphNodes* graph = experiment_.data().graph();
   const std::string nodes =
-      graph != nullptr ? plural(graph->rows.nodes, "node") + " (split " + to_text(settings_.split) + "), " : "";
+      graph != nullptr ? plural(graph->rows.nodes, "node") + " (split " + to_text(settings_.split) + "), "
+                       : "";
   say_and_log("  data      %s: %s%s, %s%s, %s, %s\n", data.path.c_str(), nodes.c_str(),
               plural(experiment_.problem().train.total, "training sample").c_str(),
               held_out > 0 ? (plural(held_out, "validation sample") + ", ").c_str() : "",

@@ -134,6 +134,29 @@ TEST(GraphObjective, ALossOfOneLabelIsTheLossOfItsOutputs) {
   }
 }
 
+TEST(UnrolledGraphObjective, ItsGradientHasATaylorRemainderOfSecondOrder) {
+  std::vector<LabelledGraph::Case> cases(2);
+  cases[1].shape = {.activation = Activation::identity, .gamma = 0.9};
+  for (const int f : feature_rank_choices())
+    for (const auto& c : cases)
+      for (const Index depth : {Index{1}, Index{3}}) {
+        LabelledGraph model(f, c);
+        UnrolledGraphObjective unrolled(model.layout, model.map, model.matrix, model.features(),
+                                        model.problem, depth);
+        EXPECT_NEAR(taylor_order(unrolled, model.layout, model.theta.get(), 2e-4), 2.0, 0.1) << depth;
+      }
+}
+
+TEST(UnrolledGraphObjective, ManyLayersHaveTheLossAndTheGradientOfTheEquilibrium) {
+  LabelledGraph model(1, {});
+  UnrolledGraphObjective unrolled(model.layout, model.map, model.matrix, model.features(), model.problem,
+                                  400);
+  const auto layers = gradient_of(unrolled, model.theta.get());
+  const auto exact = gradient_of(model.objective, model.theta.get());
+  EXPECT_NEAR(layers.loss, exact.loss, 1e-10);
+  EXPECT_LT(relative_distance(layers.entries, exact.entries), 1e-9);
+}
+
 TEST(GraphObjective, MinibatchesOfTheLabelsAddUpToTheWhole) {
   LabelledGraph model(1, {});
   const auto whole = gradient_of(model.objective, model.theta.get());
