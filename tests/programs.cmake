@@ -57,7 +57,7 @@ set_tests_properties(diagnostics PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_
 
 add_test(NAME readme COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_readme.py
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+set_tests_properties(readme PROPERTIES PROCESSORS 2 TIMEOUT 900 LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
 # A crash and an endless loop inside HDF5. Not with the sanitizers, which report them themselves.

@@ -9,6 +9,7 @@ import unittest
 import h5py
 import numpy as np
 
+from python_package import poise
 from training import (BAD_INPUT, DATA, ENVIRONMENT, MPIEXEC, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
                       parameters, patience, train)
 
@@ -84,7 +85,7 @@ class Graphs(GraphTest):
                          {"A": (8, 8), "V": (8, 6), "b": (8, 1), "B": (2, 8)})
 
     def test_an_unrolled_network_does_not_see_far_nodes(self):
-        """In a chain, only the first node says the class: five layers reach the five nodes behind it."""
+        """In a chain, only the first node says the class: three layers reach the two nodes behind it."""
         options = [*CLASSES, *ADAM, "-gamma", 0.95, "-width", 8, "-steps", 60]
         shallow, deep = (self.graph(*options, "-objective", "unrolled", "-depth", depth, ranks=2) for depth in (3, 60))
         self.assertLess(history(shallow)["test_accuracy"][-1], 0.9)
@@ -143,6 +144,8 @@ class Refusals(GraphTest, RefusalTest):
                                   env={**os.environ, **ENVIRONMENT})
             self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
             self.assertIn("-model graph", done.stderr)
+        with self.assertRaisesRegex(poise.Error, "-model graph"):
+            poise.open_run(run).model()
 
 
 if __name__ == "__main__":

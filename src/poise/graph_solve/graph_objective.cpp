@@ -6,6 +6,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/error.hpp"
 #include "poise/base/log_event.hpp"
+#include "poise/base/mpi_count.hpp"
 
 namespace poise {
 inline namespace graph_solve {
@@ -21,11 +22,13 @@ std::shared_ptr<PerronVector> perron_of(const EquilibriumMap& map) {
 
 // All labelled nodes of a rank are one panel without features: the states of all nodes are found before.
 NodeObjective::NodeObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
-                             std::vector<double> features, const Problem& problem, bool keeps_map)
+                             std::vector<double> features, const Problem& problem, bool normalise,
+                             bool keeps_map)
     : SampleObjective(layout, problem, map.local_states(), 0, std::numeric_limits<Index>::max() / 2),
       map_(map),
       equation_(layout.grid(), map, matrix),
       features_(std::move(features)),
+      normalise_(normalise),
       keeps_map_(keeps_map) {
   for (const char* event : {"Equilibrium", "Adjoint"}) (void)LogEvent(event);
   for (auto* block : {&injection_, &z_, &cotangent_})
@@ -62,13 +65,35 @@ void NodeObjective::forward(Panel& panel, bool /*with_gradient*/, Evaluation& /*
   const Index rows = map_.local_states();
   for (Index c = 0; c < panel.p; ++c)
     std::copy_n(z_.data() + panel.samples.nodes[panel.local[c]] * rows, rows, panel.state.data() + c * rows);
+  if (!normalise_) return;
+  norms_.resize(static_cast<std::size_t>(panel.p));
+  column_norms(layout().grid().feature(), rows, panel.p, panel.state.data(), norms_.data());
+  for (Index c = 0; c < panel.p; ++c)
+    for (Index i = 0; i < rows; ++i)
+      if (norms_[c] > 0.0) panel.state[c * rows + i] /= norms_[c];
 }
 
 void NodeObjective::backward(Panel& panel, Evaluation& /*result*/) {
   const Index rows = map_.local_states();
+  if (normalise_) differentiate_norm(panel);
   for (Index c = 0; c < panel.p; ++c)
     std::copy_n(panel.cotangent.data() + c * rows, rows,
                 cotangent_.data() + panel.samples.nodes[panel.local[c]] * rows);
+}
+
+/// Of y = z/‖z‖₂: ∂L/∂z = (g − y yᵀg)/‖z‖₂ with g = ∂L/∂y; the panel's state is y. At z = 0 it is 0.
+void NodeObjective::differentiate_norm(Panel& panel) {
+  const Index rows = map_.local_states();
+  std::vector<double> products(static_cast<std::size_t>(panel.p), 0.0);
+  for (Index c = 0; c < panel.p; ++c)
+    for (Index i = 0; i < rows; ++i) products[c] += panel.state[c * rows + i] * panel.cotangent[c * rows + i];
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, products.data(), mpi_count(panel.p), MPI_DOUBLE, MPI_SUM,
+                          layout().grid().feature()));
+  for (Index c = 0; c < panel.p; ++c)
+    for (Index i = 0; i < rows; ++i) {
+      double& entry = panel.cotangent[c * rows + i];
+      entry = norms_[c] > 0.0 ? (entry - products[c] * panel.state[c * rows + i]) / norms_[c] : 0.0;
+    }
 }
 
 void NodeObjective::write_network_gradient(Vec gradient) {
@@ -87,7 +112,8 @@ void NodeObjective::end_pass(Evaluation& result) {
 
 GraphObjective::GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
                                std::vector<double> features, const Problem& problem, const Settings& settings)
-    : NodeObjective(layout, map, matrix, std::move(features), problem, settings.warm_start),
+    : NodeObjective(layout, map, matrix, std::move(features), problem, settings.normalise,
+                    settings.warm_start),
       settings_(settings),
       perron_(perron_of(map)),
       equilibrium_(equation(), perron_, settings.rtol),
@@ -112,14 +138,14 @@ Outcome GraphObjective::add_gradient(const std::vector<double>& cotangent) {
   if (!warm_adjoint_) lambda_ = cotangent;
   const Outcome outcome = require(adjoint_.solve(slopes_.data(), cotangent.data(), lambda_.data()), true);
   warm_adjoint_ = settings_.warm_start;
-  equation().add_gradient(slopes_.data(), states().data(), features().data(), lambda_.data());
+  own_equation().add_gradient(slopes_.data(), states().data(), features().data(), lambda_.data());
   return outcome;
 }
 
 UnrolledGraphObjective::UnrolledGraphObjective(const ParameterLayout& layout, EquilibriumMap& map,
                                                const GraphMatrix& matrix, std::vector<double> features,
-                                               const Problem& problem, Index depth)
-    : NodeObjective(layout, map, matrix, std::move(features), problem, false),
+                                               const Problem& problem, Index depth, bool normalise)
+    : NodeObjective(layout, map, matrix, std::move(features), problem, normalise, false),
       layers_(static_cast<std::size_t>(std::max<Index>(depth, 0)),
               std::vector<double>(static_cast<std::size_t>(equation().local_size()), 0.0)),
       slopes_(static_cast<std::size_t>(map.slope_rows() * equation().local_nodes())),
@@ -139,7 +165,7 @@ Outcome UnrolledGraphObjective::add_gradient(const std::vector<double>& cotangen
   for (std::size_t k = layers_.size(); k-- > 0;) {
     const std::vector<double>& after = k + 1 < layers_.size() ? layers_[k + 1] : states();
     equation().linearise(layers_[k].data(), after.data(), slopes_.data());
-    equation().add_gradient(slopes_.data(), layers_[k].data(), features().data(), lambda_.data());
+    own_equation().add_gradient(slopes_.data(), layers_[k].data(), features().data(), lambda_.data());
     if (k == 0) break;
     equation().jacobian_transpose(slopes_.data(), lambda_.data(), next_.data());
     lambda_.swap(next_);

@@ -10,10 +10,10 @@
 namespace poise {
 inline namespace graph_solve {
 
-/// Loss and gradient of the labelled nodes of a graph, f_n = B z_n. All nodes have features and states; the
-/// samples of the problem are the labelled nodes (SampleSet::nodes), also in a minibatch, which only takes
-/// some of the labels. Test and validation nodes are scored by the same states. A subclass finds the states
-/// of all nodes and propagates ∂L/∂Z back.
+/// Loss and gradient of the labelled nodes of a graph, f_n = B z_n, or B z_n/‖z_n‖₂ (`normalise`). All nodes
+/// have features and states; the samples of the problem are the labelled nodes (SampleSet::nodes), also in a
+/// minibatch, which only takes some of the labels. Test and validation nodes are scored by the same states. A
+/// subclass finds the states of all nodes and propagates ∂L/∂Z back.
 class NodeObjective : public SampleObjective {
  public:
   void forget() override;
@@ -28,16 +28,17 @@ class NodeObjective : public SampleObjective {
 
  protected:
   /// Collective on the world. `features`: φ of the own nodes, d_f x n_r, column-major. `layout`, `map`,
-  /// `matrix` and `problem` must outlive it. `keeps_map`: whether the map may remember earlier parameters.
+  /// `matrix` and `problem` must outlive it. `normalise`: -normalise_states. `keeps_map`: whether the map may
+  /// remember earlier parameters.
   NodeObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
-                std::vector<double> features, const Problem& problem, bool keeps_map);
+                std::vector<double> features, const Problem& problem, bool normalise, bool keeps_map);
   /// Collective on the world. Computes `states` from `injection` at the map's parameters.
   virtual Outcome find_states(std::vector<double>& states) = 0;
   /// Collective on the world. Adds the gradient to the gradient of the map. `cotangent`: ∂L/∂Z.
   virtual Outcome add_gradient(const std::vector<double>& cotangent) = 0;
 
   [[nodiscard]] EquilibriumMap& map() { return map_; }
-  [[nodiscard]] GraphEquation& equation() { return equation_; }
+  [[nodiscard]] GraphEquation& own_equation() { return equation_; }
   [[nodiscard]] const std::vector<double>& features() const { return features_; }
 
  private:
@@ -46,12 +47,14 @@ class NodeObjective : public SampleObjective {
   void write_network_gradient(Vec gradient) override;
   void forward(Panel& panel, bool with_gradient, Evaluation& result) override;
   void backward(Panel& panel, Evaluation& result) override;
+  void differentiate_norm(Panel& panel);
   void end_pass(Evaluation& result) override;
 
   EquilibriumMap& map_;
   GraphEquation equation_;
   std::vector<double> features_, injection_, z_, cotangent_;
-  bool keeps_map_;
+  bool normalise_, keeps_map_;
+  std::vector<double> norms_;  ///< with `normalise_`: ‖z‖₂ of the panel's nodes
   Outcome forward_, backward_;
   VecState solved_for_;
 };
@@ -63,6 +66,7 @@ class GraphObjective final : public NodeObjective {
   struct Settings {
     double rtol = 1e-12;      ///< default of -eq_snes_rtol and -adj_ksp_rtol
     bool warm_start = false;  ///< solves start from the solution before (-warm_start)
+    bool normalise = false;   ///< the readout sees z/‖z‖₂ (-normalise_states)
   };
   /// Collective on the world; see NodeObjective.
   GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
@@ -87,7 +91,8 @@ class UnrolledGraphObjective final : public NodeObjective {
  public:
   /// Collective on the world; see NodeObjective. Throws bad_input if the depth is below 1.
   UnrolledGraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
-                         std::vector<double> features, const Problem& problem, Index depth);
+                         std::vector<double> features, const Problem& problem, Index depth,
+                         bool normalise = false);
 
  private:
   Outcome find_states(std::vector<double>& states) override;

@@ -11,7 +11,9 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "poise/base/agree.hpp"
@@ -65,37 +67,45 @@ std::vector<Extent> gaps_between(std::vector<Extent> entries, std::uint64_t size
   return gaps;
 }
 
-/// Empty if the file cannot be read; errno says why.
-std::string bytes_at(int descriptor, Extent extent) {
-  std::string bytes(extent.bytes, '\0');
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = ::pread(descriptor, bytes.data() + done, bytes.size() - done,
-                                  static_cast<off_t>(extent.begin + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return {};
-    done += static_cast<std::size_t>(count);
-  }
-  return bytes;
-}
-
-/// Owner of a file descriptor.
+/// The bytes of a file. Throws with `code` if the file cannot be read.
 class Reader {
  public:
-  explicit Reader(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~Reader() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+  Reader(std::string path, ExitCode code)
+      : path_(std::move(path)), code_(code), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) fail();
   }
+  ~Reader() { ::close(descriptor_); }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-  /// 0 if the file cannot be read.
+
   [[nodiscard]] std::uint64_t size() const {
-    const off_t end = descriptor_ < 0 ? 0 : ::lseek(descriptor_, 0, SEEK_END);
-    return end < 0 ? 0 : static_cast<std::uint64_t>(end);
+    const off_t end = ::lseek(descriptor_, 0, SEEK_END);
+    if (end < 0) fail();
+    return static_cast<std::uint64_t>(end);
+  }
+  /// Fewer bytes if the file ends before.
+  [[nodiscard]] std::string read(Extent extent) const {
+    std::string bytes(extent.bytes, '\0');
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = ::pread(descriptor_, bytes.data() + done, bytes.size() - done,
+                                    static_cast<off_t>(extent.begin + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail();
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    bytes.resize(done);
+    return bytes;
   }
 
  private:
+  [[noreturn]] void fail() const {
+    throw Error(code_, fmt::format("cannot read file '{}': {}", path_, std::strerror(errno)), false);
+  }
+
+  std::string path_;
+  ExitCode code_;
   int descriptor_;
 };
 
@@ -118,17 +128,10 @@ void append_heaps(std::vector<std::int64_t>& rows, const std::string& bytes, std
 
 /// The rows of `heaps_attribute`. `entries`: of all data sets.
 std::vector<std::int64_t> find_heaps(const std::string& path, const std::vector<Extent>& entries) {
-  const Reader reader(path);
+  const Reader reader(path, ExitCode::failed);
   std::vector<std::int64_t> rows;
-  bool good = reader.size() > 0;
-  for (const Extent& gap : gaps_between(entries, reader.size())) {
-    const std::string bytes = bytes_at(reader.descriptor(), gap);
-    good = good && bytes.size() == gap.bytes;
-    append_heaps(rows, bytes, gap.begin);
-  }
-  if (!good)
-    throw failure(
-        fmt::format("cannot read file '{}' for the checksums of its texts: {}", path, std::strerror(errno)));
+  for (const Extent& gap : gaps_between(entries, reader.size()))
+    append_heaps(rows, reader.read(gap), gap.begin);
   return rows;
 }
 
@@ -178,14 +181,14 @@ bool H5File::has_sealed_texts() const {
     if (H5Aexists(file_.get(), heaps_attribute) <= 0) return;
     std::vector<std::int64_t> rows;
     good = read_heaps(file_.get(), rows);
-    const Reader reader(path_);
+    const Reader reader(path_, ExitCode::bad_input);
     const auto size = static_cast<std::int64_t>(reader.size());
     for (std::size_t k = 0; good && k < rows.size(); k += 3) {
       const std::int64_t begin = rows[k], bytes = rows[k + 1];
       good = begin >= 0 && bytes > 0 && begin <= size && bytes <= size - begin;
       if (!good) break;
       const Extent extent{static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(bytes)};
-      good = crc32_of(std::string_view(bytes_at(reader.descriptor(), extent))) == rows[k + 2];
+      good = crc32_of(std::string_view(reader.read(extent))) == rows[k + 2];
     }
   });
   return good;

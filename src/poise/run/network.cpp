@@ -102,9 +102,10 @@ std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem,
                                                 map_->local_states());
   if (settings_.is_unrolled())
     return std::make_unique<UnrolledGraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
-                                                    settings_.depth);
-  return std::make_unique<GraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
-                                          GraphObjective::Settings{.warm_start = settings_.warm_start});
+                                                    settings_.depth, settings_.normalise_states);
+  return std::make_unique<GraphObjective>(
+      layout_, *map_, *graph_matrix_, graph.features, problem,
+      GraphObjective::Settings{.warm_start = settings_.warm_start, .normalise = settings_.normalise_states});
 }
 
 std::string Network::gradient_label() const {

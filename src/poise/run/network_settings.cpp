@@ -84,6 +84,9 @@ void NetworkSettings::read_model(Options& o) {
                "model graph: S of the adjacency matrix E and the degrees D; symmetric: D^-1/2 (E + I) "
                "D^-1/2, for undirected "
                "graphs; walk: (E + I) D^-1, the mean over a node and its neighbours; none: E"));
+  normalise_states = o.flag("normalise_states", false,
+                            "model graph: the output is B z/|z|_2, so that a state's direction counts alone: "
+                            "states of nodes with few neighbours or far from others are small");
   width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
                     "state width m of models with input weights and of the objective feedforward (default "
                     "128); without input weights m is the number of features (0)");
@@ -136,7 +139,7 @@ std::string NetworkSettings::description() const {
   if (is_shallow()) return "shallow";
   if (is_feedforward()) return "feedforward, " + layers + ", " + to_string(activation);
   std::string text = equilibrium_model()->description();
-  if (is_graph()) text += ", S " + to_string(normalisation);
+  if (is_graph()) text += ", S " + to_string(normalisation) + (normalise_states ? ", normalised states" : "");
   return is_unrolled() ? text + ", unrolled to " + layers : text;
 }
 

@@ -26,6 +26,7 @@ struct NetworkSettings {
   double margin = 0.5;  ///< μ of the monotone model
   bool input_weights = false, bias = false;
   Normalisation normalisation = Normalisation::symmetric;  ///< of the model graph
+  bool normalise_states = false;                           ///< of the model graph
   // Options of all models and objectives:
   Index width = 0;  ///< state width; 0: the number of features
   double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;

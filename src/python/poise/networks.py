@@ -70,6 +70,9 @@ def make_network(config, parameters):
         return Shallow()
     if objective == "feedforward":
         return Feedforward(config, parameters)
+    if config["model"] == "graph":
+        raise Error("a run with -model graph has no model in Python: its nodes have states only together (run.history, and "
+                    "run.checkpoints with the parameters, can be read)")
     if config["model"] not in MODELS:
         raise Error(f"-model {config['model']} is the model of another program; this package knows {', '.join(MODELS)}")
     return Equation(config, parameters)

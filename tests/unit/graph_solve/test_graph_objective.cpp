@@ -147,6 +147,15 @@ TEST(UnrolledGraphObjective, ItsGradientHasATaylorRemainderOfSecondOrder) {
       }
 }
 
+TEST(GraphObjective, TheGradientThroughNormalisedStatesHasATaylorRemainderOfSecondOrder) {
+  for (const int f : feature_rank_choices()) {
+    LabelledGraph model(f, {});
+    GraphObjective objective(model.layout, model.map, model.matrix, model.features(), model.problem,
+                             {.normalise = true});
+    EXPECT_NEAR(taylor_order(objective, model.layout, model.theta.get(), 2e-4), 2.0, 0.1);
+  }
+}
+
 TEST(UnrolledGraphObjective, ManyLayersHaveTheLossAndTheGradientOfTheEquilibrium) {
   LabelledGraph model(1, {});
   UnrolledGraphObjective unrolled(model.layout, model.map, model.matrix, model.features(), model.problem,
