@@ -178,7 +178,7 @@ void H5File::seal_texts() {
 bool H5File::has_sealed_texts() const {
   bool good = true;
   together([&] {
-    if (H5Aexists(file_.get(), heaps_attribute) <= 0) return;
+    if (checked(H5Aexists(file_.get(), heaps_attribute), "cannot look for checksums of texts") == 0) return;
     std::vector<std::int64_t> rows;
     good = read_heaps(file_.get(), rows);
     const Reader reader(path_, ExitCode::bad_input);
