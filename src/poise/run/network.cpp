@@ -125,7 +125,7 @@ Certificate Network::certificate(Vec theta) {
   if (!remembers()) map_->forget();
   // The certificates of the other weights do not depend on θ.
   if (!settings_.is_pointwise() || settings_.weights == WeightKind::free) map_->set_parameters(theta);
-  // 8.2: it holds for all nodes together, because no node gets more than the mean of its neighbours.
+  // S does not expand a norm over all nodes, THEORY.md 8.2; the adjacency matrix itself may.
   if (settings_.is_graph() && settings_.normalisation == Normalisation::none) return {};
   return map_->certificate();
 }

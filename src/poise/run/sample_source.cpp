@@ -60,7 +60,10 @@ class RowsOfFile final : public SampleSource {
 }  // namespace
 
 std::uint64_t mark_of(Index row, std::uint64_t set, std::uint32_t crc) {
-  std::uint64_t mark = static_cast<std::uint64_t>(row) << 33U | set << 32U | crc;  // splitmix64
+  // The row has the bits from 33 on, so a set above 1 is mixed in: no two rows of a set have the same bits.
+  std::uint64_t mark = static_cast<std::uint64_t>(row) << 33U | (set & 1U) << 32U | crc;
+  mark ^= (set >> 1U) * 0x9e3779b97f4a7c15U;
+  // splitmix64
   mark = (mark ^ (mark >> 30U)) * 0xbf58476d1ce4e5b9U;
   mark = (mark ^ (mark >> 27U)) * 0x94d049bb133111ebU;
   return mark ^ (mark >> 31U);

@@ -322,8 +322,7 @@ void TrainingData::set_target_scale(const TrainSettings& settings, const SampleB
 void TrainingData::count_classes(const SampleBlock& train, const SampleBlock& test) {
   if (!info_.classification) return;
   train_classes_ = poise::count_classes(grid_, info_.outputs, train.labels);
-  if (info_.test_samples > 0)
-    test_classes_ = poise::count_classes(grid_, info_.outputs, test.labels);
+  if (info_.test_samples > 0) test_classes_ = poise::count_classes(grid_, info_.outputs, test.labels);
 }
 
 std::vector<double> TrainingData::sample_weights() const {
