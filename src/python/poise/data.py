@@ -89,7 +89,9 @@ def marks(samples, classes, number):
     answers = samples.targets if samples.labels is None else one_hot(samples.labels, classes)
     crcs = [zlib.crc32(y.tobytes(), zlib.crc32(x.tobytes()))
             for x, y in zip(np.ascontiguousarray(samples.features, "<f8"), np.ascontiguousarray(answers, "<f8"))]
-    mark = np.arange(len(samples), dtype=np.uint64) << np.uint64(33) | np.uint64(number << 32) | np.array(crcs, np.uint64)
+    rows = np.arange(len(samples), dtype=np.uint64) << np.uint64(33)
+    mark = rows | np.uint64((number & 1) << 32) | np.array(crcs, np.uint64)
+    mark ^= np.uint64((number >> 1) * 0x9e3779b97f4a7c15 % 2**64)
     for shift, factor in ((30, 0xbf58476d1ce4e5b9), (27, 0x94d049bb133111eb)):  # splitmix64
         mark = (mark ^ (mark >> np.uint64(shift))) * np.uint64(factor)
     return int((mark ^ (mark >> np.uint64(31))).sum(dtype=np.uint64))
