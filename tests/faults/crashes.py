@@ -85,10 +85,14 @@ class CrashTest(TrainingTest):
         try:
             output, errors = process.communicate(timeout=HANG)
         except subprocess.TimeoutExpired:
-            self.found["hangs"] += 1
-            kill([*rank_processes(process), process.pid])
+            ranks = rank_processes(process)
+            kill([*ranks, process.pid])
             output, errors = process.communicate()
-            self.fail(f"hangs: {process.args}\n{output}\n{errors}")
+            # mpiexec of Open MPI 4.1 can wait for itself in PMIx_server_finalize after a rank was killed while it
+            # connected in MPI_Init. All ranks have ended then, so the program does not hang.
+            self.found["hangs" if ranks else "hangs of mpiexec alone"] += 1
+            if ranks:
+                self.fail(f"hangs: {process.args}\n{output}\n{errors}")
         return process.returncode, output + errors
 
     def run_program(self, *words, **how):
