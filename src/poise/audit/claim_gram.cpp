@@ -29,8 +29,13 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
   const ParameterLayout& layout = subject.layout();
   const Index features = subject.experiment().data().features().width();
   if (network.has_equilibrium_model()) owned->map = network.equilibrium_model()->make_map(layout, features);
-  owned->objective = make_sample_objective(network, layout, owned->map.get(), problem, features,
-                                           EquilibriumSettings{.warm_start = true, .samples = 1});
+  network.warm_start = true;
+  if (const GraphNodes* nodes = subject.experiment().data().graph())
+    owned->objective = make_graph_objective(network, layout, *owned->map,
+                                            *subject.experiment().network().graph_matrix(), *nodes, problem);
+  else
+    owned->objective = make_sample_objective(network, layout, owned->map.get(), problem, features,
+                                             EquilibriumSettings{.warm_start = true, .samples = 1});
   return {owned, owned->objective.get()};
 }
 

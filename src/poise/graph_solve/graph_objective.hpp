@@ -72,6 +72,8 @@ class GraphObjective final : public NodeObjective {
   GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
                  std::vector<double> features, const Problem& problem, const Settings& settings);
   void forget() override;
+  /// The relative tolerance of the equilibrium.
+  [[nodiscard]] double rtol() const { return equilibrium_.rtol(); }
 
  private:
   Outcome find_states(std::vector<double>& states) override;
