@@ -43,8 +43,8 @@ set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 add_test(NAME citations COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_citations.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 
-# The programs that study runs, in the same way. predict_tables is a test of poise-predict.
-foreach(name spectrum sweep compare audit predict predict_tables)
+# The programs that study runs, in the same way. predict_tables is a test of poise-predict, graph_runs a test of all.
+foreach(name spectrum sweep compare audit predict predict_tables graph_runs)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   set_tests_properties(${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")

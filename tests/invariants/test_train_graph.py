@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from python_package import poise
-from training import (BAD_INPUT, DATA, ENVIRONMENT, MPIEXEC, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
+from training import (BAD_INPUT, DATA, ENVIRONMENT, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
                       parameters, patience, train)
 
 DIGITS_GRAPH = os.path.join(SOURCE, "data", "digits_graph.h5")
@@ -135,15 +135,8 @@ class Refusals(GraphTest, RefusalTest):
         self.assertEqual(done.returncode, BAD_INPUT, done.stdout)
         self.assertIn("differ from the samples that the run", done.stderr)
 
-    def test_other_programs_say_that_they_do_not_know_graphs(self):
+    def test_the_python_package_says_that_it_does_not_know_graphs(self):
         run = self.graph(*DESCENT, "-width", 4, "-steps", 1)
-        for program in ("audit", "spectrum", "predict"):
-            words = [os.environ["POISE_" + program.upper()], "-run", run]
-            words += ["-data", self.chain, "-out", self.path("out.h5")] if program == "predict" else []
-            done = subprocess.run([MPIEXEC, "-n", "2", *words], capture_output=True, text=True, timeout=patience(60), check=False,
-                                  env={**os.environ, **ENVIRONMENT})
-            self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
-            self.assertIn("-model graph", done.stderr)
         with self.assertRaisesRegex(poise.Error, "-model graph"):
             poise.open_run(run).model()
 

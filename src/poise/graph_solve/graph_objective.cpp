@@ -40,10 +40,6 @@ void NodeObjective::forget() {
   solved_for_.forget();
 }
 
-void NodeObjective::predict(Index /*count*/, const double* /*features*/, Prediction& /*prediction*/) {
-  throw Error(ExitCode::failed, "nodes of a graph have no outputs apart from the graph", true);
-}
-
 void NodeObjective::load_network(Vec theta) {
   static const LogEvent event("Equilibrium");
   const auto scope = event.begin();
@@ -123,6 +119,24 @@ GraphObjective::GraphObjective(const ParameterLayout& layout, EquilibriumMap& ma
 void GraphObjective::forget() {
   NodeObjective::forget();
   warm_states_ = warm_adjoint_ = false;
+}
+
+std::vector<double> GraphObjective::residuals() const {
+  std::vector<double> residual(states().size());
+  equation().apply(states().data(), injection().data(), residual.data());
+  const double largest = equation().worst(residual.data()).norm;
+  for (std::size_t i = 0; i < residual.size(); ++i) residual[i] = states()[i] - residual[i];
+  std::vector<double> norms(static_cast<std::size_t>(equation().local_nodes()));
+  column_norms(equation().grid().feature(), equation().states(), equation().local_nodes(), residual.data(),
+               norms.data());
+  for (double& norm : norms) norm = largest > 0.0 ? norm / largest : norm;
+  return norms;
+}
+
+std::string GraphObjective::solver() const {
+  SNESType type = nullptr;
+  check(SNESGetType(equilibrium_.snes(), &type));
+  return type;
 }
 
 Outcome GraphObjective::find_states(std::vector<double>& states) {

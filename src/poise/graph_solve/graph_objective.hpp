@@ -17,8 +17,11 @@ inline namespace graph_solve {
 class NodeObjective : public SampleObjective {
  public:
   void forget() override;
-  /// Throws failure: a node has no output apart from the graph. `states` has the states of all nodes.
-  void predict(Index count, const double* features, Prediction& prediction) override;
+  /// Collective on the world. Of every own node: the residual of its equation at `states`, relative to the
+  /// largest state; 0 if the states are no equilibrium.
+  [[nodiscard]] virtual std::vector<double> residuals() const {
+    return std::vector<double>(static_cast<std::size_t>(equation_.local_nodes()), 0.0);
+  }
 
   [[nodiscard]] const GraphEquation& equation() const { return equation_; }
   /// z of the last evaluation, m_f x n_r.
@@ -72,8 +75,11 @@ class GraphObjective final : public NodeObjective {
   GraphObjective(const ParameterLayout& layout, EquilibriumMap& map, const GraphMatrix& matrix,
                  std::vector<double> features, const Problem& problem, const Settings& settings);
   void forget() override;
+  [[nodiscard]] std::vector<double> residuals() const override;
   /// The relative tolerance of the equilibrium.
   [[nodiscard]] double rtol() const { return equilibrium_.rtol(); }
+  /// The type of the equilibrium's SNES.
+  [[nodiscard]] std::string solver() const;
 
  private:
   Outcome find_states(std::vector<double>& states) override;

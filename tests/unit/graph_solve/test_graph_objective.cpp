@@ -218,10 +218,19 @@ TEST(GraphObjective, WarmStartsNeedFewerProductsForTheSameGradient) {
   EXPECT_GE(other.matrix.products() - before, products[0]);
 }
 
-TEST(GraphObjective, ANodeHasNoOutputApartFromTheGraph) {
+TEST(GraphObjective, PredictionsOfNodesHaveTheLossOfTheirScore) {
   LabelledGraph model(1, {});
+  const SampleSet& nodes = model.problem.train;
+  const Score score = model.objective.score(model.theta.get(), nodes);
   Prediction prediction;
-  EXPECT_THROW(model.objective.predict(1, std::vector<double>(7, 1.0).data(), prediction), Error);
+  model.objective.predict(nodes.count, nullptr, prediction);
+  LossSum sum = model.problem.loss->evaluate(model.problem.outputs, nodes.count, prediction.outputs.data(),
+                                             nodes.targets.data(), nullptr);
+  sum = sum_over_samples(model.layout.grid(), sum);
+  EXPECT_NEAR(model.problem.scale(nodes.total) * sum.loss, score.loss, 1e-12 * score.loss);
+  const std::vector<double> residuals = model.objective.residuals();
+  EXPECT_EQ(static_cast<Index>(residuals.size()), model.matrix.local_nodes());
+  for (const double residual : residuals) EXPECT_LE(residual, 2.0 * model.objective.rtol());
 }
 
 TEST(GraphObjective, AFailedEquilibriumIsAnErrorThatNamesTheNode) {
