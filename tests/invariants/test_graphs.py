@@ -1,31 +1,16 @@
 """Graphs through poise-data graph, import -npz_graph and show: the files have the graph, or the file is refused by name."""
 
 import os
-import subprocess
 import unittest
 
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DATA, DONE, ENVIRONMENT, MPIEXEC, ScratchTest, patience
+from graph_files import GraphFilesTest
+from training import BAD_INPUT, DONE
 
 
-class Graphs(ScratchTest):
-    def data(self, *words, code=DONE, ranks=1):
-        launcher = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
-        done = subprocess.run(launcher + [DATA, *map(str, words)], capture_output=True, text=True, timeout=patience(60),
-                              check=False, env=dict(os.environ, **ENVIRONMENT))
-        said = done.stdout + done.stderr
-        self.assertEqual(done.returncode, code, said)
-        self.assertEqual(said.count("poise: error:"), int(code != DONE), said)
-        return said
-
-    def content(self, name):
-        found = {}
-        with h5py.File(self.path(name)) as file:
-            file.visititems(lambda key, item: found.update({key: item[()]}) if isinstance(item, h5py.Dataset) else None)
-        return found
-
+class Graphs(GraphFilesTest):
     def npz(self, code=DONE, options=(), **changes):
         arrays = dict(node_features=np.eye(5, 3), node_labels=np.array([0, 1, 2, 1, -1]),
                       edges=np.array([[0, 1], [1, 0], [2, 2], [3, 1], [1, 2], [1, 2]]),
