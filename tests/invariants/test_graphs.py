@@ -34,7 +34,8 @@ class Graphs(GraphFilesTest):
         np.testing.assert_array_equal(found["masks/test"], [[0, 0, 0, 1, 0], [1, 0, 0, 1, 0]])
         shown = self.data("show", self.path("npz.h5"), ranks=2)
         for words in ("nodes: 5", "edges: 3", "degrees: min 0, mean 1.2, max 3", "isolated nodes: 1",
-                      "connected components: 2", "class 1: 2", "without a label: 1", "0: 2, 1, 1", "1: 1, 1, 2"):
+                      "connected components: 2", "class 1: 2", "without a label: 1",
+                      "equal labels: 33.33 % of 3 edges", "0: 2, 1, 1", "1: 1, 1, 2"):
             self.assertIn(words, shown)
 
     def test_arrays_without_labels_and_masks_and_directed_edges_are_taken(self):
@@ -42,6 +43,7 @@ class Graphs(GraphFilesTest):
         self.npz(**bare, options=("-directed", "true"))
         np.testing.assert_array_equal(self.content("npz.h5")["graph/indices"], [1, 0, 2, 1])
         shown = self.data("show", self.path("npz.h5"))
+        self.assertNotIn("equal labels", shown)
         for words in ("edges: 4, directed", "no labels or targets", "no masks"):
             self.assertIn(words, shown)
 
