@@ -74,8 +74,8 @@ std::string import_dataset(Options& options, bool declare_only) {
                                            {"npy_features", summarised<import_npy>},
                                            {"npz", summarised<import_npz>},
                                            {"h5", summarised<import_h5>},
-                                           {"npz_graph", import_graph},
-                                           {"edges", import_edges}}};
+                                           {"edges", import_edges},
+                                           {"npz_graph", import_graph}}};
   const bool edges = given_value("edges").has_value();
   const Importer* chosen = nullptr;
   for (const Importer& importer : importers) {
