@@ -8,7 +8,7 @@ namespace {
 using Cases = std::vector<std::pair<std::string, std::string>>;  // a part of the message, and the bad text
 
 /// Five nodes; the label of node 4 is not known.
-const std::string nodes = "a,b,class\n0.5,1,cat\n1.5,2,dog\n2.5,3,eel\n3.5,4,dog\n4.5,5,\n";
+const std::string nodes = "a,b,class\n0.5,9,cat\n1.5,2,dog\n2.5,3,eel\n3.5,4,dog\n4.5,5,\n";
 const std::string matrix = "%%MatrixMarket matrix coordinate ";
 
 class EdgesTest : public ImporterTest {
