@@ -183,15 +183,23 @@ bool both_directions(const EdgeOptions& o, const EdgeReader& reader) {
   return !o.directed || reader.symmetric();
 }
 
+/// The entry of an edge.
+GraphEntry entry_of(const Edge& edge, const EdgeReader& reader, const NodeNumbers& numbers) {
+  const GraphEntry entry{numbers.find(edge.source), numbers.find(edge.target), edge.weight};
+  if (entry.row < 0) throw numbers.missing(edge.source, reader.at(edge.line));
+  if (entry.column < 0) throw numbers.missing(edge.target, reader.at(edge.line));
+  return entry;
+}
+
 /// The error of an edge that has two weights. Reads the file again to find the lines.
 Error two_weights(const EdgeOptions& o, const NodeNumbers& numbers, const GraphEntry& entry) {
   EdgeReader reader(o.path);
   const bool both = both_directions(o, reader);
   Edge first, edge;
   while (reader.next(edge)) {
-    const std::string at = reader.at(edge.line);
-    const Index a = numbers.node(edge.source, at), b = numbers.node(edge.target, at);
-    const bool found = (a == entry.row && b == entry.column) || (both && b == entry.row && a == entry.column);
+    const GraphEntry here = entry_of(edge, reader, numbers);
+    const bool found = (here.row == entry.row && here.column == entry.column) ||
+                       (both && here.column == entry.row && here.row == entry.column);
     if (!found || (first.line > 0 && edge.weight == first.weight)) continue;
     if (first.line > 0) break;
     first = edge;
@@ -199,7 +207,9 @@ Error two_weights(const EdgeOptions& o, const NodeNumbers& numbers, const GraphE
   return bad_input(fmt::format(
       "{}the edge of the nodes {} and {} has the weight {}, but {} on line {}: give it one weight{}",
       reader.at(edge.line), edge.source, edge.target, to_text(edge.weight), to_text(first.weight), first.line,
-      both && edge.source != first.source ? "; -directed true keeps both directions as they are" : ""));
+      both && !reader.symmetric() && edge.source != first.source
+          ? "; -directed true keeps both directions as they are"
+          : ""));
 }
 
 GraphRows read_edges(const EdgeOptions& o, const NodeNumbers& numbers, std::string& message) {
@@ -208,10 +218,9 @@ GraphRows read_edges(const EdgeOptions& o, const NodeNumbers& numbers, std::stri
   RowBuilder builder(MPI_COMM_SELF, numbers.count(), reader.weighted());
   std::vector<GraphEntry> entries;
   for (Edge edge; reader.next(edge);) {
-    const std::string at = reader.at(edge.line);
-    const Index a = numbers.node(edge.source, at), b = numbers.node(edge.target, at);
-    entries.push_back({a, b, edge.weight});
-    if (both) entries.push_back({b, a, edge.weight});
+    const GraphEntry entry = entry_of(edge, reader, numbers);
+    entries.push_back(entry);
+    if (both) entries.push_back({entry.column, entry.row, entry.weight});
     if (static_cast<Index>(entries.size()) < builder.round()) continue;
     builder.add(entries);
     entries.clear();
@@ -264,8 +273,7 @@ void set_identity(GraphContent& content) {
 void set_sets(const Options& options, const EdgeOptions& o, const NodeNumbers& numbers,
               const std::vector<bool>& known, GraphContent& content) {
   if (!o.sets.empty()) {
-    auto sets = read_sets(
-        o.sets, [&](Index number, const std::string& at) { return numbers.node(number, at); }, known);
+    auto sets = read_sets(o.sets, numbers, known);
     content.splits = sets.splits;
     content.set_of = std::move(sets.set_of);
   } else if (content.info.has_answers) {

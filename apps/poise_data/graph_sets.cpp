@@ -31,9 +31,8 @@ std::uint8_t set_of_word(const CsvField& field, const std::string& at) {
 /// Reads the table line by line.
 class SetsReader {
  public:
-  SetsReader(const std::string& path, const std::function<Index(Index, const std::string&)>& node_of,
-             const std::vector<bool>& known)
-      : path_(path), node_of_(node_of), known_(known), lines_(known.size(), 0) {}
+  SetsReader(const std::string& path, const NodeNumbers& numbers, const std::vector<bool>& known)
+      : path_(path), numbers_(numbers), known_(known), lines_(known.size(), 0) {}
 
   /// By splits, the sets of all nodes.
   [[nodiscard]] std::vector<std::vector<std::uint8_t>> read() {
@@ -69,7 +68,9 @@ class SetsReader {
     Index number = 0;
     if (!is_node_number(fields[0].text, number))
       throw bad_input(fmt::format("{}{} is not the number of a node", at(line), quoted(fields[0].text)));
-    const auto node = static_cast<std::size_t>(node_of_(number, at(line)));
+    const Index found = numbers_.find(number);
+    if (found < 0) throw numbers_.missing(number, at(line));
+    const auto node = static_cast<std::size_t>(found);
     if (lines_[node] > 0)
       throw bad_input(fmt::format("{}node {} stands on line {}, too: keep one line for each node", at(line),
                                   number, lines_[node]));
@@ -85,7 +86,7 @@ class SetsReader {
   }
 
   std::string path_;
-  const std::function<Index(Index, const std::string&)>& node_of_;
+  const NodeNumbers& numbers_;
   const std::vector<bool>& known_;
   std::vector<Index> lines_;  // by nodes; 0: not named until now
   std::vector<std::vector<std::uint8_t>> sets_;
@@ -137,10 +138,8 @@ SetOf random_sets(const NodeSplits& o, const std::vector<bool>& marked) {
   };
 }
 
-SetsOfFile read_sets(const std::string& path,
-                     const std::function<Index(Index number, const std::string& at)>& node_of,
-                     const std::vector<bool>& known) {
-  auto sets = SetsReader(path, node_of, known).read();
+SetsOfFile read_sets(const std::string& path, const NodeNumbers& numbers, const std::vector<bool>& known) {
+  auto sets = SetsReader(path, numbers, known).read();
   const auto splits = static_cast<Index>(sets.size());
   return {splits, [sets = std::move(sets)](Index split, Index node) -> std::optional<NodeSet> {
             const std::uint8_t set = sets[static_cast<std::size_t>(split)][static_cast<std::size_t>(node)];

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "poise_data/graph.hpp"
+#include "poise_data/node_numbers.hpp"
 
 namespace poise::data {
 
@@ -38,11 +39,9 @@ struct SetsOfFile {
 };
 
 /// Reads a text table with the fields node, set (train, validation, test, or empty for none) and, for further
-/// splits, further sets. `node_of`: the node with a number of the file; throws bad_input, with this beginning
-/// of the message, if there is none. `known`: nodes whose label or target is known. Serial. Throws bad_input
-/// that names line, cause and cure.
-[[nodiscard]] SetsOfFile read_sets(const std::string& path,
-                                   const std::function<Index(Index number, const std::string& at)>& node_of,
+/// splits, further sets. `known`: nodes whose label or target is known. Serial. Throws bad_input that names
+/// line, cause and cure.
+[[nodiscard]] SetsOfFile read_sets(const std::string& path, const NodeNumbers& numbers,
                                    const std::vector<bool>& known);
 
 }  // namespace poise::data

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "poise/base/error.hpp"
-
 namespace poise::data {
 
 NodeNumbers::NodeNumbers(const std::vector<Index>& numbers, std::string why)
@@ -15,14 +13,14 @@ NodeNumbers::NodeNumbers(const std::vector<Index>& numbers, std::string why)
   std::sort(places_.begin(), places_.end());
 }
 
-Index NodeNumbers::node(Index number, const std::string& at) const {
-  if (places_.empty()) {
-    if (number >= first_ && number - first_ < nodes_) return number - first_;
-  } else {
-    const auto found = std::lower_bound(places_.begin(), places_.end(), std::pair{number, Index{0}});
-    if (found != places_.end() && found->first == number) return found->second;
-  }
-  throw bad_input(fmt::format("{}node {} does not exist: {}", at, number, why_));
+Index NodeNumbers::find(Index number) const {
+  if (places_.empty()) return number >= first_ && number - first_ < nodes_ ? number - first_ : -1;
+  const auto found = std::lower_bound(places_.begin(), places_.end(), std::pair{number, Index{0}});
+  return found != places_.end() && found->first == number ? found->second : -1;
+}
+
+Error NodeNumbers::missing(Index number, const std::string& at) const {
+  return bad_input(fmt::format("{}node {} does not exist: {}", at, number, why_));
 }
 
 }  // namespace poise::data

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "poise/base/error.hpp"
 #include "poise/base/process_grid.hpp"
 
 namespace poise::data {
@@ -19,8 +20,10 @@ class NodeNumbers {
   NodeNumbers(const std::vector<Index>& numbers, std::string why);
 
   [[nodiscard]] Index count() const { return nodes_; }
-  /// The node with a number. Throws bad_input, with this beginning of the message, if there is none.
-  [[nodiscard]] Index node(Index number, const std::string& at) const;
+  /// The node with a number; -1 if there is none.
+  [[nodiscard]] Index find(Index number) const;
+  /// The error of a number that no node has; `at` is the beginning of the message.
+  [[nodiscard]] Error missing(Index number, const std::string& at) const;
 
  private:
   Index nodes_ = 0, first_ = 0;
