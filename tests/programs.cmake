@@ -17,9 +17,12 @@ add_test(NAME import_arrays COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/i
 set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
-add_test(NAME graphs COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_graphs.py)
-set_tests_properties(graphs PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-  ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
+# Graph files.
+foreach(name graphs graph_edges)
+  add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
+  set_tests_properties(${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
+endforeach()
 
 # poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
