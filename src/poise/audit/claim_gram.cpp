@@ -88,6 +88,7 @@ class GramClaim final : public Claim {
     if (!settings.network.backward.exact() || settings.network.jacobian_weight > 0.0)
       return "the run does not follow the gradient of its loss";
     if (settings.batch > 0) return "the run has minibatches";
+    if (settings.network.has_dropout()) return "the run has dropout";
     if (const std::string why = settings.dynamics->beyond_the_flow(); !why.empty()) return why;
     return outputs() > most_outputs
                ? fmt::format("{} outputs of all samples are more than {}", outputs(), most_outputs)

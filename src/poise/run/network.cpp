@@ -70,7 +70,7 @@ Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const P
   if (settings_.is_collapsed())
     objective_ = std::make_unique<CollapsedObjective>(*collapsed_, *shallow_loss_);
   else if (graph != nullptr)
-    objective_ = make_graph_objective(problem, *graph);
+    objective_ = make_graph_objective(problem, *graph, settings.seed);
   else
     objective_ = make_sample_objective(settings_, layout_, map_.get(), problem, features,
                                        equilibrium_settings(settings, grid));
@@ -97,15 +97,20 @@ std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings
   return std::make_unique<UnrolledObjective>(layout, *map, problem, panel, unrolled);
 }
 
-std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem, const GraphNodes& graph) {
+std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem, const GraphNodes& graph,
+                                                         std::uint64_t seed) {
   graph_matrix_ = std::make_unique<GraphMatrix>(layout_.grid(), graph.rows, settings_.normalisation,
                                                 map_->local_states());
+  const Dropout dropout{.features = {settings_.dropout, seed, Stream::dropped_features},
+                        .states = {settings_.dropout_states, seed, Stream::dropped_states},
+                        .feature_rows = graph.feature_rows};
   if (settings_.is_unrolled())
     return std::make_unique<UnrolledGraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
-                                                    settings_.depth, settings_.normalise_states);
+                                                    settings_.depth, settings_.normalise_states, dropout);
   return std::make_unique<GraphObjective>(
       layout_, *map_, *graph_matrix_, graph.features, problem,
-      GraphObjective::Settings{.warm_start = settings_.warm_start, .normalise = settings_.normalise_states});
+      GraphObjective::Settings{
+          .warm_start = settings_.warm_start, .normalise = settings_.normalise_states, .dropout = dropout});
 }
 
 std::string Network::gradient_label() const {

@@ -54,7 +54,7 @@ class Network {
 
  private:
   [[nodiscard]] std::unique_ptr<Objective> make_graph_objective(const Problem& problem,
-                                                                const GraphNodes& graph);
+                                                                const GraphNodes& graph, std::uint64_t seed);
 
   NetworkSettings settings_;
   ParameterLayout layout_;

@@ -45,6 +45,8 @@ const Rules of_network{
 const Rules of_graph{
     {"graph_normalise", {on_graph}},
     {"normalise_states", {on_graph}},
+    {"dropout", {on_graph}},
+    {"dropout_states", {on_graph}},
     {"split", {on_graph}},
     {"train_samples", {not_on_graph}},
     {"validation_fraction", {not_on_graph}},
