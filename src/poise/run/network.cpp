@@ -100,7 +100,7 @@ std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings
 std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem, const GraphNodes& graph,
                                                          std::uint64_t seed) {
   graph_matrix_ = std::make_unique<GraphMatrix>(layout_.grid(), graph.rows, settings_.normalisation,
-                                                map_->local_states());
+                                                map_->local_states(), settings_.graph_hops);
   const Dropout dropout{.features = {settings_.dropout, seed, Stream::dropped_features},
                         .states = {settings_.dropout_states, seed, Stream::dropped_states},
                         .feature_rows = graph.feature_rows};

@@ -93,6 +93,9 @@ void NetworkSettings::read_graph(Options& o) {
                "model graph: S of the adjacency matrix E and the degrees D; symmetric: D^-1/2 (E + I) "
                "D^-1/2, for undirected "
                "graphs; walk: (E + I) D^-1, the mean over a node and its neighbours; none: E"));
+  graph_hops = o.integer("graph_hops", 1, {1, 1000},
+                         "model graph: S^K takes the place of S, so that one application of the equation "
+                         "reaches nodes that are K edges away, by K products");
   normalise_states = o.flag("normalise_states", false,
                             "model graph: the output is B z/|z|_2, so that a state's direction counts alone: "
                             "states of nodes with few neighbours or far from others are small");
@@ -154,7 +157,9 @@ std::string NetworkSettings::description() const {
   if (is_shallow()) return "shallow";
   if (is_feedforward()) return "feedforward, " + layers + ", " + to_string(activation);
   std::string text = equilibrium_model()->description();
-  if (is_graph()) text += ", S " + to_string(normalisation) + (normalise_states ? ", normalised states" : "");
+  if (is_graph()) text += ", S " + to_string(normalisation);
+  if (graph_hops > 1) text += ", " + plural(graph_hops, "hop");
+  if (normalise_states) text += ", normalised states";
   if (dropout > 0.0) text += ", dropout " + to_text(dropout);
   if (dropout_states > 0.0) text += ", dropout of states " + to_text(dropout_states);
   return is_unrolled() ? text + ", unrolled to " + layers : text;

@@ -26,6 +26,7 @@ struct NetworkSettings {
   double margin = 0.5;  ///< μ of the monotone model
   bool input_weights = false, bias = false;
   Normalisation normalisation = Normalisation::symmetric;  ///< of the model graph
+  Index graph_hops = 1;                                    ///< K of the model graph
   bool normalise_states = false;                           ///< of the model graph
   double dropout = 0.0, dropout_states = 0.0;              ///< of the model graph
   // Options of all models and objectives:
