@@ -37,9 +37,8 @@ class DropoutMask {
 
 /// The dropout of a graph's network, drawn anew in every step.
 struct Dropout {
-  DropoutMask features = {};  ///< of the features of all nodes, before the input weights (-dropout)
-  DropoutMask states =
-      {};  ///< of the states that the readout sees, after -normalise_states (-dropout_states)
+  DropoutMask features = {};  ///< -dropout: of the features of all nodes, before the input weights
+  DropoutMask states = {};    ///< -dropout_states: of what the readout sees, after -normalise_states
   /// The features that may be dropped: the global numbers of this rank's first rows. The constant stays.
   Range feature_rows = {};
 };
