@@ -41,6 +41,8 @@ CASES = [
     ("classes", (*CROSS_ENTROPY, "-features", "random_fourier", "-features_width", 9, "-features_bandwidth", 2)),
     ("classes", (*CROSS_ENTROPY, "-features", "random_fourier", "-features_width", 9, "-features_constant", "false")),
     ("classes", (*CROSS_ENTROPY, "-features", "identity")),
+    ("classes", (*CROSS_ENTROPY, "-features", "unit_rows")),
+    ("regression", ("-features", "unit_rows", "-features_constant", "false")),
     ("regression", ("-features_zca", "true", "-features_standardise", "false", "-features_constant", "false")),
     ("regression", ("-features_width", 3)),
     *(("regression", (*POINTWISE, "-weights", *weights, "-activation", activation))

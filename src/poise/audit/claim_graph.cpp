@@ -9,7 +9,6 @@
 #include "poise/audit/weight_invariants.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/log_event.hpp"
-#include "poise/petsc/vec.hpp"
 
 namespace poise {
 inline namespace audit {
@@ -77,17 +76,13 @@ class GraphClaim final : public Claim {
     return norm(a);
   }
 
-  /// s − γ sS − 1ᵀΦ with s = 1ᵀZ, by PETSc's product of S with one number a node. For a residual R = Z −
+  /// s − γ sS − 1ᵀΦ with s = 1ᵀZ, by the product of S with one number a node. For a residual R = Z −
   /// h(ZS) it is 1ᵀR, at most √m times the 2-norm of a column of R.
   void see_sums(const RunPoint& point) {
     const GraphObjective& graph = *subject_.graph();
-    const Mat transpose = graph.equation().matrix().transpose();
-    VecHandle sums, brought;
-    check(MatCreateVecs(transpose, sums.out(), brought.out()));
     const Block s = column_sums(graph.states()), phi = column_sums(graph.injection());
-    std::copy(s.begin(), s.end(), WriteArray(sums.get()).data());
-    check(MatMult(transpose, sums.get(), brought.get()));
-    const ReadArray from_neighbours(brought.get());
+    Block from_neighbours(s.size());
+    graph.equation().matrix().multiply_scalars(s.data(), from_neighbours.data());
     double worst = 0.0, size = 0.0;
     for (std::size_t n = 0; n < s.size(); ++n) {
       const double off = std::abs(s[n] - subject_.network().gamma * from_neighbours[n] - phi[n]);

@@ -49,7 +49,7 @@ Predictor::Predictor(const ProcessGrid& grid, const TrainSettings& settings, con
       names_(DataNames::of(checkpoint)),
       features_(stored_features(grid, settings_, checkpoint)),
       problem_(empty_problem(grid, settings_, checkpoint, rows.own.size())) {
-  GraphNodes nodes{.rows = rows, .features = {}};
+  GraphNodes nodes{.rows = rows, .features = {}, .feature_rows = features_.feature_rows()};
   nodes.features.resize(static_cast<std::size_t>(features_.rows().size() * rows.own.size()));
   features_.apply(rows.own.size(), inputs.data(), nodes.features.data());
   problem_.train.nodes = indices({0, rows.own.size()});

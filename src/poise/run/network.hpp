@@ -23,11 +23,11 @@ inline namespace run {
                                                                Index features,
                                                                const EquilibriumSettings& equilibrium);
 
-/// Collective on the world. The objective of -model graph: `problem` has labelled nodes of the graph. All
-/// references must outlive the result.
+/// Collective on the world. The objective of -model graph: `problem` has labelled nodes of the graph. `seed`:
+/// of the dropout. All references must outlive the result.
 [[nodiscard]] std::unique_ptr<NodeObjective> make_graph_objective(
     const NetworkSettings& settings, const ParameterLayout& layout, EquilibriumMap& map,
-    const GraphMatrix& matrix, const GraphNodes& nodes, const Problem& problem);
+    const GraphMatrix& matrix, const GraphNodes& nodes, const Problem& problem, std::uint64_t seed);
 
 /// What is trained: parameters, model and objective, built from the options.
 class Network {
@@ -62,7 +62,8 @@ class Network {
   [[nodiscard]] Certificate certificate(Vec theta);
 
  private:
-  [[nodiscard]] std::unique_ptr<Objective> on_graph(const Problem& problem, const GraphNodes& graph);
+  [[nodiscard]] std::unique_ptr<Objective> on_graph(const Problem& problem, const GraphNodes& graph,
+                                                    std::uint64_t seed);
 
   NetworkSettings settings_;
   ParameterLayout layout_;
