@@ -9,7 +9,6 @@ import unittest
 import h5py
 import numpy as np
 
-from python_package import poise
 from training import (BAD_INPUT, DATA, ENVIRONMENT, MPIEXEC, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
                       parameters, patience, train)
 
@@ -144,8 +143,6 @@ class Refusals(GraphTest, RefusalTest):
                                   env={**os.environ, **ENVIRONMENT})
             self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
             self.assertIn("-model graph", done.stderr)
-        with self.assertRaisesRegex(poise.Error, "-model graph"):
-            poise.open_run(run).model()
 
 
 if __name__ == "__main__":
