@@ -77,6 +77,9 @@ STORED = {
     "spectrum, tanh": (["-model", "pointwise", "-width", 8, *EQUILIBRIUM, "-data", "regression"], "spectrum",
                        ["-points", 5, "-angles", 6, "-power", 2, "-samples", 2, "-eq_snes_type", "newtonls"],
                        {"spec_jacobian_": EPS, "spec_jacobian_norm_": EPS, "eq_": SNES}),
+    "spectrum, graph": (["-model", "graph", "-width", 5, "-activation", "tanh", "-dynamics", "descent", "-steps", 1, "-step_size",
+                         0.001, "-data", "graph"], "spectrum", ["-points", 5, "-angles", 6, "-power", 2],
+                        {"spec_graph_": EPS, "spec_jacobian_": EPS, "spec_jacobian_norm_": EPS, "eq_": SNES}),
 }
 
 NOT_USED = ", which this run does not use"
