@@ -161,7 +161,7 @@ class Diagnostics(TrainingTest):
                 self.assert_said(self.go(program, *options, *questions(solvers)), solvers)
 
     def test_diagnostics_of_solvers_of_stored_runs_are_printed(self):
-        data = {"regression": self.regression, "classes": self.classes}
+        data = {"regression": self.regression, "classes": self.classes, "graph": os.path.join(SOURCE, "data", "digits_graph.h5")}
         for name, (training, program, options, solvers) in STORED.items():
             with self.subTest(name):
                 run = self.train(*[data.get(word, word) for word in training], "-checkpoint_every", 1)
