@@ -33,7 +33,7 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
 endforeach()
 
 # The Python package. Code 77 if this Python lacks the modules of a test.
-foreach(name python python_models python_torch python_xarray python_notebook python_install)
+foreach(name python python_models python_graphs python_torch python_xarray python_notebook python_install)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   set_tests_properties(${name} PROPERTIES PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")

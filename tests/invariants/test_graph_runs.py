@@ -11,7 +11,8 @@ import numpy as np
 
 from audited import AuditTest, sign_again
 from test_predict import GRIDS, content, predict, replace
-from test_train_graph import ADAM, CLASSES, DESCENT, GraphTest, make
+from python_package import make_graph
+from test_train_graph import ADAM, CLASSES, DESCENT, GraphTest
 from training import BAD_INPUT, DONE, FAILED, checkpoints, history
 
 SOLVER = 1e-9  # equilibria are solved to 1e-12 at the worst node
@@ -65,7 +66,7 @@ class Predictions(GraphTest):
     def test_nodes_of_a_graph_that_the_run_has_not_seen_are_classified(self):
         run = self.graph(*CLASSES, "-gamma", 0.95, "-width", 8, *ADAM, "-steps", 60, ranks=2)
         other = self.path("other.h5")
-        make("chain", "-chains", 3, "-length", 9, "-node_classes", 2, "-node_inputs", 5, "-out", other)
+        make_graph("chain", "-chains", 3, "-length", 9, "-node_classes", 2, "-node_inputs", 5, "-out", other)
         with h5py.File(other, "r+") as file:
             del file["masks"]
         done, out = self.predict(run, "-data", other, ranks=2)
@@ -77,7 +78,7 @@ class Predictions(GraphTest):
     def test_bad_input_is_named(self):
         run = self.graph(*CLASSES, *DESCENT, "-width", 4, "-steps", 1)
         wide = self.path("wide.h5")
-        make("chain", "-chains", 2, "-length", 5, "-node_classes", 2, "-node_inputs", 7, "-out", wide)
+        make_graph("chain", "-chains", 2, "-length", 5, "-node_classes", 2, "-node_inputs", 7, "-out", wide)
         broken = shutil.copy(self.chain, self.path("broken.h5"))
         with h5py.File(broken, "r+") as file:
             features = file["features"][:].astype(float)

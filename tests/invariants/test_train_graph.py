@@ -3,15 +3,13 @@ and its labelled nodes are samples like all others: dynamics, checkpoints, valid
 
 import os
 import shutil
-import subprocess
 import unittest
 
 import h5py
 import numpy as np
 
-from python_package import poise
-from training import (BAD_INPUT, DATA, ENVIRONMENT, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
-                      parameters, patience, train)
+from python_package import make_graph
+from training import BAD_INPUT, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history, parameters, train
 
 DIGITS_GRAPH = os.path.join(SOURCE, "data", "digits_graph.h5")
 GRIDS = [(1, 1), (2, 1), (3, 1), (4, 2)]
@@ -21,18 +19,13 @@ ADAM = ["-dynamics", "descent", "-method", "adam", "-step_size", 0.05]
 SOLVER = 1e-9  # equilibria and adjoints are solved to 1e-12 at the worst node
 
 
-def make(*words):
-    subprocess.run([DATA, "graph", *map(str, words)], check=True, capture_output=True, timeout=patience(60),
-                   env={**os.environ, **ENVIRONMENT})
-
-
 class GraphTest(TrainingTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.chain = cls.path("chain.h5")
-        make("chain", "-chains", 6, "-length", 12, "-node_classes", 2, "-node_inputs", 5, "-train_share", 0.2, "-splits", 2,
-             "-out", cls.chain)
+        make_graph("chain", "-chains", 6, "-length", 12, "-node_classes", 2, "-node_inputs", 5, "-train_share", 0.2, "-splits",
+                   2, "-out", cls.chain)
 
     def graph(self, *options, data=None, **names):
         return self.train("-model", "graph", "-data", data or self.chain, "-features", "identity", *options, **names)
@@ -186,11 +179,6 @@ class Refusals(GraphTest, RefusalTest):
         done = train("-run", run, "-resume", "-steps", 2)
         self.assertEqual(done.returncode, BAD_INPUT, done.stdout)
         self.assertIn("differ from the samples that the run", done.stderr)
-
-    def test_the_python_package_says_that_it_does_not_know_graphs(self):
-        run = self.graph(*DESCENT, "-width", 4, "-steps", 1)
-        with self.assertRaisesRegex(poise.Error, "-model graph"):
-            poise.open_run(run).model()
 
 
 if __name__ == "__main__":
