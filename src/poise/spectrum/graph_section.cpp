@@ -100,8 +100,9 @@ void Sections::graph() {
   if (nodes_ == nullptr) return;
   const GraphMatrix& graph = nodes_->equation().matrix();
   const MPI_Comm comm = experiment_.grid().sample();
-  table_.section("graph", fmt::format("Graph matrix S, {}, and the map Z -> W Z S (THEORY.md 8)",
-                                      to_string(graph.normalisation())));
+  const std::string power = graph.hops() > 1 ? fmt::format("^{}", graph.hops()) : "";
+  table_.section("graph", fmt::format("Graph matrix S, {}, and the map Z -> W Z S{} (THEORY.md 8)",
+                                      to_string(graph.normalisation()), power));
   double entries = 0.0;
   for (const Index degree : graph.degrees()) entries += static_cast<double>(degree);
   const auto count = [&](const char* name, const char* label, double value) {
@@ -150,10 +151,13 @@ void Sections::graph_eigenvalues() {
   graph_map(std::max(largest.value, -smallest.value), share * share);
 }
 
-// The eigenvalues of Z ↦ WZS are the products of those of W and S. Henrici's number of a Kronecker product
-// follows from the shares Σ|λ|²/‖·‖_F² of its factors; `graph_share` is that of S.
+// The eigenvalues of Z ↦ WZS are the products of those of W and S, of Z ↦ WZS^K those of W and powers of S's.
+// Henrici's number of a Kronecker product follows from the shares Σ|λ|²/‖·‖_F² of its factors; `graph_share`
+// is that of S.
 void Sections::graph_map(double graph_radius, std::optional<double> graph_share) {
-  const bool normalised = nodes_->equation().matrix().normalisation() != Normalisation::none;
+  const GraphMatrix& graph = nodes_->equation().matrix();
+  const bool normalised = graph.normalisation() != Normalisation::none;
+  const double reach_radius = std::pow(graph_radius, static_cast<double>(graph.hops()));
   Theory theory{"", 0.0, "below 1, Z <- W Z S + Phi converges"};
   if (normalised && shape_.weights == WeightKind::softmax) theory = {"=", shape_.gamma, "gamma (8.2)"};
   if (normalised && shape_.weights == WeightKind::spectral)
@@ -161,8 +165,13 @@ void Sections::graph_map(double graph_radius, std::optional<double> graph_share)
   if (frobenius_ == 0.0) return table_.note("the map Z -> W Z S is 0, because W is");
   table_.add({.name = "map_spectral_radius",
               .label = "rho of Z -> W Z S",
-              .value = radius_ * graph_radius,
+              .value = radius_ * reach_radius,
               .theory = theory});
+  // A power of a symmetric S is as normal as S; of other powers, which are never formed, no share is known.
+  if (graph.hops() > 1 && graph.normalisation() == Normalisation::walk) {
+    table_.note("departure of the map from normality: with -graph_hops above 1 only for a symmetric S");
+    return;
+  }
   if (normal_share_ && graph_share)
     table_.add({.name = "map_departure_from_normality",
                 .label = "departure of the map",

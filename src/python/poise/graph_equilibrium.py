@@ -15,15 +15,16 @@ LOOSEST, TIGHTEST = 1e-3, 1e-12  # what one linear solve gains if a is not the i
 
 
 class Transport:
-    """Sᵀ of a graph, one row a node, as -graph_normalise says (THEORY.md 8.2)."""
+    """Sᵀ of a graph, one row a node, as -graph_normalise says (THEORY.md 8.2); with `hops` its power (-graph_hops)."""
 
-    def __init__(self, graph, normalisation):
+    def __init__(self, graph, normalisation, hops=1):
         if normalisation not in ("symmetric", "walk", "none"):
             raise Error(f"-graph_normalise {normalisation} is not known; known are symmetric, walk and none")
         if graph.directed and normalisation == "symmetric":
             raise Error(f"data file '{graph.path}': it is directed, and a symmetric normalisation needs an undirected graph; train "
                         "with -graph_normalise walk")
         self.nodes = count = len(graph)
+        self.hops = hops
         rows, columns = owners(graph.indptr), graph.indices
         values = np.ones(len(columns)) if graph.weights is None else graph.weights
         if normalisation != "none":
@@ -35,12 +36,16 @@ class Transport:
         self._back = self._sorted(columns, rows, values)
 
     def forward(self, z):
-        """Sᵀ Z, the states that reach each node."""
-        return product(self._there, z)
+        """(S^hops)ᵀ Z, the states that reach each node."""
+        for _ in range(self.hops):
+            z = product(self._there, z)
+        return z
 
     def backward(self, z):
-        """S Z."""
-        return product(self._back, z)
+        """S^hops Z."""
+        for _ in range(self.hops):
+            z = product(self._back, z)
+        return z
 
     def _sorted(self, rows, columns, values):
         """(first place of every row that has entries, these rows, columns, values) in the order of the rows."""

@@ -26,7 +26,7 @@ class GraphModel(Model):
 
     def transport(self, graph):
         """Sᵀ of a graph, normalised as the run says (Transport)."""
-        return Transport(graph, self.config["graph_normalise"])
+        return Transport(graph, self.config["graph_normalise"], self.config.get("graph_hops", 1))
 
     def to_torch(self):
         """The same model as a torch.nn.Module (TorchGraphModel) with float64 parameters. Needs torch."""
