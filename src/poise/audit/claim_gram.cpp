@@ -31,9 +31,9 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
   if (network.has_equilibrium_model()) owned->map = network.equilibrium_model()->make_map(layout, features);
   network.warm_start = true;
   if (const GraphNodes* nodes = subject.experiment().data().graph())
-    owned->objective = make_graph_objective(network, layout, *owned->map,
-                                            *subject.experiment().network().graph_matrix(), *nodes, problem,
-                                            subject.settings().seed);
+    owned->objective =
+        make_graph_objective(network, layout, *owned->map, *subject.experiment().network().graph_matrix(),
+                             *nodes, problem, subject.settings().seed);
   else
     owned->objective = make_sample_objective(network, layout, owned->map.get(), problem, features,
                                              EquilibriumSettings{.warm_start = true, .samples = 1});

@@ -151,6 +151,7 @@ GraphObjective::GraphObjective(const ParameterLayout& layout, EquilibriumMap& ma
 void GraphObjective::forget() {
   NodeObjective::forget();
   warm_states_ = warm_adjoint_ = false;
+  if (perron_) perron_->forget();
 }
 
 std::vector<double> GraphObjective::residuals() const {
@@ -172,7 +173,10 @@ std::string GraphObjective::solver() const {
 }
 
 Outcome GraphObjective::find_states(std::vector<double>& states) {
-  if (perron_) perron_->invalidate();
+  if (perron_ && settings_.warm_start)
+    perron_->invalidate();
+  else if (perron_)
+    perron_->forget();
   if (!warm_states_) states = injection();  // a better start than 0: it is h(0) of a linear map
   const Outcome outcome =
       require(equilibrium_.solve(injection().data(), states.data(), slopes_.data()), true);
