@@ -70,7 +70,7 @@ GRAPH_CASES = [
     ("chain", (*CROSS_ENTROPY, "-objective", "unrolled", "-depth", 4, "-graph_normalise", "walk")),
     ("knn", ("-graph_normalise", "walk", "-activation", "tanh", "-weights", "spectral")),
     ("knn", (*CROSS_ENTROPY, "-activation", "relu", "-gamma", 0.95)),
-    ("knn", (*CROSS_ENTROPY, "-features", "unit_rows", "-graph_hops", 2, "-dropout", 0.2, "-dropout_states", 0.3)),
+    ("knn", (*CROSS_ENTROPY, "-features", "unit_rows", "-graph_hops", 2)),
     ("knn", (*CROSS_ENTROPY, "-activation", "tanh", "-normalise_states", "true", "-objective", "unrolled", "-depth", 3)),
     ("weighted", ("-activation", "tanh", "-weights", "free", "-init_scale_a", 0.2, "-graph_normalise", "none")),
     ("weighted", ("-loss_scale", "sum", "-step_size", 1e-4, "-bias", "false")),
