@@ -68,6 +68,7 @@ class Models(GraphModelsTest):
             e += np.eye(len(data))
             d = e.sum(axis=0)
             e = e / d if kind == "walk" else e / np.sqrt(np.outer(d, d))
+        e = np.linalg.matrix_power(e, run.config["graph_hops"])
         u = model.network.injection(model.features(model.matched(data)))
         a = {"identity": lambda x: x, "tanh": np.tanh, "relu": lambda x: np.maximum(x, 0),
              "sigmoid": lambda x: 1 / (1 + np.exp(-x))}[run.config["activation"]]
