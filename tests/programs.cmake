@@ -17,9 +17,12 @@ add_test(NAME import_arrays COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/i
 set_tests_properties(import_arrays PROPERTIES TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
   ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
 
-add_test(NAME graphs COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_graphs.py)
-set_tests_properties(graphs PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
-  ENVIRONMENT "${POISE_TEST_ENVIRONMENT};POISE_DATA=$<TARGET_FILE:poise-data>;MPIEXEC=${MPIEXEC}")
+# Graph files.
+foreach(name graphs graph_edges)
+  add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
+  set_tests_properties(${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
+    ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
+endforeach()
 
 # poise-train as a whole program, started by mpirun; each test is a file of Python's unittest.
 foreach(name resume grids bad_input combinations damage audit options_files models minibatch minimise inexact failures
@@ -30,7 +33,7 @@ foreach(name resume grids bad_input combinations damage audit options_files mode
 endforeach()
 
 # The Python package. Code 77 if this Python lacks the modules of a test.
-foreach(name python python_models python_torch python_xarray python_notebook python_install)
+foreach(name python python_models python_graphs python_torch python_xarray python_notebook python_install)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   set_tests_properties(${name} PROPERTIES PROCESSORS 2 SKIP_RETURN_CODE 77 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")
@@ -43,8 +46,8 @@ set_tests_properties(build_info PROPERTIES TIMEOUT 60 LABELS invariants)
 add_test(NAME citations COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_citations.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(citations PROPERTIES TIMEOUT 60 LABELS invariants)
 
-# The programs that study runs, in the same way. predict_tables is a test of poise-predict.
-foreach(name spectrum sweep compare audit predict predict_tables)
+# The programs that study runs, in the same way. predict_tables is a test of poise-predict, graph_runs a test of all.
+foreach(name spectrum sweep compare audit predict predict_tables graph_runs)
   add_test(NAME ${name} COMMAND ${plot_python} ${CMAKE_CURRENT_SOURCE_DIR}/invariants/test_${name}.py)
   set_tests_properties(${name} PROPERTIES PROCESSORS 2 TIMEOUT ${POISE_SCRIPT_TIMEOUT} LABELS invariants
     ENVIRONMENT "${POISE_TEST_ENVIRONMENT}")

@@ -7,7 +7,6 @@
 
 #include "poise/base/agree.hpp"
 #include "poise/base/error.hpp"
-#include "poise/base/permutation.hpp"
 #include "poise/base/random.hpp"
 #include "poise/graph/graph_generators.hpp"
 #include "poise_data/graph.hpp"
@@ -20,26 +19,10 @@ std::uint64_t counter(Index i) {
   return static_cast<std::uint64_t>(i);
 }
 
-/// Random sets of the same sizes in every split.
-std::function<std::optional<NodeSet>(Index, Index)> random_sets(const GraphOptions& o, Index nodes) {
-  const auto share = [&](double of) {
-    return static_cast<Index>(std::llround(of * static_cast<double>(nodes)));
-  };
-  const Index train = std::max<Index>(1, share(o.train_share));
-  const Index validation = std::min(nodes - train, share(o.validation_share));
-  return [=, order = Permutation(nodes, o.seed, Stream::graph_split)](Index split, Index node) {
-    const Index place = order.place(split, node);
-    return place < train ? NodeSet::train : place < train + validation ? NodeSet::validation : NodeSet::test;
-  };
-}
-
 /// Sets the parts of the header that all kinds share.
 GraphContent begun(const GraphOptions& o, GraphRows rows, Index inputs, const std::string& source) {
-  GraphContent content;
-  content.info.path = o.output.path;
-  content.info.name = o.output.name;
-  content.info.source = o.output.source.empty() ? "poise-data graph " + source : o.output.source;
-  content.info.license = o.output.license;
+  GraphContent content = begin_graph(o.output);
+  if (o.output.source.empty()) content.info.source = "poise-data graph " + source;
   content.info.inputs = inputs;
   content.info.outputs = o.classes;
   content.info.classification = true;
@@ -173,9 +156,6 @@ GraphOptions declare(Options& options, const std::string& kind) {
     o.classes = options.integer("node_classes", 2, {2, static_cast<double>(most_classes)},
                                 "classes; sbm: number of blocks, of which each is a class");
     o.inputs = options.integer("node_inputs", 100, {1}, "features of a node");
-    o.train_share = options.real("train_share", 0.05, {0, 1}, "share of the nodes that a split trains on");
-    o.validation_share = options.real("validation_share", 0.1, {0, 1},
-                                      "share of the validation nodes; the others are test nodes");
   }
   if (is({"knn"})) {
     o.data = options.text("data", "", "knn: the data file whose training samples become nodes");
@@ -184,9 +164,7 @@ GraphOptions declare(Options& options, const std::string& kind) {
     o.validating = options.integer("validating", 30, {0},
                                    "knn: validation nodes of each class; the others are test nodes");
   }
-  o.splits =
-      options.integer("splits", 10, {1, 1000}, "random splits into training, validation and test nodes");
-  o.seed = static_cast<std::uint64_t>(options.integer("seed", 0, {0}, "seed of the random numbers"));
+  static_cast<NodeSplits&>(o) = declare_node_splits(options, kind != "knn");
   o.output = declare_output(options);
   return o;
 }
@@ -209,8 +187,7 @@ std::string make_graph(MPI_Comm comm, const std::string& kind, Options& options,
   options.reject_unknown();
   on_root(comm, [&] {
     require_output(o.output);
-    if (o.train_share + o.validation_share > 1.0)
-      throw bad_input("the shares -train_share and -validation_share are more than 1 together");
+    require_shares(o);
     if (kind == "chain" && o.inputs < o.classes)
       throw bad_input(fmt::format("-node_inputs {}: chains of {} classes need a feature of each class",
                                   o.inputs, o.classes));

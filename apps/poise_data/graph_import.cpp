@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "poise/base/error.hpp"
-#include "poise/graph/entry_exchange.hpp"
 #include "poise/import/npy.hpp"
 #include "poise_data/graph.hpp"
 
@@ -28,14 +27,6 @@ NpyMatrix numbers(const NpzFile& file, const std::string& name) {
   return matrix;
 }
 
-/// How many edges were left out, as the end of a message.
-std::string left_out(const RowBuilder& builder, bool directed) {
-  const Index directions = directed ? 1 : 2;
-  if (builder.self_loops() + builder.doubles() == 0) return {};
-  return fmt::format("; left out {} and {}", plural(builder.self_loops() / directions, "self-loop"),
-                     plural(builder.doubles() / directions, "double edge"));
-}
-
 GraphRows read_edges(const NpyMatrix& edges, Index nodes, bool directed, std::string& message) {
   if (edges.columns != 2)
     throw bad_input(fmt::format("{}: has {} columns; edges are two, the numbers of two nodes", edges.path,
@@ -49,7 +40,7 @@ GraphRows read_edges(const NpyMatrix& edges, Index nodes, bool directed, std::st
   }
   builder.add(entries);
   GraphRows rows = builder.finish(directed);
-  message = left_out(builder, directed);
+  message = left_out(builder, !directed);
   return rows;
 }
 
@@ -100,26 +91,21 @@ void set_masks(GraphContent& content, std::array<NpyMatrix, 3> masks) {
   };
 }
 
-/// The features and labels, cut into blocks.
-void set_nodes(GraphContent& content, NpyMatrix features, std::vector<Index> labels) {
-  const auto is_byte = [](double x) { return x >= 0 && x <= 255 && std::floor(x) == x; };
+/// The features of the nodes, and their labels, if the file has any.
+DatasetContent read_nodes(const NpzFile& file, NpyMatrix features) {
   for (std::size_t i = 0; i < features.values.size(); ++i)
     if (!std::isfinite(features.values[i]))
       throw bad_input(fmt::format("{}: row {} (from 0) holds {}: fill it in", features.path,
                                   static_cast<Index>(i) / features.columns, to_text(features.values[i])));
-  const bool bytes = std::all_of(features.values.begin(), features.values.end(), is_byte);
-  GraphInfo& info = content.info;
-  info.feature_type = bytes ? "uint8" : "float64";
-  info.inputs = features.columns;
-  info.classification = info.has_answers = !labels.empty();
-  info.outputs = labels.empty() ? 0 : *std::max_element(labels.begin(), labels.end()) + 1;
-  content.nodes = [features = std::move(features), labels = std::move(labels)](Range part) {
-    SampleBlock block{.begin = part.begin, .count = part.size(), .inputs = features.columns};
-    const auto x = features.values.begin();
-    block.features.assign(x + part.begin * features.columns, x + part.end * features.columns);
-    if (!labels.empty()) block.labels.assign(labels.begin() + part.begin, labels.begin() + part.end);
-    return block;
-  };
+  DatasetContent content;
+  SampleBlock& nodes = content.train;
+  nodes.count = features.rows;
+  nodes.inputs = features.columns;
+  nodes.features = std::move(features.values);
+  if (!file.has("node_labels")) return content;
+  nodes.labels = read_labels(numbers(file, "node_labels"), nodes.count);
+  nodes.outputs = *std::max_element(nodes.labels.begin(), nodes.labels.end()) + 1;
+  return content;
 }
 
 }  // namespace
@@ -130,7 +116,7 @@ std::string import_graph(Options& options, bool declare_only) {
       options.text("npz_graph", "",
                    "NPZ file of a graph, with the arrays node_features, edges [edges, 2], and, if there are "
                    "any, node_labels, train_masks, val_masks and test_masks [splits, nodes]");
-  const bool directed = options.flag("directed", false, "keep the direction of the edges");
+  const bool directed = declare_directed(options);
   const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
@@ -138,17 +124,11 @@ std::string import_graph(Options& options, bool declare_only) {
   const NpzFile file(path);
   NpyMatrix features = numbers(file, "node_features");
   const Index nodes = features.rows;
-  GraphContent content;
-  content.info.path = output.path;
-  content.info.name = output.name;
-  content.info.source = output.source;
-  content.info.license = output.license;
+  GraphContent content = begin_graph(output);
   std::string message;
   content.rows = read_edges(numbers(file, "edges"), nodes, directed, message);
   set_masks(content, read_masks(file, nodes));
-  set_nodes(
-      content, std::move(features),
-      file.has("node_labels") ? read_labels(numbers(file, "node_labels"), nodes) : std::vector<Index>{});
+  set_nodes(content, read_nodes(file, std::move(features)));
   return write_graph(MPI_COMM_SELF, content) + message;
 }
 

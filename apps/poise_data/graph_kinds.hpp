@@ -2,24 +2,21 @@
 
 #include <mpi.h>
 
-#include <cstdint>
 #include <string>
 
 #include "poise_data/graph.hpp"
+#include "poise_data/graph_sets.hpp"
 
 namespace poise::data {
 
 /// The options of all kinds of graphs; a kind reads those that it declares.
-struct GraphOptions {
+struct GraphOptions : NodeSplits {
   Index chains = 0, length = 0;
   Index rows = 0, columns = 0;
   Index nodes = 0, classes = 0, inputs = 0;
   double degree = 0.0, degree_between = 0.0, signal = 0.0;
-  double train_share = 0.0, validation_share = 0.0;
   std::string data;
   Index neighbours = 0, labelled = 0, validating = 0;
-  Index splits = 0;
-  std::uint64_t seed = 0;
   Output output;
 };
 

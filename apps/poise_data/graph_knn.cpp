@@ -70,18 +70,8 @@ GraphContent knn_content(MPI_Comm comm, const GraphOptions& o) {
   content.rows = nearest_neighbours(comm, all.features, all.inputs, nodes, o.neighbours);
   if (content.info.scale_factor != 1.0)
     for (double& feature : all.features) feature = std::round(feature / content.info.scale_factor);
-  content.nodes = [all = std::move(all)](Range part) {
-    const auto cut = [&](const auto& values, Index width) {
-      const auto begin = values.begin() + (part.begin - all.begin) * width;
-      return std::decay_t<decltype(values)>(begin, begin + part.size() * width);
-    };
-    return SampleBlock{.begin = part.begin,
-                       .count = part.size(),
-                       .inputs = all.inputs,
-                       .outputs = all.outputs,
-                       .features = cut(all.features, all.inputs),
-                       .labels = cut(all.labels, 1)};
-  };
+  all.targets.clear();  // one-hot; the labels are stored
+  content.nodes = blocks_of(std::move(all));
   content.splits = o.splits;
   std::vector<std::vector<NodeSet>> sets;
   const std::vector<Index> labels = data.read_train_labels({0, nodes});

@@ -8,6 +8,7 @@
 #include "poise/base/check.hpp"
 #include "poise/base/pieces.hpp"
 #include "poise/base/text.hpp"
+#include "poise/graph/entry_exchange.hpp"
 #include "poise/io/hdf5.hpp"
 #include "poise_data/graph.hpp"
 #include "poise_data/poise_data.hpp"
@@ -47,6 +48,46 @@ NodeSummary summarise(MPI_Comm comm, const GraphDataset& data, Range own) {
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &s.high, 1, MPI_DOUBLE, MPI_MAX, comm));
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &s.sum, 1, MPI_DOUBLE, MPI_SUM, comm));
   return s;
+}
+
+/// Entries between nodes with labels, and those of them between equal labels, over all ranks.
+struct LabelledEntries {
+  Index all = 0, equal = 0;
+};
+
+/// Collective. `labels`: of the own nodes. Every label goes to the ranks that own the neighbours.
+LabelledEntries labelled_entries(MPI_Comm comm, const GraphRows& rows, const std::vector<Index>& labels) {
+  const auto label_of = [&](Index node) { return labels[static_cast<std::size_t>(node - rows.own.begin)]; };
+  EntryExchange exchange(comm, node_offsets(comm, rows.nodes));
+  std::array<Index, 2> counts{};
+  std::vector<GraphEntry> sent;
+  Index node = rows.own.begin;
+  for_pieces(comm, {0, rows.entries()}, exchange.round(), [&](Range places) {
+    sent.clear();
+    for (Index place = places.begin; place < places.end; ++place) {
+      while (rows.starts[static_cast<std::size_t>(node - rows.own.begin + 1)] <= place) ++node;
+      const auto label = static_cast<double>(label_of(node));
+      sent.push_back({rows.neighbours[static_cast<std::size_t>(place)], node, label});
+    }
+    for (const GraphEntry& entry : exchange.send(sent)) {
+      const auto label = static_cast<Index>(entry.weight), own = label_of(entry.row);
+      if (label < 0 || own < 0) continue;
+      ++counts[0];
+      if (label == own) ++counts[1];
+    }
+  });
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, counts.data(), 2, MPI_INT64_T, MPI_SUM, comm));
+  return {counts[0], counts[1]};
+}
+
+void show_equal_labels(std::ostream& out, const GraphInfo& info, const LabelledEntries& counts) {
+  if (counts.all == 0) {
+    out << "  edges between nodes with labels: 0\n";
+    return;
+  }
+  out << "  edges between equal labels: "
+      << brief(100.0 * static_cast<double>(counts.equal) / static_cast<double>(counts.all), 4) << " % of "
+      << plural(info.directed ? counts.all : counts.all / 2, "edge") << " between nodes with labels\n";
 }
 
 void show_structure(std::ostream& out, const GraphInfo& info, const GraphStatistics& s) {
@@ -112,8 +153,12 @@ std::string show_graph(MPI_Comm comm, const std::string& path) {
   const Range own = own_nodes(comm, info.nodes);
   std::ostringstream out;
   out << describe_source(info);
-  show_structure(out, info, statistics_of(comm, data.read_own_rows()));
-  show_nodes(out, comm, info, summarise(comm, data, own));
+  const GraphRows rows = data.read_own_rows();
+  show_structure(out, info, statistics_of(comm, rows));
+  const NodeSummary nodes = summarise(comm, data, own);
+  show_nodes(out, comm, info, nodes);
+  if (info.classification && info.has_answers)
+    show_equal_labels(out, info, labelled_entries(comm, rows, nodes.labels));
   show_splits(out, comm, data, own);
   return out.str();
 }

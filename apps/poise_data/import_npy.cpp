@@ -9,6 +9,7 @@
 #include "poise/base/output.hpp"
 #include "poise/import/npy.hpp"
 #include "poise_data/poise_data.hpp"
+#include "poise_data/sample_sources.hpp"
 #include "poise_data/samples.hpp"
 
 namespace poise::data {
@@ -29,7 +30,6 @@ void require_finite(const NpyMatrix& matrix) {
 
 void require_numbers(const NpyMatrix& matrix) {
   if (!matrix.texts.empty()) throw bad_input(matrix.path + ": holds texts; numbers are needed here");
-  require_finite(matrix);
 }
 
 void require_rows(const NpyMatrix& answers, const NpyMatrix& features) {
@@ -38,8 +38,8 @@ void require_rows(const NpyMatrix& answers, const NpyMatrix& features) {
                                 answers.rows, features.path, features.rows));
 }
 
-RawLabels raw_labels(const NpyMatrix& answers) {
-  require_finite(answers);
+RawLabels raw_labels(const NpyMatrix& answers, bool may_miss) {
+  if (!may_miss) require_finite(answers);
   if (answers.columns != 1)
     throw bad_input(fmt::format(
         "{}: has {} columns; labels need one (numpy.argmax(array, axis=1) makes them from one-hot rows)",
@@ -53,16 +53,23 @@ RawLabels raw_labels(const NpyMatrix& answers) {
   return raw;
 }
 
-SampleBlock block_of(Arrays& arrays) {
+SampleBlock block_of(Arrays& arrays, bool may_miss = false) {
   SampleBlock block;
-  require_numbers(*arrays.features);
-  block.count = arrays.features->rows;
-  block.inputs = arrays.features->columns;
-  block.features = std::move(arrays.features->values);
-  if (arrays.labels) require_rows(*arrays.labels, *arrays.features);
+  if (arrays.features) {
+    require_numbers(*arrays.features);
+    require_finite(*arrays.features);
+    block.count = arrays.features->rows;
+    block.inputs = arrays.features->columns;
+    block.features = std::move(arrays.features->values);
+  }
+  for (const std::optional<NpyMatrix>* answers : {&arrays.labels, &arrays.targets}) {
+    if (!*answers) continue;
+    if (arrays.features) require_rows(**answers, *arrays.features);
+    block.count = (*answers)->rows;
+  }
   if (!arrays.targets) return block;
-  require_rows(*arrays.targets, *arrays.features);
   require_numbers(*arrays.targets);
+  if (!may_miss) require_finite(*arrays.targets);
   block.outputs = arrays.targets->columns;
   block.targets = std::move(arrays.targets->values);
   return block;
@@ -70,7 +77,7 @@ SampleBlock block_of(Arrays& arrays) {
 
 DatasetContent content_of(Arrays train, Arrays test, const LabelOptions& labels) {
   DatasetContent content;
-  content.train = block_of(train);
+  content.train = block_of(train, labels.may_miss);
   if (test.features) {
     content.test = block_of(test);
     if (content.test.inputs != content.train.inputs)
@@ -83,14 +90,18 @@ DatasetContent content_of(Arrays train, Arrays test, const LabelOptions& labels)
                       "labels where it has labels");
   }
   if (train.labels)
-    number_labels(raw_labels(*train.labels), test.labels ? raw_labels(*test.labels) : RawLabels{}, labels,
-                  content);
+    number_labels(raw_labels(*train.labels, labels.may_miss),
+                  test.labels ? raw_labels(*test.labels, labels.may_miss) : RawLabels{}, labels, content);
   return content;
 }
 
 std::optional<NpyMatrix> read_if_given(const std::string& path) {
   if (path.empty()) return std::nullopt;
   return read_npy(path);
+}
+
+Arrays arrays_of(const ArrayOptions& o) {
+  return {read_if_given(o.features), read_if_given(o.targets), read_if_given(o.labels)};
 }
 
 /// Warns if answers that are taken for targets, because their type is real, look like classes.
@@ -118,40 +129,54 @@ std::optional<NpyMatrix> find_array(const NpzFile& file, const std::string& name
 
 }  // namespace
 
-DatasetInfo import_npy(Options& options, bool declare_only) {
+ArrayOptions declare_arrays(Options& options, bool of_nodes) {
   const Options::Category category(options, "npy");
-  const std::string features = options.text(
-      "npy_features", "", "NPY array of the features, plain or .gz; its first index is the sample");
-  const std::string targets = options.text("npy_targets", "", "NPY array of the regression targets");
-  const std::string labels =
-      options.text("npy_labels", "", "NPY array of the classes, integers from 0 on, or texts");
+  ArrayOptions o;
+  o.features = options.text("npy_features", "",
+                            "NPY array of the features, plain or .gz; its first index is the sample");
+  o.targets = options.text("npy_targets", "", "NPY array of the regression targets");
+  o.labels = options.text("npy_labels", "", "NPY array of the classes, integers from 0 on, or texts");
+  o.unlabelled = declare_unlabelled(options);
+  o.of_labels = LabelOptions::from(options);
+  o.of_labels.may_miss = of_nodes;
+  return o;
+}
+
+void validate(const ArrayOptions& o) {
+  if (o.unlabelled && !(o.targets + o.labels).empty())
+    throw bad_input("-unlabelled true: leave out -npy_targets and -npy_labels");
+  if (!o.unlabelled && o.targets.empty() == o.labels.empty())
+    throw bad_input(
+        "with -npy_features give one of -npy_targets and -npy_labels, or -unlabelled true for features "
+        "alone");
+}
+
+DatasetContent read_samples(const ArrayOptions& o) {
+  return content_of(arrays_of(o), {}, o.of_labels);
+}
+
+DatasetInfo import_npy(Options& options, bool declare_only) {
+  const ArrayOptions arrays = declare_arrays(options);
+  const Options::Category category(options, "npy");
   const std::string test_features = options.text("npy_test_features", "", "NPY array of the test samples");
   const std::string test_targets =
       options.text("npy_test_targets", "", "NPY array of the targets of -npy_test_features");
   const std::string test_labels =
       options.text("npy_test_labels", "", "NPY array of the classes of -npy_test_features");
-  const bool unlabelled = declare_unlabelled(options);
-  const LabelOptions of_labels = LabelOptions::from(options);
   const TestSplit split = declare_test_split(options);
   const Output output = declare_output(options);
   if (declare_only) return {};
   options.reject_unknown();
-  if (unlabelled && !(targets + labels).empty())
-    throw bad_input("-unlabelled true: leave out -npy_targets and -npy_labels");
-  if (!unlabelled && targets.empty() == labels.empty())
-    throw bad_input(
-        "with -npy_features give one of -npy_targets and -npy_labels, or -unlabelled true for features "
-        "alone");
-  const std::string& wanted = labels.empty() ? test_targets : test_labels;
-  const std::string& other = labels.empty() ? test_labels : test_targets;
-  if ((!unlabelled && test_features.empty() != wanted.empty()) || !other.empty())
+  validate(arrays);
+  const bool classes = !arrays.labels.empty();
+  const std::string& wanted = classes ? test_labels : test_targets;
+  const std::string& other = classes ? test_targets : test_labels;
+  if ((!arrays.unlabelled && test_features.empty() != wanted.empty()) || !other.empty())
     throw bad_input(std::string("give -npy_test_features and ") +
-                    (labels.empty() ? "-npy_test_targets" : "-npy_test_labels") +
-                    " together, or none of them");
+                    (classes ? "-npy_test_labels" : "-npy_test_targets") + " together, or none of them");
   require_output(output);
-  Arrays train{read_npy(features), read_if_given(targets), read_if_given(labels)};
   Arrays test{read_if_given(test_features), read_if_given(test_targets), read_if_given(test_labels)};
-  return write_split(content_of(std::move(train), std::move(test), of_labels), split, output);
+  return write_split(content_of(arrays_of(arrays), std::move(test), arrays.of_labels), split, output);
 }
 
 DatasetInfo import_npz(Options& options, bool declare_only) {

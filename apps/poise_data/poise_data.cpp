@@ -24,6 +24,7 @@ constexpr const char* usage =
     "  poise-data import -h5 F.h5 -drop_missing true -out G.h5\n"
     "  poise-data synthetic -samples N -inputs D -outputs Q -noise S [-classes true] -out F.h5\n"
     "  poise-data import -npz_graph F -out F.h5\n"
+    "  poise-data import -edges F [-csv F -label_column K | -npy_features F -npy_labels F] -out F.h5\n"
     "  poise-data graph chain|grid|sbm|rmat -out F.h5\n"
     "  poise-data graph knn -data F.h5 -neighbours K -labelled L -out G.h5\n"
     "  poise-data show F.h5";
@@ -68,18 +69,22 @@ std::string import_dataset(Options& options, bool declare_only) {
     std::string chosen_by;
     Run run;
   };
-  const std::array<Importer, 6> importers{{{"csv", summarised<import_csv>},
+  const std::array<Importer, 7> importers{{{"csv", summarised<import_csv>},
                                            {"images", summarised<import_idx>},
                                            {"npy_features", summarised<import_npy>},
                                            {"npz", summarised<import_npz>},
                                            {"h5", summarised<import_h5>},
+                                           {"edges", import_edges},
                                            {"npz_graph", import_graph}}};
+  const bool edges = given_value("edges").has_value();
   const Importer* chosen = nullptr;
   for (const Importer& importer : importers) {
     if (declare_only) {
       (void)importer.run(options, true);
       continue;
     }
+    const bool has_nodes = importer.chosen_by == "csv" || importer.chosen_by == "npy_features";
+    if (edges && has_nodes) continue;                // the nodes that belong to the edges
     if (!given_value(importer.chosen_by)) continue;  // declared by the importer, if it runs
     if (chosen != nullptr)
       throw bad_input(fmt::format("options -{} and -{} exclude each other: import one kind of file at a time",
@@ -89,8 +94,8 @@ std::string import_dataset(Options& options, bool declare_only) {
   if (declare_only) return {};
   if (chosen == nullptr)
     throw bad_input(
-        "nothing to import: give -csv FILE, -images FILE, -npy_features FILE, -npz FILE, -h5 FILE or "
-        "-npz_graph FILE (-help lists all)");
+        "nothing to import: give -csv FILE, -images FILE, -npy_features FILE, -npz FILE, -h5 FILE, "
+        "-npz_graph FILE or -edges FILE (-help lists all)");
   return chosen->run(options, false);
 }
 

@@ -22,8 +22,8 @@ DatasetInfo import_npz(Options& options, bool declare_only = false);
 /// Copies a data file with packed numbers unpacked, and on request without rows with missing numbers.
 DatasetInfo import_h5(Options& options, bool declare_only = false);
 
-/// `poise-data import`: runs the importer that -csv, -images, -npy_features, -npz, -h5 or -npz_graph chooses.
-/// Returns a line about the file.
+/// `poise-data import`: runs the importer that -csv, -images, -npy_features, -npz, -h5, -npz_graph or -edges
+/// chooses. Returns a line about the file.
 std::string import_dataset(Options& options, bool declare_only = false);
 
 /// A linear teacher: Y = W X + noise, W ~ N(0, 1) / sqrt(d), X ~ N(0, 1), noise ~ s N(0, 1). A teacher of

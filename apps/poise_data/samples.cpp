@@ -27,10 +27,18 @@ constexpr Index classes_a_label = 10;
 
 using Numbers = std::map<std::string, Index, LabelOrder>;
 
-Numbers different_labels(const RawLabels& train, const RawLabels& test) {
+/// Whether a label is one that is not known.
+bool is_unknown(const std::string& text, const LabelOptions& options) {
+  double value = 0.0;
+  return options.may_miss &&
+         (text.empty() || means_missing(text) || (is_number(text, value) && value == -1.0));
+}
+
+Numbers different_labels(const RawLabels& train, const RawLabels& test, const LabelOptions& options) {
   Numbers numbers;
   for (const RawLabels* set : {&train, &test})
     for (std::size_t i = 0; i < set->texts.size(); ++i) {
+      if (is_unknown(set->texts[i], options)) continue;
       if (set->texts[i].empty())
         throw bad_input(set->where[i] + ": the label is missing; fill it in or leave the row out");
       if (means_missing(set->texts[i]))
@@ -69,12 +77,17 @@ Index to_label(double value, Index classes, const std::string& where) {
   return static_cast<Index>(value);
 }
 
-std::vector<Index> labels_of(const RawLabels& raw, const Numbers& numbers, bool mapped, Index classes) {
+std::vector<Index> labels_of(const RawLabels& raw, const Numbers& numbers, bool mapped,
+                             const LabelOptions& options) {
   std::vector<Index> labels;
   for (std::size_t i = 0; i < raw.texts.size(); ++i) {
     double value = 0.0;
+    if (is_unknown(raw.texts[i], options)) {
+      labels.push_back(-1);
+      continue;
+    }
     if (!mapped) (void)is_number(raw.texts[i], value);
-    labels.push_back(mapped ? numbers.at(raw.texts[i]) : to_label(value, classes, raw.where[i]));
+    labels.push_back(mapped ? numbers.at(raw.texts[i]) : to_label(value, options.classes, raw.where[i]));
   }
   return labels;
 }
@@ -142,11 +155,11 @@ LabelOptions LabelOptions::from(Options& options) {
 
 void number_labels(const RawLabels& train, const RawLabels& test, const LabelOptions& options,
                    DatasetContent& content) {
-  const Numbers numbers = different_labels(train, test);
+  const Numbers numbers = different_labels(train, test, options);
   const bool mapped = options.map || !all_are_numbers(numbers);
   const auto different = static_cast<Index>(numbers.size());
-  content.train.labels = labels_of(train, numbers, mapped, options.classes);
-  content.test.labels = labels_of(test, numbers, mapped, options.classes);
+  content.train.labels = labels_of(train, numbers, mapped, options);
+  content.test.labels = labels_of(test, numbers, mapped, options);
   Index classes = options.classes;
   if (mapped) {
     if (classes > 0 && classes != different)

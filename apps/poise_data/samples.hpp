@@ -13,6 +13,8 @@ namespace poise::data {
 struct LabelOptions {
   Index classes = 0;  ///< -classes; 0: the largest label + 1
   bool map = false;   ///< -map_labels: number the different labels 0, 1, 2, … in their order
+  /// Not an option: a label may be missing, or -1 (of the nodes of a graph); it becomes -1.
+  bool may_miss = false;
 
   /// Declares and reads the options. Not collective.
   static LabelOptions from(Options& options);

@@ -1,5 +1,5 @@
-// The importers of poise-data. Byte 0 chooses the importer and its options, byte 1 the length of the second
-// file (labels or targets), which follows; the remaining bytes are the first file.
+// The importers of poise-data. Byte 0 chooses the importer and its options (64: of graphs), byte 1 the length
+// of the second file (labels, targets, sets), which follows; the remaining bytes are the first file.
 #include <petscsys.h>
 #include <zlib.h>
 
@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "poise/base/check.hpp"
+#include "poise/graph/graph_dataset.hpp"
 #include "poise_data/poise_data.hpp"
 #include "support.hpp"
 
@@ -32,7 +33,28 @@ void set(const char* name, const std::string& value) {
   check(PetscOptionsSetValue(nullptr, name, value.c_str()));
 }
 
+bool is_graph(unsigned choice) {
+  return (choice & 64U) != 0;
+}
+
+void set_edges(unsigned choice, const std::string& first, const std::string& second) {
+  set("-edges", first);
+  set("-directed", (choice & 1U) != 0 ? "true" : "false");
+  set("-edge_weights", (choice & 2U) != 0 ? "true" : "false");
+  switch (choice / 4 % 4) {
+    case 0:
+      return set("-map_nodes", "true");
+    case 1:
+      return set("-sets", second);
+    case 2:
+      return set("-csv", second), set("-label_column", "-1");
+    default:
+      return set("-csv", second), set("-label_column", "-1"), set("-node_column", "0");
+  }
+}
+
 void set_files(unsigned choice, const std::string& first, const std::string& second) {
+  if (is_graph(choice)) return set_edges(choice, first, second);
   switch (choice % 6) {
     case 0:
       return set("-csv", first), set("-label_column", "-1");
@@ -47,6 +69,20 @@ void set_files(unsigned choice, const std::string& first, const std::string& sec
     default:
       return set("-npy_features", first), set("-npy_targets", second);
   }
+}
+
+/// The imported file can be read.
+void read_back(unsigned choice, const std::string& path) {
+  if (!is_graph(choice)) {
+    const Dataset set(MPI_COMM_SELF, path);
+    (void)set.read_train({0, set.info().samples});
+    return;
+  }
+  const GraphDataset graph(MPI_COMM_SELF, path);
+  const Range nodes{0, graph.info().nodes};
+  (void)graph.read_rows(nodes);
+  (void)graph.read_nodes(nodes);
+  if (graph.info().has_mask[0]) (void)graph.read_masks(0, nodes);
 }
 
 }  // namespace
@@ -69,7 +105,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::set("-force", "true");
   Options options;
   if (!fuzz::accepts([&] { (void)poise::data::import_dataset(options); })) return 0;
-  const Dataset set(MPI_COMM_SELF, out.path());  // the imported file can be read
-  (void)set.read_train({0, set.info().samples});
+  fuzz::read_back(choice, out.path());
   return 0;
 }

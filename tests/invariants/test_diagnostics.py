@@ -77,6 +77,9 @@ STORED = {
     "spectrum, tanh": (["-model", "pointwise", "-width", 8, *EQUILIBRIUM, "-data", "regression"], "spectrum",
                        ["-points", 5, "-angles", 6, "-power", 2, "-samples", 2, "-eq_snes_type", "newtonls"],
                        {"spec_jacobian_": EPS, "spec_jacobian_norm_": EPS, "eq_": SNES}),
+    "spectrum, graph": (["-model", "graph", "-width", 5, "-activation", "tanh", "-dynamics", "descent", "-steps", 1, "-step_size",
+                         0.001, "-data", "digits_graph"], "spectrum", ["-points", 5, "-angles", 6, "-power", 2],
+                        {"spec_graph_": EPS, "spec_jacobian_": EPS, "spec_jacobian_norm_": EPS, "eq_": SNES}),
 }
 
 NOT_USED = ", which this run does not use"
@@ -158,7 +161,8 @@ class Diagnostics(TrainingTest):
                 self.assert_said(self.go(program, *options, *questions(solvers)), solvers)
 
     def test_diagnostics_of_solvers_of_stored_runs_are_printed(self):
-        data = {"regression": self.regression, "classes": self.classes}
+        data = {"regression": self.regression, "classes": self.classes,
+                "digits_graph": os.path.join(SOURCE, "data", "digits_graph.h5")}
         for name, (training, program, options, solvers) in STORED.items():
             with self.subTest(name):
                 run = self.train(*[data.get(word, word) for word in training], "-checkpoint_every", 1)

@@ -1,31 +1,16 @@
 """Graphs through poise-data graph, import -npz_graph and show: the files have the graph, or the file is refused by name."""
 
 import os
-import subprocess
 import unittest
 
 import h5py
 import numpy as np
 
-from training import BAD_INPUT, DATA, DONE, ENVIRONMENT, MPIEXEC, ScratchTest, patience
+from graph_files import GraphFilesTest
+from training import BAD_INPUT, DONE
 
 
-class Graphs(ScratchTest):
-    def data(self, *words, code=DONE, ranks=1):
-        launcher = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
-        done = subprocess.run(launcher + [DATA, *map(str, words)], capture_output=True, text=True, timeout=patience(60),
-                              check=False, env=dict(os.environ, **ENVIRONMENT))
-        said = done.stdout + done.stderr
-        self.assertEqual(done.returncode, code, said)
-        self.assertEqual(said.count("poise: error:"), int(code != DONE), said)
-        return said
-
-    def content(self, name):
-        found = {}
-        with h5py.File(self.path(name)) as file:
-            file.visititems(lambda key, item: found.update({key: item[()]}) if isinstance(item, h5py.Dataset) else None)
-        return found
-
+class Graphs(GraphFilesTest):
     def npz(self, code=DONE, options=(), **changes):
         arrays = dict(node_features=np.eye(5, 3), node_labels=np.array([0, 1, 2, 1, -1]),
                       edges=np.array([[0, 1], [1, 0], [2, 2], [3, 1], [1, 2], [1, 2]]),
@@ -49,7 +34,8 @@ class Graphs(ScratchTest):
         np.testing.assert_array_equal(found["masks/test"], [[0, 0, 0, 1, 0], [1, 0, 0, 1, 0]])
         shown = self.data("show", self.path("npz.h5"), ranks=2)
         for words in ("nodes: 5", "edges: 3", "degrees: min 0, mean 1.2, max 3", "isolated nodes: 1",
-                      "connected components: 2", "class 1: 2", "without a label: 1", "0: 2, 1, 1", "1: 1, 1, 2"):
+                      "connected components: 2", "class 1: 2", "without a label: 1",
+                      "equal labels: 33.33 % of 3 edges", "0: 2, 1, 1", "1: 1, 1, 2"):
             self.assertIn(words, shown)
 
     def test_arrays_without_labels_and_masks_and_directed_edges_are_taken(self):
@@ -57,6 +43,7 @@ class Graphs(ScratchTest):
         self.npz(**bare, options=("-directed", "true"))
         np.testing.assert_array_equal(self.content("npz.h5")["graph/indices"], [1, 0, 2, 1])
         shown = self.data("show", self.path("npz.h5"))
+        self.assertNotIn("equal labels", shown)
         for words in ("edges: 4, directed", "no labels or targets", "no masks"):
             self.assertIn(words, shown)
 

@@ -48,6 +48,16 @@ class Xarray(TrainingTest):
         np.testing.assert_array_equal(dataset["test_labels"], [0, 1, 0, 1])
         self.assertEqual(list(dataset.attrs["class_names"]), ["a", "b"])
 
+    def test_a_graph_has_its_rows_and_masks(self):
+        path = self.path("graph.h5")
+        poise.write_graph(path, np.eye(4, 2), edges=[[0, 1], [1, 3]], labels=[0, 1, -1, 1], names=["mass", "age"],
+                          masks={"train": [True, True, False, False], "test": [False, False, False, True]})
+        dataset = xarray.open_dataset(path, engine=PoiseBackend)
+        self.assertEqual(dict(dataset.sizes), {"node": 4, "input": 2, "row_end": 5, "entry": 4, "split": 1})
+        np.testing.assert_array_equal(dataset["indices"], [1, 0, 3, 1])
+        np.testing.assert_array_equal(dataset["test"], [[False, False, False, True]])
+        np.testing.assert_array_equal(dataset["features"].sel(input="age"), [0, 1, 0, 0])
+
     def test_a_checkpoint_has_names_of_dimensions(self):
         path = self.path("cats.h5")
         x = np.random.default_rng(0).normal(size=(20, 3))

@@ -9,6 +9,7 @@ import unittest
 import h5py
 import numpy as np
 
+from python_package import poise
 from training import (BAD_INPUT, DIGITS, DONE, ENVIRONMENT, FAILED, MPIEXEC, SOURCE, TrainingTest, checkpoints, files,
                       history, parameters, patience, train)
 
@@ -213,6 +214,100 @@ class Ranks(SpectrumTest):
                 self.assertLessEqual(low, entry["bound"] + slack, key)
             if entry.get("relation") in (">=", "="):
                 self.assertGreaterEqual(high, entry["bound"] - slack, key)
+
+
+class Graphs(SpectrumTest):
+    """Runs with -model graph: the graph's part of the report is that of dense matrices in numpy, on any number of ranks."""
+
+    MODELS = {
+        "linear": ("weighted", ["-gamma", 0.9]),
+        "walk": ("weighted", ["-weights", "spectral", "-graph_normalise", "walk", "-activation", "tanh"]),
+        "relu": ("weighted", ["-activation", "relu", "-bias", "false"]),
+        "plain": ("weighted", ["-graph_normalise", "none", "-weights", "free", "-init_scale_a", 0.1]),
+        "unrolled": ("weighted", ["-objective", "unrolled", "-depth", 3, "-activation", "tanh"]),
+        "directed": ("directed", ["-graph_normalise", "walk"]),
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        random = np.random.default_rng(7)
+        edges = np.argwhere(np.triu(np.ones((24, 24)), 1))
+        cls.graphs = {name: cls.path(f"{name}.h5") for name in ("weighted", "directed")}
+        for name, path in cls.graphs.items():
+            poise.write_graph(path, random.normal(size=(25, 4)), edges=random.permutation(edges)[:60], directed=name == "directed",
+                              weights=random.uniform(0.2, 2, 60), targets=random.normal(size=(25, 2)),
+                              masks={"train": np.arange(25) < 12})
+
+    def test_graphs_on_any_ranks(self):
+        for name, (graph, options) in self.MODELS.items():
+            path = self.train("-data", self.graphs[graph], "-model", "graph", "-width", 6, *options, *DESCENT, ranks=2)
+            report, one = self.report(path, *QUICK)
+            for ranks, feature_ranks in ((2, 1), (3, 1), (4, 2)) if name in ("linear", "walk") else ((3, 3),):
+                with self.subTest(model=name, ranks=ranks, feature_ranks=feature_ranks):
+                    other, many = self.report(path, *QUICK, "-grid_feature_ranks", feature_ranks, ranks=ranks)
+                    self.assertEqual(other["notes"], report["notes"])
+                    for key, entry in one.items():
+                        tolerance = 1e-5 if key[1] in ("distance_to_instability", "kreiss_constant") else 1e-8
+                        for part in ("value", "low", "high", "bound"):
+                            self.assertAlmostEqual(entry.get(part, 0), many[key].get(part, 0), delta=tolerance, msg=f"{key} {part}")
+            with self.subTest(model=name):
+                self.compare_with_numpy(path, one, " ".join(note["note"] for note in report["notes"]))
+
+    def compare_with_numpy(self, path, found, notes):
+        run = poise.open_run(path)
+        data, model, kind = run.data(), run.model(), run.config["graph_normalise"]
+        e = np.zeros((25, 25))
+        for node in range(25):
+            part = slice(data.indptr[node], data.indptr[node + 1])
+            e[data.indices[part], node] = data.weights[part]
+        s = e if kind == "none" else e + np.eye(25)
+        degrees = s.sum(axis=0)
+        s = s / np.sqrt(np.outer(degrees, degrees)) if kind == "symmetric" else s / degrees if kind == "walk" else s
+        of_s, of_w = np.linalg.eigvals(s), np.linalg.eigvals(model.network.weights)
+        whole = np.kron(s.T, model.network.weights)
+
+        def expect(section, name, value):
+            self.assertAlmostEqual(found[section, name]["value"], value, delta=1e-8, msg=name)
+
+        expect("graph", "nodes", 25)
+        expect("graph", "entries", len(data.indices))
+        expect("graph", "map_spectral_radius", np.abs(np.linalg.eigvals(whole)).max())
+        if data.directed:
+            expect("graph", "spectral_radius", np.abs(of_s).max())
+            self.assertIn("may be complex", notes)
+        else:
+            expect("graph", "largest_eigenvalue", of_s.real.max())
+            expect("graph", "smallest_eigenvalue", of_s.real.min())
+            share = (np.abs(of_s)**2).sum() * (np.abs(of_w)**2).sum() / np.linalg.norm(whole)**2
+            self.assertAlmostEqual(found["graph", "map_departure_from_normality"]["value"], np.sqrt(1 - share), delta=1e-6)
+        expect("weights", "spectral_radius", np.abs(of_w).max())
+        expect("features", "largest_singular_value", np.linalg.norm(model.features(data.features), 2))
+        self.assertIn("kappa: none for a graph", notes)
+        if kind != "none":
+            expect("graph", "spectral_radius" if data.directed else "largest_eigenvalue", 1.0)  # theory
+            if not data.directed:
+                self.assertGreaterEqual(found["graph", "smallest_eigenvalue"]["value"], -1 + 2 / degrees.max() - 1e-9)
+        if run.config["activation"] == "identity" or run.config["objective"] == "unrolled":
+            self.assertNotIn(("jacobian", "norm"), found)
+            self.assertRegex(notes, "the model is linear|has no equilibrium")
+            return
+        states = model.forward(data).states
+        slopes = 1 - states**2 if run.config["activation"] == "tanh" else (states > 0).astype(float)
+        jacobian = slopes.reshape(-1, 1) * whole  # rows and columns: the states of node 0, of node 1, …
+        expect("jacobian", "spectral_radius", np.abs(np.linalg.eigvals(jacobian)).max())
+        expect("jacobian", "norm", np.linalg.norm(jacobian, 2))
+
+    def test_options_of_the_graph_solver(self):
+        path = self.train("-data", self.graphs["weighted"], "-model", "graph", "-width", 6, *DESCENT)
+        done = spectrum("-run", path, *QUICK, "-spec_graph_eps_view", "-eq_snes_max_it", 30)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertIn("EPS Object: (spec_graph_)", done.stdout)
+        done = spectrum("-run", path, *QUICK, "-spec_graph_eps_vew")
+        self.assertEqual(done.returncode, BAD_INPUT, done.stdout)
+        done = spectrum("-run", path, *QUICK, "-spec_graph_eps_max_it", 1, "-spec_graph_eps_ncv", 3)
+        self.assertEqual(done.returncode, FAILED, done.stdout)
+        self.assertIn("extreme eigenvalues of S were not found", done.stderr)
 
 
 class BadInput(SpectrumTest):

@@ -86,7 +86,8 @@ class BadInput(RefusalTest):
         self.refuse("-colapsed_ksp_max_it", 7, words=["-colapsed_ksp_max_it", "-collapsed_ksp_max_it"])
         self.refuse("-svd_eps_tol", 1e-9, words=["-svd_eps_tol", "does not use"], ranks=(1,))
         for name, choices in {"loss": ["squared", "logistic", "cross_entropy"], "dynamics": ["flow", "descent", "minimise"],
-                              "features": ["identity", "whiten", "random_relu", "random_fourier"],
+                              "features": ["identity", "whiten", "random_relu", "random_fourier",
+                                           "unit_rows"],
                               "objective": ["collapsed", "equilibrium", "unrolled", "feedforward", "shallow"],
                               "model": ["softmax_linear", "pointwise", "monotone"],
                               "weights": ["softmax", "spectral", "free"], "activation": ["tanh", "relu", "softplus"],

@@ -3,15 +3,13 @@ and its labelled nodes are samples like all others: dynamics, checkpoints, valid
 
 import os
 import shutil
-import subprocess
 import unittest
 
 import h5py
 import numpy as np
 
-from python_package import poise
-from training import (BAD_INPUT, DATA, ENVIRONMENT, MPIEXEC, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history,
-                      parameters, patience, train)
+from python_package import make_graph
+from training import BAD_INPUT, SOURCE, RefusalTest, TrainingTest, attributes, checkpoints, history, parameters, train
 
 DIGITS_GRAPH = os.path.join(SOURCE, "data", "digits_graph.h5")
 GRIDS = [(1, 1), (2, 1), (3, 1), (4, 2)]
@@ -21,18 +19,13 @@ ADAM = ["-dynamics", "descent", "-method", "adam", "-step_size", 0.05]
 SOLVER = 1e-9  # equilibria and adjoints are solved to 1e-12 at the worst node
 
 
-def make(*words):
-    subprocess.run([DATA, "graph", *map(str, words)], check=True, capture_output=True, timeout=patience(60),
-                   env={**os.environ, **ENVIRONMENT})
-
-
 class GraphTest(TrainingTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.chain = cls.path("chain.h5")
-        make("chain", "-chains", 6, "-length", 12, "-node_classes", 2, "-node_inputs", 5, "-train_share", 0.2, "-splits", 2,
-             "-out", cls.chain)
+        make_graph("chain", "-chains", 6, "-length", 12, "-node_classes", 2, "-node_inputs", 5, "-train_share", 0.2, "-splits",
+                   2, "-out", cls.chain)
 
     def graph(self, *options, data=None, **names):
         return self.train("-model", "graph", "-data", data or self.chain, "-features", "identity", *options, **names)
@@ -41,7 +34,7 @@ class GraphTest(TrainingTest):
 class Graphs(GraphTest):
     def test_every_number_of_ranks_and_every_grid_gives_the_same_results(self):
         for options in (["-gamma", 0.9], ["-activation", "tanh", "-graph_normalise", "walk"],
-                        ["-activation", "relu", "-weights", "spectral"]):
+                        ["-activation", "relu", "-weights", "spectral"], ["-graph_hops", 3, "-gamma", 0.9]):
             runs = [self.graph(*CLASSES, *DESCENT, "-width", 6, "-steps", 4, *options, "-grid_feature_ranks", features,
                                ranks=ranks) for ranks, features in GRIDS]
             losses = history(runs[0])["loss"]
@@ -92,6 +85,49 @@ class Graphs(GraphTest):
         self.assertEqual(history(deep)["test_accuracy"][-1], 1.0)
         self.assertEqual(attributes(deep)["gradient"], "exact of the unrolled network")
 
+    def test_an_unrolled_network_with_hops_sees_as_far_as_one_with_their_number_of_layers(self):
+        options = [*CLASSES, *ADAM, "-gamma", 0.95, "-width", 8, "-steps", 60, "-objective", "unrolled"]
+        run = self.graph(*options, "-depth", 4, "-graph_hops", 15, ranks=2)
+        self.assertEqual(history(run)["test_accuracy"][-1], 1.0)
+        self.assertIn("S symmetric, 15 hops", attributes(run)["network"])
+
+    DROPOUT = ["-dropout", 0.4, "-dropout_states", 0.3, "-normalise_states", "true"]
+
+    def test_dropout_is_the_same_on_every_number_of_ranks_and_every_grid(self):
+        for options in (["-objective", "unrolled", "-depth", 4], ["-batch", 4, "-audit_every", 1]):
+            runs = [self.graph(*CLASSES, *DESCENT, "-width", 6, "-steps", 4, *options, *self.DROPOUT, "-grid_feature_ranks",
+                               features, ranks=ranks) for ranks, features in GRIDS]
+            for run in runs[1:]:
+                for name in ("loss", "train_accuracy", "validation_loss", "test_loss"):
+                    np.testing.assert_allclose(history(run)[name], history(runs[0])[name], rtol=1e-8, err_msg=name)
+                self.assert_same_parameters(run, runs[0], SOLVER)
+
+    def test_the_loss_of_a_step_has_its_dropout_and_scores_have_none(self):
+        options = [*CLASSES, *DESCENT, "-width", 6]
+        plain, dropped, other = (self.graph(*options, *more, "-steps", 3) for more in
+                                 ([], self.DROPOUT[:4], [*self.DROPOUT[:4], "-dropout", 0]))
+        for name in ("validation_loss", "test_loss"):
+            self.assertAlmostEqual(history(dropped)[name][0], history(plain)[name][0], places=10)
+        losses = [history(run)["loss"][0] for run in (plain, dropped, other)]
+        self.assertGreater(min(abs(losses[0] - losses[1]), abs(losses[0] - losses[2]), abs(losses[1] - losses[2])), 1e-4)
+        self.assertEqual(attributes(dropped)["network"], "graph, softmax weights, gamma = 0.8, identity, S symmetric, "
+                                                         "dropout 0.4, dropout of states 0.3")
+        every_third = self.graph(*options, *self.DROPOUT[:4], "-steps", 3, "-audit_every", 3)
+        mean = history(dropped)["loss"][1:].mean()
+        self.assertAlmostEqual(history(every_third)["loss"][1], mean, places=10)
+
+    def test_dropout_of_a_resumed_run_is_that_of_the_straight_run(self):
+        options = [*CLASSES, *ADAM, "-width", 6, *self.DROPOUT, "-warm_start", "false"]
+        straight = self.graph(*options, "-steps", 8)
+        run = self.graph(*options, "-steps", 4)
+        self.assertEqual(len(history(run)["step"]), 5)
+        other = self.graph(*options, "-steps", 8, "-seed", 1)
+        self.assertFalse(np.allclose(history(other)["loss"], history(straight)["loss"]))
+        done = train("-run", run, "-resume", "-steps", 8)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        np.testing.assert_array_equal(history(run)["loss"], history(straight)["loss"])
+        self.assert_same_parameters(run, straight)
+
     def test_an_ensemble_takes_every_split(self):
         run = self.new_run()
         done = train("-model", "graph", "-data", self.chain, *CLASSES, *DESCENT, "-width", 4, "-steps", 2, "-grid", "split=0,1",
@@ -117,8 +153,17 @@ class Refusals(GraphTest, RefusalTest):
         self.refuse(*graph, "-objective", "collapsed", words=["-model graph", "-objective"], data=self.chain)
         self.refuse(*graph, words=["poise-graph-1", "-model graph"], data=self.regression)
         self.refuse(words=["poise-graph-1", "-model graph"], data=self.chain)
+        self.refuse("-graph_hops", 2, words=["-graph_hops 2", "-model graph"])
+        self.refuse(*graph, "-graph_hops", 0, words=["-graph_hops"], data=self.chain)
         self.refuse("-split", 1, words=["-split 1", "-model graph"])
         self.refuse(*graph, "-validation_fraction", 0.2, words=["-validation_fraction"], data=self.chain)
+        for dynamics in (["-dynamics", "minimise"], ["-dynamics", "flow"]):
+            for option in ("-dropout", "-dropout_states"):
+                self.refuse(*graph, *dynamics, option, 0.5, data=self.chain,
+                            words=[f"{option} 0.5", "a loss of its own", dynamics[1], "-dynamics descent"])
+        self.refuse(*graph, *DESCENT, "-dropout", 1, words=["-dropout"], data=self.chain)
+        self.refuse(*DESCENT, "-dropout", 0.5, words=["-dropout 0.5", "-model graph"])
+        self.refuse(*graph, *DESCENT, "-dropout", 0.5, "-audit", "true", words=["dropout", "-audit true"], data=self.chain)
         self.refuse(*graph, *DESCENT, "-batch", 1000, words=["-batch 1000", "training samples"], data=self.chain)
 
     def test_a_changed_edge_ends_a_resumed_run(self):
@@ -134,18 +179,6 @@ class Refusals(GraphTest, RefusalTest):
         done = train("-run", run, "-resume", "-steps", 2)
         self.assertEqual(done.returncode, BAD_INPUT, done.stdout)
         self.assertIn("differ from the samples that the run", done.stderr)
-
-    def test_other_programs_say_that_they_do_not_know_graphs(self):
-        run = self.graph(*DESCENT, "-width", 4, "-steps", 1)
-        for program in ("audit", "spectrum", "predict"):
-            words = [os.environ["POISE_" + program.upper()], "-run", run]
-            words += ["-data", self.chain, "-out", self.path("out.h5")] if program == "predict" else []
-            done = subprocess.run([MPIEXEC, "-n", "2", *words], capture_output=True, text=True, timeout=patience(60), check=False,
-                                  env={**os.environ, **ENVIRONMENT})
-            self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
-            self.assertIn("-model graph", done.stderr)
-        with self.assertRaisesRegex(poise.Error, "-model graph"):
-            poise.open_run(run).model()
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ import glob
 import os
 import unittest
 
+from python_package import make_graph
 from training import DIGITS, SOURCE, TrainingTest, WORK, history
 
 ALL = sorted(os.path.basename(path)[:-5] for path in glob.glob(os.path.join(SOURCE, "petsc_opts", "*.opts")))
 # The tests of other programs run the files for these programs.
-FILES = [name for name in ALL if not name.startswith(("sweep_", "compare_"))]
+FILES = [name for name in ALL if not name.startswith(("sweep_", "compare_", "graph_"))]
 SOLVERS = [name for name in FILES if name.startswith(("eq_", "adj_"))]
 INEXACT = [name for name in FILES if name.startswith("backward_")]
 STUDIES = [name for name in FILES if name.startswith("compare_")]  # test_compare.py runs them
@@ -87,6 +88,15 @@ class OptionsFiles(TrainingTest):
                 with self.subTest(file=name, ranks=ranks):
                     loss = history(self.train(*PROBLEM, *end, "-options_file", self.file(name), ranks=ranks))["loss"]
                     self.assertLess(loss[-1], loss[0])
+
+    def test_every_recipe_of_graphs_lowers_the_loss(self):
+        chain, digits = self.path("chain.h5"), os.path.join(SOURCE, "data", "digits_graph.h5")
+        make_graph("chain", "-chains", 6, "-length", 20, "-out", chain)
+        for name in (name for name in ALL if name.startswith("graph_")):
+            data = chain if name == "graph_chains" else digits
+            with self.subTest(file=name):
+                loss = history(self.train("-options_file", self.file(name), "-data", data, "-steps", 5, ranks=2))["loss"]
+                self.assertLess(loss[-1], loss[0])
 
 
 if __name__ == "__main__":

@@ -71,20 +71,20 @@ inline void randomise(const ParameterLayout& layout, Vec vec, std::uint64_t seed
 }
 
 /// Order of the Taylor remainder of the objective's gradient at θ: 2 if the gradient is right.
-inline double taylor_order(Objective& objective, const ParameterLayout& layout, Vec theta,
-                           double step = 4e-3) {
+inline double taylor_order(Objective& objective, const ParameterLayout& layout, Vec theta, double step = 4e-3,
+                           const Batch& batch = {}) {
   const VecHandle gradient = duplicate(theta);
   const VecHandle scratch = duplicate(theta);
   const VecHandle direction = duplicate(theta);
   const VecHandle moved = duplicate(theta);
   randomise(layout, direction.get(), 99, 1.0);
-  const double value = objective.value_and_gradient(theta, gradient.get()).train.loss;
+  const double value = objective.value_and_gradient(theta, gradient.get(), batch).train.loss;
   double slope = 0.0;
   check(VecDot(gradient.get(), direction.get(), &slope));
   double remainder[2];
   for (int k = 0; k < 2; ++k, step /= 2.0) {
     check(VecWAXPY(moved.get(), step, direction.get(), theta));
-    const double there = objective.value_and_gradient(moved.get(), scratch.get()).train.loss;
+    const double there = objective.value_and_gradient(moved.get(), scratch.get(), batch).train.loss;
     remainder[k] = std::abs(there - value - step * slope);
   }
   return std::log2(remainder[0] / remainder[1]);

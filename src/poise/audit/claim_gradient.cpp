@@ -57,7 +57,9 @@ class GradientClaim final : public Claim {
 
   void judge(VerdictTable& table) override {
     Row row = worst_.row("gradient", "gradient equals central differences of the loss",
-                         subject_.linear() && subject_.network().is_collapsed() ? "3" : "3.2");
+                         subject_.linear() && subject_.network().is_collapsed() ? "3"
+                         : subject_.network().is_graph()                        ? "8.3"
+                                                                                : "3.2");
     if (has_kinks() && row.state != RowState::does_not_apply) row.note = "a small step away from kinks";
     table.add(row);
   }
@@ -128,9 +130,8 @@ class EquilibriumGradientClaim final : public Claim {
     if (!point.chosen || !subject_.has_equilibria()) return;
     static const LogEvent event("AuditEquilibriumGradient");
     const auto scope = event.begin();
-    EquilibriumObjective& exact = subject_.exact();
-    const Evaluation evaluation = exact.value_and_gradient(point.theta, by_samples_.get());
-    const double rtol = exact.equilibrium().rtol();
+    const Evaluation evaluation = subject_.exact().value_and_gradient(point.theta, by_samples_.get());
+    const double rtol = subject_.rtol();
     equilibria_.add(evaluation.equilibrium.residual, rtol, point.step, point.file);
     adjoints_.add(evaluation.adjoint.residual, adjoint_tolerance(rtol), point.step, point.file);
     if (compares()) compare(point, evaluation.train.loss);
@@ -150,8 +151,10 @@ class EquilibriumGradientClaim final : public Claim {
                             : network.has_equilibrium_model()
                                 ? "-objective unrolled solves nothing"
                                 : "-objective " + network.objective + " has no equilibria";
-    table.add(equilibria_.row("equilibria", "residual of every sample's equilibrium", "3.2", why));
-    table.add(adjoints_.row("adjoints", "residual of every sample's adjoint", "3.2", why));
+    const bool graph = network.is_graph();
+    const std::string whose = graph ? "every node's " : "every sample's ", item = graph ? "8.3" : "3.2";
+    table.add(equilibria_.row("equilibria", "residual of " + whose + "equilibrium", item, why));
+    table.add(adjoints_.row("adjoints", "residual of " + whose + "adjoint", item, why));
   }
 
  private:
@@ -188,7 +191,7 @@ class EquilibriumGradientClaim final : public Claim {
     if (size == 0.0 || sums[0] == 0.0) return;
     const double gamma = model.gamma();
     const double condition = (1.0 + gamma) / (1.0 - gamma);
-    const double accuracy = subject_.exact().equilibrium().rtol() + model.weight_error();
+    const double accuracy = subject_.rtol() + model.weight_error();
     const double uncancelled =
         subject_.gradient_size(loss) * (1.0 + gamma * std::sqrt(sums[1])) / (1.0 - gamma) / size;
     gradients_.add(difference / size, accuracy * condition * std::max(1.0, uncancelled), point.step,

@@ -29,8 +29,14 @@ std::shared_ptr<Objective> make_network(Subject& subject, const Problem& problem
   const ParameterLayout& layout = subject.layout();
   const Index features = subject.experiment().data().features().width();
   if (network.has_equilibrium_model()) owned->map = network.equilibrium_model()->make_map(layout, features);
-  owned->objective = make_sample_objective(network, layout, owned->map.get(), problem, features,
-                                           EquilibriumSettings{.warm_start = true, .samples = 1});
+  network.warm_start = true;
+  if (const GraphNodes* nodes = subject.experiment().data().graph())
+    owned->objective =
+        make_graph_objective(network, layout, *owned->map, *subject.experiment().network().graph_matrix(),
+                             *nodes, problem, subject.settings().seed);
+  else
+    owned->objective = make_sample_objective(network, layout, owned->map.get(), problem, features,
+                                             EquilibriumSettings{.warm_start = true, .samples = 1});
   return {owned, owned->objective.get()};
 }
 
@@ -88,6 +94,7 @@ class GramClaim final : public Claim {
     if (!settings.network.backward.exact() || settings.network.jacobian_weight > 0.0)
       return "the run does not follow the gradient of its loss";
     if (settings.batch > 0) return "the run has minibatches";
+    if (settings.network.has_dropout()) return "the run has dropout";
     if (const std::string why = settings.dynamics->beyond_the_flow(); !why.empty()) return why;
     return outputs() > most_outputs
                ? fmt::format("{} outputs of all samples are more than {}", outputs(), most_outputs)

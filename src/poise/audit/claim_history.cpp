@@ -45,7 +45,8 @@ class HistoryClaim final : public Claim {
     const auto k = static_cast<std::size_t>(row - steps_.begin());
     compare(times_[k], point.t, 1e-14, point);
     compare_validation(k, point);
-    if (subject_.settings().batch > 0) return;  // the history is about the samples of a batch
+    // The history is about the samples of a batch, or the network with the dropout of the steps.
+    if (subject_.settings().batch > 0 || subject_.settings().network.has_dropout()) return;
     compare(losses_[k], subject_.problem().loss_unit * point.loss, tolerance(point), point);
     compare(norms_[k], point.gradient_norm, tolerance(point), point);
   }

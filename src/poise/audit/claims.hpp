@@ -60,6 +60,8 @@ class Claim {
 [[nodiscard]] std::unique_ptr<Claim> make_rates_claim(Subject& subject);
 /// The equilibria and the weights (THEORY.md 7.1, 7.3, 7.4 and 7.5), and the certificates of all weights.
 [[nodiscard]] std::unique_ptr<Claim> make_equilibrium_claim(Subject& subject);
+/// The same for the one equilibrium of all nodes of a graph (THEORY.md 7.4, 8.2, 8.4).
+[[nodiscard]] std::unique_ptr<Claim> make_graph_claim(Subject& subject);
 
 /// Theorem 2 (THEORY.md 6).
 [[nodiscard]] std::unique_ptr<Claim> make_newton_claim(Subject& subject);

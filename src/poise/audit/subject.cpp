@@ -36,15 +36,28 @@ Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint&
       loss_ = own_loss_.get();
     }
   }
-  if (has_equilibria()) {
-    map_ = network().equilibrium_model()->make_map(layout(), experiment_.data().features().width());
+  if (has_equilibria()) make_exact();
+  measure_data();
+}
+
+void Subject::make_exact() {
+  map_ = network().equilibrium_model()->make_map(layout(), experiment_.data().features().width());
+  if (const GraphNodes* nodes = experiment_.data().graph())
+    graph_ = std::make_unique<GraphObjective>(
+        layout(), *map_, *experiment_.network().graph_matrix(), nodes->features, problem(),
+        GraphObjective::Settings{.warm_start = false, .normalise = network().normalise_states});
+  else
     exact_ = std::make_unique<EquilibriumObjective>(
         layout(), *map_, problem(),
         EquilibriumSettings{
             .panel = network().panel, .jacobian_weight = network().jacobian_weight, .seed = settings_.seed});
-  }
+}
+
+void Subject::measure_data() {
   double norms2[2] = {0.0, 0.0};
-  for (const double entry : problem().train.features) norms2[0] += entry * entry;
+  const GraphNodes* nodes = experiment_.data().graph();
+  for (const double entry : nodes != nullptr ? nodes->features : problem().train.features)
+    norms2[0] += entry * entry;
   if (grid().feature_index() == 0)
     for (const double entry : problem().train.targets) norms2[1] += entry * entry;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, norms2, 2, MPI_DOUBLE, MPI_SUM, grid().world()));
@@ -54,7 +67,7 @@ Subject::Subject(MPI_Comm comm, const TrainSettings& settings, const Checkpoint&
 
 Objective& Subject::true_objective() {
   if (follows_gradient()) return experiment_.objective();
-  return *exact_;
+  return exact();
 }
 
 double Subject::gradient_size(double loss) const {
@@ -67,8 +80,7 @@ double Subject::loss_noise(double loss) const {
   const double c = contraction();
   double accuracy = rounding * (1.0 + c) / (1.0 - c);  // of the outputs, relative to their size
   if (network().is_collapsed()) accuracy = std::max(accuracy, model_->weight_error());
-  if (network().solves_equilibria())
-    accuracy = std::max(accuracy, 4.0 * exact_->equilibrium().rtol() * (1.0 + c) / (1.0 - c));
+  if (network().solves_equilibria()) accuracy = std::max(accuracy, 4.0 * rtol() * (1.0 + c) / (1.0 - c));
   if (!problem().loss->least_squares()) return accuracy * std::abs(loss);
   const double size = std::sqrt(targets_norm2_) + std::sqrt(std::max(0.0, loss));
   return accuracy * (std::abs(loss) + 2.0 * std::sqrt(std::max(0.0, loss)) * size) +
@@ -77,6 +89,9 @@ double Subject::loss_noise(double loss) const {
 
 double Subject::contraction() const {
   if (!network().has_equilibrium_model()) return 0.0;
+  constexpr double unknown = 1.0 - 1e-2;
+  // The matrix S of a graph does not expand, THEORY.md 8.2; the adjacency matrix itself may.
+  if (network().is_graph() && network().normalisation == Normalisation::none) return unknown;
   return network().equilibrium_model()->contraction();
 }
 
@@ -84,7 +99,7 @@ double Subject::gradient_accuracy() const {
   constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
   const double condition = (1.0 + contraction()) / (1.0 - contraction());
   if (network().is_collapsed()) return std::max(rounding, model_->weight_error()) * condition;
-  if (network().solves_equilibria()) return 4.0 * exact_->equilibrium().rtol() * condition * condition;
+  if (network().solves_equilibria()) return 4.0 * rtol() * condition * condition;
   return rounding;
 }
 

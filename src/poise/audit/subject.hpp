@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "poise/graph_solve/graph_objective.hpp"
 #include "poise/run/experiment.hpp"
 #include "poise/theory/live_audit.hpp"
 
@@ -41,7 +42,11 @@ class Subject {
   /// An equilibrium map for such a run, separate from the map of its objective.
   [[nodiscard]] EquilibriumMap& map() { return *map_; }
   /// Loss and gradient by exact equilibria and adjoints without warm starts.
-  [[nodiscard]] EquilibriumObjective& exact() { return *exact_; }
+  [[nodiscard]] Objective& exact() { return graph_ ? static_cast<Objective&>(*graph_) : *exact_; }
+  /// Relative tolerance of its equilibria.
+  [[nodiscard]] double rtol() const { return graph_ ? graph_->rtol() : exact_->equilibrium().rtol(); }
+  /// The same object as `exact`, if the samples are nodes of a graph; else null.
+  [[nodiscard]] GraphObjective* graph() { return graph_.get(); }
   /// The objective with the exact gradient: `exact` if the run's own gradient is inexact, else the run's
   /// objective.
   [[nodiscard]] Objective& true_objective();
@@ -61,6 +66,8 @@ class Subject {
 
  private:
   static TrainSettings without_audit(TrainSettings settings);
+  void make_exact();
+  void measure_data();
 
   TrainSettings settings_;
   Experiment experiment_;
@@ -71,6 +78,7 @@ class Subject {
   ShallowLoss* loss_ = nullptr;
   std::unique_ptr<EquilibriumMap> map_;
   std::unique_ptr<EquilibriumObjective> exact_;
+  std::unique_ptr<GraphObjective> graph_;
   double features_norm2_ = 0.0;  // s ‖Φ‖²_F
   double targets_norm2_ = 0.0;   // s ‖Y‖²_F
 };

@@ -55,6 +55,7 @@ ProcessGrid::ProcessGrid(MPI_Comm world, int feature_ranks) : feature_ranks_(fea
   check_mpi(MPI_Comm_split(world_, sample_index(), feature_index(), &feature_));
   check_mpi(MPI_Comm_split(world_, feature_index(), sample_index(), &sample_));
   if (sample_index() != 0) silence(feature_);  // the solvers of the first samples print already
+  if (feature_index() != 0) silence(sample_);
 }
 
 ProcessGrid::~ProcessGrid() {

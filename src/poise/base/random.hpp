@@ -26,6 +26,8 @@ enum class Stream : std::uint32_t {
   graph_split = 26,
   graph_features = 27,
   graph_labels = 28,
+  dropped_features = 29,
+  dropped_states = 30,
   weights_more = 64,  // and all numbers above: see more_weights
 };
 
@@ -35,15 +37,15 @@ enum class Stream : std::uint32_t {
                              static_cast<std::uint32_t>(k));
 }
 
-/// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j), so that
-/// entry (i, j) is the same on any number of ranks and in any order. Not collective.
+/// Counter-based random numbers (Random123 Philox4x64-10): a pure function of (seed, stream, i, j, k), so
+/// that entry (i, j, k) is the same on any number of ranks and in any order. Not collective.
 class CounterRandom {
  public:
   CounterRandom(std::uint64_t seed, Stream stream) : seed_(seed), stream_(stream) {}
   /// Standard normal (Box-Muller).
   [[nodiscard]] double normal(std::uint64_t i, std::uint64_t j = 0) const;
   /// Uniform in (0, 1).
-  [[nodiscard]] double uniform(std::uint64_t i, std::uint64_t j = 0) const;
+  [[nodiscard]] double uniform(std::uint64_t i, std::uint64_t j = 0, std::uint64_t k = 0) const;
 
  private:
   std::uint64_t seed_;

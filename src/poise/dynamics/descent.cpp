@@ -33,9 +33,8 @@ double Descent::step_size_at(const DynamicsState& state) const {
 }
 
 Evaluation Descent::evaluate(Vec theta, DynamicsState& state) {
-  Evaluation evaluation =
-      batches_ == nullptr ? objective_.value_and_gradient(theta, gradient_.get())
-                          : objective_.value_and_gradient(theta, gradient_.get(), batches_->at(state.step));
+  const Batch batch = batches_ == nullptr ? Batch{.step = state.step} : batches_->at(state.step);
+  Evaluation evaluation = objective_.value_and_gradient(theta, gradient_.get(), batch);
   require_finite_loss(evaluation.train.loss);
   require_bounded_loss(state, evaluation);
   check(VecNorm(gradient_.get(), NORM_2, &gradient_norm_));
@@ -147,6 +146,7 @@ class DescentKind final : public DynamicsKind {
     return settings_.schedule == Schedule::cosine || settings_.schedule == Schedule::linear;
   }
   [[nodiscard]] bool takes_minibatches() const override { return true; }
+  [[nodiscard]] bool takes_dropout() const override { return true; }
   [[nodiscard]] bool one_gradient_a_step() const override { return true; }
 
   [[nodiscard]] std::string beyond_the_flow() const override {

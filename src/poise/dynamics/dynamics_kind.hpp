@@ -73,6 +73,9 @@ class DynamicsKind {
   /// Whether -batch is allowed: step k, counted from 0, then uses the gradient of
   /// DynamicsSetup::batches->at(k).
   [[nodiscard]] virtual bool takes_minibatches() const { return false; }
+  /// Whether -dropout is allowed: step k, counted from 0, then evaluates the objective once, with
+  /// Batch::step = k.
+  [[nodiscard]] virtual bool takes_dropout() const { return false; }
   /// Whether it accepts an inexact gradient of the loss (-backward).
   [[nodiscard]] virtual bool takes_inexact_gradients() const { return true; }
   /// Whether a step computes one gradient, at its end. If so, a run with warm starts forgets them before it

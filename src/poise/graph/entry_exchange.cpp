@@ -70,8 +70,12 @@ const std::vector<GraphEntry>& EntryExchange::send(const std::vector<GraphEntry>
   return received_;
 }
 
-RowBuilder::RowBuilder(MPI_Comm comm, Index nodes)
-    : comm_(comm), nodes_(nodes), own_(own_nodes(comm, nodes)), exchange_(comm, node_offsets(comm, nodes)) {
+RowBuilder::RowBuilder(MPI_Comm comm, Index nodes, bool weighted)
+    : comm_(comm),
+      nodes_(nodes),
+      own_(own_nodes(comm, nodes)),
+      exchange_(comm, node_offsets(comm, nodes)),
+      weighted_(weighted) {
   const Index longest = block_range(nodes, size_of(comm), 0).size();
   if (longest > 0 && nodes > std::numeric_limits<Index>::max() / longest)
     throw Error(
@@ -82,23 +86,48 @@ RowBuilder::RowBuilder(MPI_Comm comm, Index nodes)
 
 void RowBuilder::add(const std::vector<GraphEntry>& entries) {
   for (const GraphEntry& entry : exchange_.send(entries)) {
+    const Index place = (entry.row - own_.begin) * nodes_ + entry.column;
     if (entry.row == entry.column)
       ++self_loops_;
+    else if (weighted_)
+      weighted_places_.emplace_back(place, entry.weight);
     else
-      places_.push_back((entry.row - own_.begin) * nodes_ + entry.column);
+      places_.push_back(place);
   }
 }
 
+/// Fills places_, sorted and without doubles; their weights.
+std::vector<double> RowBuilder::sort_weighted() {
+  std::sort(weighted_places_.begin(), weighted_places_.end());
+  std::vector<double> weights;
+  for (const auto& [place, weight] : weighted_places_) {
+    if (places_.empty() || places_.back() != place) {
+      places_.push_back(place);
+      weights.push_back(weight);
+      continue;
+    }
+    ++doubles_;
+    if (weight != weights.back() && !conflict_)
+      conflict_ = GraphEntry{own_.begin + place / nodes_, place % nodes_, weight};
+  }
+  weighted_places_ = {};
+  return weights;
+}
+
 GraphRows RowBuilder::finish(bool directed) {
-  std::sort(places_.begin(), places_.end());
-  const auto last = std::unique(places_.begin(), places_.end());
-  doubles_ = places_.end() - last;
-  places_.erase(last, places_.end());
+  GraphRows rows{.nodes = nodes_, .own = own_, .directed = directed};
+  if (weighted_) {
+    rows.weights = sort_weighted();
+  } else {
+    std::sort(places_.begin(), places_.end());
+    const auto last = std::unique(places_.begin(), places_.end());
+    doubles_ = places_.end() - last;
+    places_.erase(last, places_.end());
+  }
   std::array<Index, 2> dropped{doubles_, self_loops_};
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, dropped.data(), 2, MPI_INT64_T, MPI_SUM, comm_));
   doubles_ = dropped[0];
   self_loops_ = dropped[1];
-  GraphRows rows{.nodes = nodes_, .own = own_, .directed = directed};
   rows.starts.assign(static_cast<std::size_t>(own_.size() + 1), 0);
   for (Index& place : places_) {
     ++rows.starts[static_cast<std::size_t>(place / nodes_ + 1)];

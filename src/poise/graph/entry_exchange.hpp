@@ -2,6 +2,8 @@
 
 #include <mpi.h>
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
@@ -43,25 +45,34 @@ class EntryExchange {
 /// Makes the rows of a graph from entries that any rank has, in any order.
 class RowBuilder {
  public:
-  /// Not collective. Throws failure if a rank would own more than 2^63 pairs of nodes.
-  RowBuilder(MPI_Comm comm, Index nodes);
+  /// Not collective. Throws failure if a rank would own more than 2^63 pairs of nodes. `weighted`: the rows
+  /// have the weights of the entries, else these do not count.
+  RowBuilder(MPI_Comm comm, Index nodes, bool weighted = false);
 
   /// How many entries a rank should pass to `add`.
   [[nodiscard]] Index round() const { return exchange_.round(); }
-  /// Collective. Every rank passes its entries, which may be none. The weights do not count.
+  /// Collective. Every rank passes its entries, which may be none.
   void add(const std::vector<GraphEntry>& entries);
   /// Collective. The rows without doubles and self-loops. To be called once.
   [[nodiscard]] GraphRows finish(bool directed);
   /// After `finish`, entries that were dropped, over all ranks.
   [[nodiscard]] Index doubles() const { return doubles_; }
   [[nodiscard]] Index self_loops() const { return self_loops_; }
+  /// Not collective. After `finish`, the first entry of this rank's rows that came with different weights, of
+  /// which the rows have the smallest; nothing if there is none.
+  [[nodiscard]] const std::optional<GraphEntry>& conflict() const { return conflict_; }
 
  private:
+  [[nodiscard]] std::vector<double> sort_weighted();
+
   MPI_Comm comm_;
   Index nodes_;
   Range own_;
   EntryExchange exchange_;
-  std::vector<Index> places_;  // row in this rank x nodes + column
+  bool weighted_;
+  std::vector<Index> places_;                              // row in this rank x nodes + column
+  std::vector<std::pair<Index, double>> weighted_places_;  // the same in place of them, if weights count
+  std::optional<GraphEntry> conflict_;
   Index doubles_ = 0, self_loops_ = 0;
 };
 

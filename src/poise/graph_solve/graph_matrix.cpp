@@ -26,9 +26,10 @@ std::string to_string(Normalisation normalisation) {
 }
 
 GraphMatrix::GraphMatrix(const ProcessGrid& grid, const GraphRows& rows, Normalisation normalisation,
-                         Index states)
+                         Index states, Index hops)
     : nodes_(rows.nodes),
       states_(states),
+      hops_(hops),
       own_(rows.own),
       normalisation_(normalisation),
       symmetrisable_(!rows.directed) {
@@ -41,9 +42,15 @@ GraphMatrix::GraphMatrix(const ProcessGrid& grid, const GraphRows& rows, Normali
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &largest_degree_, 1, MPI_INT64_T, MPI_MAX, grid.sample()));
   normalise(grid.sample(), rows);
   check(MatCreateMAIJ(matrix_.get(), static_cast<PetscInt>(states), blocks_.out()));
-  in_ = create_vec(grid.sample(), states * own_.size());
-  out_ = duplicate(in_.get());
+  of_states_ = std::make_unique<Factor>(grid.sample(), blocks_.get(), states, own_.size(), hops);
+  of_scalars_ = std::make_unique<Factor>(grid.sample(), matrix_.get(), 1, own_.size(), hops);
 }
+
+GraphMatrix::Factor::Factor(MPI_Comm comm, Mat matrix, Index width, Index nodes, Index hops)
+    : mat(matrix),
+      in(create_vec(comm, width * nodes)),
+      out(duplicate(in.get())),
+      between(static_cast<std::size_t>(hops > 1 ? width * nodes : 0)) {}
 
 // The Vecs of states have n m entries over all ranks, and a rank counts the entries of its rows.
 void GraphMatrix::require_countable(const ProcessGrid& grid, const GraphRows& rows) const {
@@ -110,21 +117,37 @@ void GraphMatrix::normalise(MPI_Comm comm, const GraphRows& rows) {
   check(MatDiagonalScale(matrix_.get(), scale.get(), walk ? nullptr : scale.get()));
 }
 
-void GraphMatrix::multiply(const double* z, double* out) const {
-  const PlacedArray in(in_.get(), const_cast<double*>(z));  // which MatMult only reads
-  const PlacedArray result(out_.get(), out);
-  check(MatMult(blocks_.get(), in_.get(), out_.get()));
-  ++products_;
-}
-
-void GraphMatrix::multiply_transpose(const double* z, double* out) const {
-  const PlacedArray in(in_.get(), const_cast<double*>(z));
-  const PlacedArray result(out_.get(), out);
+void GraphMatrix::multiply(Factor& factor, bool transposed, const double* z, double* out) const {
   // A symmetric matrix times a block exchanges before it multiplies, and so overlaps; a transposed one does
   // not.
   const bool symmetric = symmetrisable_ && symmetriser_.empty();
-  check((symmetric ? MatMult : MatMultTranspose)(blocks_.get(), in_.get(), out_.get()));
-  ++products_;
+  const auto product = transposed && !symmetric ? MatMultTranspose : MatMult;
+  double* between = factor.between.data();
+  for (Index hop = 1; hop <= hops_; ++hop) {
+    double* target = (hops_ - hop) % 2 == 0 ? out : between;        // the last product writes to `out`
+    const PlacedArray in(factor.in.get(), const_cast<double*>(z));  // which MatMult only reads
+    const PlacedArray result(factor.out.get(), target);
+    check(product(factor.mat, factor.in.get(), factor.out.get()));
+    z = target;
+  }
+}
+
+void GraphMatrix::multiply(const double* z, double* out) const {
+  multiply(*of_states_, false, z, out);
+  products_ += hops_;
+}
+
+void GraphMatrix::multiply_transpose(const double* z, double* out) const {
+  multiply(*of_states_, true, z, out);
+  products_ += hops_;
+}
+
+void GraphMatrix::multiply_scalars(const double* c, double* out) const {
+  multiply(*of_scalars_, false, c, out);
+}
+
+void GraphMatrix::multiply_scalars_transpose(const double* c, double* out) const {
+  multiply(*of_scalars_, true, c, out);
 }
 
 Index GraphMatrix::halo() const {

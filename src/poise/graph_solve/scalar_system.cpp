@@ -52,6 +52,40 @@ ScalarSystem::ScalarSystem(const ProcessGrid& grid, const GraphMatrix& matrix, c
   check(KSPGetPC(ksp_.get(), &pc));
   check(PCSetType(pc, matrix.largest_degree() <= degree_for_multigrid ? multigrid : PCJACOBI));
   set_from_options(ksp_.get());
+  if (matrix.hops() == 1) return;
+  powers_ = std::make_unique<ShellOperator>(grid.sample(), matrix.local_nodes(),
+                                            [this](const double* c, double* out) { apply(c, out); });
+}
+
+/// Sᵀ is scaled to S_sym, so that L = C D^½ and R = D^½ C^-1; if it cannot be, L = D and R = I.
+void ScalarSystem::set_scales(const double* slopes) {
+  const auto n = static_cast<std::size_t>(matrix_.local_nodes());
+  const std::vector<double>& scales = matrix_.symmetriser();
+  const bool symmetric = matrix_.symmetrisable();
+  roots_.clear();
+  left_.assign(n, 1.0);
+  right_scales_.assign(n, 1.0);
+  for (std::size_t k = 0; k < n; ++k) {
+    const double slope = slopes == nullptr ? 1.0 : slopes[k];
+    const double own = scales.empty() ? 1.0 : scales[k];
+    if (symmetric && slopes != nullptr) roots_.push_back(std::sqrt(slope));
+    left_[k] = symmetric ? own * std::sqrt(slope) : slope;
+    right_scales_[k] = symmetric ? std::sqrt(slope) / own : 1.0;
+  }
+}
+
+void ScalarSystem::apply(const double* c, double* out) {
+  const auto n = static_cast<std::size_t>(matrix_.local_nodes());
+  const bool transposed = transposed_ && !matrix_.symmetrisable();
+  const std::vector<double>& first = transposed ? left_ : right_scales_;
+  const std::vector<double>& last = transposed ? right_scales_ : left_;
+  inner_.resize(n);
+  for (std::size_t k = 0; k < n; ++k) inner_[k] = first[k] * c[k];
+  if (transposed)
+    matrix_.multiply_scalars_transpose(inner_.data(), out);
+  else
+    matrix_.multiply_scalars(inner_.data(), out);
+  for (std::size_t k = 0; k < n; ++k) out[k] = c[k] - factor_ * last[k] * out[k];
 }
 
 void ScalarSystem::update(double factor, const double* slopes) {
@@ -59,23 +93,11 @@ void ScalarSystem::update(double factor, const double* slopes) {
   if (constant && constant_ && factor == factor_) return;  // a linear map: multigrid is set up once
   constant_ = constant;
   factor_ = factor;
-  const Index n = matrix_.local_nodes();
   const bool symmetric = matrix_.symmetrisable();
-  const std::vector<double>& scales = matrix_.symmetriser();
-  roots_.clear();
-  if (symmetric && slopes != nullptr)
-    for (Index k = 0; k < n; ++k) roots_.push_back(std::sqrt(slopes[k]));
+  set_scales(slopes);
   check(MatDuplicate(matrix_.transpose(), MAT_COPY_VALUES, system_.out()));
-  {
-    WriteArray left(right_.get());
-    WriteArray right(solution_.get());
-    for (Index k = 0; k < n; ++k) {
-      const double own = scales.empty() ? 1.0 : scales[k];
-      const double root = roots_.empty() ? 1.0 : roots_[k];
-      left[k] = symmetric ? own * root : (slopes == nullptr ? 1.0 : slopes[k]);
-      right[k] = symmetric ? root / own : 1.0;
-    }
-  }
+  std::copy(left_.begin(), left_.end(), WriteArray(right_.get()).data());
+  std::copy(right_scales_.begin(), right_scales_.end(), WriteArray(solution_.get()).data());
   check(MatDiagonalScale(system_.get(), right_.get(), solution_.get()));
   check(MatScale(system_.get(), -factor));
   check(MatShift(system_.get(), 1.0));
@@ -83,7 +105,7 @@ void ScalarSystem::update(double factor, const double* slopes) {
     check(MatSetOption(system_.get(), MAT_SYMMETRIC, PETSC_TRUE));
   else if (transposed_)
     transpose(system_);
-  check(KSPSetOperators(ksp_.get(), system_.get(), system_.get()));
+  check(KSPSetOperators(ksp_.get(), powers_ ? powers_->get() : system_.get(), system_.get()));
 }
 
 double ScalarSystem::scale(Index k) const {
@@ -97,11 +119,7 @@ void ScalarSystem::multiply_symmetric(double* x, double* out) {
   const Index n = matrix_.local_nodes();
   if (!scales.empty())
     for (Index k = 0; k < n; ++k) x[k] /= scales[k];
-  {
-    const PlacedArray in(right_.get(), x);
-    const PlacedArray result(solution_.get(), out);
-    check(MatMult(matrix_.transpose(), right_.get(), solution_.get()));
-  }
+  matrix_.multiply_scalars(x, out);
   if (!scales.empty())
     for (Index k = 0; k < n; ++k) out[k] *= scales[k];
 }
@@ -117,9 +135,9 @@ void ScalarSystem::run() {
               true);  // all ranks have the same nodes' systems, and so the same reason
 }
 
-// Scaled to S_sym, with R = D^½ and K = I − t R S_sym R:
-//   c − t D S_sym c = r has the solution c = r + R w with K w = t R S_sym r,
-//   c − t S_sym D c = r has the solution c = r + t S_sym R w with K w = R r.
+// Scaled to S_sym, or its power, with R = D^½ and M = I − t R S_sym R:
+//   c − t D S_sym c = r has the solution c = r + R w with M w = t R S_sym r,
+//   c − t S_sym D c = r has the solution c = r + t S_sym R w with M w = R r.
 void ScalarSystem::solve(const double* r, double* c) {
   const Index n = matrix_.local_nodes();
   const bool direct = roots_.empty();

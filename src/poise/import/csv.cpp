@@ -128,9 +128,14 @@ std::vector<std::string> split_fields(const std::string& record, char separator)
   return texts;
 }
 
-CsvRecords::CsvRecords(const std::string& path, char separator) : text_(path), separator_(separator) {
+CsvRecords::CsvRecords(const std::string& path, char separator, std::string comment_marks)
+    : text_(path), separator_(separator), comment_marks_(std::move(comment_marks)) {
   has_record_ = read_record();
   if (separator_ == 0) separator_ = find_separator(record_);
+}
+
+bool CsvRecords::is_comment() const {
+  return !record_.empty() && comment_marks_.find(record_.front()) != std::string::npos;
 }
 
 bool CsvRecords::read_record() {
@@ -147,13 +152,13 @@ bool CsvRecords::read_record() {
       if (record_.size() == longest_line)
         throw bad_input(text_.path() + ": has a line of more than 64 MiB: is it a text table?");
       record_.push_back(static_cast<char>(c));
-      if (record_.front() == '#') inside = false;
+      if (is_comment()) inside = false;
     }
     if (inside)
       throw bad_input(fmt::format("{}: line {}: a field begins with a quote (\") that is never closed",
                                   text_.path(), line_));
     if (!any) return false;
-    if (!trimmed(record_).empty() && record_.front() != '#') return true;
+    if (!trimmed(record_).empty() && !is_comment()) return true;
   }
 }
 
@@ -261,9 +266,11 @@ std::string CsvNumbers::at(Index line, std::size_t column) const {
 }
 
 std::string CsvNumbers::why_not(const CsvField& field, std::size_t column, bool first) const {
-  const std::string cure = fmt::format(
-      "the value is missing; fill it in, leave such rows out by {}, or the column by -drop_columns",
-      format_.cure_of_missing);
+  const std::string rows_out = format_.cure_of_missing;
+  const std::string cure =
+      "the value is missing; fill it in, " +
+      (rows_out.empty() ? "or leave the column out by -drop_columns"
+                        : "leave such rows out by " + rows_out + ", or the column by -drop_columns");
   if (field.text.empty()) return "the field is empty: " + cure;
   if (says_missing(field.text)) return quoted(field.text) + " is not a finite number: " + cure;
   std::string text = quoted(field.text) + " is not a number";

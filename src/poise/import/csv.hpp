@@ -15,12 +15,13 @@ struct CsvField {
   bool quoted = false;
 };
 
-/// The records of a text table (RFC 4180), one after the other; empty lines and lines that begin with # are
-/// passed over. Serial. Throws bad_input where a quote is not closed, or a line fills the memory.
+/// The records of a text table (RFC 4180), one after the other; empty lines and lines that begin with # or
+/// another mark of comments are passed over. Serial. Throws bad_input where a quote is not closed, or a line
+/// fills the memory.
 class CsvRecords {
  public:
   /// `separator`: 0 to find it from the first record.
-  CsvRecords(const std::string& path, char separator);
+  CsvRecords(const std::string& path, char separator, std::string comment_marks = "#");
 
   /// False at the end of the file.
   bool next(std::vector<CsvField>& fields);
@@ -32,10 +33,12 @@ class CsvRecords {
 
  private:
   bool read_record();
+  [[nodiscard]] bool is_comment() const;
 
   TextStream text_;
   char separator_ = 0;
-  std::string record_;  // as it stands in the file
+  std::string comment_marks_;  // with which lines of comments begin
+  std::string record_;         // as it stands in the file
   bool has_record_ = false;
   Index line_ = 0, next_line_ = 1, shown_line_ = 0;
 };
@@ -55,7 +58,7 @@ struct CsvFormat {
   char separator = 0;  ///< 0: found from the first record; ' ': runs of blanks
   CsvDecimal decimal = CsvDecimal::detect;
   bool drop_missing = false;
-  /// The option of the program that leaves such rows out, for messages.
+  /// The option of the program that leaves such rows out, for messages; empty: there is none.
   const char* cure_of_missing = "-drop_missing true";
 
   /// Declares and reads the options. Not collective.

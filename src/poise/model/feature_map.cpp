@@ -13,7 +13,7 @@ using Makers = std::vector<std::function<std::shared_ptr<FeatureMap>()>>;
 
 Makers& makers() {
   static Makers table{identity_features, [] { return whiten_features(); }, random_relu_features,
-                      [] { return random_fourier_features(); }};
+                      [] { return random_fourier_features(); }, unit_row_features};
   return table;
 }
 

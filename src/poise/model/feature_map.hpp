@@ -151,7 +151,7 @@ struct Whitening {
   double rank_cut = 1e-4;   ///< -features_rank_cut: smallest variance to keep, relative to the largest
 };
 
-/// Poise's own maps, φ(x) = a(T(x − μ) + b):
+/// Poise's own maps, φ(x) = a(T(x − μ) + b), or φ(x) = x/‖x‖₁ (unit_rows):
 ///  identity        φ = x
 ///  whiten          T = Λ^{-1/2}VᵀD⁻¹ (PCA) or VΛ^{-1/2}VᵀD⁻¹ (ZCA), D = diag(σ_j) the standard deviations of
 ///                  the inputs and VΛVᵀ their correlation matrix, so that ΦΦᵀ = n I on the kept directions
@@ -161,6 +161,7 @@ struct Whitening {
 ///  random_relu     a = max(0, ·), T_ij ~ N(0, 2/d)/σ_j: Gaussian features of standardised inputs
 ///  random_fourier  a = √(2/M) cos, T_ij ~ N(0, 1/(d bandwidth²))/σ_j, b uniform in [0, 2π)
 [[nodiscard]] std::shared_ptr<FeatureMap> identity_features();
+[[nodiscard]] std::shared_ptr<FeatureMap> unit_row_features();
 [[nodiscard]] std::shared_ptr<FeatureMap> whiten_features(const Whitening& whitening = {});
 [[nodiscard]] std::shared_ptr<FeatureMap> random_relu_features();
 [[nodiscard]] std::shared_ptr<FeatureMap> random_fourier_features(double bandwidth = 1.0);

@@ -34,7 +34,7 @@ Batch Minibatches::at(Index step) const {
   const Index batch = step % batches_per_epoch();
   const auto first = std::lower_bound(members_.begin(), members_.end(), Member{batch, 0});
   const bool is_rest = batch == n_ / batch_;
-  Batch result{false, is_rest ? remainder() : batch_, {}};
+  Batch result{false, is_rest ? remainder() : batch_, {}, step};
   for (auto member = first; member != members_.end() && member->batch == batch; ++member)
     result.local.push_back(member->sample);
   return result;

@@ -65,11 +65,13 @@ struct Evaluation {
   Outcome adjoint;       ///< of the backward solves
 };
 
-/// The training samples that an evaluation uses: all, or a minibatch.
+/// The training samples that an evaluation uses, all or a minibatch, and what it draws at random.
 struct Batch {
   bool all = true;
-  Index total = 0;           ///< samples of the minibatch on all ranks
-  std::vector<Index> local;  ///< the samples of this rank, by their numbers on this rank, ascending
+  Index total = 0;             ///< samples of the minibatch on all ranks
+  std::vector<Index> local{};  ///< the samples of this rank, by their numbers on this rank, ascending
+  /// The step whose random numbers the evaluation takes (-dropout); negative: it draws none.
+  Index step = -1;
 };
 
 /// θ -> L(θ), ∇L(θ). Collective on the world; θ and the gradient as in ParameterLayout.

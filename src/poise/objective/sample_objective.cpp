@@ -36,7 +36,8 @@ Index SampleObjective::panel_width(Index count) const {
   return equal_width(count, panel_);
 }
 
-void SampleObjective::load_parameters(Vec theta) {
+void SampleObjective::load_parameters(Vec theta, Index drawn_step) {
+  drawn_step_ = drawn_step;
   load_network(theta);
   const Index q = layout_.outputs();
   {
@@ -130,7 +131,7 @@ Score SampleObjective::scaled(Index total, const LossSum& sum) const {
 
 Evaluation SampleObjective::value_and_gradient(Vec theta, Vec gradient, const Batch& batch) {
   Evaluation result;
-  load_parameters(theta);
+  load_parameters(theta, batch.step);
   clear_network_gradient();
   std::fill(readout_gradient_.begin(), readout_gradient_.end(), 0.0);
   begin_pass(theta, batch);

@@ -73,11 +73,13 @@ class SampleObjective : public Objective {
 
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
   [[nodiscard]] const Problem& problem() const { return problem_; }
+  /// Batch::step of the evaluation that has loaded the parameters; negative in scores and predictions.
+  [[nodiscard]] Index drawn_step() const { return drawn_step_; }
   /// B of the row block: q x m_f, column-major.
   [[nodiscard]] const std::vector<double>& readout() const { return readout_; }
 
  private:
-  void load_parameters(Vec theta);
+  void load_parameters(Vec theta, Index drawn_step = -1);
   void write_gradient(Vec gradient);
   /// f = Bz of a panel, into outputs_.
   void read_out(const Panel& panel);
@@ -90,7 +92,7 @@ class SampleObjective : public Objective {
 
   const ParameterLayout& layout_;
   const Problem& problem_;
-  Index state_rows_, feature_rows_, panel_;
+  Index state_rows_, feature_rows_, panel_, drawn_step_ = -1;
   std::vector<double> readout_, readout_gradient_, slice_, outputs_, targets_, weights_;
   std::vector<Index> all_train_;  // 0, 1, 2, …
 };

@@ -5,17 +5,9 @@
 #include "poise/base/options.hpp"
 #include "poise/import/csv.hpp"
 #include "poise/predict/new_samples.hpp"
-#include "poise/run/training_data.hpp"
 
 namespace poise {
 inline namespace predict {
-
-/// What a network takes and gives.
-struct NetworkSides {
-  DataNames names;
-  Index inputs = 0, outputs = 0;
-  Index classes = 0;  ///< 0: a regression
-};
 
 /// New samples that are no data file: a text table (-csv), or NPY arrays (-npy_features).
 struct ForeignSamples {

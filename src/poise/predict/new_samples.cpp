@@ -47,6 +47,7 @@ const char* prefix(NewSampleReader::Set set) {
       return "test_";
     case NewSampleReader::Set::validation:
       return "validation_";
+    case NewSampleReader::Set::nodes:
     case NewSampleReader::Set::train:
       break;
   }
@@ -60,19 +61,18 @@ Index NewSampleReader::samples() const {
   return set_ == Set::validation ? info().validation_samples : info().samples;
 }
 
-NewSampleReader::NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const DataNames& network,
-                                 Index inputs, Index classes, Index outputs, BadRows bad_rows,
-                                 const std::string& shown)
+NewSampleReader::NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const NetworkSides& network,
+                                 BadRows bad_rows, const std::string& shown)
     : comm_(comm),
-      dataset_(comm, path, Missing::keep, Answers::optional),
+      dataset_(comm, path, Missing::keep, Answers::optional, set == Set::nodes ? graph_schema : data_schema),
       set_(set),
       bad_rows_(bad_rows),
       name_(shown.empty() ? path : shown) {
   if (samples() == 0)
     throw usage(fmt::format("data file '{}' has no /{}features: leave -set out to use its /features", name_,
                             prefix(set)));
-  match_columns(network, inputs);
-  if (has_answers()) match_classes(network, classes, outputs);
+  match_columns(network.names, network.inputs);
+  if (has_answers()) match_classes(network);
 }
 
 void NewSampleReader::match_columns(const DataNames& network, Index inputs) {
@@ -85,23 +85,24 @@ void NewSampleReader::match_columns(const DataNames& network, Index inputs) {
                       : indices({0, inputs});
 }
 
-void NewSampleReader::match_classes(const DataNames& network, Index classes, Index outputs) {
+void NewSampleReader::match_classes(const NetworkSides& sides) {
+  const DataNames& network = sides.names;
   const std::string where = "data file '" + name_ + "'";
   if (!info().classification) {
-    if (classes > 0 && outputs > 1)
+    if (sides.classes > 0 && sides.outputs > 1)
       throw usage(where +
                   " has /targets, but the network was trained on classes: store the classes as /labels, or "
                   "leave the targets out");
-    if (info().outputs != outputs)
+    if (info().outputs != sides.outputs)
       throw usage(fmt::format("{} has {} columns of targets, but the network has {} outputs", where,
-                              info().outputs, outputs));
+                              info().outputs, sides.outputs));
     if (!network.targets.empty() && !info().target_names.empty() && network.targets != info().target_names)
       throw usage(where +
                   ": the names in /target_names differ from the names of the targets that the network was "
                   "trained on, or have a different order");
     return;
   }
-  if (classes == 0)
+  if (sides.classes == 0)
     throw usage(where + " has /labels, but " +
                 (network.known
                      ? "the network was trained on /targets: store the numbers as /targets, or leave "
@@ -112,9 +113,9 @@ void NewSampleReader::match_classes(const DataNames& network, Index classes, Ind
     classes_ = match_names(info().class_names, network.classes, "the network", "class named");
     return;
   }
-  if (info().outputs > classes)
-    throw usage(
-        fmt::format("{} has {} classes, but the network was trained on {}", where, info().outputs, classes));
+  if (info().outputs > sides.classes)
+    throw usage(fmt::format("{} has {} classes, but the network was trained on {}", where, info().outputs,
+                            sides.classes));
   classes_ = indices({0, info().outputs});
 }
 

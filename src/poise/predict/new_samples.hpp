@@ -11,6 +11,13 @@
 namespace poise {
 inline namespace predict {
 
+/// What a network takes and gives.
+struct NetworkSides {
+  DataNames names;
+  Index inputs = 0, outputs = 0;
+  Index classes = 0;  ///< 0: a regression
+};
+
 /// Some samples in the form that the network takes.
 struct NewSamples {
   Index begin = 0, count = 0;
@@ -31,16 +38,17 @@ struct NewSamples {
 /// file and network both have names, else by their places.
 class NewSampleReader {
  public:
-  /// Which samples of the file: /features, /validation_features or /test_features.
-  enum class Set { train, validation, test };
+  /// Which samples of the file: /features, /validation_features or /test_features of a data file, or
+  /// /features of a graph file.
+  enum class Set { train, validation, test, nodes };
   /// What to do with a row that lacks an input: end with an error, or leave it out.
   enum class BadRows { refuse, skip };
 
-  /// Collective on `comm`. `inputs`: number of the network's inputs. `classes`: 0 for a regression. Throws
-  /// bad_input, the same on every rank, if columns or classes of the file do not fit the network. `shown`:
-  /// the name of the file in messages, if it is a copy of another; if empty: `path`.
-  NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const DataNames& network, Index inputs,
-                  Index classes, Index outputs, BadRows bad_rows, const std::string& shown = {});
+  /// Collective on `comm`. Throws bad_input, the same on every rank, if columns or classes of the file do not
+  /// fit the network. `shown`: the name of the file in messages, if it is a copy of another; if empty:
+  /// `path`.
+  NewSampleReader(MPI_Comm comm, const std::string& path, Set set, const NetworkSides& network,
+                  BadRows bad_rows, const std::string& shown = {});
 
   [[nodiscard]] Index samples() const;
   [[nodiscard]] bool has_answers() const { return info().has_answers; }
@@ -55,7 +63,7 @@ class NewSampleReader {
 
  private:
   void match_columns(const DataNames& network, Index inputs);
-  void match_classes(const DataNames& network, Index classes, Index outputs);
+  void match_classes(const NetworkSides& sides);
   void require_usable(const SampleBlock& block, const NewSamples& samples) const;
   void take_answers(const SampleBlock& block, NewSamples& samples) const;
 

@@ -12,6 +12,7 @@
 #include "poise/base/agree.hpp"
 #include "poise/base/check.hpp"
 #include "poise/base/version.hpp"
+#include "poise/graph/graph_dataset.hpp"
 #include "poise/io/durable.hpp"
 #include "poise/io/temporary_file.hpp"
 #include "poise/petsc/session.hpp"
@@ -80,6 +81,20 @@ struct PredictOptions {
   [[nodiscard]] const std::string& source() const { return foreign.are_given() ? foreign.path() : data; }
 };
 
+/// Throws bad_input if the options do not fit a run on a graph, whose nodes are all predicted together.
+void require_graph(const PredictOptions& own, const std::string& checkpoint) {
+  const auto refuse = [&](const std::string& option, const std::string& why) {
+    return usage(fmt::format("{}: the run of {} was made with -model graph: {}", option, checkpoint, why));
+  };
+  if (own.foreign.are_given())
+    throw refuse(own.foreign.path(), "a table of samples has no edges; give -data FILE, a graph file");
+  if (own.set != NewSampleReader::Set::train)
+    throw refuse("-set", "all nodes of a graph are predicted together; leave the option out");
+  if (own.bad_rows != NewSampleReader::BadRows::refuse)
+    throw refuse("-skip_bad_rows",
+                 "the states of a node's neighbours depend on its inputs; fill in the missing inputs");
+}
+
 /// Rows of the data file that have no prediction, with a reason: their number, and the first of them.
 struct MissedRows {
   Index count = 0;
@@ -116,6 +131,18 @@ Index samples_per_round(const Checkpoint& checkpoint, Index samples, const Proce
   return std::clamp<Index>(most_numbers / std::max<Index>(1, numbers), 1, std::max<Index>(1, share));
 }
 
+/// Not collective. What the file of predictions says of some rows.
+PredictedBlock predicted_block(const Predictor& predictor, Range rows, const Prediction& prediction) {
+  PredictedBlock block;
+  block.rows = rows;
+  block.outputs = prediction.outputs;
+  block.residuals = prediction.residuals;
+  if (predictor.classes() > 0) block.predicted = predictor.predicted_classes(rows.size(), block.outputs);
+  if (predictor.has_probabilities())
+    block.probabilities = predictor.probabilities(rows.size(), block.outputs);
+  return block;
+}
+
 /// One pass over the data file, round by round: in each round the ranks of grid.sample() take samples that
 /// follow each other.
 class Pass {
@@ -146,14 +173,7 @@ class Pass {
     const NewSamples samples = reader_.read(rows);
     predictor_.predict(samples.count, samples.inputs.data(), prediction_);
     if (reader_.has_answers()) quality_.add(samples, prediction_);
-    PredictedBlock block;
-    block.rows = rows;
-    block.outputs = prediction_.outputs;
-    block.residuals = prediction_.residuals;
-    if (predictor_.classes() > 0)
-      block.predicted = predictor_.predicted_classes(samples.count, block.outputs);
-    if (predictor_.has_probabilities())
-      block.probabilities = predictor_.probabilities(samples.count, block.outputs);
+    PredictedBlock block = predicted_block(predictor_, rows, prediction_);
     for (Index i = 0; i < samples.count; ++i) judge(i, samples, block);
     file_.write(block);
   }
@@ -186,15 +206,19 @@ class Pass {
 void print_header(const Checkpoint& checkpoint, const Predictor& predictor, const NewSampleReader& reader) {
   std::printf("poise-predict %s: %s, %s\n", version().c_str(), checkpoint.path().c_str(),
               predictor.network().description().c_str());
-  std::printf("%s: %s, %s\n", reader.name().c_str(), plural(reader.samples(), "sample").c_str(),
+  const char* what = predictor.network().is_graph() ? "node" : "sample";
+  std::printf("%s: %s, %s\n", reader.name().c_str(), plural(reader.samples(), what).c_str(),
               reader.matching().c_str());
+}
+
+void print_solver(const Predictor& predictor, double worst_residual) {
+  if (predictor.solver().empty()) return;
+  std::printf("equilibria by SNES %s: largest residual %.3e\n", predictor.solver().c_str(), worst_residual);
 }
 
 void print_result(const Pass& pass, const Predictor& predictor, const NewSampleReader& reader,
                   const PredictOptions& own) {
-  if (!predictor.solver().empty())
-    std::printf("equilibria by SNES %s: largest residual %.3e\n", predictor.solver().c_str(),
-                pass.worst_residual());
+  print_solver(predictor, pass.worst_residual());
   if (pass.skipped().count > 0)
     std::printf("left out, because an input is missing or not finite: %s (row %s)\n",
                 plural(pass.skipped().count, "sample").c_str(), pass.skipped().text().c_str());
@@ -205,40 +229,83 @@ void print_result(const Pass& pass, const Predictor& predictor, const NewSampleR
 /// Collective on `comm`.
 void copy_samples(MPI_Comm comm, const PredictOptions& own, const Checkpoint& checkpoint,
                   const TrainSettings& settings, const std::string& path) {
-  NetworkSides network{.names = DataNames::of(checkpoint)};
-  network.inputs = checkpoint.integer("/features", "inputs");
-  network.outputs = Predictor::outputs_of(checkpoint);
-  network.classes = Predictor::classes_of(*settings.loss, network.outputs, network.names);
+  const NetworkSides network = Predictor::sides_of(settings, checkpoint);
   on_root(comm, [&] { own.foreign.copy_to(path, network, own.bad_rows); });
 }
 
-ExitCode run_predict(Options& options, MPI_Comm comm) {
-  const PredictOptions own = PredictOptions::from(options);
-  own.require_complete();
-  on_root(comm, [&] {
-    require_output_path("out", own.out);
-    std::error_code code;
-    if (std::filesystem::equivalent(own.out, own.source(), code))
-      throw bad_input("-out " + own.out +
-                      " is the data file itself: give the predictions a file of their own");
-  });
-  const Checkpoint checkpoint = open_stored_run(comm, options);
-  const TrainSettings settings = recall_settings(options, checkpoint);
-  declare_equilibrium_solvers(options, "as in poise-train");
-  const ProcessGrid grid(comm, settings.feature_ranks);
-  const DataNames names = DataNames::of(checkpoint);
+/// Collective on the world. How well the nodes of each set of the run's split are predicted; without such
+/// sets, all nodes with an answer.
+std::string graph_quality(const ProcessGrid& grid, const GraphDataset& graph, Index split,
+                          const Predictor& predictor, NewSamples nodes, const Prediction& prediction) {
+  std::string text;
+  const auto add = [&](const std::string& name, const std::vector<char>& counted) {
+    nodes.answered = counted;
+    Quality quality(predictor);
+    quality.add(nodes, prediction);
+    quality.sum(grid.sample());
+    if (quality.count() > 0) text += name + " nodes: " + quality.text();
+  };
+  const std::vector<char> answered = nodes.answered;
+  if (!graph.info().has_mask[0] || split >= graph.info().splits) {
+    add("labelled", answered);
+    return text;
+  }
+  const NodeMasks masks = graph.read_masks(split, {nodes.begin, nodes.begin + nodes.count});
+  for (std::size_t set = 0; set < masks.size(); ++set) {
+    std::vector<char> counted = answered;
+    for (std::size_t i = 0; i < counted.size(); ++i)
+      if (masks[set][i] == 0) counted[i] = 0;
+    add(node_set_names[set], counted);
+  }
+  return text;
+}
+
+/// Predicts all nodes of a graph file.
+ExitCode predict_graph(Options& options, const PredictOptions& own, const Checkpoint& checkpoint,
+                       const TrainSettings& settings, const ProcessGrid& grid) {
+  require_graph(own, checkpoint.path());
+  const NewSampleReader reader(grid.world(), own.data, NewSampleReader::Set::nodes,
+                               Predictor::sides_of(settings, checkpoint), own.bad_rows);
+  const GraphDataset graph(grid.sample(), own.data);
+  const GraphRows rows = graph.read_own_rows();
+  NewSamples nodes = reader.read(rows.own);
+  Predictor predictor(grid, settings, checkpoint, rows, nodes.inputs);
+  options.reject_unknown();
+  if (grid.rank() == 0) print_header(checkpoint, predictor, reader);
+  Prediction prediction;
+  predictor.predict_nodes(prediction);
+  const auto file = PredictionFile::create(
+      grid, own.out, reader.samples(), predictor,
+      {.checkpoint = checkpoint.path(), .data = own.data, .step = checkpoint.integer("/state", "step")});
+  file->write(predicted_block(predictor, rows.own, prediction));
+  double worst = 0.0;
+  for (const double residual : prediction.residuals) worst = std::max(worst, residual);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_DOUBLE, MPI_MAX, grid.world()));
+  const std::string quality = reader.has_answers() ? graph_quality(grid, graph, settings.split, predictor,
+                                                                   std::move(nodes), prediction)
+                                                   : std::string();
+  file->commit();
+  if (grid.rank() != 0) return ExitCode::done;
+  print_solver(predictor, worst);
+  std::printf("%spredictions: %s\n", quality.c_str(), own.out.c_str());
+  return ExitCode::done;
+}
+
+/// Predicts the samples of a data file, round by round.
+ExitCode predict_samples(Options& options, const PredictOptions& own, const Checkpoint& checkpoint,
+                         const TrainSettings& settings, const ProcessGrid& grid) {
   std::optional<TemporaryFile> copy;  // of samples that are no data file
   if (own.foreign.are_given()) {
-    copy.emplace(comm, own.out + ".samples");
-    copy_samples(comm, own, checkpoint, settings, copy->name());
+    copy.emplace(grid.world(), own.out + ".samples");
+    copy_samples(grid.world(), own, checkpoint, settings, copy->name());
   }
   const std::string data = copy ? copy->name() : own.data;
-  const DatasetInfo info = Dataset(comm, data, Missing::keep, Answers::optional).info();
+  const DatasetInfo info = Dataset(grid.world(), data, Missing::keep, Answers::optional).info();
   const Index most = std::max({info.samples, info.validation_samples, info.test_samples});
   const Index per_round = samples_per_round(checkpoint, most, grid);
   Predictor predictor(grid, settings, checkpoint, per_round);
-  const NewSampleReader reader(grid.world(), data, own.set, names, predictor.inputs(), predictor.classes(),
-                               predictor.outputs(), own.bad_rows, own.source());
+  const NewSampleReader reader(grid.world(), data, own.set, Predictor::sides_of(settings, checkpoint),
+                               own.bad_rows, own.source());
   options.reject_unknown();
   if (grid.rank() == 0) print_header(checkpoint, predictor, reader);
   const auto file = PredictionFile::create(
@@ -255,6 +322,24 @@ ExitCode run_predict(Options& options, MPI_Comm comm) {
                   "iterations (-eq_snes_max_it) or another solver (-eq_snes_type)",
                   plural(pass.failed().count, "sample"), pass.failed().text(), own.out),
       true);
+}
+
+ExitCode run_predict(Options& options, MPI_Comm comm) {
+  const PredictOptions own = PredictOptions::from(options);
+  own.require_complete();
+  on_root(comm, [&] {
+    require_output_path("out", own.out);
+    std::error_code code;
+    if (std::filesystem::equivalent(own.out, own.source(), code))
+      throw bad_input("-out " + own.out +
+                      " is the data file itself: give the predictions a file of their own");
+  });
+  const Checkpoint checkpoint = open_stored_run(comm, options);
+  const TrainSettings settings = recall_settings(options, checkpoint);
+  declare_equilibrium_solvers(options, "as in poise-train");
+  const ProcessGrid grid(comm, settings.feature_ranks);
+  if (settings.network.is_graph()) return predict_graph(options, own, checkpoint, settings, grid);
+  return predict_samples(options, own, checkpoint, settings, grid);
 }
 
 }  // namespace

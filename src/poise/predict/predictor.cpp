@@ -40,13 +40,39 @@ Predictor::Predictor(const ProcessGrid& grid, const TrainSettings& settings, con
       names_(DataNames::of(checkpoint)),
       features_(stored_features(grid, settings_, checkpoint)),
       problem_(empty_problem(grid, settings_, checkpoint, samples)) {
+  build(grid, checkpoint, nullptr);
+}
+
+Predictor::Predictor(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint& checkpoint,
+                     const GraphRows& rows, const std::vector<double>& inputs)
+    : settings_(for_prediction(settings)),
+      names_(DataNames::of(checkpoint)),
+      features_(stored_features(grid, settings_, checkpoint)),
+      problem_(empty_problem(grid, settings_, checkpoint, rows.own.size())) {
+  GraphNodes nodes{.rows = rows, .features = {}, .feature_rows = features_.feature_rows()};
+  nodes.features.resize(static_cast<std::size_t>(features_.rows().size() * rows.own.size()));
+  features_.apply(rows.own.size(), inputs.data(), nodes.features.data());
+  problem_.train.nodes = indices({0, rows.own.size()});
+  problem_.train.total = rows.nodes;
+  build(grid, checkpoint, &nodes);
+}
+
+void Predictor::build(const ProcessGrid& grid, const Checkpoint& checkpoint, const GraphNodes* nodes) {
   target_scale_ = stored_target_scale(checkpoint, problem_.outputs);
-  network_ = std::make_unique<Network>(grid, settings_, problem_, features_.width());
+  network_ = std::make_unique<Network>(grid, settings_, problem_, features_.width(), nodes);
   objective_ = dynamic_cast<SampleObjective*>(&network_->objective());
   if (objective_ == nullptr) throw failure("the objective of the network is no sum over samples");
-  const VecHandle theta = network_->layout().create();
-  restore_parameters(checkpoint, network_->layout(), theta.get());
-  objective_->set_parameters(theta.get());
+  theta_ = network_->layout().create();
+  restore_parameters(checkpoint, network_->layout(), theta_.get());
+  if (nodes == nullptr) objective_->set_parameters(theta_.get());  // of a graph, this solves the equilibrium
+}
+
+NetworkSides Predictor::sides_of(const TrainSettings& settings, const Checkpoint& checkpoint) {
+  NetworkSides sides{.names = DataNames::of(checkpoint)};
+  sides.inputs = checkpoint.integer("/features", "inputs");
+  sides.outputs = outputs_of(checkpoint);
+  sides.classes = classes_of(*settings.loss, sides.outputs, sides.names);
+  return sides;
 }
 
 Index Predictor::outputs_of(const Checkpoint& checkpoint) {
@@ -61,6 +87,7 @@ Index Predictor::classes_of(const Loss& loss, Index outputs, const DataNames& na
 }
 
 std::string Predictor::solver() const {
+  if (const auto* graph = dynamic_cast<const GraphObjective*>(objective_)) return graph->solver();
   return network_->equilibrium() != nullptr ? network_->equilibrium()->equilibrium().type() : "";
 }
 
@@ -68,10 +95,21 @@ void Predictor::predict(Index count, const double* x, Prediction& prediction) {
   phi_.resize(static_cast<std::size_t>(features_.rows().size() * count));
   features_.apply(count, x, phi_.data());
   objective_->predict(count, phi_.data(), prediction);
+  unscale(prediction.outputs);
+}
+
+void Predictor::predict_nodes(Prediction& prediction) {
+  objective_->set_parameters(theta_.get());
+  objective_->predict(problem_.train.count, nullptr, prediction);
+  prediction.residuals = dynamic_cast<NodeObjective&>(*objective_).residuals();
+  unscale(prediction.outputs);
+}
+
+void Predictor::unscale(std::vector<double>& outputs) const {
   if (!target_scale_.is_set()) return;
-  const Index q = outputs();
-  for (Index i = 0; i < q * count; ++i)
-    prediction.outputs[i] = target_scale_.shift[i % q] + target_scale_.scale * prediction.outputs[i];
+  const auto q = static_cast<std::size_t>(this->outputs());
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    outputs[i] = target_scale_.shift[i % q] + target_scale_.scale * outputs[i];
 }
 
 std::vector<Index> Predictor::predicted_classes(Index count, const std::vector<double>& outputs) const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "poise/io/checkpoint.hpp"
+#include "poise/predict/new_samples.hpp"
 #include "poise/run/network.hpp"
 #include "poise/run/settings.hpp"
 #include "poise/run/training_data.hpp"
@@ -19,9 +20,15 @@ class Predictor {
   /// the largest number of samples of a rank in a call of `predict`. Throws bad_input.
   Predictor(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint& checkpoint,
             Index samples);
+  /// The same for all nodes of a graph together. `rows`: of this rank's nodes. `inputs`: of these nodes,
+  /// inputs x nodes, column-major.
+  Predictor(const ProcessGrid& grid, const TrainSettings& settings, const Checkpoint& checkpoint,
+            const GraphRows& rows, const std::vector<double>& inputs);
   Predictor(const Predictor&) = delete;  // its parts point to each other
   Predictor& operator=(const Predictor&) = delete;
 
+  /// Collective. What the network of a checkpoint takes and gives. Throws bad_input.
+  [[nodiscard]] static NetworkSides sides_of(const TrainSettings& settings, const Checkpoint& checkpoint);
   /// Collective. q of the network of a checkpoint. Throws bad_input.
   [[nodiscard]] static Index outputs_of(const Checkpoint& checkpoint);
   [[nodiscard]] Index inputs() const { return features_.inputs(); }
@@ -44,6 +51,9 @@ class Predictor {
   /// Collective on grid.feature(). Applies the network to the columns of x (inputs x count), which are the
   /// same on all ranks of grid.feature(). The outputs are in the unit of the targets of the data.
   void predict(Index count, const double* x, Prediction& prediction);
+  /// Collective on the world. The same for this rank's nodes of the graph. Throws failure, which names the
+  /// worst node, if their equilibrium was not found.
+  void predict_nodes(Prediction& prediction);
   /// Not collective. The classes with the largest output, from the outputs of `count` samples.
   [[nodiscard]] std::vector<Index> predicted_classes(Index count, const std::vector<double>& outputs) const;
   /// Not collective. The probabilities of the classes: classes x count, column-major. Only with
@@ -51,12 +61,16 @@ class Predictor {
   [[nodiscard]] std::vector<double> probabilities(Index count, const std::vector<double>& outputs) const;
 
  private:
+  void build(const ProcessGrid& grid, const Checkpoint& checkpoint, const GraphNodes* nodes);
+  void unscale(std::vector<double>& outputs) const;
+
   TrainSettings settings_;
   DataNames names_;
   Features features_;
   TargetScale target_scale_;
   Problem problem_;
   std::unique_ptr<Network> network_;
+  VecHandle theta_;
   SampleObjective* objective_ = nullptr;  // the network's
   std::vector<double> phi_;
 };

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "poise/base/check.hpp"
-#include "poise/graph_solve/graph_objective.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/explicit_objectives.hpp"
 #include "poise/run/usage.hpp"
@@ -70,7 +69,7 @@ Network::Network(const ProcessGrid& grid, const TrainSettings& settings, const P
   if (settings_.is_collapsed())
     objective_ = std::make_unique<CollapsedObjective>(*collapsed_, *shallow_loss_);
   else if (graph != nullptr)
-    objective_ = make_graph_objective(problem, *graph);
+    objective_ = on_graph(problem, *graph, settings.seed);
   else
     objective_ = make_sample_objective(settings_, layout_, map_.get(), problem, features,
                                        equilibrium_settings(settings, grid));
@@ -97,15 +96,27 @@ std::unique_ptr<Objective> make_sample_objective(const NetworkSettings& settings
   return std::make_unique<UnrolledObjective>(layout, *map, problem, panel, unrolled);
 }
 
-std::unique_ptr<Objective> Network::make_graph_objective(const Problem& problem, const GraphNodes& graph) {
-  graph_matrix_ = std::make_unique<GraphMatrix>(layout_.grid(), graph.rows, settings_.normalisation,
-                                                map_->local_states());
-  if (settings_.is_unrolled())
-    return std::make_unique<UnrolledGraphObjective>(layout_, *map_, *graph_matrix_, graph.features, problem,
-                                                    settings_.depth, settings_.normalise_states);
+std::unique_ptr<NodeObjective> make_graph_objective(const NetworkSettings& settings,
+                                                    const ParameterLayout& layout, EquilibriumMap& map,
+                                                    const GraphMatrix& matrix, const GraphNodes& nodes,
+                                                    const Problem& problem, std::uint64_t seed) {
+  const Dropout dropout{.features = {settings.dropout, seed, Stream::dropped_features},
+                        .states = {settings.dropout_states, seed, Stream::dropped_states},
+                        .feature_rows = nodes.feature_rows};
+  if (settings.is_unrolled())
+    return std::make_unique<UnrolledGraphObjective>(layout, map, matrix, nodes.features, problem,
+                                                    settings.depth, settings.normalise_states, dropout);
   return std::make_unique<GraphObjective>(
-      layout_, *map_, *graph_matrix_, graph.features, problem,
-      GraphObjective::Settings{.warm_start = settings_.warm_start, .normalise = settings_.normalise_states});
+      layout, map, matrix, nodes.features, problem,
+      GraphObjective::Settings{
+          .warm_start = settings.warm_start, .normalise = settings.normalise_states, .dropout = dropout});
+}
+
+std::unique_ptr<Objective> Network::on_graph(const Problem& problem, const GraphNodes& graph,
+                                             std::uint64_t seed) {
+  graph_matrix_ = std::make_unique<GraphMatrix>(layout_.grid(), graph.rows, settings_.normalisation,
+                                                map_->local_states(), settings_.graph_hops);
+  return make_graph_objective(settings_, layout_, *map_, *graph_matrix_, graph, problem, seed);
 }
 
 std::string Network::gradient_label() const {

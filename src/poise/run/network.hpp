@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "poise/graph_solve/graph_objective.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/objective/equilibrium_objective.hpp"
 #include "poise/objective/shallow_loss.hpp"
@@ -21,6 +22,12 @@ inline namespace run {
                                                                EquilibriumMap* map, const Problem& problem,
                                                                Index features,
                                                                const EquilibriumSettings& equilibrium);
+
+/// Collective on the world. The objective of -model graph: `problem` has labelled nodes of the graph. `seed`:
+/// of the dropout. All references must outlive the result.
+[[nodiscard]] std::unique_ptr<NodeObjective> make_graph_objective(
+    const NetworkSettings& settings, const ParameterLayout& layout, EquilibriumMap& map,
+    const GraphMatrix& matrix, const GraphNodes& nodes, const Problem& problem, std::uint64_t seed);
 
 /// What is trained: parameters, model and objective, built from the options.
 class Network {
@@ -47,14 +54,16 @@ class Network {
   [[nodiscard]] bool solves_equilibria() const { return equilibrium_ != nullptr; }
   /// Whether evaluations remember states for later ones: the same on all ranks, also on one without samples.
   [[nodiscard]] bool remembers() const { return settings_.solves_equilibria() && settings_.warm_start; }
+  /// The matrix S of the graph; null if the samples are no nodes of a graph.
+  [[nodiscard]] const GraphMatrix* graph_matrix() const { return graph_matrix_.get(); }
   /// Collective on the world. Bytes of what they remember, the largest of all ranks.
   [[nodiscard]] double warm_bytes() const;
   /// Collective on the world. What is known at θ of the equilibria; norm "" without an equilibrium model.
   [[nodiscard]] Certificate certificate(Vec theta);
 
  private:
-  [[nodiscard]] std::unique_ptr<Objective> make_graph_objective(const Problem& problem,
-                                                                const GraphNodes& graph);
+  [[nodiscard]] std::unique_ptr<Objective> on_graph(const Problem& problem, const GraphNodes& graph,
+                                                    std::uint64_t seed);
 
   NetworkSettings settings_;
   ParameterLayout layout_;

@@ -79,18 +79,36 @@ void NetworkSettings::read_model(Options& o) {
                          "features(x) takes the "
                          "place of V features(x)");
   bias = o.flag("bias", !linear, "train biases b (default true for pointwise, monotone and graph)");
+  read_graph(o);
+  width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
+                    "state width m of models with input weights and of the objective feedforward (default "
+                    "128); without input weights m is the number of features (0)");
+  read_scales(o, *this);
+}
+
+/// Options of the model graph.
+void NetworkSettings::read_graph(Options& o) {
   normalisation = parse_normalisation(
       o.choice("graph_normalise", "symmetric", {"symmetric", "walk", "none"},
                "model graph: S of the adjacency matrix E and the degrees D; symmetric: D^-1/2 (E + I) "
                "D^-1/2, for undirected "
                "graphs; walk: (E + I) D^-1, the mean over a node and its neighbours; none: E"));
+  graph_hops = o.integer("graph_hops", 1, {1, 1000},
+                         "model graph: S^K takes the place of S, so that one application of the equation "
+                         "reaches nodes that are K edges away, by K products");
   normalise_states = o.flag("normalise_states", false,
                             "model graph: the output is B z/|z|_2, so that a state's direction counts alone: "
                             "states of nodes with few neighbours or far from others are small");
-  width = o.integer("width", has_own_width() ? 128 : 0, {has_own_width() ? 1.0 : 0.0, 1e6},
-                    "state width m of models with input weights and of the objective feedforward (default "
-                    "128); without input weights m is the number of features (0)");
-  read_scales(o, *this);
+  const Bounds probability{.low = 0, .high = 1, .open_high = true};
+  dropout = o.real("dropout", 0.0, probability,
+                   "model graph: while training, every step sets each feature of each node, but for the "
+                   "constant, to 0 with this probability and divides the others by 1 minus it; scores are "
+                   "without dropout",
+                   fixes_loss);
+  dropout_states = o.real("dropout_states", 0.0, probability,
+                          "model graph: the same for the entries of the states that the readout sees, after "
+                          "-normalise_states",
+                          fixes_loss);
 }
 
 void NetworkSettings::read_objective(Options& o) {
@@ -139,7 +157,11 @@ std::string NetworkSettings::description() const {
   if (is_shallow()) return "shallow";
   if (is_feedforward()) return "feedforward, " + layers + ", " + to_string(activation);
   std::string text = equilibrium_model()->description();
-  if (is_graph()) text += ", S " + to_string(normalisation) + (normalise_states ? ", normalised states" : "");
+  if (is_graph()) text += ", S " + to_string(normalisation);
+  if (graph_hops > 1) text += ", " + plural(graph_hops, "hop");
+  if (normalise_states) text += ", normalised states";
+  if (dropout > 0.0) text += ", dropout " + to_text(dropout);
+  if (dropout_states > 0.0) text += ", dropout of states " + to_text(dropout_states);
   return is_unrolled() ? text + ", unrolled to " + layers : text;
 }
 

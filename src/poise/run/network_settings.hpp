@@ -26,7 +26,9 @@ struct NetworkSettings {
   double margin = 0.5;  ///< μ of the monotone model
   bool input_weights = false, bias = false;
   Normalisation normalisation = Normalisation::symmetric;  ///< of the model graph
+  Index graph_hops = 1;                                    ///< K of the model graph
   bool normalise_states = false;                           ///< of the model graph
+  double dropout = 0.0, dropout_states = 0.0;              ///< of the model graph
   // Options of all models and objectives:
   Index width = 0;  ///< state width; 0: the number of features
   double init_scale_a = 1.0, init_scale_v = 1.0, init_scale_b = 1.0;
@@ -59,6 +61,8 @@ struct NetworkSettings {
   [[nodiscard]] bool is_softmax_linear() const { return model == "softmax_linear"; }
   /// Whether the samples are nodes of a graph, whose equilibrium couples all nodes.
   [[nodiscard]] bool is_graph() const { return model == "graph"; }
+  /// Whether every step has a loss of its own, by the entries that it drops.
+  [[nodiscard]] bool has_dropout() const { return dropout > 0.0 || dropout_states > 0.0; }
   /// Whether the equation is z = a(Wz + u), a Pointwise of `shape`: true for all of Poise's own models.
   [[nodiscard]] bool is_pointwise() const { return own_model == nullptr; }
   /// Never null; has no meaning if has_equilibrium_model() is false.
@@ -80,6 +84,7 @@ struct NetworkSettings {
  private:
   void read_own_models(Options& options);
   void read_model(Options& options);
+  void read_graph(Options& options);
   void read_objective(Options& options);
 };
 

@@ -150,15 +150,16 @@ HistoryRow Recorder::measure(const DynamicsState& state, Vec gradient, const Eva
   return row;
 }
 
-/// Losses are in the unit of the data. With minibatches the training columns are means over the batches since
-/// the last row.
+/// Losses are in the unit of the data. With minibatches or dropout the training columns are means over the
+/// steps since the last row, each with its own batch and dropout.
 void Recorder::measure_losses(HistoryRow& row, const Evaluation& evaluation) {
   const Interval& interval = experiment_.interval();
   const bool penalised = settings_.network.jacobian_weight > 0.0;
   const double unit = experiment_.problem().loss_unit;
-  if (const Minibatches* batches = experiment_.batches()) {
+  const Minibatches* batches = experiment_.batches();
+  if (batches != nullptr) row.epoch = row.step / static_cast<double>(batches->batches_per_epoch());
+  if (batches != nullptr || settings_.network.has_dropout()) {
     const auto count = static_cast<double>(interval.gradients);
-    row.epoch = row.step / static_cast<double>(batches->batches_per_epoch());
     row.loss = unit * interval.loss / count;
     if (experiment_.has_accuracy()) row.train_accuracy = interval.accuracy / count;
     if (penalised) row.penalty = unit * interval.penalty / count;

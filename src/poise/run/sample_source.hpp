@@ -17,6 +17,7 @@ inline namespace run {
 struct GraphNodes {
   GraphRows rows;
   std::vector<double> features;  ///< φ: d_f x own nodes, column-major
+  Range feature_rows = {};       ///< Features::feature_rows: the numbers of these rows, without the constant
 };
 
 /// The samples of a run, as its data file has them: a data file with rows of samples, or a graph, whose

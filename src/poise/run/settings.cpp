@@ -42,8 +42,8 @@ void TrainSettings::read_data(Options& o) {
   split = o.integer("split", 0, {0, 1e6},
                     "model graph: which split of the graph file says the training, validation and test nodes "
                     "(/masks; the first is 0)");
-  seed = static_cast<std::uint64_t>(
-      o.integer("seed", 0, {0, most}, "seed of the initial weights, random features and minibatches"));
+  seed = static_cast<std::uint64_t>(o.integer(
+      "seed", 0, {0, most}, "seed of the initial weights, random features, minibatches and dropout"));
   features = FeatureSettings::from(o, seed);
 }
 
@@ -90,7 +90,18 @@ TrainSettings TrainSettings::from(Options& o, const std::vector<std::string>& re
   s.read_dynamics(o, kinds);
   s.read_run(o);
   require_effect(o, train_rules(kinds), recalled);
+  s.require_dropout(kinds);
   return s;
+}
+
+/// Other dynamics compare losses of several points in one step, or of points between steps.
+void TrainSettings::require_dropout(const DynamicsKinds& kinds) const {
+  if (!network.has_dropout() || dynamics->takes_dropout()) return;
+  throw usage((network.dropout > 0.0 ? "-dropout " + to_text(network.dropout)
+                                     : "-dropout_states " + to_text(network.dropout_states)) +
+              " gives every step a loss of its own, but -dynamics " + dynamics->name() +
+              " needs one loss for the whole run; leave it out, or give -dynamics " +
+              listed(kinds.names_where(&DynamicsKind::takes_dropout)));
 }
 
 void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
@@ -167,6 +178,7 @@ void TrainSettings::read_run(Options& o) {
 
 std::string TrainSettings::beyond_the_theorem() const {
   if (!network.has_equilibrium_model()) return "-objective " + network.objective;
+  if (network.has_dropout()) return "dropout";
   if (!network.is_softmax_linear()) return "-model " + network.model;
   if (network.is_unrolled()) return "-objective unrolled";
   if (!network.theorem_applies()) return "an inexact gradient or a penalty";

@@ -50,6 +50,7 @@ struct TrainSettings {
   void read_validation(Options& options);
   void read_dynamics(Options& options, DynamicsKinds& kinds);
   void read_run(Options& options);
+  void require_dropout(const DynamicsKinds& kinds) const;
 };
 
 /// Declares and reads -mat_type.

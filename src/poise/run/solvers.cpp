@@ -63,6 +63,7 @@ constexpr std::array known{
                 "krylovschur, both ends of U = I - W, 1e-9; the inverse: KSP, gmres(200), 1e-11"},
     KnownSolver{"spec_jacobian_", "EPS", "krylovschur, spectral radius of Jacobians, 1e-10 of the norm"},
     KnownSolver{"spec_jacobian_norm_", "EPS", "krylovschur, norms of Jacobians"},
+    KnownSolver{"spec_graph_", "EPS", "krylovschur, both ends of the spectrum of a graph's S, 1e-9"},
 };
 
 /// The types that Poise adds to PETSc's types, with their options, for the solvers `eq_` and `adj_`.

@@ -120,10 +120,6 @@ TrainSettings recall_settings(Options& options, const Checkpoint& checkpoint) {
       throw usage("option -" + setting.name + " is " + setting.value + " but the run of " +
                   checkpoint.path() + " was made with " + stored->second + "; leave it out");
   }
-  if (settings.network.is_graph())
-    throw usage("the run of " + checkpoint.path() +
-                " was made with -model graph, which poise-train alone knows; its history and checkpoints are "
-                "complete (poise-train -resume, h5py)");
   return settings;
 }
 

@@ -43,15 +43,12 @@ const Rules of_network{
 };
 
 const Rules of_graph{
-    {"graph_normalise", {on_graph}},
-    {"normalise_states", {on_graph}},
-    {"split", {on_graph}},
-    {"train_samples", {not_on_graph}},
-    {"validation_fraction", {not_on_graph}},
-    {"backward", {not_on_graph}},
-    {"gradient_check", {not_on_graph}},
-    {"jacobian_weight", {not_on_graph}},
-    {"eq_panel", {not_on_graph}},
+    {"graph_normalise", {on_graph}},     {"graph_hops", {on_graph}},
+    {"normalise_states", {on_graph}},    {"dropout", {on_graph}},
+    {"dropout_states", {on_graph}},      {"split", {on_graph}},
+    {"train_samples", {not_on_graph}},   {"validation_fraction", {not_on_graph}},
+    {"backward", {not_on_graph}},        {"gradient_check", {not_on_graph}},
+    {"jacobian_weight", {not_on_graph}}, {"eq_panel", {not_on_graph}},
     {"recompute_every", {not_on_graph}},
 };
 

@@ -362,7 +362,8 @@ void TrainingData::make_graph() {
   const GraphRows* rows = source_->graph();
   if (rows == nullptr) return;
   const SampleBlock nodes = source_->read_fitted();
-  graph_ = std::make_unique<GraphNodes>(GraphNodes{.rows = *rows, .features = {}});
+  graph_ = std::make_unique<GraphNodes>(
+      GraphNodes{.rows = *rows, .features = {}, .feature_rows = features_->feature_rows()});
   graph_->features.resize(static_cast<std::size_t>(features_->rows().size() * nodes.count));
   features_->apply(nodes.count, nodes.features.data(), graph_->features.data());
 }

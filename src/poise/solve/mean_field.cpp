@@ -17,9 +17,14 @@ inline namespace solve {
 
 PerronVector::PerronVector(const RowBlockMatrix& weights, double column_sum)
     : weights_(weights), gamma_(column_sum) {
-  if (!exists()) return;
-  entries_.assign(static_cast<std::size_t>(weights.local_rows()), 1.0 / static_cast<double>(weights.width()));
+  if (exists()) forget();
+}
+
+void PerronVector::forget() {
+  entries_.assign(static_cast<std::size_t>(weights_.local_rows()),
+                  1.0 / static_cast<double>(weights_.width()));
   image_.resize(entries_.size());
+  valid_ = false;
 }
 
 void PerronVector::update() {

@@ -21,6 +21,8 @@ class PerronVector {
   [[nodiscard]] bool exists() const { return gamma_ > 0.0; }
   /// Call this when the weights have changed; the next vector is computed from the present one.
   void invalidate() { valid_ = false; }
+  /// The next vector depends on the weights alone, not on the present vector.
+  void forget();
   /// Computes the vector if the weights have changed, by a few products with one column; then collective on
   /// the communicator of the weights. The vector is inexact if the second eigenvalue is close to γ; the
   /// correction is then less effective, but not wrong.

@@ -36,6 +36,11 @@ Measured measure(const RowBlockMatrix& weights, const std::vector<double>& slope
   return {top.values.front().modulus(), top.values.front().residual, norm.value, norm.residual};
 }
 
+SampleSet all_nodes(const GraphNodes& graph) {
+  return {
+      .total = graph.rows.nodes, .count = graph.rows.own.size(), .features = graph.features, .targets = {}};
+}
+
 Theory radius_theory(const Pointwise::Shape& shape) {
   if (shape.weights == WeightKind::softmax) return {"<=", shape.gamma, "gamma, the bound of |dh/dz|_1 (7.5)"};
   if (shape.weights == WeightKind::spectral)
@@ -61,7 +66,8 @@ Sections::Sections(Experiment& experiment, const TrainSettings& run, const Spect
                             layout.width(), layout.width()));
   const std::unique_ptr<Weights> weights = make_weights(shape_.weights, layout, shape_.gamma);
   weights->evaluate(experiment.theta(), weights_.rows());
-  if (shape_.activation != Activation::identity) {
+  nodes_ = dynamic_cast<NodeObjective*>(&experiment.network().objective());
+  if (shape_.activation != Activation::identity && nodes_ == nullptr) {
     map_ = std::make_unique<Pointwise>(layout, shape_);
     map_->set_parameters(experiment.theta());
   }
@@ -80,9 +86,11 @@ void Sections::consult_solvers() {
     consult_options(world, prefix, "EPS");
   for (const char* prefix : {"spec_resolvent_", "spec_u_"}) consult_options(world, prefix, "KSP");
   if (dynamics_) consult_options(world, "limit_lambda_", "EPS");
-  if (!map_) return;
+  if (nodes_ != nullptr) consult_options(world, "spec_graph_", "EPS");
+  if (shape_.activation == Activation::identity) return;
   consult_options(world, "spec_jacobian_", "EPS");
   consult_options(world, "spec_jacobian_norm_", "EPS");
+  if (!map_) return;  // the solver of a graph has its options already
   const EquilibriumSolver equilibria(experiment_.grid().feature(), *map_, 1, 1e-12, settings_.samples);
 }
 
@@ -90,6 +98,7 @@ void Sections::report() {
   if (has_weights()) {
     weights();
     shifted_weights();
+    graph();
     dynamics();
     jacobians();
   } else {
@@ -125,6 +134,7 @@ void Sections::dynamics() {
 }
 
 void Sections::jacobians() {
+  if (nodes_ != nullptr) return graph_jacobian();
   table_.section("jacobian", "Jacobian dh/dz = diag(a') W at the equilibria");
   if (!map_) return table_.note("dh/dz = W at every equilibrium: the model is linear");
   const SampledSlopes found =
@@ -163,9 +173,12 @@ void Sections::jacobians() {
 
 void Sections::features() {
   const Problem& problem = experiment_.problem();
-  table_.section("features", "Features Phi of the training samples");
+  const bool on_graph = nodes_ != nullptr;
+  table_.section("features",
+                 fmt::format("Features Phi of {}", on_graph ? "all nodes" : "the training samples"));
   const FeatureSpectrum found =
-      feature_spectrum(experiment_.grid(), experiment_.data().features().width(), problem.train);
+      feature_spectrum(experiment_.grid(), experiment_.data().features().width(),
+                       on_graph ? all_nodes(*experiment_.data().graph()) : problem.train);
   const auto add = [&](const char* name, const char* label, double value, const Theory& theory) {
     table_.add({.name = name, .label = label, .value = value, .theory = theory});
   };
@@ -174,7 +187,9 @@ void Sections::features() {
       {">", found.cut, "below, rounding of Phi Phi' hides it: counts as 0"});
   add("rank", "rank", static_cast<double>(found.rank), {"<=", static_cast<double>(found.width), "features"});
   add("condition", "condition", found.condition(), {});
-  if (problem.loss->least_squares())
+  if (on_graph)
+    table_.note("kappa: none for a graph, whose nodes are coupled; Theorem 1 is about -model softmax_linear");
+  else if (problem.loss->least_squares())
     add("kappa", "kappa", 4.0 * problem.scale(problem.train.total) * found.smallest * found.smallest,
         {"", 0.0, "4 s sigma_r^2, of Theorem 1 (5.2)"});
   else

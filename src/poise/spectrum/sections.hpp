@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "poise/base/options.hpp"
+#include "poise/graph_solve/graph_objective.hpp"
 #include "poise/model/pointwise.hpp"
 #include "poise/objective/collapsed_model.hpp"
 #include "poise/run/experiment.hpp"
@@ -43,6 +45,7 @@ class Sections {
   // One section each.
   void weights();
   void shifted_weights();
+  void graph();
   void dynamics();
   void jacobians();
   void features();
@@ -54,18 +57,24 @@ class Sections {
   void iteration();
   void inverse_norm();
   [[nodiscard]] double norm_one() const;
+  // Of a graph.
+  void graph_eigenvalues();
+  void graph_map(double graph_radius, std::optional<double> graph_share);
+  void graph_jacobian();
 
   Experiment& experiment_;
   const TrainSettings& run_;
   const SpectrumSettings& settings_;
   Table& table_;
   Pointwise::Shape shape_;
-  RowBlockMatrix weights_;  // W over the world
+  NodeObjective* nodes_ = nullptr;  // the objective of a graph; null without one
+  RowBlockMatrix weights_;          // W over the world
   std::unique_ptr<Pointwise> map_;
   std::unique_ptr<CollapsedModel> collapsed_;  // this and the next two: only for softmax-linear
   std::unique_ptr<DynamicsMatrix> dynamics_;
   std::unique_ptr<SmallestEigensolver> smallest_;
   double frobenius_ = 0.0, radius_ = 0.0, range_radius_ = 0.0, largest_of_u_ = 0.0;
+  std::optional<double> normal_share_;  // Σ|λ(W)|²/‖W‖_F², where all eigenvalues are known
 };
 
 }  // namespace poise::spectrum

@@ -39,7 +39,9 @@ void declare_spectrum_solvers(Options& options) {
                             {"limit_lambda_"},
                             {"spec_jacobian_"},
                             {"spec_jacobian_norm_"},
+                            {"spec_graph_"},
                             {"eq_", "as in poise-train"},
+                            {"eq_scalar_"},
                             {"collapsed_"}});
 }
 
@@ -58,6 +60,7 @@ void head(Table& table, const Experiment& experiment, const TrainSettings& run, 
     table.fact(run.network.weights == WeightKind::monotone ? "margin" : "gamma",
                run.network.weights == WeightKind::monotone ? run.network.margin : run.network.gamma);
   }
+  if (run.network.is_graph()) table.fact("graph_normalise", to_string(run.network.normalisation));
   table.fact("m", static_cast<double>(layout.width()));
   table.fact("q", static_cast<double>(layout.outputs()));
   table.fact("samples", static_cast<double>(experiment.problem().train.total));

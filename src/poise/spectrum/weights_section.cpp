@@ -139,6 +139,7 @@ void Sections::departure_from_normality() {
   double sum = 0.0;
   for (const auto& value : all_eigenvalues(weights_)) sum += std::norm(value);
   const double square = std::max(0.0, frobenius_ * frobenius_ - sum);
+  normal_share_ = std::min(1.0, sum / frobenius_ / frobenius_);
   table_.add({.name = "departure_from_normality",
               .label = "departure from normal",
               .value = std::sqrt(square) / frobenius_,

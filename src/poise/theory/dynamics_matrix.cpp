@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -22,84 +21,10 @@ namespace poise {
 inline namespace theory {
 namespace {
 
-void subtract_product(Index n, const double* __restrict x, const double* __restrict y, double* __restrict z) {
-  for (Index k = 0; k < n; ++k) z[k] -= x[k] * y[k];
-}
-void add_product(Index n, const double* __restrict x, const double* __restrict y, double* __restrict z) {
-  for (Index k = 0; k < n; ++k) z[k] += x[k] * y[k];
-}
-void scale(Index n, const double* __restrict x, double* __restrict z) {
-  for (Index k = 0; k < n; ++k) z[k] *= x[k];
-}
-void divide(Index n, const double* __restrict x, double* __restrict z) {
-  for (Index k = 0; k < n; ++k) z[k] /= x[k];
-}
-
-}  // namespace
-
-CholeskyBatch::CholeskyBatch(Index count, Index size)
-    : count_(count), size_(size), entries_(static_cast<std::size_t>(count * pairs())) {}
-
-Index CholeskyBatch::factor() {
-  for (Index j = 0; j < size_; ++j) {
-    double* pivot = entry(j, j);
-    for (Index p = 0; p < j; ++p) subtract_product(count_, entry(j, p), entry(j, p), pivot);
-    for (Index k = 0; k < count_; ++k) {
-      if (!(pivot[k] > 0.0) || !std::isfinite(pivot[k])) return k;
-      pivot[k] = std::sqrt(pivot[k]);
-    }
-    for (Index i = j + 1; i < size_; ++i) {
-      for (Index p = 0; p < j; ++p) subtract_product(count_, entry(i, p), entry(j, p), entry(i, j));
-      divide(count_, pivot, entry(i, j));
-    }
-  }
-  return -1;
-}
-
-void CholeskyBatch::solve(double* x) const {
-  for (Index a = 0; a < size_; ++a) {
-    for (Index b = 0; b < a; ++b) subtract_product(count_, entry(a, b), x + b * count_, x + a * count_);
-    divide(count_, entry(a, a), x + a * count_);
-  }
-  for (Index a = size_ - 1; a >= 0; --a) {
-    for (Index b = a + 1; b < size_; ++b)
-      subtract_product(count_, entry(b, a), x + b * count_, x + a * count_);
-    divide(count_, entry(a, a), x + a * count_);
-  }
-}
-
-void CholeskyBatch::multiply(double* x) const {
-  multiply_factor_transpose(x);
-  multiply_factor(x);
-}
-
-void CholeskyBatch::multiply_factor_transpose(double* x) const {
-  // Row b of Lᵀx reads only rows a >= b, so ascending order may overwrite.
-  for (Index b = 0; b < size_; ++b) {
-    scale(count_, entry(b, b), x + b * count_);
-    for (Index a = b + 1; a < size_; ++a) add_product(count_, entry(a, b), x + a * count_, x + b * count_);
-  }
-}
-
-void CholeskyBatch::multiply_factor(double* x) const {
-  for (Index a = size_ - 1; a >= 0; --a) {
-    scale(count_, entry(a, a), x + a * count_);
-    for (Index b = 0; b < a; ++b) add_product(count_, entry(a, b), x + b * count_, x + a * count_);
-  }
-}
-
-namespace {
-
-/// Columns of S handled together: for q = 10 the sums then need 14 kB, and stay in the first-level cache.
-constexpr Index tile = 32;
+/// Columns of S of one round, at least.
+constexpr Index least_columns = 32;
 /// Doubles in the buffer of partial sums per rank; wider problems need several rounds.
 constexpr Index round_budget = Index{1} << 22;
-
-using Tile = std::array<double, tile>;
-
-void add_product(const Tile& x, const Tile& y, double* __restrict z) {
-  for (std::size_t t = 0; t < tile; ++t) z[t] += x[t] * y[t];
-}
 
 Index valid_outputs(double gamma, Index outputs) {
   if (!(gamma >= 0.0 && gamma < 1.0) || outputs < 1)
@@ -126,7 +51,8 @@ DynamicsMatrix::DynamicsMatrix(const RowBlockMatrix& softmax, double gamma, Inde
       work_(static_cast<std::size_t>(local_size())),
       product_(static_cast<std::size_t>(local_size())) {
   if (round_columns_ < 1)
-    round_columns_ = std::max(tile, round_budget / (static_cast<Index>(counts_.size()) * factors_.pairs()));
+    round_columns_ =
+        std::max(least_columns, round_budget / (static_cast<Index>(counts_.size()) * factors_.pairs()));
 }
 
 double DynamicsMatrix::lambda_floor() const {
@@ -185,7 +111,8 @@ void DynamicsMatrix::form_moments(const double* w, const double* centres, Index 
   double* sums = partial_sums_.data();
   for (std::size_t g = 0; g < ranks; ++g) {
     const double* centre = centres + offsets_[g] * outputs_ + (columns(g).begin - offsets_[g]);
-    accumulate(w, centre, offsets_[g + 1] - offsets_[g], columns(g), sums);
+    weighted_moments(local_rows(), outputs_, columns(g).size(), w, softmax_.rows() + columns(g).begin,
+                     width(), centre, offsets_[g + 1] - offsets_[g], sums);
     sums += counts_[g];
   }
   const Index own = std::clamp<Index>(local_rows() - first, 0, step);
@@ -194,35 +121,6 @@ void DynamicsMatrix::form_moments(const double* w, const double* centres, Index 
       MPI_Reduce_scatter(partial_sums_.data(), reduced_.data(), counts_.data(), MPI_DOUBLE, MPI_SUM, comm()));
   for (Index pair = 0; pair < pairs; ++pair)
     std::copy_n(reduced_.data() + pair * own, own, factors_.entry(pair) + std::min(first, local_rows()));
-}
-
-/// sums (pairs x columns, row-major) = this rank's rows of Σ_i S_ik² (w_i - b_k)(w_i - b_k)ᵀ.
-void DynamicsMatrix::accumulate(const double* w, const double* centre, Index centre_stride, Range columns,
-                                double* sums) const {
-  const Index pairs = factors_.pairs();
-  std::vector<Tile> centres(static_cast<std::size_t>(outputs_));
-  std::vector<Tile> scaled(static_cast<std::size_t>(outputs_));
-  std::vector<Tile> totals(static_cast<std::size_t>(pairs));
-  for (Index k = columns.begin; k < columns.end; k += tile) {
-    const Index n = std::min(tile, columns.end - k);
-    for (std::size_t a = 0; a < centres.size(); ++a) {
-      centres[a].fill(0.0);
-      std::copy_n(centre + static_cast<Index>(a) * centre_stride + (k - columns.begin), n, centres[a].data());
-    }
-    for (Tile& total : totals) total.fill(0.0);
-    Tile s{};  // stays 0 beyond n, so that a short tile needs no separate loop
-    for (Index i = 0; i < local_rows(); ++i) {
-      std::copy_n(softmax_.rows() + i * width() + k, n, s.data());
-      for (std::size_t a = 0, pair = 0; a < scaled.size(); ++a) {
-        const double w_i = w[static_cast<Index>(a) * local_rows() + i];
-        for (std::size_t t = 0; t < tile; ++t) scaled[a][t] = s[t] * (w_i - centres[a][t]);
-        for (std::size_t b = 0; b <= a; ++b) add_product(scaled[a], scaled[b], totals[pair++].data());
-      }
-    }
-    for (Index pair = 0; pair < pairs; ++pair)
-      std::copy_n(totals[static_cast<std::size_t>(pair)].data(), n,
-                  sums + pair * columns.size() + (k - columns.begin));
-  }
 }
 
 void DynamicsMatrix::apply_inverse(const double* v, double* out) const {

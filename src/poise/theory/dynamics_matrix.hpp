@@ -4,46 +4,12 @@
 #include <vector>
 
 #include "poise/base/process_grid.hpp"
+#include "poise/linalg/cholesky_batch.hpp"
 #include "poise/linalg/row_block_matrix.hpp"
 #include "poise/petsc/shell_operator.hpp"
 
 namespace poise {
 inline namespace theory {
-
-/// Many small symmetric positive definite matrices M_k of the same size q, one per row k of a block, and
-/// their Cholesky factors. Entry (a, b), b <= a, of all matrices is contiguous in k, so that every loop here
-/// runs over k and vectorises; one LAPACK call per matrix would mostly be call overhead for the usual q = 1
-/// ... 100. Blocks are count x q, column-major; row k is a vector of length q for M_k. Not collective.
-class CholeskyBatch {
- public:
-  CholeskyBatch(Index count, Index size);
-
-  [[nodiscard]] Index count() const { return count_; }
-  [[nodiscard]] Index pairs() const { return size_ * (size_ + 1) / 2; }
-  /// Entry (a, b), b <= a, of all matrices; after `factor`, of their lower factors.
-  [[nodiscard]] double* entry(Index a, Index b) { return entry(a * (a + 1) / 2 + b); }
-  [[nodiscard]] const double* entry(Index a, Index b) const {
-    return entries_.data() + (a * (a + 1) / 2 + b) * count_;
-  }
-  [[nodiscard]] double* entry(Index pair) { return entries_.data() + pair * count_; }
-
-  /// Replaces every M_k by its lower factor. Returns the first k whose matrix is not positive definite (or
-  /// holds a NaN), or -1.
-  [[nodiscard]] Index factor();
-  /// Row k of x becomes M_k⁻¹ times it; needs `factor`.
-  void solve(double* x) const;
-  /// Row k of x becomes M_k times it; needs `factor`.
-  void multiply(double* x) const;
-  /// Row k of x becomes L_k times it, M_k = L_k L_kᵀ; needs `factor`.
-  void multiply_factor(double* x) const;
-  /// Row k of x becomes L_kᵀ times it; needs `factor`.
-  void multiply_factor_transpose(double* x) const;
-
- private:
-  Index count_;
-  Index size_;
-  std::vector<double> entries_;
-};
 
 /// The matrix D of THEORY.md 4, d vec(W)/dt = -D vec(∇L₀(W)), of the softmax-linear model: mq x mq, symmetric
 /// positive definite, never formed. Vectors V (q x m) are kept transposed as m_r x q column-major blocks over
@@ -108,8 +74,6 @@ class DynamicsMatrix {
  private:
   void form_moments(const double* w);
   void form_moments(const double* w, const double* centres, Index first, Index step);
-  void accumulate(const double* w, const double* centre, Index centre_stride, Range columns,
-                  double* sums) const;
 
   /// Top eigenvector of the sum over ranks of a q x q matrix.
   [[nodiscard]] std::vector<double> top_eigenvector(std::vector<double> matrix) const;

@@ -96,7 +96,7 @@ Evaluation TangentGram::gradient_of(Vec theta, const Batch& batch) {
 
 void TangentGram::find_rows(Index output, Vec theta) {
   const Index q = output_count();
-  const Range own = layout_.grid().samples(samples());
+  const Range own = own_samples(layout_.grid(), problem_.train);
   std::fill(problem_.train.targets.begin(), problem_.train.targets.end(), 0.0);
   for (Index i = 0; i < own.size(); ++i) problem_.train.targets[i * q + output] = 1.0;
   (void)gradient_of(theta, all_samples(problem_.train));
@@ -169,11 +169,11 @@ AuditConstants make_constants(const Problem& problem, const std::vector<double>&
 }
 
 /// Gathers `values` of all samples on every rank, `count` numbers per sample.
-std::vector<double> gather_samples(const ProcessGrid& grid, Index total, Index count,
+std::vector<double> gather_samples(const ProcessGrid& grid, const SampleSet& set, Index count,
                                    const std::vector<double>& values) {
-  std::vector<double> all(static_cast<std::size_t>(count * total), 0.0);
-  if (grid.feature_index() == 0)
-    std::copy(values.begin(), values.end(), all.begin() + grid.samples(total).begin * count);
+  std::vector<double> all(static_cast<std::size_t>(count * set.total), 0.0);
+  const Range own = own_samples(grid, set);
+  if (grid.feature_index() == 0) std::copy(values.begin(), values.end(), all.begin() + own.begin * count);
   sum_over_ranks(grid.world(), all);
   return all;
 }
@@ -183,7 +183,7 @@ std::vector<double> gather_weights(const ProcessGrid& grid, const Problem& probl
   std::vector<double> largest{static_cast<double>(problem.train.weights.size())};
   sum_over_ranks(grid.world(), largest);  // a rank without samples has no weights in any case
   if (largest[0] == 0.0) return {};
-  return gather_samples(grid, problem.train.total, 1, problem.train.weights);
+  return gather_samples(grid, problem.train, 1, problem.train.weights);
 }
 
 double norm2(const std::vector<double>& x) {
@@ -198,7 +198,7 @@ GramAudit::GramAudit(const ParameterLayout& layout, const Problem& problem, cons
                      double max_bytes)
     : problem_(problem),
       gram_(layout, problem, make, max_bytes),
-      targets_(gather_samples(layout.grid(), problem.train.total, problem.outputs, problem.train.targets)),
+      targets_(gather_samples(layout.grid(), problem.train, problem.outputs, problem.train.targets)),
       weights_(gather_weights(layout.grid(), problem)),
       constants_(make_constants(problem, weights_)),
       rates_(constants_),

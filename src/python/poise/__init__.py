@@ -3,11 +3,14 @@
 from .checkpoint import Checkpoint
 from .data import Data, Names, Samples, read_data
 from .errors import ConvergenceError, Error
+from .graph_data import Graph, Nodes, read_graph
+from .graph_model import GraphModel
 from .history import History
 from .model import Forward, Model, Score
 from .run import Run, open_run, verdict
 from .table import Table, gather
 from .write_data import write_data
+from .write_graph import write_graph
 
 
 def plot(runs, path=None, x=None):
@@ -18,5 +21,6 @@ def plot(runs, path=None, x=None):
 
 
 __version__ = "0.2.0"
-__all__ = ["Checkpoint", "ConvergenceError", "Data", "Error", "Forward", "History", "Model", "Names", "Run", "Samples",
-           "Score", "Table", "gather", "open_run", "plot", "read_data", "verdict", "write_data"]
+__all__ = ["Checkpoint", "ConvergenceError", "Data", "Error", "Forward", "Graph", "GraphModel", "History", "Model", "Names",
+           "Nodes", "Run", "Samples", "Score", "Table", "gather", "open_run", "plot", "read_data", "read_graph", "verdict",
+           "write_data", "write_graph"]

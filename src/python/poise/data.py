@@ -84,13 +84,17 @@ def one_hot(labels, classes):
     return np.eye(classes)[labels]
 
 
-def marks(samples, classes, number):
-    """The sum over the samples of a number made of values and row, as poise-train makes it. number: of the set."""
+def marks(samples, classes, number, rows=None):
+    """The sum over the samples of a number made of values and row. number: of the set; rows: 0, 1, 2, … by default."""
     answers = samples.targets if samples.labels is None else one_hot(samples.labels, classes)
     crcs = [zlib.crc32(y.tobytes(), zlib.crc32(x.tobytes()))
             for x, y in zip(np.ascontiguousarray(samples.features, "<f8"), np.ascontiguousarray(answers, "<f8"))]
-    rows = np.arange(len(samples), dtype=np.uint64) << np.uint64(33)
-    mark = rows | np.uint64((number & 1) << 32) | np.array(crcs, np.uint64)
+    return sum_of_marks(np.arange(len(samples)) if rows is None else rows, number, crcs)
+
+
+def sum_of_marks(rows, number, crcs):
+    """The sum of the marks of rows with these checksums, as poise-train makes them. number: of the set."""
+    mark = rows.astype(np.uint64) << np.uint64(33) | np.uint64((number & 1) << 32) | np.array(crcs, np.uint64)
     mark ^= np.uint64((number >> 1) * 0x9e3779b97f4a7c15 % 2**64)
     for shift, factor in ((30, 0xbf58476d1ce4e5b9), (27, 0x94d049bb133111eb)):  # splitmix64
         mark = (mark ^ (mark >> np.uint64(shift))) * np.uint64(factor)
@@ -100,6 +104,9 @@ def marks(samples, classes, number):
 class Reader:
     """Reads and checks one open data file. Messages name `path`, which may differ from the name of the file."""
 
+    schema = SCHEMA
+    keeps_unknown_answers = False  # whether missing labels and targets are no fault
+
     def __init__(self, file, path, needs_answers=True):
         self.file, self.path, self.needs_answers = file, path, needs_answers
 
@@ -107,16 +114,22 @@ class Reader:
         raise Error(f"data file '{self.path}': {what}")
 
     def read(self):
-        attributes = hdf5.attributes(self.file)
-        if attributes.get("schema", SCHEMA) != SCHEMA:
-            self.fail(f"its attribute 'schema' is '{attributes['schema']}', this program reads '{SCHEMA}' (a run or a "
-                      "checkpoint is not a data file)")
+        attributes = self.checked_attributes()
         train, classes = self.samples("", 0)
         validation, test = (self.held_out(prefix, train, classes) for prefix in ("validation_", "test_"))
         names = self.all_names(train, classes)
         train, validation, test = (samples and replace(samples, names=names, where=f"data file '{self.path}'")
                                    for samples in (train, validation, test))
         return Data(self.path, train, test, classes, names, attributes, validation)
+
+    def checked_attributes(self):
+        """The attributes of the file, if it has the schema."""
+        attributes = hdf5.attributes(self.file)
+        if attributes.get("schema", self.schema) != self.schema:
+            self.fail(f"its attribute 'schema' is '{attributes['schema']}', where '{self.schema}' is read (a run or a "
+                      "checkpoint is not a data file, and a graph is not a table of samples: poise.read_graph reads "
+                      "graphs, poise.read_data tables)")
+        return attributes
 
     def held_out(self, prefix, train, classes):
         """The set beside the training set whose names have the prefix; None without one."""
@@ -163,7 +176,8 @@ class Reader:
         return Samples(features, None, self.class_numbers(f"/{prefix}labels", labels, classes), classes), classes
 
     def numbers(self, name, dimensions):
-        """An unpacked data set as float64, all of it present and finite; None without one."""
+        """An unpacked data set as float64, all of it present and finite, or NaN where it may be unknown; None without
+        one."""
         stored = hdf5.data_set(self.file, name)
         if stored is None:
             return None
@@ -177,7 +191,8 @@ class Reader:
             needs = "one: [samples]" if labels else "two, one row a sample: reshape it, a single column to [samples, 1]"
             self.fail(f"{what} has {stored.ndim} dimensions; it needs {needs}")
         values = Packing(self.path, f"/{name}", stored, labels).unpacked(stored[...])
-        self.require_finite(f"/{name}", values.reshape(len(values), -1), stored)
+        if not (self.keeps_unknown_answers and name in ("labels", "targets")):
+            self.require_finite(f"/{name}", values.reshape(len(values), -1), stored)
         return values[:, None] if column else values
 
     def require_finite(self, name, values, stored):

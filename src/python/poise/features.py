@@ -4,11 +4,19 @@ import numpy as np
 
 from .errors import Error
 
-KINDS = ("identity", "whiten", "random_relu", "random_fourier")
+KINDS = ("identity", "whiten", "random_relu", "random_fourier", "unit_rows")
+UNTRANSFORMED = ("identity", "unit_rows")  # checkpoints hold no transform of these
+
+
+def unit_rows(x):
+    """The rows of x divided by their 1-norms; a row of zeros stays zero."""
+    largest = np.abs(x).max(axis=1, keepdims=True, initial=0)
+    scaled = x / np.where(largest > 0, largest, 1)
+    return scaled / np.where(largest > 0, np.abs(scaled).sum(axis=1, keepdims=True), 1)
 
 
 class Features:
-    """A fitted feature map, φ(x) = a(T(x − mean) + offset) and, if `constant`, a last feature that is 1."""
+    """A fitted feature map, φ(x) = a(T(x − mean) + offset) or x/‖x‖₁ and, if `constant`, a last feature that is 1."""
 
     def __init__(self, checkpoint):
         self.kind = checkpoint.attribute("features", "kind")
@@ -21,14 +29,16 @@ class Features:
         self.mean = checkpoint.array("features/mean", self.inputs)
         count = self.width - self.constant
         self.transform = np.eye(self.inputs)
-        if self.kind != "identity":
+        if self.kind not in UNTRANSFORMED:
             self.transform = checkpoint.array("features/transform", self.width, self.inputs)[:count]
         self.offset = np.zeros(count)
         if self.kind.startswith("random"):
             self.offset = checkpoint.array("features/offset", self.width, 1)[:count, 0]
 
     def __call__(self, x):
-        phi = x - self.mean if self.kind == "identity" else (x - self.mean) @ self.transform.T
+        phi = x - self.mean if self.kind in UNTRANSFORMED else (x - self.mean) @ self.transform.T
+        if self.kind == "unit_rows":
+            phi = unit_rows(x)
         if self.kind == "random_relu":
             phi = np.maximum(phi, 0)
         if self.kind == "random_fourier":

@@ -52,7 +52,7 @@ class Model:
             self.shift = checkpoint.array("targets/shift", self.outputs)
 
     def __repr__(self):
-        return f"Model({self.checkpoint.path!r}, {self.inputs} inputs, {self.outputs} outputs)"
+        return f"{type(self).__name__}({self.checkpoint.path!r}, {self.inputs} inputs, {self.outputs} outputs)"
 
     @property
     def inputs(self):

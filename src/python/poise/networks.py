@@ -5,9 +5,10 @@ import numpy as np
 from .activations import find_activation
 from .equilibrium import solve_equilibria
 from .errors import Error
+from .graph_equilibrium import apply_layer, solve_graph
 from .weights import recurrent_weights
 
-MODELS = ("softmax_linear", "pointwise", "monotone")
+MODELS = ("softmax_linear", "pointwise", "monotone", "graph")
 OBJECTIVES = ("equilibrium", "collapsed", "unrolled", "feedforward", "shallow")
 
 
@@ -36,6 +37,23 @@ class Equation:
         z = np.zeros_like(u)
         for _ in range(self.depth):
             z = value(z @ self.weights.T + u)
+        return z, None
+
+
+class GraphEquation(Equation):
+    """Z = a(W Z S + V φ + b) of all nodes (THEORY.md 8.1); blocks are [nodes, m]."""
+
+    def states(self, phi, rtol):
+        raise Error("a run with -model graph has states only for all nodes of a graph together: run.model() makes its model")
+
+    def states_of(self, transport, phi, rtol):
+        u = self.injection(phi)
+        if self.depth is None:
+            return solve_graph(transport, self.weights, u, self.activation, rtol)
+        value, _ = find_activation(self.activation)
+        z = np.zeros_like(u)
+        for _ in range(self.depth):
+            z = apply_layer(transport, self.weights, u, value, z)
         return z, None
 
 
@@ -70,9 +88,6 @@ def make_network(config, parameters):
         return Shallow()
     if objective == "feedforward":
         return Feedforward(config, parameters)
-    if config["model"] == "graph":
-        raise Error("a run with -model graph has no model in Python: its nodes have states only together (run.history, and "
-                    "run.checkpoints with the parameters, can be read)")
     if config["model"] not in MODELS:
         raise Error(f"-model {config['model']} is the model of another program; this package knows {', '.join(MODELS)}")
-    return Equation(config, parameters)
+    return (GraphEquation if config["model"] == "graph" else Equation)(config, parameters)

@@ -8,6 +8,8 @@ from .checkpoint import list_checkpoints, newest_valid
 from .config import text_of, typed_options
 from .data import read_data
 from .errors import Error
+from .graph_data import read_graph
+from .graph_model import GraphModel
 from .history import History
 from .model import Model
 from .run_file import read_run_file
@@ -100,19 +102,21 @@ class Run:
         raise Error(f"step {step}: {self._folder} has no such checkpoint; it has: {steps}")
 
     def model(self, step=None):
-        """The trained model (Model) of a step or of "best"; without one, of the newest checkpoint that is not damaged.
-        Raises Error if there is no checkpoint, or if a program of your own trained a model, or features, that this
-        package does not know."""
-        return Model(self.checkpoint(step))
+        """The trained model (Model, or GraphModel of -model graph) of a step or of "best"; without one, of the newest
+        checkpoint that is not damaged. Raises Error if there is no checkpoint, or if a program of your own trained a model,
+        or features, that this package does not know."""
+        checkpoint = self.checkpoint(step)
+        return GraphModel(checkpoint) if checkpoint.config.get("model") == "graph" else Model(checkpoint)
 
     def data(self, path=None):
         """The data that the run was made with (Data), cut to -train_samples; the samples that -validation_fraction has
-        held out are among the training samples. `path`: where the file is now, if it has
-        moved. Raises Error if there is no such file, or if its samples are not those of the run."""
+        held out are among the training samples. Of -model graph the graph (Graph) with the split of the run. `path`: where
+        the file is now, if it has moved. Raises Error if there is no such file, or if its samples are not those of the run."""
         state = self.checkpoint().state
         given = path or self.config["data"]
         found = given if path or os.path.exists(given) else state.get("data_path", given)
-        data = read_data(found)
+        graph = self.config.get("model") == "graph"
+        data = read_graph(found, self.config["split"]) if graph else read_data(found)
         if self.config["train_samples"]:
             data = dataclasses.replace(data, train=data.train.first(self.config["train_samples"]))
         if state.get("data_fingerprint") not in (None, data.fingerprint()):  # older versions stored none

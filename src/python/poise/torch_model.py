@@ -5,6 +5,7 @@ import math
 import torch
 
 from .equilibrium import MOST_ENTRIES, RTOL, solve_equilibria
+from .features import UNTRANSFORMED
 from .networks import Equation, Feedforward
 
 # Each with its slope a', as a function of the value a(x).
@@ -66,7 +67,10 @@ class TorchModel(torch.nn.Module):
 
     def features(self, x):
         """φ(x) [n, features], differentiable in x (the parameters do not change it)."""
-        phi = x if self.feature_kind == "identity" else (x - self.mean) @ self.transform.T
+        phi = x if self.feature_kind in UNTRANSFORMED else (x - self.mean) @ self.transform.T
+        if self.feature_kind == "unit_rows":
+            sums = x.abs().sum(dim=1, keepdim=True)
+            phi = x / torch.where(sums > 0, sums, torch.ones_like(sums))
         if self.feature_kind == "random_relu":
             phi = torch.relu(phi)
         if self.feature_kind == "random_fourier":

@@ -1,5 +1,6 @@
 """Writes data files of Poise (schema poise-data-1, data/README.md)."""
 
+import contextlib
 import os
 
 import h5py
@@ -26,9 +27,7 @@ def write_data(path, features, *, labels=None, targets=None, test_features=None,
     [classes]: texts. name, source, license: texts about the data. force: replace an existing file.
 
     The file is checked as `read_data` checks it before it takes its name. Raises Error."""
-    path = os.fspath(path)
-    if os.path.exists(path) and not force:
-        raise Error(f"{path}: exists already; force=True replaces it")
+    path = require_new(path, force)
     sets = {"features": features, "targets": targets, "labels": labels, "test_features": test_features,
             "test_targets": test_targets, "test_labels": test_labels, "validation_features": validation_features,
             "validation_targets": validation_targets, "validation_labels": validation_labels}
@@ -38,16 +37,32 @@ def write_data(path, features, *, labels=None, targets=None, test_features=None,
         classes = classes or len(class_names or ()) or count_classes(sets)
     texts = {"input_names": names, "target_names": target_names, "class_names": class_names}
     about = {"schema": SCHEMA, "name": name, "source": source, "license": license}
+    with new_file(path, about, texts, lambda file: Reader(file, path).read()) as file:
+        write_sets(file, path, sets, classes)
+
+
+def require_new(path, force):
+    """The path as text. Raises Error if there is a file and it is not to be replaced."""
+    path = os.fspath(path)
+    if os.path.exists(path) and not force:
+        raise Error(f"{path}: exists already; force=True replaces it")
+    return path
+
+
+@contextlib.contextmanager
+def new_file(path, about, texts, check):
+    """An open file that the caller fills; then it gets its lists of texts, `check` reads it, and it takes its name. `about`:
+    attributes, None for what there is not."""
     partial = f"{path}.part{os.getpid()}"
     try:
         with h5py.File(partial, "w") as file:
             file.attrs.update({key: value for key, value in about.items() if value is not None})
-            write_sets(file, path, sets, classes)
+            yield file
             for key, values in texts.items():
                 if values is not None:
                     write_texts(file, key, values)
         with hdf5.open_file(partial) as file:
-            Reader(file, path).read()
+            check(file)
         os.replace(partial, path)
     except OSError as error:
         raise Error(f"{path}: cannot be written: {error}") from error
@@ -77,7 +92,8 @@ def count_classes(sets):
     return int(largest) + 1 if np.isfinite(largest) else 1
 
 
-def write_sets(file, path, sets, classes):
+def write_sets(file, path, sets, classes, row="sample"):
+    """Writes the data sets; `row`: what the rows are."""
     for key, values in sets.items():
         try:
             written = file.create_dataset(key, data=values, compression="gzip" if values.dtype.kind in "iu" else None)
@@ -86,7 +102,7 @@ def write_sets(file, path, sets, classes):
         if key.endswith("labels"):
             written.attrs["classes"] = int(classes)
         prefix, _, answers = key.rpartition("_")
-        words = [f"{prefix}_sample" if prefix else "sample", COLUMNS[answers]]
+        words = [f"{prefix}_{row}" if prefix else row, COLUMNS[answers]]
         write_axes(written, words[:values.ndim])
 
 

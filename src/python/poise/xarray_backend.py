@@ -7,6 +7,8 @@ from xarray.backends import BackendEntrypoint
 from . import checkpoint, hdf5
 from .data import read_data
 from .errors import Error
+from .graph_data import SCHEMA as GRAPH_SCHEMA
+from .graph_data import read_graph
 from .labelled import read_predictions
 from .run import open_run
 
@@ -14,7 +16,7 @@ from .run import open_run
 class PoiseBackend(BackendEntrypoint):
     """Opens a run directory or its run.h5 (History.to_xarray); a group of a checkpoint, by default the parameters
     (Checkpoint.to_xarray); a file of poise-predict; or a data file: features (sample, input), targets (sample, target)
-    or labels (sample), and the test set over test_sample. Names of columns and classes are coordinates."""
+    or labels (sample), and the test set over test_sample; or a graph file (Graph.to_xarray). Names of columns and classes are coordinates."""
 
     description = "Runs, checkpoints, data files and predictions of Poise"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "group")
@@ -32,6 +34,8 @@ class PoiseBackend(BackendEntrypoint):
             opened = open_run(path).history.to_xarray()
         elif schema.startswith("poise-prediction-"):
             opened = read_predictions(path)
+        elif schema == GRAPH_SCHEMA:
+            opened = read_graph(path).to_xarray()
         else:
             opened = read_data(path).to_xarray()
         return opened.drop_vars(drop_variables or [])

@@ -175,5 +175,22 @@ TEST(RowBuilder, CountsDoublesAndSelfLoopsOfAllRanks) {
   EXPECT_EQ(builder.doubles(), 3 * world_size() - 2);
 }
 
+TEST(RowBuilder, WeightsStandBesideTheirNeighboursAndConflictsAreNamed) {
+  RowBuilder builder(MPI_COMM_WORLD, 6, true);
+  builder.add({{5, 2, 0.5}, {5, 2, 0.5}, {5, 0, 3.0}, {0, 4, 2.0}, {1, 1, 9.0}});
+  const GraphRows all = gathered(builder.finish(true));
+  EXPECT_EQ(all.neighbours, (std::vector<Index>{4, 0, 2}));
+  EXPECT_EQ(all.weights, (std::vector<double>{2.0, 3.0, 0.5}));
+  EXPECT_FALSE(builder.conflict());
+  RowBuilder differing(MPI_COMM_WORLD, 6, true);
+  differing.add({{5, 2, 0.5}, {5, 2, 0.25}});
+  const GraphRows rows = differing.finish(true);
+  ASSERT_EQ(differing.conflict().has_value(), rows.own.end == 6 && rows.own.size() > 0);
+  if (!differing.conflict()) return;
+  EXPECT_EQ(differing.conflict()->row, 5);
+  EXPECT_EQ(differing.conflict()->column, 2);
+  EXPECT_EQ(rows.weights, std::vector<double>{0.25});
+}
+
 }  // namespace
 }  // namespace poise

@@ -57,13 +57,14 @@ struct GraphOnGrid {
     Index m = 5;
     double rtol = 1e-12;
     double scale = 1.0;  ///< of A
+    Index hops = 1;
   };
   GraphOnGrid(int feature_ranks, const WholeGraph& graph, const Case& c, MPI_Comm comm = MPI_COMM_WORLD)
       : grid(comm, feature_ranks),
         layout(grid, c.m, 2, Pointwise::blocks(c.shape, c.m)),
         map(layout, c.shape),
         theta(layout.create()),
-        matrix(grid, graph.rows(grid.samples(graph.nodes)), c.normalisation, layout.block().size()),
+        matrix(grid, graph.rows(grid.samples(graph.nodes)), c.normalisation, layout.block().size(), c.hops),
         equation(grid, map, matrix),
         perron(c.shape.weights == WeightKind::softmax
                    ? std::make_shared<PerronVector>(map.pointwise_form()->weights, c.shape.gamma)

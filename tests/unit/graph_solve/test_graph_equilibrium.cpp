@@ -9,6 +9,7 @@
 
 #include "graph_on_grid.hpp"
 #include "poise/base/error.hpp"
+#include "poise/graph_solve/scalar_system.hpp"
 
 namespace poise {
 namespace {
@@ -27,6 +28,10 @@ std::vector<Case> cases() {
     for (const Activation activation : {Activation::identity, Activation::tanh, Activation::relu})
       all.push_back({.shape = {.activation = activation, .gamma = 0.9}, .normalisation = normalisation});
   all.push_back({.shape = {.activation = Activation::tanh, .weights = WeightKind::spectral, .gamma = 0.8}});
+  all.push_back({.shape = {.activation = Activation::tanh, .gamma = 0.9}, .hops = 2});
+  all.push_back({.shape = {.activation = Activation::relu, .gamma = 0.9},
+                 .normalisation = Normalisation::walk,
+                 .hops = 3});
   all.push_back({.shape = {.activation = Activation::tanh, .weights = WeightKind::free, .gamma = 0.05},
                  .normalisation = Normalisation::none});
   return all;
@@ -47,6 +52,21 @@ Block dense_matrix(const WholeGraph& graph, Normalisation normalisation) {
       if (normalisation == Normalisation::symmetric) s[j * n + i] = 1.0 / std::sqrt(degrees[i] * degrees[j]);
     }
   return s;
+}
+
+/// S^K.
+Block dense_power(const WholeGraph& graph, Normalisation normalisation, Index hops) {
+  const Index n = graph.nodes;
+  const Block s = dense_matrix(graph, normalisation);
+  Block power = s;
+  for (Index hop = 1; hop < hops; ++hop) {
+    Block next(s.size(), 0.0);
+    for (Index j = 0; j < n; ++j)
+      for (Index k = 0; k < n; ++k)
+        for (Index i = 0; i < n; ++i) next[j * n + i] += power[k * n + i] * s[j * n + k];
+    power.swap(next);
+  }
+  return power;
 }
 
 /// W, m x m, column-major, on every rank.
@@ -82,18 +102,72 @@ Block kronecker_solution(const Block& s, Index n, const Block& w, Index m, Block
 TEST(GraphEquilibrium, LinearStatesAreTheKroneckerSolution) {
   for (const int f : feature_rank_choices())
     for (const bool directed : {false, true})
-      for (const Normalisation normalisation : {Normalisation::symmetric, Normalisation::walk}) {
-        if (directed && normalisation == Normalisation::symmetric) continue;
-        const WholeGraph graph = WholeGraph::random(14, 0.25, directed);
-        GraphOnGrid model(f, graph, {.shape = linear, .normalisation = normalisation});
-        const Block phi = model.random(7);
-        ASSERT_TRUE(model.solve(phi).converged);
-        const Block expected =
-            kronecker_solution(dense_matrix(graph, normalisation), graph.nodes, dense_weights(model),
-                               model.layout.width(), model.whole(phi));
-        EXPECT_LT(largest_difference(model.whole(model.z), expected), 1e-10)
-            << "directed " << directed << ", " << f << " feature ranks";
-      }
+      for (const Normalisation normalisation : {Normalisation::symmetric, Normalisation::walk})
+        for (const Index hops : {Index{1}, Index{2}, Index{3}}) {
+          if (directed && normalisation == Normalisation::symmetric) continue;
+          const WholeGraph graph = WholeGraph::random(14, 0.25, directed);
+          GraphOnGrid model(f, graph, {.shape = linear, .normalisation = normalisation, .hops = hops});
+          const Block phi = model.random(7);
+          ASSERT_TRUE(model.solve(phi).converged);
+          const Block expected =
+              kronecker_solution(dense_power(graph, normalisation, hops), graph.nodes, dense_weights(model),
+                                 model.layout.width(), model.whole(phi));
+          EXPECT_LT(largest_difference(model.whole(model.z), expected), 1e-10)
+              << "directed " << directed << ", " << f << " feature ranks, " << hops << " hops";
+        }
+}
+
+/// c_j − t d_j Σ_i (S^K)ᵀ_ji c_i, or the transpose, of whole vectors.
+Block scalar_product(const Block& power, bool transposed, double t, const Block& d, const Block& c) {
+  const auto n = static_cast<Index>(c.size());
+  Block out = c;
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i < n; ++i) {
+      if (transposed)
+        out[i] -= t * power[j * n + i] * d[j] * c[j];
+      else
+        out[j] -= t * d[j] * power[j * n + i] * c[i];
+    }
+  return out;
+}
+
+TEST(ScalarSystem, SolvesForEveryPowerOfSAndItsTranspose) {
+  const GivenOptions given(OptionList{{"eq_scalar_ksp_rtol", "1e-12"}});
+  for (const bool directed : {false, true})
+    for (const Normalisation normalisation : {Normalisation::symmetric, Normalisation::walk})
+      for (const Index hops : {Index{1}, Index{2}, Index{3}})
+        for (const bool transposed : {false, true})
+          for (const bool slopes : {false, true}) {
+            if (directed && normalisation == Normalisation::symmetric) continue;
+            const WholeGraph graph = WholeGraph::random(30, 0.1, directed);
+            GraphOnGrid model(1, graph, {.normalisation = normalisation, .m = 1, .hops = hops});
+            ScalarSystem system(model.grid, model.matrix, "eq_scalar_", transposed);
+            Block d(30, 1.0);
+            for (Index n = 0; slopes && n < 30; ++n) d[n] = n % 7 == 0 ? 0.0 : 1.0 / (1.0 + n % 4);
+            system.update(0.9, slopes ? d.data() + model.matrix.own().begin : nullptr);
+            const Block r = model.random(7);
+            Block c = model.empty();
+            system.solve(r.data(), c.data());
+            const Block found =
+                scalar_product(dense_power(graph, normalisation, hops), transposed, 0.9, d, model.whole(c));
+            EXPECT_LT(largest_difference(found, model.whole(r)), 1e-9)
+                << "directed " << directed << to_string(normalisation) << hops << transposed << slopes;
+          }
+}
+
+TEST(GraphEquilibrium, TheAdjointOfADirectedGraphWithHopsIsTheTransposeOfTheInverse) {
+  const WholeGraph graph = WholeGraph::random(40, 0.08, true);
+  for (const int f : feature_rank_choices())
+    for (const Index hops : {Index{1}, Index{2}, Index{3}}) {
+      GraphOnGrid model(f, graph, {.normalisation = Normalisation::walk, .hops = hops});
+      ASSERT_TRUE(model.solve(model.random(7)).converged);
+      const Block v = model.random(8), y = model.random(9);
+      Block right = model.empty(), lambda = model.empty();
+      ASSERT_TRUE(model.adjoint.solve(model.slopes.data(), y.data(), lambda.data()).converged);
+      model.equation.jacobian(model.slopes.data(), v.data(), right.data());
+      for (std::size_t i = 0; i < v.size(); ++i) right[i] = v[i] - right[i];
+      EXPECT_NEAR(model.dot(lambda, right), model.dot(y, v), 1e-9) << hops;
+    }
 }
 
 TEST(GraphEquilibrium, ColumnSumsOfTheLinearModelSolveTheScalarSystem) {
@@ -268,13 +342,15 @@ Index iterations_on_grid(const Case& c, Index side) {
 
 TEST(GraphEquilibrium, TwoLevelsNeedFewIterationsAtEveryGamma) {
   for (const Normalisation normalisation : {Normalisation::symmetric, Normalisation::walk})
-    for (const double gamma : {0.9, 0.99, 0.999}) {
-      Case c{.shape = {.activation = Activation::identity, .gamma = gamma},
-             .normalisation = normalisation,
-             .m = 16,
-             .rtol = 1e-8};
-      EXPECT_LE(iterations_on_grid(c, 40), 15) << gamma;
-    }
+    for (const Index hops : {Index{1}, Index{2}, Index{3}})
+      for (const double gamma : {0.9, 0.99, 0.999}) {
+        Case c{.shape = {.activation = Activation::identity, .gamma = gamma},
+               .normalisation = normalisation,
+               .m = 16,
+               .rtol = 1e-8,
+               .hops = hops};
+        EXPECT_LE(iterations_on_grid(c, 40), 15) << gamma << ", " << hops << " hops";
+      }
 }
 
 TEST(GraphEquilibrium, AFailedSolveNamesTheWorstNodeAndItsDegree) {

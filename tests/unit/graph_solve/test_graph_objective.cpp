@@ -1,6 +1,11 @@
 // Loss and gradient of the labelled nodes of a graph, on every grid of ranks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
 #include "graph_on_grid.hpp"
 #include "poise/base/error.hpp"
 #include "poise/graph_solve/graph_objective.hpp"
@@ -61,8 +66,16 @@ struct LabelledGraph {
     }
     return samples;
   }
+  [[nodiscard]] Range feature_rows() const {
+    return shape.input_weights ? testing_support::local_rows(grid, inputs) : layout.block();
+  }
+  [[nodiscard]] Dropout dropout(double features, double states) const {
+    return {.features = {features, 5, Stream::dropped_features},
+            .states = {states, 5, Stream::dropped_states},
+            .feature_rows = feature_rows()};
+  }
   [[nodiscard]] std::vector<double> features() const {
-    const Range rows = shape.input_weights ? testing_support::local_rows(grid, inputs) : layout.block();
+    const Range rows = feature_rows();
     const CounterRandom random(7, Stream::synthetic_inputs);
     std::vector<double> block;
     for (Index n = grid.samples(nodes).begin; n < grid.samples(nodes).end; ++n)
@@ -156,6 +169,84 @@ TEST(GraphObjective, TheGradientThroughNormalisedStatesHasATaylorRemainderOfSeco
   }
 }
 
+/// An objective of every kind with this dropout, for every case of `normalise`.
+std::vector<std::unique_ptr<Objective>> with_dropout(LabelledGraph& model, double features, double states) {
+  const Dropout dropout = model.dropout(features, states);
+  std::vector<std::unique_ptr<Objective>> objectives;
+  for (const bool normalise : {false, true}) {
+    objectives.push_back(std::make_unique<GraphObjective>(
+        model.layout, model.map, model.matrix, model.features(), model.problem,
+        GraphObjective::Settings{.rtol = 1e-13, .normalise = normalise, .dropout = dropout}));
+    objectives.push_back(std::make_unique<UnrolledGraphObjective>(
+        model.layout, model.map, model.matrix, model.features(), model.problem, 3, normalise, dropout));
+  }
+  return objectives;
+}
+
+TEST(Dropout, ItsGradientHasATaylorRemainderOfSecondOrder) {
+  for (const int f : feature_rank_choices())
+    for (const auto& [features, states] : {std::pair(0.4, 0.0), std::pair(0.0, 0.3), std::pair(0.5, 0.5)}) {
+      LabelledGraph model(f, {});
+      for (const auto& objective : with_dropout(model, features, states))
+        EXPECT_NEAR(taylor_order(*objective, model.layout, model.theta.get(), 2e-4, {.step = 7}), 2.0, 0.1)
+            << f << " feature ranks, " << features << " " << states;
+    }
+}
+
+TEST(Dropout, ItsLossAndGradientDoNotDependOnTheGridOfRanks) {
+  std::vector<testing_support::Gradient> first;
+  for (const int f : feature_rank_choices()) {
+    LabelledGraph model(f, {});
+    std::vector<testing_support::Gradient> found;
+    for (const auto& objective : with_dropout(model, 0.5, 0.5))
+      found.push_back(gradient_of(*objective, model.theta.get(), {.step = 3}));
+    if (first.empty()) first = found;
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      EXPECT_NEAR(found[k].loss, first[k].loss, 1e-11);
+      EXPECT_LT(relative_distance(found[k].entries, first[k].entries), 1e-10);
+    }
+  }
+}
+
+TEST(Dropout, EveryStepHasItsOwnLossAndScoresHaveNone) {
+  LabelledGraph model(1, {});
+  const auto objectives = with_dropout(model, 0.4, 0.4), plain = with_dropout(model, 0.0, 0.0);
+  for (std::size_t k = 0; k < objectives.size(); ++k) {
+    Objective& objective = *objectives[k];
+    const auto third = gradient_of(objective, model.theta.get(), {.step = 3});
+    EXPECT_GT(std::abs(gradient_of(objective, model.theta.get(), {.step = 4}).loss - third.loss), 1e-4);
+    const double score = objective.score(model.theta.get(), model.problem.train).loss;
+    const auto without = gradient_of(*plain[k], model.theta.get());
+    EXPECT_NEAR(score, without.loss, 1e-11);
+    EXPECT_GT(std::abs(score - third.loss), 1e-4);
+    EXPECT_LT(relative_distance(gradient_of(objective, model.theta.get()).entries, without.entries), 1e-10);
+    const auto again = gradient_of(objective, model.theta.get(), {.step = 3});
+    EXPECT_EQ(again.loss, third.loss);
+    EXPECT_EQ(again.entries, third.entries);
+  }
+}
+
+TEST(Dropout, AMaskDropsItsShareAndKeepsTheMean) {
+  const DropoutMask mask(0.3, 5, Stream::dropped_features);
+  const Index rows = 50, columns = 400;
+  double kept = 0.0, agreeing = 0.0;
+  for (Index node = 0; node < columns; ++node) {
+    std::vector<double> column(rows, 1.0), other = column, part(20, 1.0);
+    mask.apply(1, node, {0, rows}, column.data());
+    mask.apply(2, node, {0, rows}, other.data());
+    mask.apply(1, node, {10, 30}, part.data());
+    for (Index i = 0; i < rows; ++i) {
+      EXPECT_TRUE(column[i] == 0.0 || column[i] == 1.0 / 0.7);
+      kept += column[i] != 0.0 ? 1.0 : 0.0;
+      agreeing += column[i] == other[i] ? 1.0 : 0.0;
+    }
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), column.begin() + 10));
+  }
+  EXPECT_NEAR(kept / (rows * columns), 0.7, 0.015);
+  EXPECT_NEAR(agreeing / (rows * columns), 0.7 * 0.7 + 0.3 * 0.3, 0.015);
+  EXPECT_FALSE(DropoutMask().active());
+}
+
 TEST(UnrolledGraphObjective, ManyLayersHaveTheLossAndTheGradientOfTheEquilibrium) {
   LabelledGraph model(1, {});
   UnrolledGraphObjective unrolled(model.layout, model.map, model.matrix, model.features(), model.problem,
@@ -218,10 +309,19 @@ TEST(GraphObjective, WarmStartsNeedFewerProductsForTheSameGradient) {
   EXPECT_GE(other.matrix.products() - before, products[0]);
 }
 
-TEST(GraphObjective, ANodeHasNoOutputApartFromTheGraph) {
+TEST(GraphObjective, PredictionsOfNodesHaveTheLossOfTheirScore) {
   LabelledGraph model(1, {});
+  const SampleSet& nodes = model.problem.train;
+  const Score score = model.objective.score(model.theta.get(), nodes);
   Prediction prediction;
-  EXPECT_THROW(model.objective.predict(1, std::vector<double>(7, 1.0).data(), prediction), Error);
+  model.objective.predict(nodes.count, nullptr, prediction);
+  LossSum sum = model.problem.loss->evaluate(model.problem.outputs, nodes.count, prediction.outputs.data(),
+                                             nodes.targets.data(), nullptr);
+  sum = sum_over_samples(model.layout.grid(), sum);
+  EXPECT_NEAR(model.problem.scale(nodes.total) * sum.loss, score.loss, 1e-12 * score.loss);
+  const std::vector<double> residuals = model.objective.residuals();
+  EXPECT_EQ(static_cast<Index>(residuals.size()), model.matrix.local_nodes());
+  for (const double residual : residuals) EXPECT_LE(residual, 2.0 * model.objective.rtol());
 }
 
 TEST(GraphObjective, AFailedEquilibriumIsAnErrorThatNamesTheNode) {

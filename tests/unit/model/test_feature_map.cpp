@@ -65,10 +65,30 @@ TEST_P(FeatureMaps, AreTheSameOnEveryGrid) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, FeatureMaps,
                          testing::Values(FeatureSettings{.map = identity_features()},
+                                         FeatureSettings{.map = unit_row_features()},
                                          FeatureSettings{.map = whiten_features()},
                                          FeatureSettings{.map = random_relu_features(), .width = 9},
                                          FeatureSettings{.map = random_fourier_features(), .width = 9}),
                          [](const auto& info) { return info.param.map->name(); });
+
+TEST(UnitRows, HaveTheSumOneAndZerosStay) {
+  const std::vector<double> x{1.0,   -3.0,  0.0,    4.0,   0.0,    0.0, 0.0, 0.0,
+                              1e308, 1e308, -1e308, 1e308, 4e-320, 0.0, 0.0, 0.0};
+  const std::vector<double> expected{0.125, -0.375, 0.0,   0.5,  0.0, 0.0, 0.0, 0.0,
+                                     0.25,  0.25,   -0.25, 0.25, 1.0, 0.0, 0.0, 0.0};
+  for (const int feature_ranks : testing_support::feature_rank_choices()) {
+    const ProcessGrid grid(MPI_COMM_WORLD, feature_ranks);
+    const Features map(grid, unit_row_features(), {.width = 5, .mean = std::vector<double>(4, 0.0)});
+    const Index height = map.rows().size();
+    std::vector<double> phi(static_cast<std::size_t>(4 * height));
+    map.apply(4, x.data(), phi.data());
+    for (Index i = 0; i < 4; ++i)
+      for (Index k = 0; k < height; ++k) {
+        const Index feature = map.rows().begin + k;
+        EXPECT_DOUBLE_EQ(phi[i * height + k], feature == 4 ? 1.0 : expected[i * 4 + feature]);
+      }
+  }
+}
 
 TEST(Whitening, GramMatrixIsNTimesTheIdentityOnTheDirectionsThatVary) {
   const ProcessGrid grid(MPI_COMM_WORLD);
