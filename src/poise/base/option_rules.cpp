@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "poise/base/error.hpp"
+#include "poise/base/text.hpp"
 
 namespace poise {
 inline namespace base {
@@ -15,13 +16,6 @@ struct Given {
 /// "-batch 4", or "-eq_snes_mf" for a flag of PETSc.
 std::string written(const std::string& name, const std::string& value) {
   return "-" + name + (value.empty() ? "" : " " + value);
-}
-
-std::string joined(const std::vector<std::string>& words, const std::string& last) {
-  std::string text;
-  for (std::size_t k = 0; k < words.size(); ++k)
-    text += (k == 0 ? "" : k + 1 == words.size() ? " " + last + " " : ", ") + words[k];
-  return text;
 }
 
 /// The declared options and the options that no code has read, and the rules that they break.
@@ -53,10 +47,10 @@ class Choices {
       std::vector<std::string> values = condition.values;
       std::erase(values, "");
       cures.push_back(
-          written(condition.option, (condition.except ? "other than " : "") + joined(values, "or")));
+          written(condition.option, (condition.except ? "other than " : "") + join(values, ", ", " or ")));
     }
-    return written(given.name, given.value) + " does not go with " + joined(now, "and") +
-           ": leave it out, or give " + joined(cures, "or");
+    return written(given.name, given.value) + " does not go with " + join(now, ", ", " and ") +
+           ": leave it out, or give " + join(cures, ", ", " or ");
   }
 
  private:

@@ -17,6 +17,18 @@ std::string brief(double value, int digits) {
   return fmt::format("{:.{}g}", value, digits);
 }
 
+std::string join(const std::vector<std::string>& words, const std::string& separator) {
+  return join(words, separator, separator);
+}
+
+std::string join(const std::vector<std::string>& words, const std::string& separator,
+                 const std::string& before_last) {
+  std::string text;
+  for (std::size_t k = 0; k < words.size(); ++k)
+    text += (k == 0 ? "" : k + 1 == words.size() ? before_last : separator) + words[k];
+  return text;
+}
+
 namespace {
 
 /// Reads an open file until `content` has more than `most` bytes; returns false if reading fails.

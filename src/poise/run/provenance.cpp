@@ -18,6 +18,7 @@
 
 #include "poise/base/check.hpp"
 #include "poise/base/clock.hpp"
+#include "poise/base/text.hpp"
 #include "poise/base/version.hpp"
 #include "poise/linalg/blas.hpp"
 
@@ -84,12 +85,6 @@ std::vector<std::string> distinct(const std::vector<Place>& places, Member membe
     if (const std::string name = (place.*member).data(); std::find(all.begin(), all.end(), name) == all.end())
       all.push_back(name);
   return all;
-}
-
-std::string join(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
 }
 
 std::string user() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "poise/base/text.hpp"
 #include "poise/petsc/options_database.hpp"
 #include "poise/run/run_options.hpp"
 #include "poise/run/solvers.hpp"
@@ -23,14 +24,6 @@ const Role fixes_audit{Role::identity,
                        "an audit covers the whole run, at the same interval of steps, or no part of it"};
 const Role fixes_best{Role::identity, "the best point of the run was chosen by it"};
 const Role where_it_ends{Role::end, "the schedule of step sizes depends on the end of the run"};
-
-/// "flow, descent and minimise".
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t k = 0; k < names.size(); ++k)
-    text += (k == 0 ? "" : k + 1 == names.size() ? " and " : ", ") + names[k];
-  return text;
-}
 
 }  // namespace
 
@@ -101,7 +94,7 @@ void TrainSettings::require_dropout(const DynamicsKinds& kinds) const {
                                      : "-dropout_states " + to_text(network.dropout_states)) +
               " gives every step a loss of its own, but -dynamics " + dynamics->name() +
               " needs one loss for the whole run; leave it out, or give -dynamics " +
-              listed(kinds.names_where(&DynamicsKind::takes_dropout)));
+              join(kinds.names_where(&DynamicsKind::takes_dropout), ", ", " and "));
 }
 
 void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
@@ -118,7 +111,7 @@ void TrainSettings::read_dynamics(Options& o, DynamicsKinds& kinds) {
       "time",
       by_steps || epochs > 0 || !dynamics->ends_at_time() ? std::numeric_limits<double>::infinity() : 10.0,
       {.low = 0, .infinite = true, .unit = "of time t"},
-      "end time of " + listed(kinds.names_where(&DynamicsKind::ends_at_time)) +
+      "end time of " + join(kinds.names_where(&DynamicsKind::ends_at_time), ", ", " and ") +
           " (a step of descent advances the time by its step size); default 10, or inf if -steps or a "
           "positive -epochs is given: that option then ends the run",
       Role{Role::free});
