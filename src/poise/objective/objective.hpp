@@ -84,8 +84,8 @@ class Objective {
 
   /// Throws failure if a solve failed or the loss is not finite.
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient) = 0;
-  /// The same for a minibatch, scaled by the size of the minibatch. Throws bad_input if the objective takes
-  /// no minibatches.
+  /// The same for a minibatch, scaled by the size of the minibatch, or for all samples (Batch::all) with the
+  /// random numbers of a step. Throws bad_input if the objective takes no minibatches.
   [[nodiscard]] virtual Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch);
   /// Not collective. Forgets everything that earlier evaluations keep for later ones (warm starts). Then a
   /// run that continues from here and a run that restarts from here compute the same numbers bit for bit.

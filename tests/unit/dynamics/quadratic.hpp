@@ -22,6 +22,7 @@ class Quadratic final : public Objective {
 
   Evaluation value_and_gradient(Vec theta, Vec gradient) override { return at(theta, gradient, 0.0); }
   Evaluation value_and_gradient(Vec theta, Vec gradient, const Batch& batch) override {
+    if (batch.all) return at(theta, gradient, 0.0);
     double sum = 0.0;
     for (const Index i : batch.local) sum += centre(first_sample + i);
     MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
