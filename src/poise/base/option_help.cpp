@@ -60,7 +60,8 @@ std::string Options::solvers_help() const {
   std::ostringstream out;
   out << "\nAll options of PETSc's and SLEPc's solvers begin with the prefix of the solver";
   const Solver& first = solvers_.front();
-  out << ", such as -" << first.prefix << names_of(first.kind).front();
+  const std::vector<std::string> names = names_of(first.kind);
+  if (!names.empty()) out << ", such as -" << first.prefix << names.front();
   out << ":\n";
   for (const auto& s : solvers_) {
     const std::string name = "-" + s.prefix + "*";

@@ -182,7 +182,7 @@ class Options {
   [[nodiscard]] std::string unused_reason(const std::string& name) const;
   [[nodiscard]] std::string with_prefixes(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> known_names() const;
-  /// Names of often used options of a solver of this kind, without the prefix.
+  /// All known names of options of a solver of this kind, without the prefix; empty for other kinds.
   [[nodiscard]] static std::vector<std::string> names_of(const std::string& kind);
   [[nodiscard]] std::vector<std::string> undeclared_names() const;
   struct Solver {

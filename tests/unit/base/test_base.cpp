@@ -295,5 +295,11 @@ TEST_F(OptionsTest, HelpShowsDefaultAndRangeOfEveryOption) {
     EXPECT_NE(help.find(part), std::string::npos) << help;
 }
 
+TEST_F(OptionsTest, HelpListsASolverOfAKindThatItDoesNotKnow) {
+  Options options;
+  options.solver("own_", "OwnSolver", "of a user's program");
+  EXPECT_NE(options.help("usage").find("-own_*"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace poise
